@@ -1,0 +1,86 @@
+"""The settings of the service: one TOML file, read once at start, refused by name where wrong."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from maskline.settings.document import default_file
+from maskline.settings.reader import Faults, read
+from maskline.settings.schema import Carrier, CarrierSip, Settings
+from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl
+
+__all__ = [
+    "Address",
+    "Carrier",
+    "CarrierSip",
+    "Host",
+    "Listener",
+    "Network",
+    "PortRange",
+    "Settings",
+    "SettingsError",
+    "StoreUrl",
+    "load",
+    "parse",
+    "write_default",
+]
+
+
+class SettingsError(Exception):
+    """The settings file cannot be used; its text names every key at fault, a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def load(path: Path) -> Settings:
+    """The settings in the file at `path`, relative paths resolved against its directory.
+
+    Raises SettingsError for what is wrong in it, OSError when it cannot be read.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"not a TOML document: {error}"]) from None
+    return anchored(parse(table), path.resolve().parent)
+
+
+def parse(table: dict[str, Any]) -> Settings:
+    """The settings that a TOML document describes; raises SettingsError."""
+    faults = Faults()
+    settings = read(Settings, table, faults)
+    if settings is not None:
+        check_together(settings, faults)
+    if faults:
+        raise SettingsError(faults)
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def check_together(settings: Settings, faults: Faults) -> None:
+    """What no setting can say alone."""
+    if not any(listener.transport == "udp" for listener in settings.sip.listen):
+        faults.add("sip.listen", "needs at least one udp listener")
+    if settings.media.address.wildcard:
+        faults.add("media.address", f"{settings.media.address} names no address to send sound to")
+    names = [carrier.name for carrier in settings.carriers]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            faults.add(f"carriers[{place}].name", f"{name!r} is the name of another carrier")
+
+
+def anchored(settings: Settings, directory: Path) -> Settings:
+    """The same settings with every path absolute."""
+    data_dir = (directory / settings.data_dir).resolve()
+    url = settings.store.url
+    path = (directory / url.path).resolve() if url else data_dir / "maskline.db"
+    store = replace(settings.store, url=StoreUrl(f"sqlite:{path}"))
+    return replace(settings, data_dir=data_dir, store=store)
+
+
+def write_default(path: Path) -> None:
+    """Writes the default settings file; raises FileExistsError rather than overwrite one."""
+    with path.open("x", encoding="utf-8") as file:
+        file.write(default_file())

@@ -1,0 +1,103 @@
+"""Reads a TOML document into the classes of `schema`; every fault is told by its key's name."""
+
+import difflib
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
+
+
+class Faults(list[str]):
+    """What is wrong with a document, a sentence for each fault."""
+
+    def add(self, key: str, problem: str) -> None:
+        self.append(f"{key}: {problem}")
+
+
+def read(kind: type, table: Mapping[str, Any], faults: Faults, prefix: str = "") -> Any:
+    """The `kind` that `table` describes; None when one of its own settings is at fault."""
+    known = {one.name: one for one in fields(kind)}
+    for key in table.keys() - known.keys():
+        faults.add(prefix + key, "no such setting" + suggestion(key, known))
+    types_by_name = get_type_hints(kind)
+    before = len(faults)
+    values = {}
+    for name, one in known.items():
+        if name in table:
+            values[name] = value(types_by_name[name], table[name], one, faults, prefix + name)
+        elif one.default is MISSING:
+            faults.add(prefix + name, "missing; it has no default")
+    return kind(**values) if len(faults) == before else None
+
+
+def is_table(kind: Any) -> TypeGuard[type]:
+    """Whether TOML spells this kind as a table; the kinds that `parse` are spelled as texts."""
+    return is_dataclass(kind) and not hasattr(kind, "parse")
+
+
+def suggestion(key: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def value(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> Any:
+    """The value of one setting, or None with a fault."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return value(arguments[0], given, one, faults, key)
+    if origin is tuple:
+        return items(arguments[0], given, one, faults, key)
+    if is_table(kind):
+        if isinstance(given, dict):
+            return read(kind, given, faults, key + ".")
+        return faults.add(key, "must be a table")
+    try:
+        return scalar(kind, given, one)
+    except ValueError as error:
+        return faults.add(key, str(error))
+
+
+def items(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> tuple[Any, ...]:
+    if not isinstance(given, list):
+        faults.add(key, "must be a list")
+        return ()
+    return tuple(
+        value(kind, item, one, faults, f"{key}[{place}]") for place, item in enumerate(given)
+    )
+
+
+def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:
+    """A value that is no table and no list; raises ValueError in words for the operator."""
+    if kind is int:
+        return whole_number(given, one.metadata["least"], one.metadata["most"])
+    if not isinstance(given, str):
+        raise ValueError(f"{given!r} must be a text in quotes")
+    if get_origin(kind) is Literal:
+        if given not in get_args(kind):
+            raise ValueError(f"{given!r} is none of {', '.join(get_args(kind))}")
+        return given
+    if not given:
+        raise ValueError("must not be empty")
+    return Path(given) if kind is Path else given if kind is str else kind.parse(given)
+
+
+def whole_number(given: Any, least: int, most: int) -> int:
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise ValueError(f"{given!r} must be a whole number")
+    if not least <= given <= most:
+        raise ValueError(f"{given} is not between {least} and {most}")
+    return given
+
+
+def leaves(kind: type, prefix: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
+    """Every setting below `kind`: full key, field, type; a list of tables is `name[]`."""
+    types_by_name = get_type_hints(kind)
+    for one in fields(kind):
+        hint = types_by_name[one.name]
+        inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+        if is_table(inner):
+            mark = "[]." if inner is not hint else "."
+            yield from leaves(inner, prefix + one.name + mark)
+        else:
+            yield prefix + one.name, one, hint

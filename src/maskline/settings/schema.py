@@ -1,0 +1,162 @@
+"""Every setting, its meaning and its default: the only place that says them.
+
+The reader, the file written on first start and `docs/guides/configuration.md` are readings of
+these classes, so a setting that is not documented here does not exist.
+"""
+# ruff: noqa: RUF009 - `setting` makes a field, and every default is a frozen value
+
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl
+
+
+def setting(
+    about: str,
+    default: Any = MISSING,
+    *,
+    least: int | None = None,
+    most: int | None = None,
+    example: str | None = None,
+) -> Any:
+    """A setting: what it is for, its default (none: it must be given), its bounds when a number.
+
+    `example` is what the documentation shows for a setting whose default follows from others.
+    """
+    return field(
+        default=default,
+        metadata={"about": about, "least": least, "most": most, "example": example},
+    )
+
+
+@dataclass(frozen=True)
+class Api:
+    """The HTTP door: the control API."""
+
+    listen: Address = setting(
+        "Address and port of the HTTP API. It speaks plain HTTP: put a TLS proxy before it when "
+        "clients are on other machines.",
+        Address("127.0.0.1", 8080),
+    )
+
+
+@dataclass(frozen=True)
+class Sip:
+    """The SIP door, kept by Kamailio."""
+
+    listen: tuple[Listener, ...] = setting(
+        "Addresses on which carriers reach us, each with its transport. At least one must be udp.",
+        (
+            Listener("udp", Address("127.0.0.1", 5060)),
+            Listener("tcp", Address("127.0.0.1", 5060)),
+        ),
+    )
+    user: str = setting(
+        "The system user Kamailio runs as when Maskline is started by root; otherwise it runs as "
+        "whoever starts Maskline. Debian's package makes this user.",
+        "kamailio",
+    )
+
+
+@dataclass(frozen=True)
+class Media:
+    """Sound, relayed by rtpengine."""
+
+    address: Host = setting(
+        "The IP address that sound is sent from and received on.", Host("127.0.0.1")
+    )
+    ports: PortRange = setting(
+        "UDP ports for sound. A call takes four of them and keeps them for a moment after it.",
+        PortRange(30000, 39999),
+    )
+    user: str = setting(
+        "The system user rtpengine runs as when Maskline is started by root. "
+        "Debian's package makes this user.",
+        "rtpengine",
+    )
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where sessions, numbers and call records are kept."""
+
+    url: StoreUrl | None = setting(
+        "The database: sqlite: and the path of its file. Left out, it is maskline.db in data_dir.",
+        None,
+        example="sqlite:var/maskline.db",
+    )
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the service tells about itself, on its standard error."""
+
+    format: Literal["auto", "console", "json"] = setting(
+        "How log lines look: console for people, json for machines, auto to choose console on a "
+        "terminal and json elsewhere.",
+        "auto",
+    )
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        "The least serious kind of line that is written.", "info"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierSip:
+    """The SIP trunk of a carrier."""
+
+    address: Address = setting("Where calls to this carrier are sent.", example="192.0.2.20:5060")
+    transport: Literal["udp", "tcp"] = setting("How calls are sent to it.", "udp")
+    sources: tuple[Network, ...] = setting(
+        "The networks its calls come from. A call from anywhere else is refused.",
+        example="192.0.2.20/32",
+    )
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Somebody who delivers calls to us and takes calls from us; as many as there are."""
+
+    name: str = setting(
+        "What imported phone numbers name as their carrier.",
+        example="acme",
+    )
+    sip: CarrierSip = setting("The SIP trunk of the carrier.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for the whole service."""
+
+    data_dir: Path = setting(
+        "The directory for everything the service keeps: the database, the credentials of the "
+        "first start, its keys. Paths in this file are relative to the file's own directory.",
+        Path("var"),
+    )
+    max_session_minutes: int = setting(
+        "The longest ExpiryMinutes a proxy session may ask for.", 720, least=1, most=525_600
+    )
+    closed_session_retention_days: int = setting(
+        "How many days a closed session can still be read before it is deleted for good.",
+        30,
+        least=0,
+        most=36_500,
+    )
+    unknown_caller: Literal["reject", "fallback"] = setting(
+        "What becomes of a call from somebody who takes part in no session on the number: reject "
+        "answers 404, fallback connects to the connector's fallback number where it has one.",
+        "reject",
+    )
+    max_ring_seconds: int = setting(
+        "How long a phone may ring before the call is given up.", 60, least=5, most=300
+    )
+    max_call_minutes: int = setting(
+        "How long a call may last before both sides are hung up.", 240, least=1, most=1440
+    )
+    api: Api = setting("The HTTP door.", Api())
+    sip: Sip = setting("The SIP door.", Sip())
+    media: Media = setting("Sound.", Media())
+    store: Store = setting("Where data is kept.", Store())
+    log: Log = setting("What the service tells about itself.", Log())
+    carriers: tuple[Carrier, ...] = setting("The carriers.", ())

@@ -1,0 +1,136 @@
+"""What a setting can be beyond text and numbers: read from text, printed as text."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Self
+
+TRANSPORTS = ("udp", "tcp")
+
+
+def port_number(text: str) -> int:
+    """A port from 1 to 65535; raises ValueError for anything else."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise ValueError(f"{text!r} is not a port between 1 and 65535")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A literal IP address: names are refused, because who answers to one can change."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        try:
+            return cls(str(ipaddress.ip_address(text)))
+        except ValueError:
+            raise ValueError(f"{text!r} is not an IP address such as 192.0.2.10") from None
+
+    @property
+    def wildcard(self) -> bool:
+        return ipaddress.ip_address(self.text).is_unspecified
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Address:
+    """An IP address and a port: `192.0.2.10:5060`, `[2001:db8::1]:5060`."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        host, colon, port = text.rpartition(":")
+        if not colon:
+            raise ValueError(f"{text!r} is not an address with a port, such as 127.0.0.1:8080")
+        return cls(Host.parse(host.removeprefix("[").removesuffix("]")).text, port_number(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A transport and an address to receive SIP on: `udp:192.0.2.10:5060`."""
+
+    transport: str
+    address: Address
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        transport, _, address = text.partition(":")
+        if transport not in TRANSPORTS:
+            raise ValueError(f"{text!r} is not a listener such as udp:192.0.2.10:5060")
+        parsed = Address.parse(address)
+        if Host(parsed.host).wildcard:
+            raise ValueError(f"{text!r} names no address that a phone could answer to")
+        return cls(transport, parsed)
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.address}"
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """Ports from first to last, both included: `30000-39999`."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        first, dash, last = text.partition("-")
+        if not dash:
+            raise ValueError(f"{text!r} is not a range of ports such as 30000-39999")
+        ports = cls(port_number(first.strip()), port_number(last.strip()))
+        if ports.last - ports.first < 3:
+            raise ValueError(f"{text!r} has no room for one call, which takes four ports")
+        return ports
+
+    def __contains__(self, port: int) -> bool:
+        return self.first <= port <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A range of source addresses: `192.0.2.0/24`; a bare address means itself alone."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        try:
+            return cls(str(ipaddress.ip_network(text)))
+        except ValueError:
+            raise ValueError(f"{text!r} is not a network such as 192.0.2.0/24") from None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class StoreUrl:
+    """Where the data is kept: `sqlite:` and the path of a file."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        scheme, _, path = text.partition(":")
+        if scheme != "sqlite" or not path:
+            raise ValueError(f"{text!r} is not a store such as sqlite:var/maskline.db")
+        return cls(text)
+
+    @property
+    def path(self) -> str:
+        return self.text.partition(":")[2]
+
+    def __str__(self) -> str:
+        return self.text

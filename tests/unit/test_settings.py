@@ -1,0 +1,160 @@
+"""The settings file: what it accepts, how it refuses, and that its documentation is whole."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from maskline import settings
+from maskline.settings import SettingsError
+from maskline.settings.document import default_file, guide
+from maskline.settings.reader import leaves
+from maskline.settings.schema import Settings
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "configuration.md"
+
+ISSUE_FORM = """
+data_dir = "var"
+[api]
+listen = "127.0.0.1:8080"
+[sip]
+listen = ["udp:127.0.0.1:5060", "tcp:[::1]:5060"]
+[media]
+address = "127.0.0.1"
+ports = "30000-39999"
+[store]
+url = "sqlite:var/maskline.db"
+[[carriers]]
+name = "acme"
+[carriers.sip]
+address = "127.0.0.1:5080"
+transport = "udp"
+sources = ["127.0.0.1/32"]
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(SettingsError) as refusal:
+        settings.parse(tomllib.loads(text))
+    return refusal.value.faults
+
+
+def test_a_full_file_is_read_into_values() -> None:
+    read = settings.parse(tomllib.loads(ISSUE_FORM))
+    assert str(read.sip.listen[1]) == "tcp:[::1]:5060"
+    assert read.sip.listen[1].address.host == "::1"
+    assert 39999 in read.media.ports
+    assert 40000 not in read.media.ports
+    assert read.carriers[0].sip.sources == (settings.Network("127.0.0.1/32"),)
+
+
+def test_an_empty_file_means_the_defaults() -> None:
+    assert settings.parse({}) == Settings()
+
+
+def test_the_default_file_says_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    settings.write_default(path)
+    written = settings.parse(tomllib.loads(path.read_text()))
+    assert [carrier.name for carrier in written.carriers] == ["demo"]
+    assert replace(written, carriers=()) == Settings()
+
+
+def test_the_default_file_never_overwrites(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError):
+        settings.write_default(path)
+    assert path.read_text() == "mine"
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text('data_dir = "here"\n[store]\nurl = "sqlite:there/data.db"\n')
+    read = settings.load(path)
+    assert read.data_dir == tmp_path / "here"
+    assert str(read.store.url) == f"sqlite:{tmp_path}/there/data.db"
+
+
+def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text('data_dir = "here"\n')
+    assert str(settings.load(path).store.url) == f"sqlite:{tmp_path}/here/maskline.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("data_dri = 'x'", "data_dri: no such setting; did you mean data_dir?"),
+        ("[sip]\nlisen = []", "sip.lisen: no such setting; did you mean listen?"),
+        ("zzz = 1", "zzz: no such setting"),
+        ("data_dir = ''", "data_dir: must not be empty"),
+        ("api = 1", "api: must be a table"),
+        ("carriers = 1", "carriers: must be a list"),
+        ("carriers = [1]", "carriers[0]: must be a table"),
+        ("max_session_minutes = '5'", "max_session_minutes: '5' must be a whole number"),
+        ("max_session_minutes = true", "max_session_minutes: True must be a whole number"),
+        ("max_ring_seconds = 1", "max_ring_seconds: 1 is not between 5 and 300"),
+        ("unknown_caller = 'ring'", "unknown_caller: 'ring' is none of reject, fallback"),
+        ("[api]\nlisten = 8080", "api.listen: 8080 must be a text in quotes"),
+        ("[api]\nlisten = 'here:1'", "api.listen: 'here' is not an IP address such as 192.0.2.10"),
+        ("[api]\nlisten = '::1:0'", "api.listen: '0' is not a port between 1 and 65535"),
+        ("[sip]\nlisten = ['tcp:127.0.0.1:1']", "sip.listen: needs at least one udp listener"),
+        (
+            "[sip]\nlisten = ['udp:0.0.0.0:5060']",
+            "sip.listen[0]: 'udp:0.0.0.0:5060' names no address that a phone could answer to",
+        ),
+        (
+            "[media]\nports = '30000-30001'",
+            "media.ports: '30000-30001' has no room for one call, which takes four ports",
+        ),
+        ("[media]\naddress = '::'", "media.address: :: names no address to send sound to"),
+        (
+            "[store]\nurl = 'mysql://x'",
+            "store.url: 'mysql://x' is not a store such as sqlite:var/maskline.db",
+        ),
+        ("[[carriers]]\nname = 'a'", "carriers[0].sip: missing; it has no default"),
+        (
+            "[[carriers]]\nname = 'a'\n[carriers.sip]\naddress = '127.0.0.1:1'\nsources = ['x']",
+            "carriers[0].sip.sources[0]: 'x' is not a network such as 192.0.2.0/24",
+        ),
+    ],
+)
+def test_a_fault_is_named(text: str, fault: str) -> None:
+    assert faults(text) == [fault]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    assert len(faults("a = 1\nb = 2\n[api]\nlisten = 1\n[media]\nports = 2")) == 4
+
+
+def test_two_carriers_cannot_share_a_name() -> None:
+    one = '[[carriers]]\nname = "a"\n[carriers.sip]\naddress = "127.0.0.1:1"\nsources = []\n'
+    assert faults(one * 2) == ["carriers[1].name: 'a' is the name of another carrier"]
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text("[api\n")
+    with pytest.raises(SettingsError, match="not a TOML document"):
+        settings.load(path)
+
+
+def test_every_setting_is_documented() -> None:
+    text = guide()
+    for key, one, _ in leaves(Settings):
+        assert one.metadata["about"].endswith("."), key
+        assert f"### `{key.rpartition('.')[2]}`" in text, key
+
+
+def test_the_guide_is_what_the_settings_say() -> None:
+    assert GUIDE.read_text() == guide(), (
+        "python -m maskline.settings > docs/guides/configuration.md"
+    )
+
+
+def test_the_default_file_names_every_setting() -> None:
+    text = default_file()
+    for key, _, _ in leaves(Settings):
+        assert f"{key.rpartition('.')[2]} = " in text, key
