@@ -1,0 +1,126 @@
+"""The record of a call: what happened when, who ended it, and to whom the outcome is put down."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Party(StrEnum):
+    """Who can end a call or be the cause of how it went."""
+
+    CALLER = "caller"
+    CALLED = "called"
+    CARRIER = "carrier"
+    US = "us"
+
+
+class Happening(StrEnum):
+    RINGING = "Ringing"
+    ANSWERED = "Answered"
+    ENDED = "Ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallEvent:
+    """A report about a call. `at` is in milliseconds since the epoch, `cause` is Q.850's.
+
+    `legs` tells what a BYE toward each side needs; only the engine that wrote it reads it.
+    """
+
+    happening: Happening
+    at: int
+    sip_status: int | None = None
+    ended_by: Party | None = None
+    cause: int | None = None
+    legs: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call as recorded. Times are milliseconds since the epoch, None for what did not happen.
+
+    `caller` dialled `dialled`; we dialled `called` and showed `shown`. `hang_up_at` is when we
+    end the call if nobody else has.
+    """
+
+    call_id: str
+    account_id: str | None
+    voice_connector_id: str | None
+    proxy_session_id: str | None
+    carrier: str
+    caller: str | None
+    dialled: str
+    outbound_carrier: str | None
+    called: str | None
+    shown: str | None
+    decision: str
+    reason: str
+    received_at: int
+    forwarded_at: int | None = None
+    ringing_at: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    ended_by: Party | None = None
+    sip_status: int | None = None
+    cause: int | None = None
+    legs: tuple[dict[str, Any], ...] = ()
+    max_call_seconds: int
+    hang_up_at: int | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.forwarded_at is not None and self.ended_at is None
+
+    @property
+    def attribution(self) -> Party | None:
+        """To whom the outcome is put down, None while the call lasts."""
+        if self.ended_at is None:
+            return None
+        if self.ended_by is not None:
+            return self.ended_by
+        return blame(self.sip_status)
+
+
+# The life of a call, as the time each report sets. Reports come late, twice or out of order, so
+# the earliest of each kind is the truth, and the record is the same in whatever order they come.
+MOMENTS = {
+    Happening.RINGING: "ringing_at",
+    Happening.ANSWERED: "answered_at",
+    Happening.ENDED: "ended_at",
+}
+
+# Who stands behind a final status that nobody was named for (RFC 3261 section 21).
+BLAMED = {
+    403: Party.US, 404: Party.US, 408: Party.CALLED, 433: Party.CALLER, 480: Party.CALLED,
+    486: Party.CALLED, 487: Party.CALLER, 488: Party.CALLED, 600: Party.CALLED, 603: Party.CALLED,
+}  # fmt: skip
+
+
+def blame(sip_status: int | None) -> Party:
+    if sip_status is None:
+        return Party.US
+    return BLAMED.get(sip_status, Party.CARRIER)
+
+
+def apply(call: Call, event: CallEvent) -> Call:
+    """The record once the event is known. Applying an event again changes nothing."""
+    moment = MOMENTS[event.happening]
+    known: int | None = getattr(call, moment)
+    if known is not None and known <= event.at:
+        return call
+    changes: dict[str, Any] = {moment: event.at}
+    if event.happening is Happening.ANSWERED:
+        changes |= {"legs": event.legs, "hang_up_at": deadline(call, event.at)}
+    if event.happening is Happening.ENDED:
+        changes |= {
+            "sip_status": event.sip_status,
+            "ended_by": event.ended_by,
+            "cause": event.cause,
+        }
+    return replace(call, **changes)
+
+
+def deadline(call: Call, answered_at: int) -> int:
+    """When an answered call is to be hung up: never later than was already decided."""
+    longest = answered_at + call.max_call_seconds * 1000
+    return longest if call.hang_up_at is None else min(call.hang_up_at, longest)

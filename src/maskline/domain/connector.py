@@ -1,0 +1,51 @@
+"""Voice connectors and what they say about the proxy sessions made on them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Assignment(StrEnum):
+    """Whether both participants of a session must get the same proxy number."""
+
+    SHARED = "shared"
+    PER_PARTICIPANT = "per_participant"
+
+
+class UnknownCaller(StrEnum):
+    """What becomes of a caller who has no session on the number."""
+
+    REJECT = "reject"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceConnector:
+    """The resource that proxy sessions belong to. Times are milliseconds since the epoch."""
+
+    voice_connector_id: str
+    account_id: str
+    region: str
+    name: str
+    require_encryption: bool
+    integration_type: str | None
+    network_type: str
+    created_at: int
+    updated_at: int
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:chime:{self.region}:{self.account_id}:vc/{self.voice_connector_id}"
+
+    @property
+    def outbound_host_name(self) -> str:
+        return f"{self.voice_connector_id}.voiceconnector.chime.aws"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyConfiguration:
+    """How a connector makes proxy sessions; `countries` are those its numbers may come from."""
+
+    default_expiry_minutes: int
+    disabled: bool
+    fallback_number: str | None
+    countries: tuple[str, ...]

@@ -1,0 +1,104 @@
+"""What becomes of a call to one of our numbers: decided from facts, carried out elsewhere."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from maskline.domain import e164
+from maskline.domain.connector import UnknownCaller
+from maskline.domain.session import Capability, ProxySession
+
+CARRIER_RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Dial `called` over `carrier`, showing `caller`: the other participant of a session."""
+
+    caller: str
+    called: str
+    carrier: str
+    reason: str = "session"
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Dial the connector's fallback number, showing the number that was dialled."""
+
+    caller: str
+    called: str
+    carrier: str
+    reason: str = "fallback"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Answer with a SIP status; `reason` says why in one word, `retry_after` is in seconds."""
+
+    sip_status: int
+    reason: str
+    retry_after: int | None = None
+
+
+Decision = Connect | Fallback | Reject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known about a call when it is decided.
+
+    `caller` and `dialled` are in E.164 form; `caller` is None when withheld. `session` is the
+    latest session in which the caller used the dialled number, whether or not it still runs.
+    `numbers` maps each of our numbers that matters to the carrier which delivers it.
+    """
+
+    caller: str | None
+    dialled: str
+    numbers: dict[str, str]
+    session: ProxySession | None
+    fallback_number: str | None
+    unknown_caller: UnknownCaller
+    carriers_up: Collection[str]
+
+
+def decide(facts: Facts, capability: Capability, now: int) -> Decision:
+    """Whom to connect to, or why not. The same rule for every capability."""
+    if facts.dialled not in facts.numbers:
+        return Reject(404, "not-our-number")
+    if facts.caller is None:
+        return Reject(433, "anonymous")
+    if facts.session is None:
+        return unknown(facts)
+    if facts.session.ended(now) is not None:
+        return fallback(facts, "session-closed")
+    if not facts.session.allows(capability):
+        return Reject(403, f"{capability.value.lower()}-not-allowed")
+    return to_other_participant(facts, facts.session, facts.caller)
+
+
+def to_other_participant(facts: Facts, session: ProxySession, caller: str) -> Decision:
+    _, other = session.sides(caller)
+    if e164.is_emergency_or_short(other.phone_number):
+        return Reject(403, "emergency-number")
+    carrier = facts.numbers.get(other.proxy_number)
+    if carrier is None or carrier not in facts.carriers_up:
+        return Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
+    return Connect(other.proxy_number, other.phone_number, carrier)
+
+
+def unknown(facts: Facts) -> Decision:
+    if facts.unknown_caller is UnknownCaller.FALLBACK:
+        return fallback(facts, "unknown-caller")
+    return Reject(404, "unknown-caller")
+
+
+def fallback(facts: Facts, otherwise: str) -> Decision:
+    """To the fallback number, if there is one that is not the caller's own."""
+    number = facts.fallback_number
+    if number is None or number == facts.caller:
+        return Reject(404, otherwise)
+    if e164.is_emergency_or_short(number):
+        return Reject(403, "emergency-number")
+    carrier = facts.numbers[facts.dialled]
+    if carrier not in facts.carriers_up:
+        return Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
+    return Fallback(facts.dialled, number, carrier)
