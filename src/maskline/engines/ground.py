@@ -1,0 +1,139 @@
+"""The ground an engine stands on: its directory, its system user, its ports, its programs.
+
+`<data_dir>/run` holds what lives as long as the service runs. Started by root, the service gives
+each engine an unprivileged user, which often cannot reach the data directory (a clone in /root,
+say); `run` is then a link to a directory of the service's own in /run.
+"""
+
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+# Debian keeps daemons where an ordinary user's PATH does not look.
+DAEMON_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+RUNTIME = Path("/run/maskline")
+
+
+class GroundError(Exception):
+    """The service cannot start here; the text tells the operator what to change."""
+
+
+def claim(data_dir: Path) -> int:
+    """Makes the data directory and takes it for this process as long as the answer stays open.
+
+    Two services in one directory would end each other's engines.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    held = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise GroundError(
+            f"data_dir: another Maskline is running in {data_dir}; stop it or choose another"
+        ) from None
+    return held
+
+
+def run_directory(data_dir: Path) -> Path:
+    """The directory for sockets, rendered configuration and process ids, with no link in it."""
+    run = data_dir / "run"
+    if os.geteuid() != 0:
+        run.mkdir(mode=0o711, exist_ok=True)
+        return run.resolve()
+    RUNTIME.mkdir(mode=0o711, exist_ok=True)
+    RUNTIME.chmod(0o711)
+    own = RUNTIME / hashlib.sha256(bytes(data_dir)).hexdigest()[:12]
+    own.mkdir(mode=0o711, exist_ok=True)
+    own.chmod(0o711)
+    run.unlink(missing_ok=True)
+    run.symlink_to(own)
+    return own
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Who an engine runs as: a system user when we are root, ourselves otherwise."""
+
+    user: str
+    uid: int
+    gid: int
+
+    @classmethod
+    def named(cls, user: str, setting: str) -> "Runner":
+        if os.geteuid() != 0:
+            return cls(user, os.geteuid(), os.getegid())
+        try:
+            entry = pwd.getpwnam(user)
+        except KeyError:
+            raise GroundError(f"{setting}: there is no user {user!r} on this system") from None
+        if entry.pw_uid == 0:
+            raise GroundError(f"{setting}: an engine is never run as root")
+        return cls(user, entry.pw_uid, entry.pw_gid)
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """A command that runs the program as this user, and that dies with the one who ran it."""
+        command = [find("setpriv"), "--pdeathsig=TERM", "--no-new-privs"]
+        if os.geteuid() == 0:
+            command += [f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
+        return [*command, "--", find(program), *arguments]
+
+    def take(self, directory: Path) -> None:
+        """Gives the directory with all in it to this user alone.
+
+        The directory itself comes last: until then its new owner cannot reach into it.
+        """
+        for path in [*directory.rglob("*"), directory]:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            os.chown(path, self.uid, self.gid)
+
+
+def empty_directory(path: Path) -> Path:
+    """A new directory that only we can use, in place of an earlier one."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    return path
+
+
+def find(program: str) -> str:
+    """The full path of a program; raises GroundError when it is not installed."""
+    found = shutil.which(program, path=DAEMON_PATH)
+    if found is None:
+        raise GroundError(f"{program} is not installed; `make serve` installs it where apt is")
+    return found
+
+
+def family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def bound(kind: socket.SocketKind, host: str, port: int, setting: str) -> socket.socket:
+    """A socket on that address; raises GroundError naming the setting when it cannot be had."""
+    own = socket.socket(family(host), kind)
+    if kind is socket.SOCK_STREAM:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        own.bind((host, port))
+    except OSError as error:
+        own.close()
+        name = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
+        raise GroundError(
+            f"{setting}: cannot listen on {name} port {port} of {host}: {error.strerror}; "
+            f"stop the program that uses it or change {setting}"
+        ) from None
+    return own
+
+
+def free_udp_port(host: str, avoid: range) -> int:
+    """A UDP port of a loopback address that nobody uses now, outside `avoid`."""
+    while True:
+        with socket.socket(family(host), socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1]
+        if port not in avoid:
+            return port

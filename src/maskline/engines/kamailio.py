@@ -1,0 +1,117 @@
+"""Kamailio, which carries SIP: its configuration, its command line and its health.
+
+It runs the script package of the `kamailio` folder in the Python of the distribution. What the
+script must know stands in a file that only Kamailio's user can read.
+"""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskline.engines.control import ControlLine
+from maskline.engines.ground import Runner, empty_directory
+from maskline.engines.supervision import MARK, Program
+from maskline.settings import Address, Settings
+
+PACKAGED_SCRIPT = Path(__file__).with_name("script")
+CHECKED_OUT_SCRIPT = Path(__file__).parents[3] / "kamailio"
+TEMPLATE = "kamailio.cfg.template"
+SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
+MASK_KEY_BYTES = 64  # AES-SIV with 256-bit keys
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What Kamailio must know beside the settings: where the others of this service are."""
+
+    run: Path
+    switch_socket: Path
+    control: Address
+    rtpengine: Address
+    mask_keys: dict[str, Any]
+
+
+def script_folder() -> Path:
+    """The folder of Kamailio's script: in the installed package, or in the checkout."""
+    return PACKAGED_SCRIPT if PACKAGED_SCRIPT.is_dir() else CHECKED_OUT_SCRIPT
+
+
+def mask_keys(path: Path) -> dict[str, Any]:
+    """The keys that seal masked identifiers, made on first use; every node needs the same file."""
+    try:
+        fresh = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        keys: dict[str, Any] = json.loads(path.read_text())
+        return keys
+    key = base64.b64encode(secrets.token_bytes(MASK_KEY_BYTES)).decode()
+    keys = {"current_key": "a", "keys": {"a": key}}
+    with open(fresh, "w") as file:
+        json.dump(keys, file, indent=2)
+    return keys
+
+
+def program(settings: Settings, around: Surroundings, line: ControlLine) -> Program:
+    """Kamailio with a configuration rendered now."""
+    runner = Runner.named(settings.sip.user, "sip.user")
+    own = empty_directory(around.run / "kamailio")
+    # A copy, because Kamailio's user may not be able to read where we were installed.
+    script = own / "script"
+    shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
+    template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
+    configuration = template.substitute(placeholders(settings, around, own))
+    (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
+    (own / "settings.json").write_text(json.dumps(script_settings(settings, around), indent=2))
+    runner.take(own)
+    command = runner.command(
+        "kamailio",
+        *("-f", str(own / "kamailio.cfg"), "-DD", "-E"),
+        *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
+        *("-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
+    )
+    environment = {
+        MARK: str(around.run),
+        "PYTHONPATH": str(script),
+        "MASKLINE_SETTINGS": str(own / "settings.json"),
+    }
+    return Program("kamailio", command, environment, line.answers)
+
+
+def placeholders(settings: Settings, around: Surroundings, own: Path) -> dict[str, str]:
+    """What stands for each placeholder of the template."""
+    return {
+        "listen": "\n".join(f"listen={listener}" for listener in settings.sip.listen),
+        "run_dir": str(own),
+        "script_dir": str(own / "script"),
+        "rtpengine": f"udp:{around.rtpengine}",
+        "max_ring_milliseconds": str(settings.max_ring_seconds * 1000),
+        "workers": str(max(4, os.cpu_count() or 1)),
+    }
+
+
+def script_settings(settings: Settings, around: Surroundings) -> dict[str, Any]:
+    """What the script reads: the carriers it may talk to, its keys, where we can be asked."""
+    return {
+        "secret": secrets.token_hex(16),
+        **around.mask_keys,
+        "switch_socket": str(around.switch_socket),
+        "listen": [str(listener) for listener in settings.sip.listen],
+        "control": str(around.control),
+        "rtpengine": str(around.rtpengine),
+        "media_addresses": [str(settings.media.address)],
+        "max_ring_seconds": settings.max_ring_seconds,
+        "carriers": [
+            {
+                "name": carrier.name,
+                "address": str(carrier.sip.address),
+                "transport": carrier.sip.transport,
+                "sources": [str(source) for source in carrier.sip.sources],
+            }
+            for carrier in settings.carriers
+        ],
+    }

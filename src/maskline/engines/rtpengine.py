@@ -1,0 +1,43 @@
+"""rtpengine, which relays the sound: its command line and its health."""
+
+from pathlib import Path
+
+from maskline.engines.ground import Runner, empty_directory
+from maskline.engines.ng import NgClient
+from maskline.engines.supervision import MARK, Program
+from maskline.settings import Address, Settings
+
+# A call whose two sides both send nothing is dead; one on hold may be silent as long as it lasts.
+SILENCE_SECONDS = 60
+# How long ports stay taken after a call: late packets of it must not reach the next one.
+DELETE_SECONDS = 2
+# What is beyond the limits that the control plane keeps; rtpengine acts only if it fails to.
+MARGIN_SECONDS = 60
+WARNINGS = 4  # syslog's level
+
+
+def program(settings: Settings, run: Path, control: Address, client: NgClient) -> Program:
+    """rtpengine with the media settings, its control port at `control` of the loopback."""
+    runner = Runner.named(settings.media.user, "media.user")
+    own = empty_directory(run / "rtpengine")
+    runner.take(own)
+    longest = settings.max_call_minutes * 60 + MARGIN_SECONDS
+    command = runner.command(
+        "rtpengine",
+        "--foreground",
+        "--log-stderr",
+        "--no-log-timestamps",
+        f"--log-level={WARNINGS}",
+        "--table=-1",
+        f"--interface={settings.media.address}",
+        f"--listen-ng={control}",
+        f"--port-min={settings.media.ports.first}",
+        f"--port-max={settings.media.ports.last}",
+        f"--timeout={SILENCE_SECONDS}",
+        f"--silent-timeout={longest}",
+        f"--final-timeout={longest}",
+        f"--offer-timeout={settings.max_ring_seconds + MARGIN_SECONDS}",
+        f"--delete-delay={DELETE_SECONDS}",
+        f"--pidfile={own / 'pid'}",
+    )
+    return Program("rtpengine", command, {MARK: str(run)}, client.answers)

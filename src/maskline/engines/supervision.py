@@ -1,0 +1,172 @@
+"""Keeps an engine running: starts it, asks whether it answers, starts it again when it does not.
+
+An engine is a program that does its part of the work in processes of its own (Kamailio, rtpengine).
+It runs on a leash (`leash.py`), so it ends with the service however the service ends.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import structlog
+
+LEASH = Path(__file__).with_name("leash.py")
+# Every process of an engine carries the service's run directory in its environment, which its
+# children inherit: so a later start finds what an earlier one left behind.
+MARK = "MASKLINE_RUN"
+
+PROBE_SECONDS = 0.5
+PATIENCE = 4  # probes in a row without an answer before an engine that once answered is ended
+START_SECONDS = 15.0  # within which a new engine must answer for the first time
+STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+STOP_SECONDS = 8.0  # more than the leash's own grace
+
+log = structlog.get_logger()
+
+
+class State(Enum):
+    STARTING = "starting"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: the command, its environment beyond ours, and how to ask whether it works."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    answers: Callable[[], Awaitable[bool]]
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait before each restart of an engine that keeps failing."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class Engine:
+    """One supervised program. `prepare` makes what it needs afresh before each start."""
+
+    def __init__(self, name: str, prepare: Callable[[], Program]) -> None:
+        self.name = name
+        self.state = State.DOWN
+        self.changed = asyncio.Event()
+        self._prepare = prepare
+
+    async def keep(self) -> None:
+        """Runs the engine again and again until cancelled; it is stopped when this returns."""
+        pause = pauses()
+        while True:
+            born = time.monotonic()
+            try:
+                await self._live()
+            finally:
+                self._become(State.DOWN)
+            if time.monotonic() - born > STEADY_SECONDS:
+                pause = pauses()
+            await asyncio.sleep(next(pause))
+
+    async def _live(self) -> None:
+        """One life of the program, from its start until it ends or no longer answers."""
+        program = self._prepare()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", str(LEASH), *program.command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=os.environ | program.environment,
+            start_new_session=True,
+        )  # fmt: skip
+        self._become(State.STARTING)
+        told = asyncio.create_task(self._tell(process))
+        ended = asyncio.create_task(process.wait())
+        ailing = asyncio.create_task(self._watch(program.answers))
+        try:
+            await asyncio.wait({ended, ailing}, return_when=asyncio.FIRST_COMPLETED)
+            log.error("engine lost", engine=self.name, ended=ended.done())
+        finally:
+            ailing.cancel()
+            self._become(State.DOWN)
+            await self._end(process, at_once=ailing.done() and not ailing.cancelled())
+            await told
+
+    async def _watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
+        """Returns when the program has stopped answering, or never began to."""
+        deadline = time.monotonic() + START_SECONDS
+        misses = 0
+        while misses < PATIENCE:
+            if await answers():
+                misses = 0
+                self._become(State.UP)
+            elif self.state is State.UP or time.monotonic() > deadline:
+                misses += 1
+            await asyncio.sleep(PROBE_SECONDS if self.state is State.UP else PROBE_SECONDS / 5)
+
+    def _become(self, state: State) -> None:
+        if state is not self.state:
+            log.info("engine", engine=self.name, state=state.value)
+            self.state = state
+            self.changed.set()
+
+    async def _end(self, process: asyncio.subprocess.Process, *, at_once: bool) -> None:
+        assert process.stdin is not None
+        if process.returncode is not None:
+            return
+        if at_once:
+            process.stdin.write(b"!")
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _tell(self, process: asyncio.subprocess.Process) -> None:
+        """Passes on what the program says, so that its pipe never fills."""
+        assert process.stdout is not None
+        rest = b""
+        while chunk := await process.stdout.read(65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._tell_line(line.decode(errors="replace"))
+            rest = rest[-4096:]
+        if rest:
+            self._tell_line(rest.decode(errors="replace"))
+
+    def _tell_line(self, line: str) -> None:
+        grave = any(word in line for word in ("ERR", "CRIT", "WARN"))
+        tell = log.warning if grave else log.debug
+        tell("engine says", engine=self.name, line=line.strip())
+
+
+def end_leftovers(run_dir: Path) -> int:
+    """Ends every process an earlier service of the same run directory left; how many there were."""
+    mark = f"{MARK}={run_dir}".encode()
+    found = [process for process in Path("/proc").glob("[0-9]*") if marked(process, mark)]
+    for process in found:
+        try:
+            os.kill(int(process.name), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    while any(marked(process, mark) for process in found):
+        time.sleep(0.01)
+    return len(found)
+
+
+def marked(process: Path, mark: bytes) -> bool:
+    try:
+        return mark in (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # ended meanwhile, or somebody else's
+        return False

@@ -1,0 +1,116 @@
+"""The control line: the requests it writes, the replies it reads, its patience."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskline.engines import control
+from maskline.engines.control import ControlLine, read_reply, request
+from maskline.settings import Address
+
+LEG = {
+    "CallId": "abc",
+    "From": "<sip:a@127.0.0.1>;tag=1",
+    "To": "<sip:b@127.0.0.1>;tag=2",
+    "Target": "sip:token@127.0.0.1:5060",
+}
+
+
+def test_a_bye_stands_in_the_dialogue_of_its_leg() -> None:
+    message = request("BYE", LEG, 7, Address("127.0.0.1", 9), "z9hG4bKx")
+    assert message == (
+        b"BYE sip:token@127.0.0.1:5060 SIP/2.0\r\n"
+        b"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKx\r\n"
+        b"Max-Forwards: 70\r\n"
+        b"From: <sip:a@127.0.0.1>;tag=1\r\n"
+        b"To: <sip:b@127.0.0.1>;tag=2\r\n"
+        b"Call-ID: abc\r\n"
+        b"CSeq: 7 BYE\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;received=h\r\n\r\n", "z9hG4bKx"),
+        (b"SIP/2.0 200 OK\r\nv: SIP/2.0/UDP h; branch=z9hG4bKx, SIP/2.0/UDP i\r\n\r\n", "z9hG4bKx"),
+        (b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h\r\n\r\n", ""),
+    ],
+)
+def test_a_reply_is_known_by_its_branch(data: bytes, expected: str) -> None:
+    assert read_reply(data) == (200, expected)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_read(data: bytes) -> None:
+    status, _ = read_reply(data)
+    assert 0 <= status <= 999
+
+
+class StandIn(asyncio.DatagramProtocol):
+    """Answers every request with the given statuses, forgetting the first `deaf` requests."""
+
+    def __init__(self, *statuses: int, deaf: int = 0) -> None:
+        self.statuses = statuses
+        self.deaf = deaf
+        self.heard: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.heard.append(data)
+        if len(self.heard) > self.deaf:
+            via = data.split(b"\r\n")[1]
+            for status in self.statuses:
+                reply = b"SIP/2.0 %d Any\r\n%b\r\n\r\n" % (status, via)
+                self.transport.sendto(reply, addr)  # type: ignore[attr-defined]
+
+
+@asynccontextmanager
+async def line_to(stand_in: StandIn) -> AsyncIterator[ControlLine]:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: stand_in, local_addr=("127.0.0.1", 0)
+    )
+    line = ControlLine(Address(*transport.get_extra_info("sockname")))
+    await line.open()
+    yield line
+    line.close()
+    transport.close()
+    await asyncio.sleep(0)
+
+
+async def test_any_final_answer_to_options_is_health() -> None:
+    async with line_to(StandIn(100, 404)) as line:
+        assert await line.answers()
+
+
+async def test_silence_is_no_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "T1", 0.02)
+    monkeypatch.setattr(control, "PROBE_SECONDS", 0.1)
+    async with line_to(StandIn(100)) as line:
+        assert not await line.answers()
+
+
+async def test_a_lost_bye_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "T1", 0.02)
+    stand_in = StandIn(200, deaf=2)
+    async with line_to(stand_in) as line:
+        assert await line.hang_up(LEG) == 200
+    assert len(stand_in.heard) == 3
+    assert stand_in.heard[0] == stand_in.heard[2]
+
+
+async def test_each_bye_has_a_higher_number_than_the_last() -> None:
+    stand_in = StandIn(481)
+    async with line_to(stand_in) as line:
+        assert await line.hang_up(LEG) == 481
+        assert await line.hang_up(LEG) == 481
+    first, second = (int(heard.split(b"CSeq: ")[1].split()[0]) for heard in stand_in.heard)
+    assert control.HIGH_CSEQ < first < second

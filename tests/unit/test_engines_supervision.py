@@ -1,0 +1,176 @@
+"""Supervision with real processes: a stand-in engine that forks, as Kamailio does."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from maskline.engines import supervision
+from maskline.engines.supervision import LEASH, MARK, Engine, Program, State, end_leftovers
+
+# Forks a worker, writes both process ids, sleeps. The worker survives its parent's death.
+FORKING = """
+import os, sys, time
+if os.fork() == 0:
+    os.setpgid(0, 0) if "leave-group" in sys.argv else None
+    time.sleep(60)
+open(sys.argv[1] + ".new", "w").write(f"{os.getpid()} ")
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(60)
+"""
+
+
+def alive(mark: Path) -> set[int]:
+    """The processes that carry the mark of this run directory, zombies left out."""
+    wanted = f"{MARK}={mark}".encode()
+    return {
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if supervision.marked(process, wanted)
+    }
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+class StandIn:
+    """An engine of our own making whose health is a flag."""
+
+    def __init__(self, run: Path, *arguments: str) -> None:
+        self.run = run
+        self.file = run / "pid"
+        self.healthy = True
+        self.starts = 0
+        self.arguments = arguments
+        self.engine = Engine("stand-in", self.prepare)
+
+    def prepare(self) -> Program:
+        self.starts += 1
+        self.file.unlink(missing_ok=True)
+        command = [sys.executable, "-I", "-S", "-c", FORKING, str(self.file), *self.arguments]
+        return Program("stand-in", command, {MARK: str(self.run)}, self.answers)
+
+    async def answers(self) -> bool:
+        return self.healthy and self.file.exists()
+
+    @property
+    def pid(self) -> int:
+        return int(self.file.read_text())
+
+    def up(self, starts: int) -> bool:
+        return self.starts == starts and self.engine.state is State.UP
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(self.engine.keep())
+        try:
+            await until(lambda: self.up(1))
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.01)
+
+
+@pytest.mark.parametrize("arguments", [(), ("leave-group",)])
+async def test_an_engine_is_stopped_with_all_it_started(
+    tmp_path: Path, arguments: tuple[str]
+) -> None:
+    stand_in = StandIn(tmp_path, *arguments)
+    async with stand_in.running():
+        assert len(alive(tmp_path)) == 3  # the leash, the engine, its worker
+    assert alive(tmp_path) == set()
+    assert stand_in.engine.state is State.DOWN
+
+
+async def test_a_killed_engine_comes_back_without_its_old_workers(tmp_path: Path) -> None:
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        old = alive(tmp_path)
+        os.kill(stand_in.pid, signal.SIGKILL)
+        await until(lambda: stand_in.up(2))
+        assert not old & alive(tmp_path)
+
+
+async def test_an_engine_that_stops_answering_is_started_again(tmp_path: Path) -> None:
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        os.kill(stand_in.pid, signal.SIGSTOP)
+        stand_in.healthy = False
+        await until(lambda: stand_in.starts == 2)
+        stand_in.healthy = True
+        await until(lambda: stand_in.up(2))
+
+
+async def test_one_missed_answer_is_forgiven(tmp_path: Path) -> None:
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        stand_in.healthy = False
+        await asyncio.sleep(0.03)
+        stand_in.healthy = True
+        await asyncio.sleep(0.2)
+        assert stand_in.up(1)
+
+
+async def test_an_engine_that_cannot_start_is_tried_again(tmp_path: Path) -> None:
+    lives = []
+
+    async def never() -> bool:
+        return False
+
+    def prepare() -> Program:
+        lives.append(None)
+        return Program("failing", ["/bin/false"], {MARK: str(tmp_path)}, never)
+
+    keeping = asyncio.create_task(Engine("failing", prepare).keep())
+    await until(lambda: len(lives) >= 3)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert alive(tmp_path) == set()
+
+
+@pytest.mark.parametrize("victim", ["the one who holds the leash", "the leash"])
+async def test_nothing_survives_a_kill(tmp_path: Path, victim: str) -> None:
+    """The holder dies as by `kill -9`, or the leash does and the next start cleans up."""
+    pid_file = tmp_path / "pid"
+    leashed = [sys.executable, str(LEASH), sys.executable, "-c", FORKING, str(pid_file)]
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *leashed],
+        stdin=subprocess.PIPE,
+        env=os.environ | {MARK: str(tmp_path)},
+    )
+    assert holder.stdin is not None
+    await until(lambda: pid_file.exists() and len(alive(tmp_path)) == 4)
+    if victim == "the leash":
+        leash = int(Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text())
+        os.kill(leash, signal.SIGKILL)
+        holder.wait()
+        assert end_leftovers(tmp_path) == 2
+    else:
+        holder.kill()
+        holder.stdin.close()
+        holder.wait()
+        await until(lambda: not alive(tmp_path))
+    holder.stdin.close()
+    assert alive(tmp_path) == set()
+
+
+def test_pauses_grow_to_a_limit() -> None:
+    pauses = supervision.pauses()
+    seen = [next(pauses) for _ in range(12)]
+    assert seen == sorted(seen)
+    assert seen[-1] == supervision.LONGEST_PAUSE
