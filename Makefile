@@ -1,0 +1,41 @@
+# Everything a newcomer needs: `make serve` runs the service, `make demo` a call through it.
+# Each target installs what it needs and is missing, and says so; see tools/install.
+
+CONFIG ?= maskline.toml
+BIN := .venv/bin
+
+.PHONY: help serve demo test check format bench
+
+help:
+	@echo "make serve   run the service; settings: CONFIG=$(CONFIG)"
+	@echo "make demo    two phones, a masked call between them, the two commands of the manual"
+	@echo "make test    every check and every test"
+	@echo "make check   lint, format and types alone"
+	@echo "make format  write the code in the house's format"
+	@echo "make bench   the figures of docs/concepts, measured here"
+
+serve:
+	@tools/install serve
+	@exec $(BIN)/maskline serve --config "$(CONFIG)"
+
+demo:
+	@tools/install demo
+	@exec $(BIN)/python demo --config "$(CONFIG)"
+
+test: check
+	@exec $(BIN)/pytest --numprocesses auto --dist loadgroup
+
+check:
+	@tools/install test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format:
+	@tools/install test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench:
+	@tools/install test
+	@exec $(BIN)/python bench
