@@ -1,0 +1,50 @@
+"""What every store promises, whichever database stands behind it."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from maskline.store.secrets import Cipher
+
+T = TypeVar("T")
+
+
+class Row(Protocol):
+    """A row of an answer: its columns by name."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+class Transaction(Protocol):
+    """Where a piece of work reads and writes. Queries are named in `store/queries`."""
+
+    @property
+    def cipher(self) -> Cipher: ...
+
+    def one(self, query: str, **parameters: Any) -> Row | None:
+        """The first row of the answer, None when there is none."""
+
+    def all(self, query: str, **parameters: Any) -> list[Row]: ...
+
+    def run(self, query: str, **parameters: Any) -> int:
+        """Carries out a change and gives the number of rows it changed."""
+
+
+class Store(Protocol):
+    """A database. Work is a synchronous function of a transaction, and may be run only once."""
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` gives, from one consistent state that holds all that was answered before."""
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` gives, once its changes are safe on disk.
+
+        An exception in `work` undoes its changes and no other work's, and is raised here.
+        Raises StoreFailed when the changes could not be kept.
+        """
+
+    def close(self) -> None:
+        """Finishes the work under way, then lets go of the database."""
+
+
+class StoreFailed(Exception):
+    """The database could not keep what it was given: a full or failing disk, say."""

@@ -1,0 +1,51 @@
+-- name: put_call
+INSERT INTO calls
+    (call_id, account_id, voice_connector_id, proxy_session_id, carrier, caller, dialled,
+     outbound_carrier, called, shown, decision, reason, received_at, forwarded_at, ringing_at,
+     answered_at, ended_at, ended_by, sip_status, cause, legs, max_call_seconds, hang_up_at)
+VALUES
+    (:call_id, :account_id, :voice_connector_id, :proxy_session_id, :carrier, :caller, :dialled,
+     :outbound_carrier, :called, :shown, :decision, :reason, :received_at, :forwarded_at,
+     :ringing_at, :answered_at, :ended_at, :ended_by, :sip_status, :cause, :legs,
+     :max_call_seconds, :hang_up_at)
+ON CONFLICT (call_id) DO UPDATE SET
+    ringing_at = excluded.ringing_at,
+    answered_at = excluded.answered_at,
+    ended_at = excluded.ended_at,
+    ended_by = excluded.ended_by,
+    sip_status = excluded.sip_status,
+    cause = excluded.cause,
+    legs = excluded.legs,
+    hang_up_at = excluded.hang_up_at
+
+-- name: get_call
+SELECT * FROM calls WHERE call_id = :call_id
+
+-- name: list_calls
+SELECT * FROM calls
+WHERE account_id = :account_id AND sequence < :before
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_calls_of_session
+SELECT * FROM calls
+WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id AND sequence < :before
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_live_calls
+SELECT * FROM calls WHERE ended_at IS NULL AND forwarded_at IS NOT NULL
+
+-- name: hang_up_calls_of_session
+UPDATE calls SET hang_up_at = :now
+WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND forwarded_at IS NOT NULL
+    AND (hang_up_at IS NULL OR hang_up_at > :now)
+
+-- name: list_calls_to_hang_up
+SELECT * FROM calls
+WHERE ended_at IS NULL AND hang_up_at IS NOT NULL AND hang_up_at <= :now
+ORDER BY hang_up_at
+LIMIT :limit
+
+-- name: postpone_hang_up
+UPDATE calls SET hang_up_at = :again_at WHERE call_id = :call_id

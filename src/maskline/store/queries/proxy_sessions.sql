@@ -1,0 +1,110 @@
+-- name: insert_proxy_session
+INSERT INTO proxy_sessions
+    (proxy_session_id, account_id, voice_connector_id, name, expiry_minutes, capabilities,
+     first_number, first_proxy_number, second_number, second_proxy_number,
+     number_selection_behavior, geo_match_level, geo_match_country, geo_match_area_code,
+     created_at, updated_at, expires_at)
+VALUES
+    (:proxy_session_id, :account_id, :voice_connector_id, :name, :expiry_minutes, :capabilities,
+     :first_number, :first_proxy_number, :second_number, :second_proxy_number,
+     :number_selection_behavior, :geo_match_level, :geo_match_country, :geo_match_area_code,
+     :now, :now, :expires_at)
+
+-- name: get_proxy_session
+SELECT proxy_sessions.*, EXISTS (
+    SELECT 1 FROM calls
+    WHERE calls.proxy_session_id = proxy_sessions.proxy_session_id
+        AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
+) AS live_call
+FROM proxy_sessions
+WHERE proxy_session_id = :proxy_session_id
+
+-- name: update_proxy_session
+UPDATE proxy_sessions
+SET capabilities = :capabilities, expiry_minutes = :expiry_minutes, expires_at = :expires_at,
+    updated_at = :now
+WHERE proxy_session_id = :proxy_session_id
+
+-- name: end_proxy_session
+-- Changes no row when its end was noted before.
+UPDATE proxy_sessions SET ended_at = :ended_at
+WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL
+
+-- name: list_proxy_sessions
+SELECT page.*, EXISTS (
+    SELECT 1 FROM calls
+    WHERE calls.proxy_session_id = page.proxy_session_id
+        AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
+) AS live_call
+FROM (
+    SELECT * FROM (
+        SELECT * FROM proxy_sessions
+        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL
+            AND sequence < :before
+        ORDER BY sequence DESC
+        LIMIT :limit
+    ) AS running
+    UNION ALL
+    SELECT * FROM (
+        SELECT * FROM proxy_sessions
+        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NOT NULL
+            AND sequence < :before
+        ORDER BY sequence DESC
+        LIMIT :limit
+    ) AS ended
+) AS page
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_closed_proxy_sessions
+SELECT page.*, 0 AS live_call
+FROM (
+    SELECT * FROM (
+        SELECT * FROM proxy_sessions
+        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL
+            AND expires_at <= :now AND sequence < :before
+        ORDER BY sequence DESC
+        LIMIT :limit
+    ) AS expired
+    UNION ALL
+    SELECT * FROM (
+        SELECT * FROM proxy_sessions
+        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NOT NULL
+            AND sequence < :before
+        ORDER BY sequence DESC
+        LIMIT :limit
+    ) AS ended
+) AS page
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_open_proxy_sessions
+SELECT proxy_sessions.*, 0 AS live_call
+FROM proxy_sessions
+WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL AND expires_at > :now
+    AND sequence < :before
+    AND NOT EXISTS (
+        SELECT 1 FROM calls
+        WHERE calls.proxy_session_id = proxy_sessions.proxy_session_id
+            AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
+    )
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_in_progress_proxy_sessions
+SELECT proxy_sessions.*, 1 AS live_call
+FROM proxy_sessions
+WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL AND expires_at > :now
+    AND sequence < :before
+    AND proxy_session_id IN (
+        SELECT calls.proxy_session_id FROM calls
+        WHERE calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
+    )
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_expired_proxy_sessions
+SELECT *, 0 AS live_call FROM proxy_sessions
+WHERE ended_at IS NULL AND expires_at <= :now
+ORDER BY expires_at
+LIMIT :limit

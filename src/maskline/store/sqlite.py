@@ -1,0 +1,222 @@
+"""The store on SQLite: one writer, committing in groups; readers beside it.
+
+A commit costs a flush of the disk, whatever it holds. So all writes go to one thread, which
+takes what has gathered while the disk was busy and commits it at once.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from maskline.store import migrations
+from maskline.store.port import Row, StoreFailed, Transaction
+from maskline.store.secrets import Cipher, open_cipher
+from maskline.store.statements import QUERIES
+
+T = TypeVar("T")
+
+LARGEST_BATCH = 64
+BUSY_SECONDS = 10.0
+PREPARED_STATEMENTS = 512
+CACHE_KIBIBYTES = 65_536
+
+
+class SqliteTransaction:
+    """A transaction on a connection; what begins and ends it stands outside."""
+
+    def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
+        self._execute = connection.execute
+        self.cipher = cipher
+
+    def one(self, query: str, **parameters: Any) -> Row | None:
+        row: Row | None = self._execute(QUERIES[query], parameters).fetchone()
+        return row
+
+    def all(self, query: str, **parameters: Any) -> list[Row]:
+        return cast(list[Row], self._execute(QUERIES[query], parameters).fetchall())
+
+    def run(self, query: str, **parameters: Any) -> int:
+        return self._execute(QUERIES[query], parameters).rowcount
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work waiting to be written, and who waits for it."""
+
+    work: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+@dataclass(frozen=True)
+class Done:
+    value: Any
+
+
+class Writer(threading.Thread):
+    """The only writer of a database."""
+
+    def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
+        super().__init__(name="store-writer", daemon=True)
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._connection = connection
+        self._transaction = SqliteTransaction(connection, cipher)
+
+    def run(self) -> None:
+        while batch := self._next_batch():
+            self._commit(batch)
+        self._connection.close()
+
+    def _next_batch(self) -> list[Job]:
+        """What waits to be written, at least one job; nothing when the end was announced."""
+        job = self.jobs.get()
+        batch: list[Job] = []
+        while job is not None:
+            batch.append(job)
+            if len(batch) == LARGEST_BATCH or self.jobs.empty():
+                return batch
+            job = self.jobs.get()
+        if batch:
+            self.jobs.put(None)
+        return batch
+
+    def _commit(self, batch: list[Job]) -> None:
+        outcomes: list[Done | Exception]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = [self._attempt(job) for job in batch]
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            failure = StoreFailed(str(error))
+            failure.__cause__ = error
+            outcomes = [failure for _ in batch]
+        announce(batch, outcomes)
+
+    def _attempt(self, job: Job) -> Done | Exception:
+        """One job inside the batch's transaction; what fails takes only itself back."""
+        self._connection.execute("SAVEPOINT job")
+        try:
+            outcome: Done | Exception = Done(job.work(self._transaction))
+        except Exception as error:
+            self._connection.execute("ROLLBACK TO job")
+            outcome = error
+        self._connection.execute("RELEASE job")
+        return outcome
+
+
+def announce(batch: list[Job], outcomes: list[Done | Exception]) -> None:
+    """Tells every waiting task how its job went, waking each event loop once."""
+    for loop in {job.loop for job in batch}:
+        answers = [
+            (job.future, outcome)
+            for job, outcome in zip(batch, outcomes, strict=True)
+            if job.loop is loop
+        ]
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, answers)
+
+
+def settle(answers: list[tuple[asyncio.Future[Any], Done | Exception]]) -> None:
+    for future, outcome in answers:
+        if future.done():  # whoever waited was cancelled
+            continue
+        if isinstance(outcome, Done):
+            future.set_result(outcome.value)
+        else:
+            future.set_exception(outcome)
+
+
+class SqliteStore:
+    """A database in a file, for one process."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._cipher = open_cipher(path.with_name(path.name + ".key"))
+        connection = connect(path)
+        prepare(connection)
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._writer = Writer(connection, self._cipher)
+        self._writer.start()
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        # On the event loop's own thread: a point read takes less time than a change of threads.
+        connection = self._reader()
+        connection.execute("BEGIN")
+        try:
+            return work(SqliteTransaction(connection, self._cipher))
+        finally:
+            connection.execute("COMMIT")
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._writer.jobs.put(Job(work, future, loop))
+        return await future
+
+    def close(self) -> None:
+        self._writer.jobs.put(None)
+        self._writer.join()
+        for connection in self._readers:
+            connection.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        """The reading connection of this thread."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self._path)
+            connection.execute("PRAGMA query_only = 1")
+            self._local.connection = connection
+            self._readers.append(connection)
+        return connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that leaves transactions to us and may be closed by another thread."""
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=PREPARED_STATEMENTS,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Brings the schema up to date."""
+
+    def run(step: migrations.Step) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements(step.script):
+            connection.execute(statement)
+        connection.execute("INSERT INTO migrations VALUES (?, ?)", (step.number, step.name))
+        connection.execute("COMMIT")
+
+    connection.execute(migrations.LEDGER)
+    done = [row["step"] for row in connection.execute("SELECT step FROM migrations")]
+    migrations.migrate("sqlite", done, run)
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script, one by one: sqlite3 would run a script outside of ours."""
+    found, gathered = [], ""
+    for line in script.splitlines(keepends=True):
+        gathered += line
+        if sqlite3.complete_statement(gathered):
+            found.append(gathered)
+            gathered = ""
+    return found
