@@ -19,6 +19,18 @@ class UnknownCaller(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What an operator decides about the sessions and calls of a connector."""
+
+    number_assignment: Assignment = Assignment.SHARED
+    unknown_caller: UnknownCaller = UnknownCaller.REJECT
+    hang_up_on_delete: bool = True
+    hang_up_on_expiry: bool = False
+    max_ring_seconds: int = 60
+    max_call_seconds: int = 4 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
 class VoiceConnector:
     """The resource that proxy sessions belong to. Times are milliseconds since the epoch."""
 
@@ -29,6 +41,7 @@ class VoiceConnector:
     require_encryption: bool
     integration_type: str | None
     network_type: str
+    rules: Rules
     created_at: int
     updated_at: int
 

@@ -34,3 +34,9 @@ SELECT * FROM proxy_configurations WHERE voice_connector_id = :voice_connector_i
 
 -- name: delete_proxy_configuration
 DELETE FROM proxy_configurations WHERE voice_connector_id = :voice_connector_id
+
+-- name: get_connector_rules
+SELECT number_assignment, unknown_caller, hang_up_on_delete, hang_up_on_expiry,
+    max_ring_seconds, max_call_seconds
+FROM voice_connectors
+WHERE voice_connector_id = :voice_connector_id

@@ -19,6 +19,21 @@ SELECT proxy_sessions.*, EXISTS (
 FROM proxy_sessions
 WHERE proxy_session_id = :proxy_session_id
 
+-- name: get_proxy_session_of_connector
+SELECT proxy_sessions.*, EXISTS (
+    SELECT 1 FROM calls
+    WHERE calls.proxy_session_id = proxy_sessions.proxy_session_id
+        AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
+) AS live_call
+FROM proxy_sessions
+WHERE proxy_session_id = :proxy_session_id
+    AND voice_connector_id = :voice_connector_id AND account_id = :account_id
+    AND EXISTS (
+        SELECT 1 FROM voice_connectors
+        WHERE voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+            AND deleted_at IS NULL
+    )
+
 -- name: update_proxy_session
 UPDATE proxy_sessions
 SET capabilities = :capabilities, expiry_minutes = :expiry_minutes, expires_at = :expires_at,

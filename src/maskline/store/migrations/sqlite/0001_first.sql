@@ -27,6 +27,13 @@ CREATE TABLE voice_connectors (
     require_encryption INTEGER NOT NULL CHECK (require_encryption IN (0, 1)),
     integration_type TEXT,
     network_type TEXT NOT NULL,
+    -- Rules of its own; where there is none, those of the whole service hold.
+    number_assignment TEXT,
+    unknown_caller TEXT,
+    hang_up_on_delete INTEGER CHECK (hang_up_on_delete IN (0, 1)),
+    hang_up_on_expiry INTEGER CHECK (hang_up_on_expiry IN (0, 1)),
+    max_ring_seconds INTEGER,
+    max_call_seconds INTEGER,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     deleted_at INTEGER

@@ -1,0 +1,160 @@
+"""Calls: routed, followed to their end, and read back."""
+
+from typing import Any
+
+from maskline.domain.call import Call, CallEvent, Happening, Party, apply
+from maskline.domain.refusals import NotFound
+from maskline.domain.routing import Connect, Fallback, Reject
+from maskline.operations import routes
+from maskline.operations.context import Answer, Context, Request
+from maskline.operations.pages import page_of
+from maskline.operations.routes import Route, find_route
+from maskline.store import Row, rows
+
+# How long to wait before an unanswered hang-up is tried again, and how many to try at once.
+HANG_UP_AGAIN = 10_000
+HANG_UPS_AT_ONCE = 100
+
+
+def route_call(context: Context, request: Request) -> Answer:
+    """Decides a call that has arrived, and opens its record."""
+    route = find_route(context, request["Caller"], request["Called"])
+    call = record_of(context, request["CarrierName"], route)
+    save(context, call)
+    answer = {"CallId": call.call_id, **routes.shown(route.decision)}
+    if not isinstance(route.decision, Reject):
+        answer["MaxRingSeconds"] = route.rules.max_ring_seconds
+        answer["MaxCallSeconds"] = route.rules.max_call_seconds
+    return answer
+
+
+def report_call(context: Context, request: Request) -> Answer:
+    """Adds what happened to the record of a call. The same report may come again, or late."""
+    row = context.tx.one("get_call", call_id=request["CallId"])
+    if row is None:
+        raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
+    ended_by = request.get("EndedBy")
+    event = CallEvent(
+        happening=Happening(request["Event"]),
+        at=request["Timestamp"],
+        sip_status=request.get("SipStatus"),
+        ended_by=Party(ended_by) if ended_by else None,
+        cause=request.get("Cause"),
+        legs=tuple(request.get("Legs") or ()),
+    )
+    save(context, apply(rows.call(row), event))
+    return {}
+
+
+def get_call(context: Context, request: Request) -> Answer:
+    row = context.tx.one("get_call", call_id=request["CallId"])
+    if row is None or row["account_id"] != context.account_id:
+        raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
+    return {"Call": shown(row)}
+
+
+def list_calls(context: Context, request: Request) -> Answer:
+    session_id = request.get("ProxySessionId")
+    page = page_of(context, request, "ListCalls", session_id)
+    found = context.tx.all(
+        "list_calls_of_session" if session_id else "list_calls",
+        account_id=context.account_id,
+        proxy_session_id=session_id,
+        before=page.before,
+        limit=page.limit,
+    )
+    return page.answer("Calls", found, shown)
+
+
+def live_calls(context: Context) -> list[Call]:
+    """Calls that were put through and have not ended, as far as anybody told us."""
+    return [rows.call(row) for row in context.tx.all("list_live_calls")]
+
+
+def take_calls_to_hang_up(context: Context) -> list[Call]:
+    """Calls whose time is over, for the one who asks to hang up.
+
+    A call is given again after a while unless it was reported ended, so that a hang-up lost with
+    whoever took it is made up for.
+    """
+    due = context.tx.all("list_calls_to_hang_up", now=context.now, limit=HANG_UPS_AT_ONCE)
+    for row in due:
+        context.tx.run(
+            "postpone_hang_up", call_id=row["call_id"], again_at=context.now + HANG_UP_AGAIN
+        )
+    return [rows.call(row) for row in due]
+
+
+def complete_call(context: Context, call_id: str) -> None:
+    """Ends the record of a call that is over without anybody having told us when."""
+    row = context.tx.one("get_call", call_id=call_id)
+    assert row is not None, call_id
+    save(
+        context,
+        apply(
+            rows.call(row), CallEvent(happening=Happening.ENDED, at=context.now, ended_by=Party.US)
+        ),
+    )
+
+
+def record_of(context: Context, carrier: str, route: Route) -> Call:
+    """The first state of the record: forwarded, or ended at once."""
+    decision = route.decision
+    call = Call(
+        call_id=context.new_id(),
+        account_id=route.account_id,
+        voice_connector_id=route.voice_connector_id,
+        proxy_session_id=route.session.proxy_session_id if route.session else None,
+        carrier=carrier,
+        caller=route.caller,
+        dialled=route.dialled,
+        outbound_carrier=None if isinstance(decision, Reject) else decision.carrier,
+        called=None if isinstance(decision, Reject) else decision.called,
+        shown=None if isinstance(decision, Reject) else decision.caller,
+        decision="Reject" if isinstance(decision, Reject) else "Connect",
+        reason=decision.reason,
+        received_at=context.now,
+        forwarded_at=None if isinstance(decision, Reject) else context.now,
+        max_call_seconds=route.rules.max_call_seconds,
+    )
+    match decision:
+        case Connect() | Fallback():
+            return call
+        case Reject():
+            refused = CallEvent(
+                happening=Happening.ENDED,
+                at=context.now,
+                sip_status=decision.sip_status,
+                ended_by=Party.US,
+            )
+            return apply(call, refused)
+
+
+def save(context: Context, call: Call) -> None:
+    context.tx.run("put_call", **rows.call_columns(call))
+
+
+def shown(row: Row) -> dict[str, Any]:
+    call = rows.call(row)
+    return {
+        "CallId": call.call_id,
+        "VoiceConnectorId": call.voice_connector_id,
+        "ProxySessionId": call.proxy_session_id,
+        "Decision": call.decision,
+        "Reason": call.reason,
+        "CarrierName": call.carrier,
+        "CallerPhoneNumber": call.caller,
+        "DialledPhoneNumber": call.dialled,
+        "OutboundCarrierName": call.outbound_carrier,
+        "CalledPhoneNumber": call.called,
+        "ShownPhoneNumber": call.shown,
+        "ReceivedTimestamp": call.received_at,
+        "ForwardedTimestamp": call.forwarded_at,
+        "RingingTimestamp": call.ringing_at,
+        "AnsweredTimestamp": call.answered_at,
+        "EndedTimestamp": call.ended_at,
+        "EndedBy": call.ended_by and call.ended_by.value,
+        "Attribution": call.attribution and call.attribution.value,
+        "SipStatus": call.sip_status,
+        "Cause": call.cause,
+    }

@@ -1,0 +1,53 @@
+"""What an operation is given beside its request."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskline.domain.connector import Rules
+from maskline.store import Transaction
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What the operator of the service has decided for everybody.
+
+    `carriers` are the names of the configured carriers, `carriers_down` those that cannot take a
+    call at the moment; the latter may be a set that its owner goes on changing.
+    """
+
+    max_session_minutes: int = 720
+    closed_session_retention_days: int = 30
+    rules: Rules = field(default_factory=Rules)
+    carriers: Collection[str] = ()
+    carriers_down: Collection[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Who asks, when, and in which transaction. `now` is in milliseconds since the epoch.
+
+    `account_id` is empty for what belongs to no account: a call arriving, the service's own work.
+    `new_id` gives a fresh UUID as text.
+    """
+
+    tx: Transaction
+    account_id: str
+    now: int
+    new_id: Callable[[], str]
+    settings: Policy = field(default_factory=Policy)
+    access_key_id: str | None = None
+
+
+Operation = Callable[[Context, Request], Answer]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """An operation, and whether it changes anything: the edge opens the transaction by it."""
+
+    function: Operation
+    mutates: bool

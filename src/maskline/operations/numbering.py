@@ -1,0 +1,37 @@
+"""Where a phone number is from, by the world's numbering plans."""
+
+from functools import lru_cache
+
+import phonenumbers
+
+from maskline.domain import e164
+from maskline.domain.refusals import InvalidPhoneNumber
+from maskline.domain.selection import Place
+
+NORTH_AMERICA = 1
+AREA_CODE_DIGITS = 3
+
+
+@lru_cache(maxsize=65_536)
+def place_of(number: str) -> Place:
+    """Country and area code of a number in E.164 form; the area code is '' where there is none.
+
+    A number outside its plan's assigned ranges (+1 206 555 0100, say) counts for the country
+    whose code it bears. Raises InvalidPhoneNumber when no country has the code.
+    """
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        raise InvalidPhoneNumber(f"{e164.redact(number)} has no known country code") from None
+    country = phonenumbers.region_code_for_number(parsed)
+    if country is None:
+        assert parsed.country_code is not None, "parsed from E.164"
+        country = phonenumbers.region_code_for_country_code(parsed.country_code)
+    return Place(country, area_code(parsed))
+
+
+def area_code(parsed: phonenumbers.PhoneNumber) -> str:
+    significant: str = phonenumbers.national_significant_number(parsed)
+    if parsed.country_code == NORTH_AMERICA:
+        return significant[:AREA_CODE_DIGITS]
+    return significant[: phonenumbers.length_of_geographical_area_code(parsed)]

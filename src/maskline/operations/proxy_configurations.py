@@ -1,0 +1,72 @@
+"""The proxy configuration of a voice connector: how proxy sessions are made on it."""
+
+from typing import Any
+
+from maskline.domain import e164
+from maskline.domain.connector import ProxyConfiguration
+from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations.connectors import require_connector
+from maskline.operations.context import Answer, Context, Request
+from maskline.store import rows
+
+
+def put_voice_connector_proxy(context: Context, request: Request) -> Answer:
+    """Replaces the configuration. Sessions that run already are not touched."""
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    minutes = require_expiry(context, request["DefaultSessionExpiryMinutes"])
+    fallback = request.get("FallBackPhoneNumber")
+    context.tx.run(
+        "put_proxy_configuration",
+        voice_connector_id=connector_id,
+        default_expiry_minutes=minutes,
+        disabled=request.get("Disabled") or False,
+        fallback_number=fallback and require_outside_number(context, fallback),
+        countries=",".join(dict.fromkeys(request["PhoneNumberPoolCountries"])),
+    )
+    return {"Proxy": shown(require_configuration(context, connector_id))}
+
+
+def get_voice_connector_proxy(context: Context, request: Request) -> Answer:
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    return {"Proxy": shown(require_configuration(context, connector_id))}
+
+
+def delete_voice_connector_proxy(context: Context, request: Request) -> Answer:
+    """Stops new sessions; those that run already go on. Deleting what is not there is no error."""
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    context.tx.run("delete_proxy_configuration", voice_connector_id=connector_id)
+    return {}
+
+
+def require_configuration(context: Context, connector_id: str) -> ProxyConfiguration:
+    row = context.tx.one("get_proxy_configuration", voice_connector_id=connector_id)
+    if row is None:
+        raise NotFound(f"VoiceConnector with Id '{connector_id}' has no proxy configuration")
+    return rows.proxy_configuration(row)
+
+
+def require_expiry(context: Context, minutes: int) -> int:
+    longest = context.settings.max_session_minutes
+    if not 1 <= minutes <= longest:
+        raise BadRequest(f"A proxy session can last from 1 to {longest} minutes, not {minutes}")
+    return minutes
+
+
+def require_outside_number(context: Context, text: str) -> str:
+    """A number that we may dial for somebody: a phone of the outside world, not one of ours."""
+    number = e164.require_dialable(text)
+    if context.tx.one("get_phone_number", phone_number=number) is not None:
+        raise BadRequest(f"{e164.redact(number)} is a proxy phone number itself")
+    return number
+
+
+def shown(configuration: ProxyConfiguration) -> dict[str, Any]:
+    return {
+        "DefaultSessionExpiryMinutes": configuration.default_expiry_minutes,
+        "Disabled": configuration.disabled,
+        "FallBackPhoneNumber": configuration.fallback_number,
+        "PhoneNumberCountries": list(configuration.countries),
+    }

@@ -1,0 +1,269 @@
+"""Proxy sessions: opened, read, changed and ended."""
+
+from typing import Any
+
+from maskline.domain import selection
+from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Unavailable
+from maskline.domain.session import Capability, Participant, ProxySession, Status, expiry
+from maskline.operations.assignment import Wish, assign_numbers
+from maskline.operations.connectors import require_connector
+from maskline.operations.context import Answer, Context, Request
+from maskline.operations.numbering import place_of
+from maskline.operations.pages import page_of
+from maskline.operations.proxy_configurations import (
+    require_configuration,
+    require_expiry,
+    require_outside_number,
+)
+from maskline.store import Row, rows
+
+LISTS = {
+    None: "list_proxy_sessions",
+    Status.OPEN: "list_open_proxy_sessions",
+    Status.IN_PROGRESS: "list_in_progress_proxy_sessions",
+    Status.CLOSED: "list_closed_proxy_sessions",
+}
+
+
+def create_proxy_session(context: Context, request: Request) -> Answer:
+    connector_id = request["VoiceConnectorId"]
+    connector = require_connector(context, connector_id)
+    configuration = require_configuration(context, connector_id)
+    if configuration.disabled:
+        raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
+    participants = require_participants(context, request["ParticipantPhoneNumbers"])
+    minutes = request.get("ExpiryMinutes")
+    minutes = require_expiry(
+        context, configuration.default_expiry_minutes if minutes is None else minutes
+    )
+    behaviour = request.get("NumberSelectionBehavior")
+    wish = Wish(
+        participants=participants,
+        pools=(connector_id, context.account_id),
+        tiers=tiers_of(request, participants[0], configuration.countries),
+        countries=configuration.countries,
+        behaviour=selection.Behaviour(behaviour) if behaviour else None,
+        assignment=connector.rules.number_assignment,
+    )
+    numbers = assign_numbers(context, wish)
+    session_id = context.new_id()
+    record(context, request, session_id, minutes, participants, numbers)
+    return answer_with(context, connector_id, session_id)
+
+
+def get_proxy_session(context: Context, request: Request) -> Answer:
+    return answer_with(context, request["VoiceConnectorId"], request["ProxySessionId"])
+
+
+def update_proxy_session(context: Context, request: Request) -> Answer:
+    """Replaces the capabilities; with ExpiryMinutes, a window of that length starts now."""
+    session = rows.proxy_session(require_session_row(context, request))
+    if session.ended(context.now) is not None:
+        raise BadRequest(f"ProxySession with Id '{session.proxy_session_id}' is closed")
+    minutes, expires_at = session.expiry_minutes, session.expires_at
+    if request.get("ExpiryMinutes") is not None:
+        minutes = require_expiry(context, request["ExpiryMinutes"])
+        expires_at = expiry(context.now, minutes)
+        hold_until(context, session, expires_at)
+    context.tx.run(
+        "update_proxy_session",
+        proxy_session_id=session.proxy_session_id,
+        capabilities=stored_capabilities(request["Capabilities"]),
+        expiry_minutes=minutes,
+        expires_at=expires_at,
+        now=context.now,
+    )
+    return answer_with(context, session.voice_connector_id, session.proxy_session_id)
+
+
+def list_proxy_sessions(context: Context, request: Request) -> Answer:
+    connector_id, status = request["VoiceConnectorId"], request.get("Status")
+    require_connector(context, connector_id)
+    page = page_of(context, request, "ListProxySessions", connector_id, status)
+    found = context.tx.all(
+        LISTS[status and Status(status)],
+        voice_connector_id=connector_id,
+        before=page.before,
+        limit=page.limit,
+        now=context.now,
+    )
+    return page.answer("ProxySessions", found, lambda row: shown(row, context.now))
+
+
+def delete_proxy_session(context: Context, request: Request) -> Answer:
+    """Ends the session; one that has ended already stays as it is."""
+    session = rows.proxy_session(require_session_row(context, request))
+    ended_at = session.ended(context.now)
+    end(context, session, context.now if ended_at is None else ended_at)
+    if ended_at is None:
+        connector = require_connector(context, session.voice_connector_id)
+        if connector.rules.hang_up_on_delete:
+            hang_up_calls(context, session)
+    return {}
+
+
+def end(context: Context, session: ProxySession, at: int) -> None:
+    """Notes the end of a session and frees its numbers, once."""
+    ended = context.tx.run(
+        "end_proxy_session", proxy_session_id=session.proxy_session_id, ended_at=at
+    )
+    if not ended:
+        return
+    hold_until(context, session, at)
+    for number in {participant.proxy_number for participant in session.participants}:
+        context.tx.run("remove_open_session", phone_number=number)
+
+
+def hang_up_calls(context: Context, session: ProxySession) -> None:
+    """Marks the session's live calls to be hung up now."""
+    context.tx.run(
+        "hang_up_calls_of_session", proxy_session_id=session.proxy_session_id, now=context.now
+    )
+
+
+def hold_until(context: Context, session: ProxySession, at: int) -> None:
+    for participant in session.participants:
+        context.tx.run(
+            "hold_claim_until",
+            participant=participant.phone_number,
+            proxy_number=participant.proxy_number,
+            proxy_session_id=session.proxy_session_id,
+            held_until=at,
+        )
+
+
+def require_participants(context: Context, numbers: list[str]) -> tuple[str, str]:
+    first, second = (require_outside_number(context, number) for number in numbers)
+    if first == second:
+        raise BadRequest("The two participants have the same phone number")
+    return first, second
+
+
+def tiers_of(
+    request: Request, first: str, countries: tuple[str, ...]
+) -> list[list[selection.Place]]:
+    params = request.get("GeoMatchParams") or {}
+    wish = selection.wished_place(
+        request.get("GeoMatchLevel"),
+        params.get("Country"),
+        params.get("AreaCode"),
+        place_of(first),
+    )
+    return selection.tiers(wish, countries)
+
+
+def record(
+    context: Context,
+    request: Request,
+    session_id: str,
+    minutes: int,
+    participants: tuple[str, str],
+    numbers: tuple[str, str],
+) -> None:
+    expires_at = expiry(context.now, minutes)
+    geo = request.get("GeoMatchParams") or {}
+    context.tx.run(
+        "insert_proxy_session",
+        proxy_session_id=session_id,
+        account_id=context.account_id,
+        voice_connector_id=request["VoiceConnectorId"],
+        name=request.get("Name") or None,
+        expiry_minutes=minutes,
+        capabilities=stored_capabilities(request["Capabilities"]),
+        first_number=participants[0],
+        first_proxy_number=numbers[0],
+        second_number=participants[1],
+        second_proxy_number=numbers[1],
+        number_selection_behavior=request.get("NumberSelectionBehavior"),
+        geo_match_level=request.get("GeoMatchLevel"),
+        geo_match_country=geo.get("Country"),
+        geo_match_area_code=geo.get("AreaCode"),
+        now=context.now,
+        expires_at=expires_at,
+    )
+    for place, participant in enumerate(participants):
+        claim(context, session_id, participant, participants[1 - place], numbers[place], expires_at)
+    for number in set(numbers):
+        context.tx.run("add_open_session", phone_number=number, now=context.now)
+
+
+def claim(
+    context: Context, session_id: str, participant: str, peer: str, number: str, until: int
+) -> None:
+    claimed = context.tx.run(
+        "claim_number",
+        participant=participant,
+        proxy_number=number,
+        proxy_session_id=session_id,
+        held_until=until,
+        now=context.now,
+    )
+    if not claimed:
+        raise Unavailable("The number was taken meanwhile; please try again", retry_after=1)
+    context.tx.run(
+        "remember_pair_number",
+        participant=participant,
+        peer=peer,
+        proxy_number=number,
+        now=context.now,
+    )
+
+
+def answer_with(context: Context, connector_id: str, session_id: str) -> Answer:
+    row = session_row(context, connector_id, session_id)
+    return {"ProxySession": shown(row, context.now)}
+
+
+def require_session_row(context: Context, request: Request) -> Row:
+    return session_row(context, request["VoiceConnectorId"], request["ProxySessionId"])
+
+
+def session_row(context: Context, connector_id: str, session_id: str) -> Row:
+    """The row of a session of the account's connector; raises NotFound for what is missing."""
+    row = context.tx.one(
+        "get_proxy_session_of_connector",
+        proxy_session_id=session_id,
+        voice_connector_id=connector_id,
+        account_id=context.account_id,
+    )
+    if row is None:
+        require_connector(context, connector_id)
+        raise NotFound(f"Could not find ProxySession with Id '{session_id}'")
+    return row
+
+
+def stored_capabilities(capabilities: list[str]) -> str:
+    return ",".join(sorted({Capability(capability) for capability in capabilities}))
+
+
+def shown(row: Row, now: int) -> dict[str, Any]:
+    session = rows.proxy_session(row)
+    return {
+        "VoiceConnectorId": session.voice_connector_id,
+        "ProxySessionId": session.proxy_session_id,
+        "Name": session.name,
+        "Status": session.status(now, bool(row["live_call"])).value,
+        "ExpiryMinutes": session.expiry_minutes,
+        "Capabilities": [each.value for each in sorted(session.capabilities)],
+        "CreatedTimestamp": session.created_at,
+        "UpdatedTimestamp": session.updated_at,
+        "EndedTimestamp": session.ended(now),
+        # AWS's own answers have them in this order, whatever the order of the request.
+        "Participants": [shown_participant(each) for each in sorted(session.participants)],
+        "NumberSelectionBehavior": session.number_selection_behavior,
+        "GeoMatchLevel": session.geo_match_level,
+        "GeoMatchParams": shown_geo(session),
+    }
+
+
+def shown_participant(participant: Participant) -> dict[str, str]:
+    return {
+        "PhoneNumber": participant.phone_number,
+        "ProxyPhoneNumber": participant.proxy_number,
+    }
+
+
+def shown_geo(session: ProxySession) -> dict[str, str | None] | None:
+    if session.geo_match_country is None:
+        return None
+    return {"Country": session.geo_match_country, "AreaCode": session.geo_match_area_code}

@@ -1,0 +1,138 @@
+"""Which way a call goes: the facts gathered, the decision made, and shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from maskline.domain import e164
+from maskline.domain.connector import Rules
+from maskline.domain.refusals import InvalidPhoneNumber
+from maskline.domain.routing import Connect, Decision, Facts, Fallback, Reject, decide
+from maskline.domain.session import Capability, ProxySession
+from maskline.operations.context import Answer, Context, Request
+from maskline.store import Row, rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A decision, and whose call it was about."""
+
+    decision: Decision
+    caller: str | None
+    dialled: str
+    account_id: str | None
+    voice_connector_id: str | None
+    session: ProxySession | None
+    rules: Rules
+
+
+def evaluate_route(context: Context, request: Request) -> Answer:
+    """What would become of a call from Caller to Called, one of the account's numbers."""
+    route = find_route(context, request["Caller"], request["Called"], context.account_id)
+    return {
+        **shown(route.decision),
+        "VoiceConnectorId": route.voice_connector_id,
+        "ProxySessionId": route.session and route.session.proxy_session_id,
+    }
+
+
+def find_route(context: Context, caller: str, called: str, account_id: str = "") -> Route:
+    """The decision about a call. Only numbers of `account_id` are ours, if one is given."""
+    caller_number, dialled = number_of(caller), number_of(called)
+    number = context.tx.one("get_phone_number", phone_number=dialled)
+    if number is not None and account_id not in ("", number["account_id"]):
+        number = None
+    session = latest_session(context, caller_number, dialled) if number else None
+    connector_id = connector_of(number, session)
+    rules = rules_of(context, connector_id)
+    facts = Facts(
+        caller=caller_number,
+        dialled=dialled or "",
+        numbers=carriers_of(context, number, session),
+        session=session,
+        fallback_number=fallback_of(context, connector_id, session),
+        unknown_caller=rules.unknown_caller,
+        carriers_up=set(context.settings.carriers) - set(context.settings.carriers_down),
+    )
+    return Route(
+        decision=decide(facts, Capability.VOICE, context.now),
+        caller=caller_number,
+        dialled=dialled or called,
+        account_id=number["account_id"] if number else None,
+        voice_connector_id=connector_id,
+        session=session,
+        rules=rules,
+    )
+
+
+def number_of(text: str) -> str | None:
+    """The number in E.164 form, None for anything else: a withheld caller, a name."""
+    try:
+        return e164.normalise(text)
+    except InvalidPhoneNumber:
+        return None
+
+
+def latest_session(
+    context: Context, caller: str | None, dialled: str | None
+) -> ProxySession | None:
+    """The session for which the caller used the number last, running or not."""
+    claim = context.tx.one("get_claim", participant=caller, proxy_number=dialled)
+    if claim is None:
+        return None
+    row = context.tx.one("get_proxy_session", proxy_session_id=claim["proxy_session_id"])
+    return None if row is None else rows.proxy_session(row)
+
+
+def connector_of(number: Row | None, session: ProxySession | None) -> str | None:
+    if session is not None:
+        return session.voice_connector_id
+    return number["voice_connector_id"] if number else None
+
+
+def rules_of(context: Context, connector_id: str | None) -> Rules:
+    row = connector_id and context.tx.one("get_connector_rules", voice_connector_id=connector_id)
+    return rows.rules(row, context.settings.rules) if row else context.settings.rules
+
+
+def carriers_of(
+    context: Context, number: Row | None, session: ProxySession | None
+) -> dict[str, str]:
+    """The carriers of the dialled number and of those that the session shows."""
+    if number is None:
+        return {}
+    carriers = {number["phone_number"]: number["carrier"]}
+    for participant in session.participants if session else ():
+        if participant.proxy_number not in carriers:
+            row = context.tx.one("get_phone_number", phone_number=participant.proxy_number)
+            if row is not None:
+                carriers[participant.proxy_number] = row["carrier"]
+    return carriers
+
+
+def fallback_of(
+    context: Context, connector_id: str | None, session: ProxySession | None
+) -> str | None:
+    """The connector's fallback number; it is of no use to a running session."""
+    if connector_id is None or (session is not None and session.ended(context.now) is None):
+        return None
+    row = context.tx.one("get_proxy_configuration", voice_connector_id=connector_id)
+    return None if row is None else rows.proxy_configuration(row).fallback_number
+
+
+def shown(decision: Decision) -> dict[str, Any]:
+    match decision:
+        case Connect() | Fallback():
+            return {
+                "Decision": "Connect",
+                "Reason": decision.reason,
+                "Caller": decision.caller,
+                "Called": decision.called,
+                "CarrierName": decision.carrier,
+            }
+        case Reject():
+            return {
+                "Decision": "Reject",
+                "Reason": decision.reason,
+                "SipStatus": decision.sip_status,
+                "RetryAfter": decision.retry_after,
+            }

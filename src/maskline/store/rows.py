@@ -1,0 +1,94 @@
+"""Rows of the store, read as the subject's own values."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+from maskline.domain.call import Call, Party
+from maskline.domain.connector import (
+    Assignment,
+    ProxyConfiguration,
+    Rules,
+    UnknownCaller,
+    VoiceConnector,
+)
+from maskline.domain.session import Capability, Participant, ProxySession
+from maskline.store.port import Row
+
+RULE_TYPES: dict[str, Any] = {
+    "number_assignment": Assignment,
+    "unknown_caller": UnknownCaller,
+    "hang_up_on_delete": bool,
+    "hang_up_on_expiry": bool,
+}
+
+
+def rules(row: Row, default: Rules) -> Rules:
+    """The default rules with those that a connector's row sets itself."""
+    own = {
+        field.name: RULE_TYPES.get(field.name, int)(row[field.name])
+        for field in fields(Rules)
+        if row[field.name] is not None
+    }
+    return replace(default, **own)
+
+
+def voice_connector(row: Row, default: Rules) -> VoiceConnector:
+    return VoiceConnector(
+        voice_connector_id=row["voice_connector_id"],
+        account_id=row["account_id"],
+        region=row["region"],
+        name=row["name"],
+        require_encryption=bool(row["require_encryption"]),
+        integration_type=row["integration_type"],
+        network_type=row["network_type"],
+        rules=rules(row, default),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def proxy_configuration(row: Row) -> ProxyConfiguration:
+    return ProxyConfiguration(
+        default_expiry_minutes=row["default_expiry_minutes"],
+        disabled=bool(row["disabled"]),
+        fallback_number=row["fallback_number"],
+        countries=tuple(row["countries"].split(",")),
+    )
+
+
+def proxy_session(row: Row) -> ProxySession:
+    return ProxySession(
+        proxy_session_id=row["proxy_session_id"],
+        account_id=row["account_id"],
+        voice_connector_id=row["voice_connector_id"],
+        name=row["name"],
+        expiry_minutes=row["expiry_minutes"],
+        capabilities=frozenset(map(Capability, row["capabilities"].split(","))),
+        participants=(
+            Participant(phone_number=row["first_number"], proxy_number=row["first_proxy_number"]),
+            Participant(phone_number=row["second_number"], proxy_number=row["second_proxy_number"]),
+        ),
+        number_selection_behavior=row["number_selection_behavior"],
+        geo_match_level=row["geo_match_level"],
+        geo_match_country=row["geo_match_country"],
+        geo_match_area_code=row["geo_match_area_code"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        expires_at=row["expires_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def call(row: Row) -> Call:
+    values = {field.name: row[field.name] for field in fields(Call)}
+    values["ended_by"] = Party(row["ended_by"]) if row["ended_by"] else None
+    values["legs"] = tuple(json.loads(row["legs"]))
+    return Call(**values)
+
+
+def call_columns(call: Call) -> dict[str, Any]:
+    """What a call's row holds."""
+    values = {field.name: getattr(call, field.name) for field in fields(Call)}
+    values["legs"] = json.dumps(call.legs)
+    return values
