@@ -18,8 +18,14 @@ from maskline.operations.accounts import (
     bootstrap_account,
     find_access_key,
 )
-from maskline.operations.calls import complete_call, live_calls, take_calls_to_hang_up
+from maskline.operations.calls import (
+    complete_call,
+    complete_lost_calls,
+    live_calls,
+    take_calls_to_hang_up,
+)
 from maskline.operations.context import Context, Handler, Operation, Policy
+from maskline.operations.upkeep import purge_calls, purge_sessions, settle_expired_sessions
 
 __all__ = [
     "TABLE",
@@ -31,8 +37,12 @@ __all__ = [
     "Policy",
     "bootstrap_account",
     "complete_call",
+    "complete_lost_calls",
     "find_access_key",
     "live_calls",
+    "purge_calls",
+    "purge_sessions",
+    "settle_expired_sessions",
     "take_calls_to_hang_up",
 ]
 

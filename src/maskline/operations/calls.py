@@ -15,6 +15,9 @@ from maskline.store import Row, rows
 HANG_UP_AGAIN = 10_000
 HANG_UPS_AT_ONCE = 100
 
+# How long after the latest end that a call can have its record is given up waiting for.
+LOST_AFTER = 600_000
+
 
 def route_call(context: Context, request: Request) -> Answer:
     """Decides a call that has arrived, and opens its record."""
@@ -83,6 +86,16 @@ def take_calls_to_hang_up(context: Context) -> list[Call]:
             "postpone_hang_up", call_id=row["call_id"], again_at=context.now + HANG_UP_AGAIN
         )
     return [rows.call(row) for row in due]
+
+
+def complete_lost_calls(context: Context) -> int:
+    """Ends the records of calls that must be over though nobody said so; gives their number."""
+    lost = context.tx.all(
+        "list_lost_calls", lost_before=context.now - LOST_AFTER, limit=HANG_UPS_AT_ONCE
+    )
+    for row in lost:
+        complete_call(context, row["call_id"])
+    return len(lost)
 
 
 def complete_call(context: Context, call_id: str) -> None:

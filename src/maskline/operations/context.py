@@ -21,6 +21,7 @@ class Policy:
 
     max_session_minutes: int = 720
     closed_session_retention_days: int = 30
+    call_retention_days: int = 90
     rules: Rules = field(default_factory=Rules)
     carriers: Collection[str] = ()
     carriers_down: Collection[str] = ()

@@ -233,6 +233,8 @@ def session_row(context: Context, connector_id: str, session_id: str) -> Row:
 
 
 def stored_capabilities(capabilities: list[str]) -> str:
+    if not capabilities:
+        raise BadRequest("A proxy session needs at least one capability")
     return ",".join(sorted({Capability(capability) for capability in capabilities}))
 
 

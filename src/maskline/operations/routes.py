@@ -38,10 +38,8 @@ def evaluate_route(context: Context, request: Request) -> Answer:
 def find_route(context: Context, caller: str, called: str, account_id: str = "") -> Route:
     """The decision about a call. Only numbers of `account_id` are ours, if one is given."""
     caller_number, dialled = number_of(caller), number_of(called)
-    number = context.tx.one("get_phone_number", phone_number=dialled)
-    if number is not None and account_id not in ("", number["account_id"]):
-        number = None
-    session = latest_session(context, caller_number, dialled) if number else None
+    number = number_in_service(context, dialled, account_id)
+    session = latest_session(context, caller_number, number) if number else None
     connector_id = connector_of(number, session)
     rules = rules_of(context, connector_id)
     facts = Facts(
@@ -72,15 +70,23 @@ def number_of(text: str) -> str | None:
         return None
 
 
-def latest_session(
-    context: Context, caller: str | None, dialled: str | None
-) -> ProxySession | None:
+def number_in_service(context: Context, number: str | None, account_id: str = "") -> Row | None:
+    """The row of one of our numbers, unless it waits to be deleted or is another account's."""
+    row = context.tx.one("get_phone_number", phone_number=number)
+    if row is None or row["deleted_at"] is not None:
+        return None
+    return row if account_id in ("", row["account_id"]) else None
+
+
+def latest_session(context: Context, caller: str | None, number: Row) -> ProxySession | None:
     """The session for which the caller used the number last, running or not."""
-    claim = context.tx.one("get_claim", participant=caller, proxy_number=dialled)
+    claim = context.tx.one("get_claim", participant=caller, proxy_number=number["phone_number"])
     if claim is None:
         return None
     row = context.tx.one("get_proxy_session", proxy_session_id=claim["proxy_session_id"])
-    return None if row is None else rows.proxy_session(row)
+    if row is None or row["account_id"] != number["account_id"]:
+        return None
+    return rows.proxy_session(row)
 
 
 def connector_of(number: Row | None, session: ProxySession | None) -> str | None:
@@ -103,7 +109,7 @@ def carriers_of(
     carriers = {number["phone_number"]: number["carrier"]}
     for participant in session.participants if session else ():
         if participant.proxy_number not in carriers:
-            row = context.tx.one("get_phone_number", phone_number=participant.proxy_number)
+            row = number_in_service(context, participant.proxy_number)
             if row is not None:
                 carriers[participant.proxy_number] = row["carrier"]
     return carriers

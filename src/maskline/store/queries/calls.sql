@@ -42,10 +42,25 @@ WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND forwarded_at
     AND (hang_up_at IS NULL OR hang_up_at > :now)
 
 -- name: list_calls_to_hang_up
+-- A call that still rings is hung up when somebody answers it.
 SELECT * FROM calls
-WHERE ended_at IS NULL AND hang_up_at IS NOT NULL AND hang_up_at <= :now
+WHERE ended_at IS NULL AND hang_up_at <= :now AND answered_at IS NOT NULL
 ORDER BY hang_up_at
 LIMIT :limit
+
+-- name: list_lost_calls
+-- Calls that must be over: they rang, or lasted, longer than they may and then some.
+SELECT * FROM calls
+WHERE ended_at IS NULL AND forwarded_at IS NOT NULL AND (
+    (answered_at IS NULL AND forwarded_at <= :lost_before)
+    OR answered_at + max_call_seconds * 1000 <= :lost_before
+)
+LIMIT :limit
+
+-- name: purge_calls
+DELETE FROM calls WHERE sequence IN (
+    SELECT sequence FROM calls WHERE ended_at <= :before ORDER BY ended_at LIMIT :limit
+)
 
 -- name: postpone_hang_up
 UPDATE calls SET hang_up_at = :again_at WHERE call_id = :call_id

@@ -118,8 +118,14 @@ WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL AND expires_
 ORDER BY sequence DESC
 LIMIT :limit
 
+-- name: list_purgeable_proxy_sessions
+SELECT * FROM proxy_sessions WHERE ended_at <= :before ORDER BY ended_at LIMIT :limit
+
+-- name: delete_proxy_session
+DELETE FROM proxy_sessions WHERE proxy_session_id = :proxy_session_id
+
 -- name: list_expired_proxy_sessions
-SELECT *, 0 AS live_call FROM proxy_sessions
+SELECT * FROM proxy_sessions
 WHERE ended_at IS NULL AND expires_at <= :now
 ORDER BY expires_at
 LIMIT :limit

@@ -129,6 +129,12 @@ UPDATE claims SET held_until = :held_until
 WHERE participant = :participant AND proxy_number = :proxy_number
     AND proxy_session_id = :proxy_session_id
 
+-- name: forget_claim
+-- Leaves the claim of a later session alone.
+DELETE FROM claims
+WHERE participant = :participant AND proxy_number = :proxy_number
+    AND proxy_session_id = :proxy_session_id
+
 -- name: has_open_claim
 SELECT 1 FROM claims WHERE participant = :participant AND held_until > :now LIMIT 1
 
@@ -136,6 +142,12 @@ SELECT 1 FROM claims WHERE participant = :participant AND held_until > :now LIMI
 INSERT INTO pair_numbers (participant, peer, proxy_number, used_at)
 VALUES (:participant, :peer, :proxy_number, :now)
 ON CONFLICT (participant, peer, proxy_number) DO UPDATE SET used_at = excluded.used_at
+
+-- name: forget_pair_number
+-- Leaves what was remembered by a later session alone.
+DELETE FROM pair_numbers
+WHERE participant = :participant AND peer = :peer AND proxy_number = :proxy_number
+    AND used_at <= :used_at
 
 -- name: pool_size
 SELECT count(*) AS numbers

@@ -170,4 +170,7 @@ CREATE INDEX calls_of_session ON calls (proxy_session_id) WHERE proxy_session_id
 CREATE INDEX calls_live_of_session ON calls (proxy_session_id)
     WHERE ended_at IS NULL AND forwarded_at IS NOT NULL;
 CREATE INDEX calls_to_hang_up ON calls (hang_up_at)
-    WHERE ended_at IS NULL AND hang_up_at IS NOT NULL;
+    WHERE ended_at IS NULL AND answered_at IS NOT NULL;
+CREATE INDEX calls_live ON calls (forwarded_at)
+    WHERE ended_at IS NULL AND forwarded_at IS NOT NULL;
+CREATE INDEX calls_by_end ON calls (ended_at) WHERE ended_at IS NOT NULL;

@@ -1,0 +1,60 @@
+"""What time does to sessions: nobody asks for it, and no answer depends on when it is done.
+
+Each function does a bounded piece of the work and gives its size, so that a long queue of it holds
+nobody up: whoever calls them goes on until less than a piece was left. Safe to run anywhere,
+several times at once.
+"""
+
+from maskline.domain.session import ProxySession
+from maskline.operations.context import Context
+from maskline.operations.proxy_sessions import end, hang_up_calls
+from maskline.operations.routes import rules_of
+from maskline.store import rows
+
+PIECE = 200
+DAY = 86_400_000
+
+
+def settle_expired_sessions(context: Context) -> int:
+    """Notes the end of sessions whose window has passed, and hangs up where that is the rule."""
+    expired = context.tx.all("list_expired_proxy_sessions", now=context.now, limit=PIECE)
+    for row in expired:
+        session = rows.proxy_session(row)
+        end(context, session, session.expires_at)
+        if rules_of(context, session.voice_connector_id).hang_up_on_expiry:
+            hang_up_calls(context, session)
+    return len(expired)
+
+
+def purge_sessions(context: Context) -> int:
+    """Deletes sessions that ended long ago, with all that was remembered of them."""
+    before = context.now - context.settings.closed_session_retention_days * DAY
+    old = context.tx.all("list_purgeable_proxy_sessions", before=before, limit=PIECE)
+    for row in old:
+        forget(context, rows.proxy_session(row))
+    return len(old)
+
+
+def purge_calls(context: Context) -> int:
+    """Deletes the records of calls that ended long ago."""
+    before = context.now - context.settings.call_retention_days * DAY
+    return context.tx.run("purge_calls", before=before, limit=PIECE)
+
+
+def forget(context: Context, session: ProxySession) -> None:
+    for participant in session.participants:
+        _, peer = session.sides(participant.phone_number)
+        context.tx.run(
+            "forget_claim",
+            participant=participant.phone_number,
+            proxy_number=participant.proxy_number,
+            proxy_session_id=session.proxy_session_id,
+        )
+        context.tx.run(
+            "forget_pair_number",
+            participant=participant.phone_number,
+            peer=peer.phone_number,
+            proxy_number=participant.proxy_number,
+            used_at=session.created_at,
+        )
+    context.tx.run("delete_proxy_session", proxy_session_id=session.proxy_session_id)

@@ -1,0 +1,130 @@
+"""A desk where operations are carried out in memory, at a time of the test's choosing."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from maskline.domain.connector import Rules
+from maskline.operations import TABLE, Context, Policy, bootstrap_account
+from maskline.store.secrets import Cipher
+from maskline.store.sqlite import SqliteTransaction, connect, prepare
+
+VOICE = "chime-sdk-voice"
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+START = 1_586_967_010_288  # 2020-04-15T16:10:10.288Z
+
+ANN, BEN, CAT = "+12065550100", "+14015550101", "+13035550102"
+
+
+class Desk:
+    """One account, one carrier named acme, and a clock that only the test moves."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.connection = connect(Path(":memory:"))
+        prepare(self.connection)
+        self.tx = SqliteTransaction(self.connection, Cipher(bytes(32)))
+        self.now = START
+        self.policy = policy or Policy(carriers=("acme",))
+        self._ids = itertools.count(1)
+        credentials = bootstrap_account(self.context(""))
+        assert credentials is not None
+        self.account_id = credentials.account_id
+
+    def context(self, account_id: str | None = None) -> Context:
+        return Context(
+            tx=self.tx,
+            account_id=self.account_id if account_id is None else account_id,
+            now=self.now,
+            new_id=lambda: str(
+                UUID(int=next(self._ids) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
+            ),
+            settings=self.policy,
+        )
+
+    def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:
+        """Carries an operation out; what a refused one changed is taken back, as at the edge."""
+        self.connection.execute("BEGIN")
+        try:
+            answer = TABLE[service, operation].function(self.context(), request)
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+        return answer
+
+    def maskline(self, operation: str, **request: Any) -> dict[str, Any]:
+        return self.call(operation, "maskline", **request)
+
+    def switch(self, operation: str, **request: Any) -> dict[str, Any]:
+        return self.call(operation, "switch", **request)
+
+    def import_numbers(self, *numbers: str, shared: bool = True) -> list[dict[str, Any]]:
+        answer = self.maskline(
+            "ImportPhoneNumbers",
+            CarrierName="acme",
+            E164PhoneNumbers=list(numbers),
+            Shared=shared,
+        )
+        errors: list[dict[str, Any]] = answer["PhoneNumberErrors"]
+        return errors
+
+    def connector(self, *countries: str, minutes: int = 60, **proxy: Any) -> str:
+        """A new voice connector with a proxy configuration."""
+        made = self.call("CreateVoiceConnector", Name="c", RequireEncryption=False)
+        connector_id: str = made["VoiceConnector"]["VoiceConnectorId"]
+        self.call(
+            "PutVoiceConnectorProxy",
+            VoiceConnectorId=connector_id,
+            DefaultSessionExpiryMinutes=minutes,
+            PhoneNumberPoolCountries=list(countries or ("US",)),
+            **proxy,
+        )
+        return connector_id
+
+    def open(self, connector_id: str, first: str, second: str, **more: Any) -> dict[str, Any]:
+        """A new proxy session."""
+        request = {"Capabilities": ["Voice", "SMS"], **more}
+        answer = self.call(
+            "CreateProxySession",
+            VoiceConnectorId=connector_id,
+            ParticipantPhoneNumbers=[first, second],
+            **request,
+        )
+        session: dict[str, Any] = answer["ProxySession"]
+        return session
+
+    def close(self, session: dict[str, Any]) -> None:
+        self.call("DeleteProxySession", **ids(session))
+
+    def get(self, session: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.call("GetProxySession", **ids(session))["ProxySession"]
+        return answer
+
+    def dial(self, caller: str, called: str) -> dict[str, Any]:
+        return self.switch("RouteCall", CarrierName="acme", Caller=caller, Called=called)
+
+    def rule(self, connector_id: str, **rules: Any) -> None:
+        """Sets rules of a connector's own."""
+        for name, value in rules.items():
+            assert name in Rules.__dataclass_fields__
+            self.connection.execute(
+                f"UPDATE voice_connectors SET {name} = ? WHERE voice_connector_id = ?",
+                (value, connector_id),
+            )
+
+
+def ids(session: dict[str, Any]) -> dict[str, Any]:
+    return {name: session[name] for name in ("VoiceConnectorId", "ProxySessionId")}
+
+
+def proxies(session: dict[str, Any]) -> dict[str, str]:
+    """Each participant's proxy number."""
+    return {each["PhoneNumber"]: each["ProxyPhoneNumber"] for each in session["Participants"]}
+
+
+def proxy(session: dict[str, Any]) -> str:
+    """The proxy number that both participants have."""
+    (number,) = set(proxies(session).values())
+    return number

@@ -1,0 +1,102 @@
+import itertools
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskline.domain.call import Call, CallEvent, Happening, Party, apply
+
+CALL = Call(
+    call_id="1",
+    account_id="a",
+    voice_connector_id="c",
+    proxy_session_id="s",
+    carrier="acme",
+    caller="+12065550100",
+    dialled="+19135550199",
+    outbound_carrier="acme",
+    called="+14015550101",
+    shown="+19135550199",
+    decision="Connect",
+    reason="session",
+    received_at=1000,
+    forwarded_at=1000,
+    max_call_seconds=60,
+)
+RINGING = CallEvent(happening=Happening.RINGING, at=2000)
+ANSWERED = CallEvent(happening=Happening.ANSWERED, at=3000, legs=({"CallId": "x"}, {"CallId": "y"}))
+ENDED = CallEvent(
+    happening=Happening.ENDED, at=4000, sip_status=200, ended_by=Party.CALLED, cause=16
+)
+
+
+def after(*events: CallEvent) -> Call:
+    call = CALL
+    for event in events:
+        call = apply(call, event)
+    return call
+
+
+def test_a_whole_call() -> None:
+    call = after(RINGING, ANSWERED, ENDED)
+    assert (call.ringing_at, call.answered_at, call.ended_at) == (2000, 3000, 4000)
+    assert (call.ended_by, call.sip_status, call.cause) == (Party.CALLED, 200, 16)
+    assert call.legs == ANSWERED.legs
+    assert call.hang_up_at == 63_000
+    assert not call.live
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([RINGING, ANSWERED, ENDED])))
+def test_reports_may_come_in_any_order_and_twice(order: tuple[CallEvent, ...]) -> None:
+    assert after(*order, *order) == after(RINGING, ANSWERED, ENDED)
+
+
+@given(
+    st.lists(
+        st.builds(
+            CallEvent,
+            happening=st.sampled_from(Happening),
+            at=st.integers(1000, 1005),
+            ended_by=st.sampled_from(Party),
+        ),
+        max_size=6,
+        unique_by=lambda event: (event.happening, event.at),
+    ),
+    st.randoms(),
+)
+def test_the_earliest_report_of_each_kind_is_the_truth(
+    events: list[CallEvent], random: Random
+) -> None:
+    shuffled = random.sample(events, len(events))
+    assert after(*events) == after(*shuffled)
+
+
+def test_an_answer_never_puts_off_a_hang_up_already_due() -> None:
+    assert apply(replace(CALL, hang_up_at=2500), ANSWERED).hang_up_at == 2500
+
+
+def test_a_call_lives_from_its_forwarding_to_its_end() -> None:
+    assert CALL.live
+    assert not replace(CALL, forwarded_at=None).live
+    assert CALL.attribution is None
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "sip_status", "attribution"),
+    [
+        (Party.CALLER, 200, Party.CALLER),
+        (None, 486, Party.CALLED),
+        (None, 487, Party.CALLER),
+        (None, 502, Party.CARRIER),
+        (None, 404, Party.US),
+        (None, None, Party.US),
+    ],
+)
+def test_to_whom_the_outcome_is_put_down(
+    ended_by: Party | None, sip_status: int | None, attribution: Party
+) -> None:
+    assert (
+        after(replace(ENDED, ended_by=ended_by, sip_status=sip_status)).attribution is attribution
+    )

@@ -1,0 +1,79 @@
+"""The SQL itself: every query fits the schema, and none reads a whole table."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from maskline.store.sqlite import connect, prepare
+from maskline.store.statements import QUERIES, parse
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[sqlite3.Connection]:
+    connection = connect(Path(":memory:"))
+    prepare(connection)
+    yield connection
+    connection.close()
+
+
+def plan(connection: sqlite3.Connection, name: str) -> list[str]:
+    parameters = dict.fromkeys(re.findall(r":([a-z_]+)", QUERIES[name]), 1)
+    found = connection.execute("EXPLAIN QUERY PLAN " + QUERIES[name], parameters)
+    return [row["detail"] for row in found]
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_a_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, name: str) -> None:
+    scans = [
+        step
+        for step in plan(connection, name)
+        if re.match(r"SCAN (?!\(|candidates|latest|of_|running|ended|expired|page|CONSTANT)", step)
+        and " USING " not in step
+    ]
+    assert not scans
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("unused_number_of_country", "phone_numbers_of_country"),
+        ("unused_number_of_area", "phone_numbers_of_area"),
+        ("longest_unused_number", "claims_by_age"),
+        ("list_proxy_sessions", "proxy_sessions_ended"),
+        ("list_open_proxy_sessions", "proxy_sessions_running"),
+        ("list_calls_to_hang_up", "calls_to_hang_up"),
+        ("list_live_calls", "calls_live"),
+        ("list_expired_proxy_sessions", "proxy_sessions_by_expiry"),
+        ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
+    ],
+)
+def test_a_query_uses_the_index_made_for_it(
+    connection: sqlite3.Connection, name: str, index: str
+) -> None:
+    assert any(f"{index} " in f"{step} " for step in plan(connection, name)), plan(connection, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unused_number_of_country", "unused_number_of_area", "list_open_proxy_sessions"],
+)
+def test_candidates_come_sorted_from_the_index(connection: sqlite3.Connection, name: str) -> None:
+    inner = [step for step in plan(connection, name) if "TEMP B-TREE" in step]
+    # What is sorted beside the index is the window, never the pool.
+    assert len(inner) <= 1, inner
+
+
+def test_comments_are_not_part_of_a_query() -> None:
+    assert parse("-- about\n\n-- name: a\n-- why\nSELECT 1\n\n-- name: b\nSELECT 2") == {
+        "a": "SELECT 1",
+        "b": "SELECT 2",
+    }
+
+
+@pytest.mark.parametrize("text", ["-- name: a\n", "-- name: a\nSELECT 1\n-- name: a\nSELECT 2"])
+def test_faulty_query_files_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="query a"):
+        parse(text)
