@@ -43,7 +43,7 @@ class Desk:
             settings=self.policy,
         )
 
-    def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:
+    def carry_out(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Carries an operation out; what a refused one changed is taken back, as at the edge."""
         self.connection.execute("BEGIN")
         try:
@@ -54,11 +54,14 @@ class Desk:
         self.connection.execute("COMMIT")
         return answer
 
-    def maskline(self, operation: str, **request: Any) -> dict[str, Any]:
-        return self.call(operation, "maskline", **request)
+    def call(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        return self.carry_out(VOICE, operation, request)
 
-    def switch(self, operation: str, **request: Any) -> dict[str, Any]:
-        return self.call(operation, "switch", **request)
+    def maskline(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        return self.carry_out("maskline", operation, request)
+
+    def switch(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        return self.carry_out("switch", operation, request)
 
     def import_numbers(self, *numbers: str, shared: bool = True) -> list[dict[str, Any]]:
         answer = self.maskline(

@@ -1,0 +1,306 @@
+from typing import Any
+
+import pytest
+from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
+
+from maskline.domain.connector import Rules
+from maskline.domain.refusals import NotFound
+from maskline.operations import (
+    Policy,
+    complete_lost_calls,
+    live_calls,
+    purge_calls,
+    settle_expired_sessions,
+    take_calls_to_hang_up,
+)
+
+PROXY, SECOND = "+19135550199", "+19135550198"
+FALLBACK = "+16175550103"
+LEGS = [
+    {"CallId": "a", "From": "x", "To": "y", "Target": "z"},
+    {"CallId": "b", "From": "x", "To": "y", "Target": "z"},
+]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    desk.import_numbers(PROXY)
+    return desk
+
+
+@pytest.fixture
+def connector(desk: Desk) -> str:
+    return desk.connector()
+
+
+@pytest.fixture
+def session(desk: Desk, connector: str) -> dict[str, Any]:
+    return desk.open(connector, ANN, BEN)
+
+
+def report(desk: Desk, call: dict[str, Any], event: str, **more: Any) -> None:
+    request = {"CallId": call["CallId"], "Event": event, "Timestamp": desk.now, **more}
+    assert desk.switch("ReportCall", **request) == {}
+
+
+def due(desk: Desk) -> list[str]:
+    return [call.call_id for call in take_calls_to_hang_up(desk.context(""))]
+
+
+def shown(desk: Desk, call: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = desk.maskline("GetCall", CallId=call["CallId"])["Call"]
+    return answer
+
+
+def test_a_participant_is_connected_to_the_other(desk: Desk, session: dict[str, Any]) -> None:
+    answer = desk.dial("14015550101", "19135550199")
+    assert answer == {
+        "CallId": answer["CallId"],
+        "Decision": "Connect",
+        "Reason": "session",
+        "Caller": PROXY,
+        "Called": ANN,
+        "CarrierName": "acme",
+        "MaxRingSeconds": 60,
+        "MaxCallSeconds": 4 * 3600,
+    }
+
+
+def test_the_record_of_a_whole_call(desk: Desk, session: dict[str, Any]) -> None:
+    call = desk.dial(ANN, PROXY)
+    assert desk.get(session)["Status"] == "InProgress"
+    desk.now += 1000
+    report(desk, call, "Ringing")
+    desk.now += 1000
+    report(desk, call, "Answered", Legs=LEGS)
+    desk.now += 1000
+    report(desk, call, "Ended", SipStatus=200, EndedBy="called", Cause=16)
+    record = {
+        "CallId": call["CallId"],
+        "VoiceConnectorId": session["VoiceConnectorId"],
+        "ProxySessionId": session["ProxySessionId"],
+        "Decision": "Connect",
+        "Reason": "session",
+        "CarrierName": "acme",
+        "CallerPhoneNumber": ANN,
+        "DialledPhoneNumber": PROXY,
+        "OutboundCarrierName": "acme",
+        "CalledPhoneNumber": BEN,
+        "ShownPhoneNumber": PROXY,
+        "ReceivedTimestamp": START,
+        "ForwardedTimestamp": START,
+        "RingingTimestamp": START + 1000,
+        "AnsweredTimestamp": START + 2000,
+        "EndedTimestamp": START + 3000,
+        "EndedBy": "called",
+        "Attribution": "called",
+        "SipStatus": 200,
+        "Cause": 16,
+    }
+    assert shown(desk, call) == record
+    assert desk.get(session)["Status"] == "Open"
+    report(desk, call, "Ringing")
+    assert shown(desk, call) == record
+    assert desk.maskline("ListCalls")["Calls"] == [record]
+    one_session = {"ProxySessionId": session["ProxySessionId"]}
+    assert desk.maskline("ListCalls", **one_session)["Calls"] == [record]
+    assert desk.maskline("ListCalls", ProxySessionId="x")["Calls"] == []
+
+
+@pytest.mark.parametrize(
+    ("caller", "called", "status", "reason"),
+    [
+        (CAT, PROXY, 404, "unknown-caller"),
+        ("", PROXY, 433, "anonymous"),
+        ("anonymous", PROXY, 433, "anonymous"),
+        (ANN, CAT, 404, "not-our-number"),
+        (ANN, "sip", 404, "not-our-number"),
+    ],
+)
+def test_a_rejected_call_leaves_a_record(
+    desk: Desk, session: dict[str, Any], caller: str, called: str, status: int, reason: str
+) -> None:
+    answer = desk.dial(caller, called)
+    assert (answer["Decision"], answer["SipStatus"], answer["Reason"]) == ("Reject", status, reason)
+    row = desk.connection.execute("SELECT * FROM calls").fetchone()
+    assert (row["reason"], row["sip_status"], row["ended_by"]) == (reason, status, "us")
+    assert row["forwarded_at"] is None
+    assert row["ended_at"] == START
+
+
+def test_voice_that_is_not_allowed(desk: Desk, connector: str) -> None:
+    session = desk.open(connector, ANN, BEN, Capabilities=["SMS"])
+    answer = desk.dial(ANN, proxy(session))
+    assert (answer["SipStatus"], answer["Reason"]) == (403, "voice-not-allowed")
+    assert shown(desk, answer)["ProxySessionId"] == session["ProxySessionId"]
+
+
+def test_no_carrier(desk: Desk, session: dict[str, Any]) -> None:
+    desk.policy = Policy(carriers=("acme",), carriers_down={"acme"})
+    answer = desk.dial(ANN, PROXY)
+    assert (answer["SipStatus"], answer["Reason"], answer["RetryAfter"]) == (503, "no-carrier", 30)
+
+
+def test_a_former_participant_reaches_the_fallback_of_today(desk: Desk) -> None:
+    connector = desk.connector(FallBackPhoneNumber="+15035550104")
+    session = desk.open(connector, ANN, BEN)
+    put: dict[str, Any] = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]}
+    desk.call(
+        "PutVoiceConnectorProxy", VoiceConnectorId=connector, FallBackPhoneNumber=FALLBACK, **put
+    )
+    assert desk.dial(CAT, PROXY)["Reason"] == "unknown-caller"
+    desk.now += HOUR
+    answer = desk.dial(ANN, PROXY)
+    assert (answer["Reason"], answer["Caller"], answer["Called"]) == ("fallback", PROXY, FALLBACK)
+    assert desk.get(session)["Status"] == "Closed"
+    desk.call("DeleteVoiceConnectorProxy", VoiceConnectorId=connector)
+    assert desk.dial(ANN, PROXY)["Reason"] == "session-closed"
+
+
+def test_the_ear_follows_the_newest_session(desk: Desk, connector: str) -> None:
+    desk.close(desk.open(connector, ANN, BEN))
+    desk.open(connector, ANN, CAT)
+    assert desk.dial(ANN, PROXY)["Called"] == CAT
+    assert desk.dial(BEN, PROXY)["Reason"] == "session-closed"
+
+
+def test_each_sees_their_own_proxy_number(desk: Desk, connector: str) -> None:
+    desk.import_numbers(SECOND)
+    desk.rule(connector, number_assignment="per_participant")
+    desk.open(connector, ANN, CAT)
+    desk.open(connector, BEN, "+15035550104")
+    session = desk.open(connector, ANN, BEN)
+    numbers = proxies(session)
+    assert desk.dial(ANN, numbers[ANN])["Caller"] == numbers[BEN]
+    assert desk.dial(BEN, numbers[BEN])["Caller"] == numbers[ANN]
+
+
+def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, Any]) -> None:
+    call = desk.dial(ANN, PROXY)
+    report(desk, call, "Answered", Legs=LEGS)
+    assert due(desk) == []
+    desk.close(session)
+    (taken,) = take_calls_to_hang_up(desk.context(""))
+    assert list(taken.legs) == LEGS
+    assert due(desk) == []
+    desk.now += 10_000
+    assert due(desk) == [call["CallId"]]
+    report(desk, call, "Ended", EndedBy="us", SipStatus=200)
+    desk.now += HOUR
+    assert due(desk) == []
+
+
+def test_a_call_answered_after_the_delete_is_hung_up_at_once(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    call = desk.dial(ANN, PROXY)
+    desk.close(session)
+    assert due(desk) == []
+    desk.now += 1000
+    report(desk, call, "Answered", Legs=LEGS)
+    assert due(desk) == [call["CallId"]]
+
+
+def test_a_connector_may_let_calls_outlive_the_delete(
+    desk: Desk, connector: str, session: dict[str, Any]
+) -> None:
+    desk.rule(connector, hang_up_on_delete=0)
+    report(desk, desk.dial(ANN, PROXY), "Answered", Legs=LEGS)
+    desk.close(session)
+    assert due(desk) == []
+
+
+def test_a_call_may_outlive_the_expiry_up_to_its_longest(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    call = desk.dial(ANN, PROXY)
+    report(desk, call, "Answered", Legs=LEGS)
+    desk.now = START + HOUR
+    settle_expired_sessions(desk.context(""))
+    assert desk.get(session)["Status"] == "Closed"
+    desk.now = START + 4 * HOUR - 1
+    assert due(desk) == []
+    desk.now += 1
+    assert due(desk) == [call["CallId"]]
+
+
+def test_expiry_hangs_up_where_that_is_the_rule(desk: Desk, session: dict[str, Any]) -> None:
+    desk.policy = Policy(carriers=("acme",), rules=Rules(hang_up_on_expiry=True))
+    call = desk.dial(ANN, PROXY)
+    report(desk, call, "Answered", Legs=LEGS)
+    desk.now = START + HOUR
+    settle_expired_sessions(desk.context(""))
+    assert due(desk) == [call["CallId"]]
+
+
+def test_a_longer_window_keeps_the_call_alive(desk: Desk, session: dict[str, Any]) -> None:
+    desk.policy = Policy(carriers=("acme",), rules=Rules(hang_up_on_expiry=True))
+    report(desk, desk.dial(ANN, PROXY), "Answered", Legs=LEGS)
+    desk.call("UpdateProxySession", **ids(session), Capabilities=["Voice"], ExpiryMinutes=120)
+    desk.now = START + HOUR
+    settle_expired_sessions(desk.context(""))
+    assert due(desk) == []
+
+
+def test_rules_of_the_connector_win(desk: Desk, connector: str, session: dict[str, Any]) -> None:
+    desk.rule(connector, max_ring_seconds=20, max_call_seconds=600)
+    answer = desk.dial(ANN, PROXY)
+    assert (answer["MaxRingSeconds"], answer["MaxCallSeconds"]) == (20, 600)
+
+
+def test_calls_that_must_be_over_are_completed(desk: Desk, session: dict[str, Any]) -> None:
+    ringing, talking = desk.dial(ANN, PROXY), desk.dial(BEN, PROXY)
+    report(desk, talking, "Answered", Legs=LEGS)
+    assert {call.call_id for call in live_calls(desk.context(""))} == {
+        ringing["CallId"],
+        talking["CallId"],
+    }
+    assert complete_lost_calls(desk.context("")) == 0
+    desk.now += 10 * MINUTE
+    assert complete_lost_calls(desk.context("")) == 1
+    record = shown(desk, ringing)
+    assert (record["EndedTimestamp"], record["Attribution"]) == (desk.now, "us")
+    desk.now += 4 * HOUR
+    assert complete_lost_calls(desk.context("")) == 1
+    assert live_calls(desk.context("")) == []
+
+
+def test_old_records_are_purged(desk: Desk, session: dict[str, Any]) -> None:
+    call = desk.dial(CAT, PROXY)
+    desk.now += 90 * 24 * HOUR - 1
+    assert purge_calls(desk.context("")) == 0
+    desk.now += 1
+    assert purge_calls(desk.context("")) == 1
+    with pytest.raises(NotFound):
+        shown(desk, call)
+
+
+def test_unknown_and_foreign_calls_are_not_found(desk: Desk, session: dict[str, Any]) -> None:
+    call = desk.dial(ANN, PROXY)
+    with pytest.raises(NotFound):
+        desk.switch("ReportCall", CallId="x", Event="Ringing", Timestamp=START)
+    desk.account_id = "999999999999"
+    with pytest.raises(NotFound):
+        shown(desk, call)
+    assert desk.maskline("ListCalls")["Calls"] == []
+
+
+def test_an_evaluated_route_is_the_real_one_without_a_record(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    answer = desk.maskline("EvaluateRoute", Caller=ANN, Called=PROXY)
+    assert answer == {
+        "Decision": "Connect",
+        "Reason": "session",
+        "Caller": PROXY,
+        "Called": BEN,
+        "CarrierName": "acme",
+        "VoiceConnectorId": session["VoiceConnectorId"],
+        "ProxySessionId": session["ProxySessionId"],
+    }
+    refused = desk.maskline("EvaluateRoute", Caller=CAT, Called=PROXY)
+    assert (refused["Decision"], refused["SipStatus"]) == ("Reject", 404)
+    assert desk.maskline("ListCalls")["Calls"] == []
+    desk.account_id = "999999999999"
+    assert desk.maskline("EvaluateRoute", Caller=ANN, Called=PROXY)["Reason"] == "not-our-number"
