@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from maskline.engines import ng
 from maskline.engines.ng import NgClient, NgRefusal, NgSilence, decode, encode
+from maskline.settings import Address
 
 VALUES = st.recursive(
     st.integers() | st.text(),
@@ -71,7 +72,7 @@ async def client_of(stand_in: StandIn) -> AsyncIterator[NgClient]:
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: stand_in, local_addr=("127.0.0.1", 0)
     )
-    client = NgClient(*transport.get_extra_info("sockname"))
+    client = NgClient(Address(*transport.get_extra_info("sockname")))
     await client.open()
     yield client
     client.close()

@@ -96,6 +96,7 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
         ("max_session_minutes = '5'", "max_session_minutes: '5' must be a whole number"),
         ("max_session_minutes = true", "max_session_minutes: True must be a whole number"),
         ("max_ring_seconds = 1", "max_ring_seconds: 1 is not between 5 and 300"),
+        ("hang_up_on_delete = 1", "hang_up_on_delete: 1 must be true or false"),
         ("unknown_caller = 'ring'", "unknown_caller: 'ring' is none of reject, fallback"),
         ("[api]\nlisten = 8080", "api.listen: 8080 must be a text in quotes"),
         ("[api]\nlisten = 'here:1'", "api.listen: 'here' is not an IP address such as 192.0.2.10"),

@@ -123,8 +123,7 @@ def bound(kind: socket.SocketKind, host: str, port: int, setting: str) -> socket
         own.close()
         name = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
         raise GroundError(
-            f"{setting}: cannot listen on {name} port {port} of {host}: {error.strerror}; "
-            f"stop the program that uses it or change {setting}"
+            f"{setting}: cannot use {name} port {port} of {host}: {error.strerror}"
         ) from None
     return own
 

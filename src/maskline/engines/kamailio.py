@@ -77,7 +77,7 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     environment = {
         MARK: str(around.run),
         "PYTHONPATH": str(script),
-        "MASKLINE_SETTINGS": str(own / "settings.json"),
+        "MASKLINE_SIP_SETTINGS": str(own / "settings.json"),
     }
     return Program("kamailio", command, environment, line.answers)
 
@@ -102,9 +102,8 @@ def script_settings(settings: Settings, around: Surroundings) -> dict[str, Any]:
         "switch_socket": str(around.switch_socket),
         "listen": [str(listener) for listener in settings.sip.listen],
         "control": str(around.control),
-        "rtpengine": str(around.rtpengine),
+        "media_control": str(around.rtpengine),
         "media_addresses": [str(settings.media.address)],
-        "max_ring_seconds": settings.max_ring_seconds,
         "carriers": [
             {
                 "name": carrier.name,

@@ -8,6 +8,8 @@ import itertools
 import os
 from typing import Any
 
+from maskline.settings import Address
+
 Value = int | bytes | str | list[Any] | dict[str, Any]
 
 FIRST_WAIT = 0.2  # seconds before a request is sent again; rtpengine answers a repeat from memory
@@ -80,8 +82,8 @@ def decode_items(data: bytes, at: int) -> tuple[list[Any], int]:
 class NgClient(asyncio.DatagramProtocol):
     """A client of one rtpengine. Safe for concurrent requests."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = (host, port)
+    def __init__(self, rtpengine: Address) -> None:
+        self._address = (rtpengine.host, rtpengine.port)
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[bytes, asyncio.Future[dict[str, Any]]] = {}
         self._cookies = (b"%d_%d" % (os.getpid(), count) for count in itertools.count())

@@ -61,7 +61,7 @@ class Engine:
     def __init__(self, name: str, prepare: Callable[[], Program]) -> None:
         self.name = name
         self.state = State.DOWN
-        self.changed = asyncio.Event()
+        self.up = asyncio.Event()
         self._prepare = prepare
 
     async def keep(self) -> None:
@@ -71,8 +71,8 @@ class Engine:
             born = time.monotonic()
             try:
                 await self._live()
-            finally:
-                self._become(State.DOWN)
+            except Exception:  # a full disk, say; it may not be for ever
+                log.exception("engine cannot be started", engine=self.name)
             if time.monotonic() - born > STEADY_SECONDS:
                 pause = pauses()
             await asyncio.sleep(next(pause))
@@ -104,20 +104,22 @@ class Engine:
     async def _watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
         """Returns when the program has stopped answering, or never began to."""
         deadline = time.monotonic() + START_SECONDS
-        misses = 0
+        misses, answered = 0, False
         while misses < PATIENCE:
             if await answers():
-                misses = 0
+                misses, answered = 0, True
                 self._become(State.UP)
-            elif self.state is State.UP or time.monotonic() > deadline:
+            elif answered or time.monotonic() > deadline:
                 misses += 1
-            await asyncio.sleep(PROBE_SECONDS if self.state is State.UP else PROBE_SECONDS / 5)
+            if misses > 1:
+                self._become(State.DOWN)
+            await asyncio.sleep(PROBE_SECONDS if answered else PROBE_SECONDS / 5)
 
     def _become(self, state: State) -> None:
         if state is not self.state:
             log.info("engine", engine=self.name, state=state.value)
             self.state = state
-            self.changed.set()
+            (self.up.set if state is State.UP else self.up.clear)()
 
     async def _end(self, process: asyncio.subprocess.Process, *, at_once: bool) -> None:
         assert process.stdin is not None

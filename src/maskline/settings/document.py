@@ -65,8 +65,8 @@ def toml(value: object) -> str:
     """A value as TOML writes it; only what settings are made of."""
     if isinstance(value, tuple):
         return "[" + ", ".join(toml(item) for item in value) + "]"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, int):  # a truth value, too
+        return str(value).lower()
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -142,4 +142,4 @@ def meaning(kind: Any) -> str:
         return meaning(get_args(kind)[0])
     if hasattr(kind, "parse"):
         return str(kind.__doc__).partition(":")[0].strip().removesuffix(".")
-    return {int: "A whole number", str: "A text"}.get(kind, "A path")
+    return {int: "A whole number", bool: "True or false", str: "A text"}.get(kind, "A path")

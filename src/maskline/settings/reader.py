@@ -71,6 +71,10 @@ def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:
     """A value that is no table and no list; raises ValueError in words for the operator."""
     if kind is int:
         return whole_number(given, one.metadata["least"], one.metadata["most"])
+    if kind is bool:
+        if not isinstance(given, bool):
+            raise ValueError(f"{given!r} must be true or false")
+        return given
     if not isinstance(given, str):
         raise ValueError(f"{given!r} must be a text in quotes")
     if get_origin(kind) is Literal:

@@ -143,6 +143,14 @@ class Settings:
         least=0,
         most=36_500,
     )
+    call_retention_days: int = setting(
+        "How many days the record of an ended call is kept.", 90, least=1, most=36_500
+    )
+    number_assignment: Literal["shared", "per_participant"] = setting(
+        "What becomes of a new session when no proxy number is free for both participants: shared "
+        "refuses it, per_participant gives each their own number where there is one.",
+        "shared",
+    )
     unknown_caller: Literal["reject", "fallback"] = setting(
         "What becomes of a call from somebody who takes part in no session on the number: reject "
         "answers 404, fallback connects to the connector's fallback number where it has one.",
@@ -153,6 +161,15 @@ class Settings:
     )
     max_call_minutes: int = setting(
         "How long a call may last before both sides are hung up.", 240, least=1, most=1440
+    )
+    hang_up_on_delete: bool = setting(
+        "Whether deleting a session hangs up its calls.",
+        True,
+    )
+    hang_up_on_expiry: bool = setting(
+        "Whether a session that runs out hangs up its calls; otherwise they go on to their end, "
+        "up to max_call_minutes.",
+        False,
     )
     api: Api = setting("The HTTP door.", Api())
     sip: Sip = setting("The SIP door.", Sip())

@@ -1,0 +1,113 @@
+"""Keeps call records and calls in step: hangs up the calls whose time is over, ends the records
+of calls that are gone.
+
+A call that was put through is live until somebody reports its end. Who should have reported it may
+have died, so the keeper also asks rtpengine, which holds a session for every call it relays.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol
+
+import structlog
+
+from maskline.domain.call import Call
+from maskline.engines.ng import NgSilence
+from maskline.operations import Context, complete_call, live_calls, take_calls_to_hang_up
+from maskline.store import Store, Transaction
+
+HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
+RECONCILE_SECONDS = 2.0
+SETTLE_MILLISECONDS = 3000  # after which rtpengine must know a call that was put through
+HANG_UPS_AT_ONCE = 50
+FAREWELL_SECONDS = 3.0
+
+log = structlog.get_logger()
+
+
+class Line(Protocol):
+    async def hang_up(self, leg: Mapping[str, str]) -> int | None:
+        """Ends one leg of a call: its final SIP status, None when there was no answer."""
+
+
+class Relay(Protocol):
+    async def holds(self, call_id: str) -> bool:
+        """Whether the call's sound is relayed; raises NgSilence when that cannot be known."""
+
+
+class Keeper:
+    """`context` gives the context for work that nobody's request asks for."""
+
+    def __init__(
+        self, store: Store, line: Line, relay: Relay, context: Callable[[Transaction], Context]
+    ) -> None:
+        self._store = store
+        self._line = line
+        self._relay = relay
+        self._context = context
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
+
+    async def keep(self) -> None:
+        """Works until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(again(self.hang_up_due, HANG_UP_SECONDS))
+            group.create_task(again(self.reconcile, RECONCILE_SECONDS))
+
+    async def hang_up_due(self) -> None:
+        """Starts to hang up the calls whose time is over."""
+        due = await self._store.write(lambda tx: take_calls_to_hang_up(self._context(tx)))
+        self._start_ending(due)
+
+    async def reconcile(self) -> None:
+        """Starts to end the calls that were put through and that rtpengine does not hold."""
+        calls = await self._store.read(self._settled_calls)
+        try:
+            gone = [call for call in calls if not await self._relay.holds(call.call_id)]
+        except NgSilence:  # it is being started again; the next round will know
+            return
+        self._start_ending(gone)
+
+    async def farewell(self) -> None:
+        """Hangs up every answered call, as far as that is possible in a moment."""
+        calls = await self._store.read(lambda tx: live_calls(self._context(tx)))
+        self._start_ending(call for call in calls if call.answered_at is not None)
+        if self._ending:
+            await asyncio.wait(self._ending.values(), timeout=FAREWELL_SECONDS)
+
+    def _settled_calls(self, tx: Transaction) -> list[Call]:
+        """The live calls, those left out that rtpengine may not have heard of yet."""
+        context = self._context(tx)
+        settled = context.now - SETTLE_MILLISECONDS
+        return [
+            call
+            for call in live_calls(context)
+            if max(call.forwarded_at or 0, call.answered_at or 0) <= settled
+        ]
+
+    def _start_ending(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            if call.call_id not in self._ending:
+                self._ending[call.call_id] = asyncio.create_task(self._end(call))
+
+    async def _end(self, call: Call) -> None:
+        """Hangs up both legs, then ends the record if nobody else did."""
+        try:
+            async with self._places:
+                statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
+            await self._store.write(lambda tx: complete_call(self._context(tx), call.call_id))
+            log.info("call hung up", call_id=call.call_id, statuses=statuses)
+        except Exception:  # the call stays due, so it is tried again
+            log.exception("hanging up failed", call_id=call.call_id)
+        finally:
+            del self._ending[call.call_id]
+
+
+async def again(work: Callable[[], Awaitable[object]], pause: float) -> None:
+    """Does the work again and again, however it fares, until cancelled."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("work in the background failed", work=work.__qualname__)
+        await asyncio.sleep(pause)

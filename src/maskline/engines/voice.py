@@ -1,0 +1,105 @@
+"""The voice of the service: Kamailio, rtpengine and the lines to them, as one thing."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from maskline.engines import kamailio, rtpengine
+from maskline.engines.control import ControlLine
+from maskline.engines.ground import GroundError, Runner, bound, find, free_udp_port
+from maskline.engines.kamailio import Surroundings
+from maskline.engines.ng import NgClient
+from maskline.engines.supervision import Engine, Program, end_leftovers
+from maskline.engines.switch import Ask, SwitchServer
+from maskline.settings import Address, Settings
+
+LOOPBACK = "127.0.0.1"
+LONGEST_SOCKET_PATH = 107  # bytes; unix(7)
+SOCKETS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+
+
+class Voice:
+    """Everything that carries calls. `ask` answers what Kamailio asks.
+
+    Made only where it can run: raises GroundError for a port that is taken, a program or a user
+    that is missing.
+    """
+
+    def __init__(self, settings: Settings, run: Path, ask: Ask) -> None:
+        end_leftovers(run)
+        check_ground(settings, run)
+        self._settings = settings
+        self._run = run
+        ports = settings.media.ports
+        self._ng = Address(LOOPBACK, free_udp_port(LOOPBACK, range(ports.first, ports.last + 1)))
+        self.rtpengine = NgClient(self._ng)
+        self.line = ControlLine(first_udp(settings))
+        self._switch = SwitchServer(socket_path(run), ask)
+        self._engines = [
+            Engine("rtpengine", self._rtpengine_program),
+            Engine("kamailio", self._kamailio_program),
+        ]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Runs everything inside the block; nothing of it is left when the block is done."""
+        await self.rtpengine.open()
+        await self.line.open()
+        await self._switch.open(Runner.named(self._settings.sip.user, "sip.user"))
+        keeping = [asyncio.create_task(engine.keep()) for engine in self._engines]
+        try:
+            yield
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+            await self._switch.close()
+            self.line.close()
+            self.rtpengine.close()
+
+    async def up(self) -> None:
+        """Returns when every engine answers."""
+        for engine in self._engines:
+            await engine.up.wait()
+
+    def health(self) -> dict[str, str]:
+        """The state of each engine: `up`, `starting` or `down`."""
+        return {engine.name: engine.state.value for engine in self._engines}
+
+    def _rtpengine_program(self) -> Program:
+        return rtpengine.program(self._settings, self._run, self._ng, self.rtpengine)
+
+    def _kamailio_program(self) -> Program:
+        around = Surroundings(
+            run=self._run,
+            switch_socket=socket_path(self._run),
+            control=self.line.address,
+            rtpengine=self._ng,
+            mask_keys=kamailio.mask_keys(self._settings.data_dir / "mask.key"),
+        )
+        return kamailio.program(self._settings, around, self.line)
+
+
+def first_udp(settings: Settings) -> Address:
+    """The listener over which we talk to Kamailio ourselves; the settings promise one."""
+    return next(one.address for one in settings.sip.listen if one.transport == "udp")
+
+
+def socket_path(run: Path) -> Path:
+    return run / "switch.sock"
+
+
+def check_ground(settings: Settings, run: Path) -> None:
+    """Raises GroundError unless the engines can run here."""
+    if len(bytes(socket_path(run))) > LONGEST_SOCKET_PATH:
+        raise GroundError(f"data_dir: {run} is too long a path for a socket; choose a shorter one")
+    for program in ("setpriv", "kamailio", "rtpengine"):
+        find(program)
+    Runner.named(settings.sip.user, "sip.user")
+    Runner.named(settings.media.user, "media.user")
+    for listener in settings.sip.listen:
+        address = listener.address
+        bound(SOCKETS[listener.transport], address.host, address.port, "sip.listen").close()
+    bound(socket.SOCK_DGRAM, settings.media.address.text, 0, "media.address").close()

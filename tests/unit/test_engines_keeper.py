@@ -1,0 +1,220 @@
+"""The keeper against a real store and a stand-in for the engines."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from maskline import operations
+from maskline.domain.call import Call
+from maskline.engines import keeper
+from maskline.engines.keeper import Keeper
+from maskline.engines.ng import NgSilence
+from maskline.operations import TABLE, Context, Policy
+from maskline.store import Store, Transaction, open_store
+
+ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
+LEGS = [
+    {"CallId": "a", "From": "<sip:a>", "To": "<sip:b>", "Target": "sip:a"},
+    {"CallId": "b", "From": "<sip:c>", "To": "<sip:d>", "Target": "sip:b"},
+]
+
+
+class Engines:
+    """Remembers who was hung up; `held` are the calls whose sound is relayed."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+        self.hung_up: list[str] = []
+        self.silent = False
+        self.deaf = asyncio.Event()
+        self.deaf.set()
+
+    async def hang_up(self, leg: Mapping[str, str]) -> int | None:
+        self.hung_up.append(leg["CallId"])
+        await self.deaf.wait()
+        return 200
+
+    async def holds(self, call_id: str) -> bool:
+        if self.silent:
+            raise NgSilence("no answer")
+        return call_id in self.held
+
+
+class House:
+    """A service without a network: one session between two people, and a clock."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.now = 1_000_000_000_000
+        self.engines = Engines()
+        self.keeper = Keeper(store, self.engines, self.engines, self.context)
+        self.account_id = ""
+
+    def context(self, tx: Transaction) -> Context:
+        return Context(
+            tx=tx,
+            account_id=self.account_id,
+            now=self.now,
+            new_id=lambda: str(uuid4()),
+            settings=Policy(carriers=("acme",)),
+        )
+
+    async def do(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
+        function = TABLE[service, operation].function
+        return await self.store.write(lambda tx: function(self.context(tx), request))
+
+    async def furnish(self) -> None:
+        made = await self.store.write(lambda tx: operations.bootstrap_account(self.context(tx)))
+        assert made is not None
+        self.account_id = made.account_id
+        await self.do(
+            "maskline", "ImportPhoneNumbers",
+            CarrierName="acme", E164PhoneNumbers=[PROXY], Shared=True,
+        )  # fmt: skip
+        voice = "chime-sdk-voice"
+        made_connector = await self.do(
+            voice, "CreateVoiceConnector", Name="c", RequireEncryption=False
+        )
+        connector = {"VoiceConnectorId": made_connector["VoiceConnector"]["VoiceConnectorId"]}
+        await self.do(
+            voice, "PutVoiceConnectorProxy", **connector,
+            DefaultSessionExpiryMinutes=60, PhoneNumberPoolCountries=["US"],
+        )  # fmt: skip
+        answer = await self.do(
+            voice, "CreateProxySession", **connector,
+            ParticipantPhoneNumbers=[ANN, BEN], Capabilities=["Voice"],
+        )  # fmt: skip
+        session = answer["ProxySession"]
+        self.session = {name: session[name] for name in ("VoiceConnectorId", "ProxySessionId")}
+
+    async def dial(self) -> str:
+        answer = await self.do("switch", "RouteCall", CarrierName="acme", Caller=ANN, Called=PROXY)
+        assert answer["Decision"] == "Connect"
+        self.engines.held.add(answer["CallId"])
+        call_id: str = answer["CallId"]
+        return call_id
+
+    async def answer(self, call_id: str) -> None:
+        await self.do(
+            "switch", "ReportCall",
+            CallId=call_id, Event="Answered", Timestamp=self.now, Legs=LEGS,
+        )  # fmt: skip
+
+    async def live(self) -> list[Call]:
+        return await self.store.read(lambda tx: operations.live_calls(self.context(tx)))
+
+    async def settled(self) -> None:
+        """Returns when the keeper has ended what it started to end."""
+        while tasks := list(self.keeper._ending.values()):
+            await asyncio.wait(tasks)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    store = open_store(f"sqlite:{tmp_path / 'maskline.db'}")
+    house = House(store)
+    await house.furnish()
+    yield house
+    store.close()
+
+
+async def test_the_calls_of_a_deleted_session_are_hung_up(house: House) -> None:
+    call_id = await house.dial()
+    await house.answer(call_id)
+    await house.keeper.hang_up_due()
+    assert house.engines.hung_up == []
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    await house.keeper.hang_up_due()
+    await house.settled()
+    assert sorted(house.engines.hung_up) == ["a", "b"]
+    assert await house.live() == []
+
+
+async def test_a_call_is_hung_up_at_its_longest(house: House) -> None:
+    call_id = await house.dial()
+    await house.answer(call_id)
+    house.now += Policy().rules.max_call_seconds * 1000
+    await house.keeper.hang_up_due()
+    await house.settled()
+    assert sorted(house.engines.hung_up) == ["a", "b"]
+
+
+async def test_a_call_being_hung_up_is_not_hung_up_again(house: House) -> None:
+    house.engines.deaf.clear()
+    call_id = await house.dial()
+    await house.answer(call_id)
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    for _ in range(3):
+        await house.keeper.hang_up_due()
+        house.now += 60_000
+        await asyncio.sleep(0)
+    house.engines.deaf.set()
+    await house.settled()
+    assert sorted(house.engines.hung_up) == ["a", "b"]
+
+
+async def test_a_call_without_sound_is_over(house: House) -> None:
+    """As after a restart of rtpengine: both sides are told, the record is ended by us."""
+    kept, lost = await house.dial(), await house.dial()
+    await house.answer(kept)
+    await house.answer(lost)
+    house.engines.held.remove(lost)
+    house.now += keeper.SETTLE_MILLISECONDS
+    await house.keeper.reconcile()
+    await house.settled()
+    assert [call.call_id for call in await house.live()] == [kept]
+    assert sorted(house.engines.hung_up) == ["a", "b"]
+
+
+async def test_a_call_that_never_rang_out_is_completed(house: House) -> None:
+    call_id = await house.dial()
+    house.engines.held.remove(call_id)
+    house.now += keeper.SETTLE_MILLISECONDS
+    await house.keeper.reconcile()
+    await house.settled()
+    assert house.engines.hung_up == []
+    record = await house.do("maskline", "GetCall", CallId=call_id)
+    assert record["Call"]["EndedBy"] == "us"
+
+
+async def test_a_call_of_this_moment_is_left_alone(house: House) -> None:
+    call_id = await house.dial()
+    house.engines.held.clear()
+    await house.keeper.reconcile()
+    await house.settled()
+    assert [call.call_id for call in await house.live()] == [call_id]
+
+
+async def test_while_rtpengine_is_silent_nothing_is_concluded(house: House) -> None:
+    await house.dial()
+    house.engines.held.clear()
+    house.engines.silent = True
+    house.now += keeper.SETTLE_MILLISECONDS
+    await house.keeper.reconcile()
+    await house.settled()
+    assert len(await house.live()) == 1
+
+
+async def test_a_farewell_ends_every_answered_call(house: House) -> None:
+    answered, ringing = await house.dial(), await house.dial()
+    await house.answer(answered)
+    await house.keeper.farewell()
+    assert [call.call_id for call in await house.live()] == [ringing]
+
+
+async def test_work_that_fails_is_done_again() -> None:
+    rounds = []
+
+    async def work() -> None:
+        rounds.append(None)
+        if len(rounds) < 3:
+            raise OSError("disk full")
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await keeper.again(work, 0)
+    assert len(rounds) == 3
