@@ -1,0 +1,354 @@
+"""Which number a new session gets: against the rules, spelled out the slow way."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, proxies, proxy
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from maskline.domain.refusals import NoNumberFree
+from maskline.operations import assignment, settle_expired_sessions
+from maskline.operations.numbering import place_of
+
+SEATTLE, DENVER, VANCOUVER = "+12065550190", "+13035550190", "+16045550190"
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.mark.parametrize(
+    ("level", "params", "number"),
+    [
+        ("AreaCode", None, SEATTLE),
+        (None, ("US", "303"), DENVER),
+        (None, ("CA", ""), VANCOUVER),
+        ("Country", ("CA", "303"), VANCOUVER),
+    ],
+)
+def test_geo_wishes(
+    desk: Desk, level: str | None, params: tuple[str, str] | None, number: str
+) -> None:
+    desk.import_numbers(DENVER, SEATTLE, VANCOUVER)
+    wish: dict[str, Any] = {"GeoMatchLevel": level}
+    if params is not None:
+        wish["GeoMatchParams"] = {"Country": params[0], "AreaCode": params[1]}
+    assert proxy(desk.open(desk.connector("US", "CA"), ANN, BEN, **wish)) == number
+
+
+def test_a_geo_wish_is_a_preference(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER, VANCOUVER)
+    connector = desk.connector("US", "CA")
+    got = [proxy(desk.open(connector, ANN, BEN, GeoMatchLevel="AreaCode")) for _ in range(3)]
+    assert got == [SEATTLE, DENVER, VANCOUVER]
+
+
+def test_the_pools_countries_bound_every_wish(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, VANCOUVER)
+    wish = {"Country": "CA", "AreaCode": "604"}
+    assert proxy(desk.open(desk.connector("US"), ANN, BEN, GeoMatchParams=wish)) == SEATTLE
+
+
+def test_a_number_used_before_rests_longest(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    first = desk.open(connector, ANN, BEN)
+    second = desk.open(connector, ANN, CAT)
+    desk.now += MINUTE
+    desk.close(second)
+    desk.now += MINUTE
+    desk.close(first)
+    desk.now += MINUTE
+    assert proxy(desk.open(connector, ANN, BEN)) == proxy(second)
+
+
+def test_sticky_takes_the_pairs_last_number(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    for _ in range(2):
+        last = desk.open(connector, ANN, BEN)
+        desk.now += MINUTE
+        desk.close(last)
+    again = desk.open(connector, BEN, ANN, NumberSelectionBehavior="PreferSticky")
+    assert proxy(again) == proxy(last)
+    other = desk.open(connector, BEN, ANN, NumberSelectionBehavior="PreferSticky")
+    assert proxy(other) != proxy(last)
+
+
+def test_avoiding_takes_a_number_new_to_the_pair_while_there_is_one(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    got = []
+    for _ in range(3):
+        session = desk.open(connector, ANN, BEN, NumberSelectionBehavior="AvoidSticky")
+        got.append(proxy(session))
+        desk.now += MINUTE
+        desk.close(session)
+    assert set(got[:2]) == {SEATTLE, DENVER}
+    assert got[2] == got[0]
+
+
+def test_among_equals_the_least_busy_number_wins(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    desk.open(connector, ANN, BEN)
+    desk.now += 1
+    ended = desk.open(connector, ANN, BEN)
+    desk.close(ended)
+    # The other one was handed out longer ago, but has a session open.
+    assert proxy(desk.open(connector, CAT, "+15035550104")) == proxy(ended)
+
+
+def test_sessions_spread_evenly_over_the_pool(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    people = [f"+1503555{number:04}" for number in range(8)]
+    for first, second in zip(people[::2], people[1::2], strict=True):
+        desk.open(connector, first, second)
+    counts = desk.connection.execute("SELECT open_sessions FROM phone_numbers").fetchall()
+    assert [row[0] for row in counts] == [2, 2]
+
+
+def test_own_numbers_come_before_shared_ones(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    desk.connection.execute(
+        "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number = ?",
+        (connector, DENVER),
+    )
+    assert proxy(desk.open(connector, ANN, BEN)) == DENVER
+    assert proxy(desk.open(connector, ANN, BEN)) == SEATTLE
+    assert proxy(desk.open(desk.connector(), CAT, "+15035550104")) == SEATTLE
+
+
+def test_numbers_of_their_own_where_none_is_free_for_both(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    desk.rule(connector, number_assignment="per_participant")
+    ann_has = proxy(desk.open(connector, ANN, CAT))
+    ben_has = proxy(desk.open(connector, BEN, "+15035550104"))
+    assert ann_has != ben_has
+    session = desk.open(connector, ANN, BEN)
+    assert proxies(session) == {ANN: ben_has, BEN: ann_has}
+    desk.close(session)
+    desk.now += MINUTE
+    again = desk.open(connector, BEN, ANN, NumberSelectionBehavior="PreferSticky")
+    assert proxies(again) == proxies(session)
+
+
+def test_somebody_who_used_more_than_the_window_still_gets_what_is_free(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignment, "WINDOW", 2)
+    numbers = [f"+1913555{number:04}" for number in range(12)]
+    desk.import_numbers(*numbers)
+    connector = desk.connector()
+    open_now = []
+    for place in range(12):
+        desk.now += 1
+        open_now.append(desk.open(connector, ANN, f"+1503555{place:04}"))
+    assert {proxy(session) for session in open_now} == set(numbers)
+    for session in (open_now[5], open_now[3]):
+        desk.now += 1
+        desk.close(session)
+    assert proxy(desk.open(connector, ANN, BEN)) == proxy(open_now[5])
+    assert proxy(desk.open(connector, ANN, BEN)) == proxy(open_now[3])
+    with pytest.raises(NoNumberFree):
+        desk.open(connector, ANN, BEN)
+
+
+PEOPLE = [ANN, BEN, CAT, "+16045550103", "+15035550104", "+15035550105", "+15035550106"]
+POOL = {
+    "own": ["+12065550191", "+16045550191"],
+    "shared": ["+12065550192", "+12065550193", "+13035550192", "+16045550192"],
+}
+COUNTRIES = ("US", "CA")
+
+
+@dataclass
+class Session:
+    numbers: dict[str, str]
+    until: int
+
+
+@dataclass
+class Number:
+    own: bool
+    last_assigned_at: int = 0
+
+
+@dataclass
+class Book:
+    """The rules of number selection, by looking at every session there ever was."""
+
+    now: int = START
+    sessions: list[Session] = field(default_factory=list)
+    numbers: dict[str, Number] = field(
+        default_factory=lambda: {
+            number: Number(pool == "own") for pool, numbers in POOL.items() for number in numbers
+        }
+    )
+
+    def used(self, person: str, number: str) -> int:
+        """Until when the person has used the number, 0 for never."""
+        return max((s.until for s in self.sessions if s.numbers.get(person) == number), default=0)
+
+    def free(self, person: str, number: str) -> bool:
+        return self.used(person, number) <= self.now
+
+    def open_sessions(self, number: str) -> int:
+        return sum(s.until > self.now and number in s.numbers.values() for s in self.sessions)
+
+    def of_pair(self, first: str, second: str) -> list[Session]:
+        return [s for s in self.sessions if set(s.numbers) == {first, second}]
+
+    def best(self, who: set[str], wish: tuple[str, str] | None, avoided: set[str]) -> str | None:
+        free = [n for n in self.numbers if all(self.free(person, n) for person in who)]
+        free = [n for n in free if n not in avoided]
+
+        def rank(number: str) -> tuple[Any, ...]:
+            place = place_of(number)
+            same_country = wish is not None and place.country == wish[0]
+            same_area = same_country and wish is not None and place.area_code == wish[1]
+            return (
+                -same_area - same_country,
+                not self.numbers[number].own,
+                max(self.used(person, number) for person in who),
+                self.open_sessions(number),
+                self.numbers[number].last_assigned_at,
+                number,
+            )
+
+        return min(free, key=rank, default=None)
+
+    def expected(
+        self, pair: tuple[str, str], behaviour: str | None, wish: tuple[str, str] | None, own: bool
+    ) -> dict[str, str] | None:
+        first, second = pair
+        before = self.of_pair(first, second)
+        if behaviour == "PreferSticky" and before:
+            last = before[-1].numbers
+            both_free = all(self.free(person, number) for person, number in last.items())
+            if both_free and (own or last[first] == last[second]):
+                return last
+        avoided = [set[str]()]
+        if behaviour == "AvoidSticky":
+            avoided.insert(0, {number for s in before for number in s.numbers.values()})
+        for each in avoided:
+            if number := self.best({first, second}, wish, each):
+                return {first: number, second: number}
+        return self.expected_own(pair, behaviour, wish) if own else None
+
+    def expected_own(
+        self, pair: tuple[str, str], behaviour: str | None, wish: tuple[str, str] | None
+    ) -> dict[str, str] | None:
+        numbers: dict[str, str] = {}
+        for person in pair:
+            mine = {s.numbers[person] for s in self.of_pair(*pair)}
+            avoided = [mine, set[str]()] if behaviour == "AvoidSticky" else [set[str]()]
+            found = [n for each in avoided if (n := self.best({person}, wish, each))]
+            if not found:
+                return None
+            numbers[person] = found[0]
+        return numbers
+
+
+class Selection(RuleBasedStateMachine):
+    """Random sessions of a few people on a few numbers, beside the rules."""
+
+    @initialize(own=st.booleans())
+    def begin(self, own: bool) -> None:
+        self.desk, self.book, self.own = Desk(), Book(), own
+        self.desk.import_numbers(*POOL["own"], *POOL["shared"])
+        self.connector = self.desk.connector(*COUNTRIES)
+        self.desk.connection.execute(
+            "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number IN (?, ?)",
+            (self.connector, *POOL["own"]),
+        )
+        if own:
+            self.desk.rule(self.connector, number_assignment="per_participant")
+        self.live: list[tuple[dict[str, Any], Session]] = []
+
+    @rule(
+        pair=st.sampled_from(list(itertools.permutations(PEOPLE, 2))),
+        behaviour=st.sampled_from([None, None, "PreferSticky", "AvoidSticky"]),
+        geo=st.sampled_from([None, None, ("US", "303"), ("US", "206"), ("CA", ""), ("MX", "206")]),
+        minutes=st.integers(1, 30),
+    )
+    def create(
+        self,
+        pair: tuple[str, str],
+        behaviour: str | None,
+        geo: tuple[str, str] | None,
+        minutes: int,
+    ) -> None:
+        self.pass_time(1)
+        settle_expired_sessions(self.desk.context(""))
+        request: dict[str, Any] = {"ExpiryMinutes": minutes, "NumberSelectionBehavior": behaviour}
+        if geo is not None:
+            request["GeoMatchParams"] = {"Country": geo[0], "AreaCode": geo[1]}
+        expected = self.book.expected(pair, behaviour, geo, self.own)
+        if expected is None:
+            with pytest.raises(NoNumberFree):
+                self.desk.open(self.connector, *pair, **request)
+            return
+        made = self.desk.open(self.connector, *pair, **request)
+        assert proxies(made) == expected
+        session = Session(expected, self.book.now + minutes * MINUTE)
+        self.book.sessions.append(session)
+        for number in expected.values():
+            self.book.numbers[number].last_assigned_at = self.book.now
+        self.live.append((made, session))
+
+    @rule(milliseconds=st.sampled_from([1, MINUTE, 10 * MINUTE, HOUR]))
+    def pass_time(self, milliseconds: int) -> None:
+        self.book.now += milliseconds
+        self.desk.now = self.book.now
+
+    @rule(place=st.integers(0, 50))
+    def close(self, place: int) -> None:
+        if not self.live:
+            return
+        made, session = self.live.pop(place % len(self.live))
+        self.desk.close(made)
+        session.until = min(session.until, self.book.now)
+
+    @rule(place=st.integers(0, 50), minutes=st.integers(1, 30))
+    def extend(self, place: int, minutes: int) -> None:
+        if not self.live:
+            return
+        made, session = self.live[place % len(self.live)]
+        if session.until > self.book.now:
+            self.desk.call(
+                "UpdateProxySession",
+                VoiceConnectorId=self.connector,
+                ProxySessionId=made["ProxySessionId"],
+                Capabilities=["Voice"],
+                ExpiryMinutes=minutes,
+            )
+            session.until = self.book.now + minutes * MINUTE
+
+    @invariant()
+    def nobody_hears_two_sessions_on_one_number(self) -> None:
+        if not hasattr(self, "book"):
+            return
+        held = [
+            pair
+            for session in self.book.sessions
+            if session.until > self.book.now
+            for pair in session.numbers.items()
+        ]
+        assert len(held) == len(set(held))
+
+    def teardown(self) -> None:
+        if hasattr(self, "desk"):
+            self.desk.connection.close()
+
+
+TestSelection = Selection.TestCase
+TestSelection.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
