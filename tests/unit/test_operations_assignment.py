@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, proxies, proxy
+from desk import ANN, BEN, CAT, MINUTE, START, Desk, proxies, proxy
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from maskline.domain.refusals import NoNumberFree
 from maskline.operations import assignment, settle_expired_sessions
@@ -163,10 +163,7 @@ def test_somebody_who_used_more_than_the_window_still_gets_what_is_free(
 
 
 PEOPLE = [ANN, BEN, CAT, "+16045550103", "+15035550104", "+15035550105", "+15035550106"]
-POOL = {
-    "own": ["+12065550191", "+16045550191"],
-    "shared": ["+12065550192", "+12065550193", "+13035550192", "+16045550192"],
-}
+NUMBERS = [f"+1{area}555019{digit}" for area in (206, 303, 604) for digit in range(2)]
 COUNTRIES = ("US", "CA")
 
 
@@ -186,13 +183,9 @@ class Number:
 class Book:
     """The rules of number selection, by looking at every session there ever was."""
 
+    numbers: dict[str, Number]
     now: int = START
     sessions: list[Session] = field(default_factory=list)
-    numbers: dict[str, Number] = field(
-        default_factory=lambda: {
-            number: Number(pool == "own") for pool, numbers in POOL.items() for number in numbers
-        }
-    )
 
     def used(self, person: str, number: str) -> int:
         """Until when the person has used the number, 0 for never."""
@@ -261,15 +254,17 @@ class Book:
 class Selection(RuleBasedStateMachine):
     """Random sessions of a few people on a few numbers, beside the rules."""
 
-    @initialize(own=st.booleans())
-    def begin(self, own: bool) -> None:
-        self.desk, self.book, self.own = Desk(), Book(), own
-        self.desk.import_numbers(*POOL["own"], *POOL["shared"])
+    @initialize(own=st.booleans(), own_numbers=st.sets(st.sampled_from(NUMBERS)))
+    def begin(self, own: bool, own_numbers: set[str]) -> None:
+        self.desk, self.own = Desk(), own
+        self.book = Book({number: Number(number in own_numbers) for number in NUMBERS})
+        self.desk.import_numbers(*NUMBERS)
         self.connector = self.desk.connector(*COUNTRIES)
-        self.desk.connection.execute(
-            "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number IN (?, ?)",
-            (self.connector, *POOL["own"]),
-        )
+        for number in own_numbers:
+            self.desk.connection.execute(
+                "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number = ?",
+                (self.connector, number),
+            )
         if own:
             self.desk.rule(self.connector, number_assignment="per_participant")
         self.live: list[tuple[dict[str, Any], Session]] = []
@@ -278,7 +273,8 @@ class Selection(RuleBasedStateMachine):
         pair=st.sampled_from(list(itertools.permutations(PEOPLE, 2))),
         behaviour=st.sampled_from([None, None, "PreferSticky", "AvoidSticky"]),
         geo=st.sampled_from([None, None, ("US", "303"), ("US", "206"), ("CA", ""), ("MX", "206")]),
-        minutes=st.integers(1, 30),
+        minutes=st.sampled_from([1, 10, 600]),
+        pause=st.sampled_from([1, 1, MINUTE, 10 * MINUTE]),
     )
     def create(
         self,
@@ -286,8 +282,9 @@ class Selection(RuleBasedStateMachine):
         behaviour: str | None,
         geo: tuple[str, str] | None,
         minutes: int,
+        pause: int,
     ) -> None:
-        self.pass_time(1)
+        self.book.now = self.desk.now = self.book.now + pause
         settle_expired_sessions(self.desk.context(""))
         request: dict[str, Any] = {"ExpiryMinutes": minutes, "NumberSelectionBehavior": behaviour}
         if geo is not None:
@@ -305,23 +302,16 @@ class Selection(RuleBasedStateMachine):
             self.book.numbers[number].last_assigned_at = self.book.now
         self.live.append((made, session))
 
-    @rule(milliseconds=st.sampled_from([1, MINUTE, 10 * MINUTE, HOUR]))
-    def pass_time(self, milliseconds: int) -> None:
-        self.book.now += milliseconds
-        self.desk.now = self.book.now
-
+    @precondition(lambda self: self.live)
     @rule(place=st.integers(0, 50))
     def close(self, place: int) -> None:
-        if not self.live:
-            return
         made, session = self.live.pop(place % len(self.live))
         self.desk.close(made)
         session.until = min(session.until, self.book.now)
 
+    @precondition(lambda self: self.live)
     @rule(place=st.integers(0, 50), minutes=st.integers(1, 30))
     def extend(self, place: int, minutes: int) -> None:
-        if not self.live:
-            return
         made, session = self.live[place % len(self.live)]
         if session.until > self.book.now:
             self.desk.call(
@@ -351,4 +341,4 @@ class Selection(RuleBasedStateMachine):
 
 
 TestSelection = Selection.TestCase
-TestSelection.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestSelection.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
