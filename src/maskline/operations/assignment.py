@@ -9,9 +9,9 @@ from maskline.domain.selection import Behaviour, Place
 from maskline.operations.context import Context
 from maskline.store import Row
 
-# How many candidates are looked at before the whole pool is. Only somebody who has used more
-# numbers than this can be given one that is not the very best.
-WINDOW = 128
+# How many numbers of a place are looked at for one that was never used. Only somebody who has used
+# more than this many can miss one, and then gets the number that rested longest instead.
+WINDOW = 256
 WHOLE_POOL = 2**31
 
 
@@ -19,12 +19,13 @@ WHOLE_POOL = 2**31
 class Wish:
     """What a session needs numbers for, and from where.
 
-    `pools` are tried in order within each tier of places: the connector's own numbers, then the
-    account's shared ones.
+    Within each tier of places the connector's own numbers (`pool`) come before those that the
+    account shares among its connectors (`shared_pool`).
     """
 
     participants: tuple[str, str]
-    pools: tuple[str, str]
+    pool: str
+    shared_pool: str
     tiers: list[list[Place]]
     countries: tuple[str, ...]
     behaviour: Behaviour | None
@@ -33,12 +34,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Search:
-    """For whom a number must be free, and whose numbers with whom are to be avoided."""
+    """For whom a number must be free, and with whom it must not have been used."""
 
-    first: str
-    second: str
-    first_peer: str = ""
-    second_peer: str = ""
+    mine: str
+    theirs: str
+    my_peer: str = ""
+    their_peer: str = ""
+
+    def swapped(self) -> "Search":
+        return Search(self.theirs, self.mine, self.their_peer, self.my_peer)
 
 
 def assign_numbers(context: Context, wish: Wish) -> tuple[str, str]:
@@ -58,24 +62,31 @@ def assign_numbers(context: Context, wish: Wish) -> tuple[str, str]:
 
 def find(context: Context, wish: Wish, search: Search) -> str | None:
     """The best free number; one this pair used only when it avoids none or there is no other."""
-    indifferent = Search(search.first, search.second)
-    searches = [search] if wish.behaviour is Behaviour.AVOID_STICKY else []
-    for attempt in [*searches, indifferent]:
+    pools = pools_of(context, wish)
+    searches = [Search(search.mine, search.theirs)]
+    if wish.behaviour is Behaviour.AVOID_STICKY:
+        searches.insert(0, search)
+    for each in searches:
         for tier in wish.tiers:
-            for pool in wish.pools:
-                if row := best_of_tier(context, pool, tier, attempt):
+            for pool in pools:
+                if row := best_of_tier(context, pool, tier, each):
                     number: str = row["phone_number"]
                     return number
     return None
 
 
+def pools_of(context: Context, wish: Wish) -> list[str]:
+    """The pools to look in; most connectors have no numbers of their own."""
+    own = context.tx.one("pool_has_numbers", pool=wish.pool)
+    return [wish.pool, wish.shared_pool] if own else [wish.shared_pool]
+
+
 def best_of_tier(context: Context, pool: str, tier: list[Place], search: Search) -> Row | None:
     """The best free number of a pool in places that are equally good."""
-    for window in (WINDOW, WHOLE_POOL):
-        for query in (unused, longest_unused):
-            found = [row for place in tier for row in query(context, pool, place, search, window)]
-            if found:
-                return min(found, key=preference)
+    for look in (unused, longest_unused, unused_anywhere):
+        found = [row for place in tier for row in look(context, pool, place, search)]
+        if found:
+            return min(found, key=preference)
     return None
 
 
@@ -89,31 +100,45 @@ def preference(row: Row) -> tuple[int, int, int, str]:
     )
 
 
-def unused(context: Context, pool: str, place: Place, search: Search, window: int) -> Iterator[Row]:
-    query = "unused_number_of_area" if place.area_code else "unused_number_of_country"
-    return ask(context, query, pool, place, search, window)
+def unused(context: Context, pool: str, place: Place, search: Search) -> Iterator[Row]:
+    """A number that neither participant ever used, if one is among the first of the place."""
+    return unused_among(context, pool, place, search, WINDOW)
 
 
-def longest_unused(
+def unused_anywhere(context: Context, pool: str, place: Place, search: Search) -> Iterator[Row]:
+    """As `unused`, but certain: looked for when everything else they ever used is taken."""
+    return unused_among(context, pool, place, search, WHOLE_POOL)
+
+
+def unused_among(
     context: Context, pool: str, place: Place, search: Search, window: int
 ) -> Iterator[Row]:
-    return ask(context, "longest_unused_number", pool, place, search, window)
-
-
-def ask(
-    context: Context, query: str, pool: str, place: Place, search: Search, window: int
-) -> Iterator[Row]:
     row = context.tx.one(
-        query,
+        "unused_number_of_area" if place.area_code else "unused_number_of_country",
         pool=pool,
         country=place.country,
         area_code=place.area_code,
         window=window,
-        now=context.now,
-        **vars(search),
+        mine=search.mine,
+        theirs=search.theirs,
     )
     if row is not None:
         yield row
+
+
+def longest_unused(context: Context, pool: str, place: Place, search: Search) -> Iterator[Row]:
+    """The numbers that rested longest: of those each participant was the last to use, one."""
+    for each in (search, search.swapped()):
+        row = context.tx.one(
+            "longest_unused_number",
+            pool=pool,
+            country=place.country,
+            area_code=place.area_code,
+            now=context.now,
+            **vars(each),
+        )
+        if row is not None:
+            yield row
 
 
 def sticky(context: Context, wish: Wish) -> tuple[str, str] | None:
@@ -129,9 +154,12 @@ def sticky(context: Context, wish: Wish) -> tuple[str, str] | None:
 
 
 def sticky_number(context: Context, wish: Wish, participant: str, peer: str) -> str | None:
-    pool, shared_pool = wish.pools
     row = context.tx.one(
-        "sticky_number", participant=participant, peer=peer, pool=pool, shared_pool=shared_pool
+        "sticky_number",
+        participant=participant,
+        peer=peer,
+        pool=wish.pool,
+        shared_pool=wish.shared_pool,
     )
     if row is None or row["country"] not in wish.countries:
         return None
@@ -141,10 +169,11 @@ def sticky_number(context: Context, wish: Wish, participant: str, peer: str) -> 
 
 
 def exhausted(context: Context, wish: Wish) -> NoNumberFree:
-    pool, shared_pool = wish.pools
     size = 0
     for country in wish.countries:
-        row = context.tx.one("pool_size", pool=pool, shared_pool=shared_pool, country=country)
+        row = context.tx.one(
+            "pool_size", pool=wish.pool, shared_pool=wish.shared_pool, country=country
+        )
         assert row is not None
         size += row["numbers"]
     return NoNumberFree(

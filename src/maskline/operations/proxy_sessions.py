@@ -39,7 +39,8 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
     behaviour = request.get("NumberSelectionBehavior")
     wish = Wish(
         participants=participants,
-        pools=(connector_id, context.account_id),
+        pool=connector_id,
+        shared_pool=context.account_id,
         tiers=tiers_of(request, participants[0], configuration.countries),
         countries=configuration.countries,
         behaviour=selection.Behaviour(behaviour) if behaviour else None,
@@ -143,6 +144,8 @@ def tiers_of(
     request: Request, first: str, countries: tuple[str, ...]
 ) -> list[list[selection.Place]]:
     params = request.get("GeoMatchParams") or {}
+    if not request.get("GeoMatchLevel") and not params:
+        return selection.tiers(None, countries)
     wish = selection.wished_place(
         request.get("GeoMatchLevel"),
         params.get("Country"),

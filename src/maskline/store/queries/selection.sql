@@ -1,10 +1,11 @@
--- A number is free for a participant who has no claim to it that still holds. Parameters `first`
--- and `second` are whom it must be free for; numbers that they used with `first_peer` and
--- `second_peer` are passed over (the empty text: none). `window` bounds how many candidates are
--- looked at, in order, so that somebody with thousands of sessions costs no more than others.
+-- A number is free for a participant who has no claim to it that still holds. Two of them are asked
+-- about, `mine` and `theirs`. Numbers that they used with `my_peer` and `their_peer` are passed over
+-- (the empty text: none). Candidates are read in order of preference from an index, and a query
+-- stops at the first that will do; nothing depends on how many sessions are open.
 
 -- name: unused_number_of_country
--- The number that neither of them ever used, best first.
+-- The best of the numbers that neither of them ever used, among the first `window` of the country.
+-- The order is that of the candidates: sorting them again would read them all.
 SELECT phone_number, open_sessions, last_assigned_at, 0 AS last_used_at
 FROM (
     SELECT phone_number, open_sessions, last_assigned_at
@@ -14,17 +15,10 @@ FROM (
     LIMIT :window
 ) AS candidates
 WHERE NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :first AND proxy_number = phone_number
+    SELECT 1 FROM claims WHERE participant = :mine AND proxy_number = phone_number
 ) AND NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :second AND proxy_number = phone_number
-) AND NOT EXISTS (
-    SELECT 1 FROM pair_numbers
-    WHERE participant = :first AND peer = :first_peer AND proxy_number = phone_number
-) AND NOT EXISTS (
-    SELECT 1 FROM pair_numbers
-    WHERE participant = :second AND peer = :second_peer AND proxy_number = phone_number
+    SELECT 1 FROM claims WHERE participant = :theirs AND proxy_number = phone_number
 )
-ORDER BY open_sessions, last_assigned_at, phone_number
 LIMIT 1
 
 -- name: unused_number_of_area
@@ -38,64 +32,35 @@ FROM (
     LIMIT :window
 ) AS candidates
 WHERE NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :first AND proxy_number = phone_number
+    SELECT 1 FROM claims WHERE participant = :mine AND proxy_number = phone_number
 ) AND NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :second AND proxy_number = phone_number
-) AND NOT EXISTS (
-    SELECT 1 FROM pair_numbers
-    WHERE participant = :first AND peer = :first_peer AND proxy_number = phone_number
-) AND NOT EXISTS (
-    SELECT 1 FROM pair_numbers
-    WHERE participant = :second AND peer = :second_peer AND proxy_number = phone_number
+    SELECT 1 FROM claims WHERE participant = :theirs AND proxy_number = phone_number
 )
-ORDER BY open_sessions, last_assigned_at, phone_number
 LIMIT 1
 
 -- name: longest_unused_number
--- Of the numbers that at least one of them used, the one whose last session with either of them
--- ended first. An area code of '' stands for the whole country.
-WITH candidates AS (
-    SELECT * FROM (
-        SELECT proxy_number
-        FROM claims JOIN phone_numbers ON phone_number = proxy_number
-        WHERE participant = :first AND held_until <= :now
-            AND pool = :pool AND country = :country AND :area_code IN ('', area_code)
-        ORDER BY held_until
-        LIMIT :window
-    ) AS of_first
-    UNION
-    SELECT * FROM (
-        SELECT proxy_number
-        FROM claims JOIN phone_numbers ON phone_number = proxy_number
-        WHERE participant = :second AND held_until <= :now
-            AND pool = :pool AND country = :country AND :area_code IN ('', area_code)
-        ORDER BY held_until
-        LIMIT :window
-    ) AS of_second
-)
-SELECT
-    phone_number, open_sessions, last_assigned_at,
-    CASE
-        WHEN one.held_until IS NULL OR other.held_until > one.held_until THEN other.held_until
-        ELSE one.held_until
-    END AS last_used_at
-FROM candidates
-JOIN phone_numbers ON phone_number = candidates.proxy_number
-LEFT JOIN claims AS one
-    ON one.participant = :first AND one.proxy_number = phone_number
-LEFT JOIN claims AS other
-    ON other.participant = :second AND other.proxy_number = phone_number
-WHERE (one.held_until IS NULL OR one.held_until <= :now)
-    AND (other.held_until IS NULL OR other.held_until <= :now)
+-- Of the numbers that `mine` used, and that `theirs` did not use later, the one used longest ago.
+-- An area code of '' stands for the whole country.
+SELECT phone_number, open_sessions, last_assigned_at, mine.held_until AS last_used_at
+FROM claims AS mine
+JOIN phone_numbers ON phone_number = mine.proxy_number
+LEFT JOIN claims AS theirs
+    ON theirs.participant = :theirs AND theirs.proxy_number = mine.proxy_number
+WHERE mine.participant = :mine AND mine.held_until <= :now
+    AND (theirs.held_until IS NULL OR theirs.held_until <= mine.held_until)
+    AND pool = :pool AND country = :country AND :area_code IN ('', area_code)
     AND NOT EXISTS (
         SELECT 1 FROM pair_numbers
-        WHERE participant = :first AND peer = :first_peer AND proxy_number = phone_number
+        WHERE participant = :mine AND peer = :my_peer AND proxy_number = phone_number
     ) AND NOT EXISTS (
         SELECT 1 FROM pair_numbers
-        WHERE participant = :second AND peer = :second_peer AND proxy_number = phone_number
+        WHERE participant = :theirs AND peer = :their_peer AND proxy_number = phone_number
     )
-ORDER BY last_used_at, open_sessions, last_assigned_at, phone_number
+ORDER BY mine.held_until, open_sessions, last_assigned_at, phone_number
 LIMIT 1
+
+-- name: pool_has_numbers
+SELECT 1 FROM phone_numbers WHERE pool = :pool LIMIT 1
 
 -- name: sticky_number
 -- The number that a participant used last with a peer, if it is still in one of the pools.
