@@ -64,9 +64,11 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     script = own / "script"
     shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
     template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
-    configuration = template.substitute(placeholders(settings, around, own))
+    secret = secrets.token_hex(16)
+    configuration = template.substitute(placeholders(settings, own, secret))
     (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
-    (own / "settings.json").write_text(json.dumps(script_settings(settings, around), indent=2))
+    known = script_settings(settings, around, secret)
+    (own / "settings.json").write_text(json.dumps(known, indent=2))
     runner.take(own)
     command = runner.command(
         "kamailio",
@@ -82,22 +84,20 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     return Program("kamailio", command, environment, line.answers)
 
 
-def placeholders(settings: Settings, around: Surroundings, own: Path) -> dict[str, str]:
-    """What stands for each placeholder of the template."""
+def placeholders(settings: Settings, own: Path, secret: str) -> dict[str, str]:
+    """What stands for each placeholder of the template; `secret` marks what may leave."""
     return {
         "listen": "\n".join(f"listen={listener}" for listener in settings.sip.listen),
-        "run_dir": str(own),
         "script_dir": str(own / "script"),
-        "rtpengine": f"udp:{around.rtpengine}",
-        "max_ring_milliseconds": str(settings.max_ring_seconds * 1000),
+        "secret": secret,
         "workers": str(max(4, os.cpu_count() or 1)),
     }
 
 
-def script_settings(settings: Settings, around: Surroundings) -> dict[str, Any]:
+def script_settings(settings: Settings, around: Surroundings, secret: str) -> dict[str, Any]:
     """What the script reads: the carriers it may talk to, its keys, where we can be asked."""
     return {
-        "secret": secrets.token_hex(16),
+        "secret": secret,
         **around.mask_keys,
         "switch_socket": str(around.switch_socket),
         "listen": [str(listener) for listener in settings.sip.listen],

@@ -1,0 +1,163 @@
+"""What may pass from one leg to the other besides the identity that the mask writes: status
+codes, option tags, timers and key presses, each rebuilt from a grammar. Everything else stays."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from . import sip
+
+METHODS = ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS", "PRACK", "UPDATE")
+ALLOW = ", ".join(METHODS)
+OPTION_TAGS = ("100rel", "timer")
+NAMES = {
+    "via": "Via",
+    "from": "From",
+    "to": "To",
+    "call-id": "Call-ID",
+    "cseq": "CSeq",
+    "record-route": "Record-Route",
+}
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
+    183: "Session Progress",
+    200: "OK",
+    202: "Accepted",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    410: "Gone",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
+    433: "Anonymity Disallowed",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    484: "Address Incomplete",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    504: "Server Time-out",
+    600: "Busy Everywhere",
+    603: "Decline",
+    604: "Does Not Exist Anywhere",
+}
+_NUMBER = re.compile(r"\d{1,10}")
+_RACK = re.compile(r"\d{1,10} \d{1,10} INVITE")
+_INTERVAL = re.compile(r"(\d{1,6})(?:\s*;\s*refresher\s*=\s*(uac|uas))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Body:
+    type: str = ""
+    content: bytes = b""
+
+
+NO_BODY = Body()
+
+
+def status(code: int) -> int:
+    """A status as the other side may see it. Redirects and challenges are between us and the
+    party that sent them; codes that nobody registered would tell what software answered."""
+    if code in REASONS and code not in (421,):
+        return code
+    if code < 200:
+        return 183
+    if code < 300:
+        return 200
+    return 480 if code < 500 else 500 if code < 600 else 603
+
+
+def reason(code: int) -> str:
+    return REASONS.get(code, "Status")
+
+
+def hops(request: sip.Message) -> int:
+    """Max-Forwards for the next hop (RFC 3261 16.6 step 3); negative when there is none left."""
+    given = request.first("max-forwards")
+    return min(int(given), 70) - 1 if re.fullmatch(r"\d{1,3}", given) else 69
+
+
+def unsupported(request: sip.Message) -> list[str]:
+    """The required option tags that cannot be met (RFC 3261 8.2.2.3)."""
+    return [tag for tag in request.listed("require") if tag.lower() not in OPTION_TAGS]
+
+
+def request_headers(request: sip.Message) -> list[tuple[str, str]]:
+    headers = _negotiated(request)
+    if request.method == "INVITE":
+        headers.append(("Allow", ALLOW))
+    if request.method == "PRACK" and _RACK.fullmatch(request.first("rack")):
+        headers.append(("RAck", request.first("rack")))
+    return headers
+
+
+def reply_headers(reply: sip.Message) -> list[tuple[str, str]]:
+    headers = _negotiated(reply)
+    if reply.method in ("INVITE", "OPTIONS") and 200 <= reply.status < 300:
+        headers.append(("Allow", ALLOW))
+    if 100 < reply.status < 200 and _NUMBER.fullmatch(reply.first("rseq")):
+        headers.append(("RSeq", reply.first("rseq")))
+    if reply.status in (480, 486, 500, 503, 600, 603):
+        headers += _retry_after(reply)
+    return headers
+
+
+def own_headers(reply: sip.Message) -> list[tuple[str, str]]:
+    """Of a reply of our own: what the script put there on purpose."""
+    headers = _retry_after(reply)
+    refused = [t for t in reply.listed("unsupported") if re.fullmatch(r"[A-Za-z0-9.-]{1,40}", t)]
+    if refused:
+        headers.append(("Unsupported", ", ".join(refused)))
+    if reply.status == 405 or (reply.status == 200 and reply.method == "OPTIONS"):
+        headers.append(("Allow", ALLOW))
+    return headers
+
+
+def _retry_after(reply: sip.Message) -> list[tuple[str, str]]:
+    seconds = _NUMBER.match(reply.first("retry-after"))
+    return [("Retry-After", seconds[0])] if seconds else []
+
+
+def _negotiated(message: sip.Message) -> list[tuple[str, str]]:
+    """Reliable provisional replies (RFC 3262) and session timers (RFC 4028)."""
+    headers = []
+    for name in ("supported", "require"):
+        tags = [tag.lower() for tag in message.listed(name)]
+        kept = [tag for tag in OPTION_TAGS if tag in tags]
+        if kept:
+            headers.append((name.title(), ", ".join(kept)))
+    interval = _INTERVAL.fullmatch(message.first("session-expires"))
+    if interval:
+        refresher = f";refresher={interval[2].lower()}" if interval[2] else ""
+        headers.append(("Session-Expires", interval[1] + refresher))
+    least = _NUMBER.match(message.first("min-se"))
+    return [*headers, ("Min-SE", least[0])] if least else headers
+
+
+_SIGNAL = re.compile(rb"Signal\s*=\s*([0-9A-D*#])\s*\r?\n\s*Duration\s*=\s*(\d{1,5})\s*", re.IGNORECASE)
+_KEY = re.compile(rb"\s*([0-9A-D*#])\s*", re.IGNORECASE)
+
+
+def key_press(content_type: str, content: bytes) -> Body:
+    """The body of an INFO: a pressed key and nothing more."""
+    if content_type == "application/dtmf-relay" and (found := _SIGNAL.fullmatch(content)):
+        text = b"Signal=%s\r\nDuration=%s\r\n" % (found[1].upper(), found[2])
+        return Body("application/dtmf-relay", text)
+    if content_type == "application/dtmf" and (found := _KEY.fullmatch(content)):
+        return Body("application/dtmf", found[1].upper())
+    return NO_BODY

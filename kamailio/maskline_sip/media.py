@@ -1,0 +1,74 @@
+"""rtpengine by its control protocol (JSON form): every description passes through it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any
+
+from . import sdp
+
+# The media of one leg is told nothing of the other's: no ICE candidates, no RTCP of its making.
+OPTIONS = {
+    "ICE": "remove",
+    "transport-protocol": "RTP/AVP",
+    "replace": ["origin"],
+    "flags": ["trust-address", "generate-RTCP"],
+    "rtcp-mux": ["demux"],
+}
+
+
+class MediaDown(OSError):
+    """No media engine answered, or it refused."""
+
+
+class Media:
+    def __init__(self, engine: tuple[str, int], addresses: list[str], timeout: float = 1.0) -> None:
+        self._engine, self._addresses, self._timeout = engine, set(addresses), timeout
+        self._socket: socket.socket | None = None
+
+    def offer(self, call: str, sender: str, offered: sdp.Description) -> sdp.Description:
+        """What the other side is offered: the same streams, at the engine's address."""
+        return self._relayed("offer", offered, {"call-id": call, "from-tag": sender})
+
+    def answer(
+        self, call: str, offerer: str, answerer: str, given: sdp.Description
+    ) -> sdp.Description:
+        tags = {"call-id": call, "from-tag": offerer, "to-tag": answerer}
+        return self._relayed("answer", given, tags)
+
+    def delete(self, call: str) -> None:
+        """End the call's media; nothing is waited for, the engine times out what is left."""
+        self._send({"command": "delete", "call-id": call})
+
+    def _relayed(self, command: str, given: sdp.Description, tags: dict[str, str]) -> sdp.Description:
+        text = sdp.write(given, 1, 1).decode()
+        result = self._command({"command": command, "sdp": text, **tags, **OPTIONS})
+        relayed = sdp.read(result.get("sdp", "").encode("latin-1"))
+        if not sdp.addresses(relayed) <= self._addresses:
+            raise MediaDown("the engine told an address that is not its own")
+        return relayed
+
+    def _send(self, command: dict[str, Any]) -> bytes:
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.settimeout(self._timeout)
+        cookie = os.urandom(8).hex().encode()
+        self._socket.sendto(cookie + b" " + json.dumps(command).encode(), self._engine)
+        return cookie
+
+    def _command(self, command: dict[str, Any]) -> dict[str, Any]:
+        try:
+            cookie = self._send(command)
+            assert self._socket is not None
+            while True:
+                given, _, answer = self._socket.recv(65536).partition(b" ")
+                if given == cookie:
+                    break
+        except OSError as error:
+            raise MediaDown("no answer") from error
+        result: dict[str, Any] = json.loads(answer.decode("latin-1"))
+        if result.get("result") != "ok":
+            raise MediaDown(str(result.get("result")))
+        return result

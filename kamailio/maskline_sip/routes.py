@@ -1,0 +1,370 @@
+"""The routes that Kamailio runs. They know SIP and no business rule: the control plane decides,
+`mask` writes, Kamailio carries. Whatever goes wrong, nothing unmasked leaves: the gate lets pass
+only what these routes wrote."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+import time
+from typing import Any
+
+import KSR
+
+from . import allowed, mask, sdp, sip
+from .media import Media, MediaDown
+from .settings import CONTROL, Settings
+from .switch import Switch, SwitchDown
+
+CONTEXT = "$avp(maskline)"
+NUMBER = re.compile(r"\+?\d{3,15}")
+Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+
+
+def received() -> sip.Message:
+    return sip.parse(raw())
+
+
+def raw() -> bytes:
+    """The message as it came, byte for byte: Kamailio's own text type would refuse some bytes."""
+    return base64.b64decode(KSR.pv.get("$(mb{s.encode.base64})"))
+
+
+def answer(status: int, *headers: str) -> None:
+    for header in headers:
+        KSR.hdr.append_to_reply(header + "\r\n")
+    KSR.sl.send_reply(status, allowed.reason(status))
+
+
+class Refuse(Exception):
+    """Answer the request at hand with this status."""
+
+    def __init__(self, status: int, *headers: str) -> None:
+        super().__init__(status)
+        self.status, self.headers = status, headers
+
+
+class Routes:
+    """One worker's routes; Kamailio calls the methods named in its configuration."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.keys = mask.Keyring(settings.keys, settings.current_key)
+        self.door = mask.Gate(settings.secret, settings.own_hosts)
+        self.switch = Switch(settings.switch_socket)
+        self.media = Media(settings.media_control, settings.media_addresses)
+
+    def child_init(self, _rank: int) -> int:
+        return 0
+
+    # -- what Kamailio calls
+
+    def ksr_request_route(self, _message: Any) -> int:
+        try:
+            self._request()
+        except Refuse as refusal:
+            answer(refusal.status, *refusal.headers)
+        except (sip.Malformed, sdp.Unacceptable, mask.Refused) as error:
+            KSR.info(f"refused: {type(error).__name__}: {error}\n")
+            answer(488 if isinstance(error, sdp.Unacceptable) else 400)
+        except (SwitchDown, MediaDown) as error:
+            KSR.err(f"{type(error).__name__}: {error}\n")
+            answer(503, "Retry-After: 5")
+        except Exception as error:
+            KSR.err(f"request route failed: {type(error).__name__} {_where(error)}\n")
+            answer(500)
+        return 1
+
+    def ksr_reply_route(self, _message: Any) -> int:
+        return 1
+
+    def ksr_onreply(self, _message: Any) -> int:
+        try:
+            self._reply()
+        except Exception as error:
+            KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
+            KSR.set_drop()
+        return 1
+
+    def ksr_failure(self, _message: Any) -> int:
+        try:
+            self._failed()
+        except Exception as error:
+            KSR.err(f"failure route failed: {type(error).__name__} {_where(error)}\n")
+        return 1
+
+    def gate(self, _message: Any) -> int:
+        try:
+            KSR.pv.sets("$var(masked)", base64.b64encode(self.door.leave(raw())).decode())
+        except Exception as error:
+            KSR.err(f"kept back: {type(error).__name__} {_where(error)}\n")
+            return -1
+        return 1
+
+    # -- requests, step by step
+
+    def _request(self) -> None:
+        origin = self.settings.origin(KSR.pv.get("$si"), KSR.pv.get("$sp"))
+        if origin is None:
+            return  # strangers get silence
+        request = received()
+        if request.method == "CANCEL":
+            if KSR.tm.t_check_trans() > 0:
+                KSR.tm.t_relay()
+        elif request.address("to").tag:
+            self._within_dialog(request, origin)
+        elif request.method == "OPTIONS":
+            answer(200)
+        elif request.method == "INVITE":
+            self._invite(request, origin)
+        elif request.method != "ACK":
+            raise Refuse(405)
+
+    def _within_dialog(self, request: sip.Message, origin: str) -> None:
+        if KSR.tm.t_check_trans() >= 0:
+            return  # a retransmission, or the ACK of a failure: the transaction has it
+        passage = mask.dialog_passage(self.keys, request)
+        if passage is None:
+            if request.method == "ACK":
+                return
+            raise Refuse(481)
+        if request.method not in allowed.METHODS:
+            raise Refuse(405)
+        _check(request)
+        body = self._request_body(request, passage)
+        if request.method == "BYE":
+            self._ended_by(request, passage, origin)
+        self._relay(request, passage, body, context(passage, request, body))
+
+    def _invite(self, request: sip.Message, origin: str) -> None:
+        if KSR.tm.t_newtran() < 1:
+            return  # a retransmission
+        _check(request)
+        offered = _description(request)
+        route = self.switch.ask("RouteCall", _question(request, origin))
+        if route["Decision"] != "Connect":
+            retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
+            raise Refuse(route["SipStatus"], *retry)
+        try:
+            self._connect(request, route, offered)
+        except Exception as error:
+            status = 503 if isinstance(error, MediaDown) else 500
+            self._report(route["CallId"], "Ended", EndedBy="us", SipStatus=status)
+            raise
+
+    def _connect(
+        self, request: sip.Message, route: dict[str, Any], offered: sdp.Description | None
+    ) -> None:
+        carrier = self.settings.carriers[route["CarrierName"]]
+        local = self.settings.listener(carrier.transport)
+        shown, called = f"sip:{route['Caller']}@{local}", carrier.uri(route["Called"])
+        passage = mask.first_passage(self.keys, request, route["CallId"], shown, called)
+        body = allowed.NO_BODY
+        if offered:
+            relayed = self.media.offer(route["CallId"], mask.CALLER, offered)
+            body = self._sdp_body(relayed, passage)
+        kept = context(passage, request, body)
+        KSR.tm.t_set_fr(1000 * route["MaxRingSeconds"], 5000)
+        KSR.tm.t_on_failure("ksr_failure")
+        self._relay(request, passage, body, kept)
+
+    def _relay(
+        self, request: sip.Message, passage: mask.Passage, body: allowed.Body, kept: dict[str, Any]
+    ) -> None:
+        far = passage.far
+        hop = sip.address(far.routes[0]).uri if far.routes else far.target
+        transport = _transport(hop)
+        local = self.settings.listener(transport)
+        if local is None:
+            raise Refuse(503)
+        payload = mask.request_payload(self.keys, passage, request, _contact(local, transport), body)
+        KSR.pv.sets("$ru", far.target)
+        KSR.pv.sets("$du", hop)
+        KSR.pv.sets("$fs", f"{transport}:{local}")
+        KSR.hdr.append(self.door.header(payload))
+        KSR.pv.sets(CONTEXT, json.dumps(kept))
+        KSR.tm.t_on_reply("ksr_onreply")
+        if KSR.tm.t_relay() < 0:
+            raise Refuse(503)
+
+    # -- replies
+
+    def _reply(self) -> None:
+        kept = json.loads(KSR.pv.get(CONTEXT))
+        reply = received()
+        if reply.status == 100:
+            return
+        passage, asked = passage_of(kept), mask.Asked(**kept["asked"])
+        first = kept["method"] == "INVITE" and not passage.far.tag
+        body = self._reply_body(reply, passage, kept["offered"])
+        payload = mask.reply_payload(self.keys, passage, asked, reply, body)
+        KSR.hdr.append(self.door.header(payload))
+        if first and reply.status < 300:
+            self._progressed(reply, passage, asked, kept)
+
+    def _progressed(
+        self, reply: sip.Message, passage: mask.Passage, asked: mask.Asked, kept: dict[str, Any]
+    ) -> None:
+        event = "Ringing" if reply.status < 200 else "Answered"
+        if event in kept["reported"] or reply.status in (181, 182):
+            return
+        KSR.pv.sets(CONTEXT, json.dumps({**kept, "reported": [*kept["reported"], event]}))
+        legs = self._legs(reply, passage, asked) if event == "Answered" else None
+        self._report(passage.near.reference, event, SipStatus=reply.status, Legs=legs)
+
+    def _legs(
+        self, reply: sip.Message, passage: mask.Passage, asked: mask.Asked
+    ) -> list[dict[str, str]]:
+        """What a BYE to each party looks like when it comes from the other one: the control
+        plane ends a call by sending us these."""
+        key, near, far = passage.key, passage.near, mask.answered_leg(passage, reply)
+        near_tag = self.keys.alias(key, "tag", near.call_id, near.tag)
+        far_tag = self.keys.alias(key, "tag", far.call_id, far.tag)
+
+        def leg(sender: mask.Leg, tag: str, target: mask.Leg) -> dict[str, str]:
+            return {
+                "CallId": sender.call_id,
+                "From": f"{sender.own};tag={sender.tag}",
+                "To": f"{sender.peer};tag={tag}",
+                "Target": f"sip:{self.keys.seal(key, target)}@{asked.local}",
+            }
+
+        return [leg(near, far_tag, far), leg(far, near_tag, near)]
+
+    def _failed(self) -> None:
+        kept = json.loads(KSR.pv.get(CONTEXT))
+        reference = passage_of(kept).near.reference
+        status = KSR.pv.get("$T_reply_code")
+        if KSR.tm.t_is_canceled() > 0:
+            ended_by, status = "caller", 487
+        elif KSR.tm.t_branch_timeout() > 0:
+            ended_by = "us" if kept["reported"] else "carrier"
+        else:
+            ended_by = "carrier" if 500 <= status < 600 else "called"
+        self.media.delete(reference)
+        self._report(reference, "Ended", EndedBy=ended_by, SipStatus=status)
+
+    # -- bodies
+
+    def _request_body(self, request: sip.Message, passage: mask.Passage) -> allowed.Body:
+        if request.method == "INFO":
+            kind = request.first("content-type").partition(";")[0].strip().lower()
+            return allowed.key_press(kind, request.body)
+        given = _description(request)
+        if given is None or request.method not in ("INVITE", "UPDATE", "ACK", "PRACK"):
+            return allowed.NO_BODY
+        call, sender = passage.near.reference, passage.near.side
+        if request.method == "ACK":
+            relayed = self.media.answer(call, passage.far.side, sender, given)
+        else:
+            relayed = self.media.offer(call, sender, given)
+        return self._sdp_body(relayed, passage)
+
+    def _reply_body(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
+        given = _description(reply) if reply.status < 300 else None
+        if given is None:
+            return allowed.NO_BODY
+        call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
+        if offered:
+            relayed = self.media.answer(call, offerer, answerer, given)
+        else:
+            relayed = self.media.offer(call, answerer, given)
+        return self._sdp_body(relayed, passage)
+
+    def _sdp_body(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
+        call_id = passage.near.call_id
+        session = int(self.keys.alias(passage.key, "sdp", call_id)[:6], 36)
+        return allowed.Body("application/sdp", sdp.write(relayed, session, int(time.time())))
+
+    # -- reports
+
+    def _ended_by(self, request: sip.Message, passage: mask.Passage, origin: str) -> None:
+        ended_by = "us" if origin == CONTROL else passage.near.side
+        cause = Q850.search(request.first("reason"))
+        self.media.delete(passage.near.reference)
+        self._report(
+            passage.near.reference,
+            "Ended",
+            EndedBy=ended_by,
+            SipStatus=200,
+            Cause=int(cause[1]) if cause else 16,
+        )
+
+    def _report(self, call: str, event: str, **details: Any) -> None:
+        given = {k: v for k, v in details.items() if v is not None}
+        stamp = int(time.time() * 1000)
+        try:
+            self.switch.report("ReportCall", {"CallId": call, "Event": event, "Timestamp": stamp, **given})
+        except SwitchDown as error:
+            KSR.err(f"{event} not reported: {error}\n")
+
+
+def _check(request: sip.Message) -> None:
+    if allowed.hops(request) < 0:
+        raise Refuse(483)
+    missing = allowed.unsupported(request)
+    if missing and request.method not in ("ACK", "CANCEL"):
+        raise Refuse(420, f"Unsupported: {', '.join(missing)}")
+
+
+def _question(request: sip.Message, origin: str) -> dict[str, str]:
+    """The numbers of a call's first request. A trusted carrier asserts who calls (RFC 3325)."""
+    asserted = [sip.address(value).uri for value in request.listed("p-asserted-identity")]
+    callers = [sip.user(uri) for uri in [*asserted, request.address("from").uri]]
+    caller = next((number for number in callers if NUMBER.fullmatch(number)), "")
+    called = sip.user(request.uri)
+    if not NUMBER.fullmatch(called):
+        raise Refuse(404)
+    return {"CarrierName": origin, "Caller": caller, "Called": called}
+
+
+def _description(message: sip.Message) -> sdp.Description | None:
+    text = sdp.from_body(message.first("content-type"), message.body) if message.body else b""
+    return sdp.read(text) if text else None
+
+
+def _transport(uri: str) -> str:
+    found = re.search(r";transport=([a-z]{2,4})", uri, re.IGNORECASE)
+    return found[1].lower() if found else "udp"
+
+
+def _contact(local: str, transport: str) -> str:
+    return local if transport == "udp" else f"{local};transport={transport}"
+
+
+def _where(error: BaseException) -> str:
+    """Module and line of a fault, never its text: it could hold a number."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""
+
+
+def context(passage: mask.Passage, request: sip.Message, body: allowed.Body) -> dict[str, Any]:
+    """What the transaction keeps for the replies: Kamailio holds it as text."""
+    transport = KSR.pv.get("$proto")
+    asked = {
+        "vias": request.all("via"),
+        "sender": request.first("from"),
+        "receiver": request.first("to"),
+        "record_routes": request.all("record-route") if not passage.far.tag else [],
+        "local": _contact(f"{KSR.pv.get('$Ri')}:{KSR.pv.get('$Rp')}", transport),
+    }
+    return {
+        "key": passage.key,
+        "near": dataclasses.astuple(passage.near),
+        "far": dataclasses.astuple(passage.far),
+        "asked": asked,
+        "method": request.method,
+        "offered": bool(body.content),
+        "reported": [],
+    }
+
+
+def passage_of(kept: dict[str, Any]) -> mask.Passage:
+    def leg(fields: list[Any]) -> mask.Leg:
+        return mask.Leg(*fields[:-1], routes=tuple(fields[-1]))
+
+    return mask.Passage(kept["key"], leg(kept["near"]), leg(kept["far"]))

@@ -1,0 +1,199 @@
+"""Session descriptions by allow list (RFC 4566): read into a value, written anew from it.
+
+A description becomes streams of known codecs and known parameters, nothing else: no names, no
+user, no session id or version of the sender, no unknown attribute, no unknown value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+MAX_BYTES = 16_384
+MAX_STREAMS = 8
+CODECS = {
+    "PCMU", "PCMA", "G722", "G729", "GSM", "OPUS", "ILBC", "AMR", "AMR-WB", "G726-32",
+    "SPEEX", "TELEPHONE-EVENT", "CN",
+}  # fmt: skip
+STATIC = {0, 3, 8, 9, 13, 18}
+PROFILES = {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
+DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
+PARAMETERS = {
+    "annexb", "mode", "mode-set", "mode-change-period", "mode-change-neighbor", "octet-align", "crc",
+    "robust-sorting", "maxplaybackrate", "sprop-maxcapturerate", "minptime", "maxaveragebitrate",
+    "stereo", "sprop-stereo", "cbr", "useinbandfec", "usedtx",
+}  # fmt: skip
+_ADDRESS = re.compile(r"IN (IP4 \d{1,3}(?:\.\d{1,3}){3}|IP6 [0-9A-Fa-f:.]{2,45})")
+_MEDIA = re.compile(r"([a-z]{1,12}) (\d{1,5})(?:/1)? ([A-Za-z/]{3,20}) (.{1,400})")
+_RTPMAP = re.compile(r"rtpmap:(\d{1,3}) ([A-Za-z0-9-]{1,20})/(\d{4,6})(?:/([12]))?")
+_FMTP = re.compile(r"fmtp:(\d{1,3}) (.{1,300})")
+_EVENTS = re.compile(r"\d{1,2}(?:-\d{1,2})?(?:,\d{1,2}(?:-\d{1,2})?)*")
+_VALUE = re.compile(r"\d{1,8}(?:,\d{1,8}){0,8}|yes|no")
+_PTIME = re.compile(r"(max)?ptime:(\d{1,3})")
+
+
+class Unacceptable(ValueError):
+    """The description cannot be passed on: answer 488."""
+
+
+@dataclass
+class Stream:
+    kind: str
+    port: int
+    profile: str
+    payloads: list[int]
+    address: str = ""
+    maps: dict[int, str] = field(default_factory=dict)
+    formats: dict[int, str] = field(default_factory=dict)
+    ptimes: list[str] = field(default_factory=list)
+    direction: str = ""
+    rtcp_mux: bool = False
+
+
+@dataclass
+class Description:
+    address: str = ""
+    direction: str = ""
+    streams: list[Stream] = field(default_factory=list)
+
+
+def read(body: bytes) -> Description:
+    """Read what is allowed; `Unacceptable` when the rest is no call that we can carry."""
+    if len(body) > MAX_BYTES or body.count(b"\nm=") > MAX_STREAMS:
+        raise Unacceptable("too large")
+    description = Description()
+    for line in body.decode("latin-1").replace("\r", "").split("\n"):
+        kind, equals, value = line[:1], line[1:2], line[2:].strip()
+        if equals != "=":
+            continue
+        if kind == "m":
+            description.streams.append(_stream(value))
+        elif kind == "c":
+            _connection(description, value)
+        elif kind == "a":
+            _attribute(description, value)
+    _check(description)
+    return description
+
+
+def _stream(value: str) -> Stream:
+    found = _MEDIA.fullmatch(value)
+    if not found or int(found[2]) > 65535:
+        raise Unacceptable("m=")
+    kind, port, profile, formats = found[1], int(found[2]), found[3], found[4]
+    if kind != "audio" or profile.upper() not in PROFILES:
+        kind = kind if kind in ("audio", "video", "image", "text", "application") else "application"
+        return Stream(kind, 0, "RTP/AVP", [0])
+    numbers = [int(text) for text in formats.split() if re.fullmatch(r"\d{1,3}", text)]
+    return Stream(kind, port, profile.upper(), [n for n in numbers if n < 128][:32])
+
+
+def _connection(description: Description, value: str) -> None:
+    found = _ADDRESS.fullmatch(value)
+    if not found:
+        raise Unacceptable("c=")
+    if description.streams:
+        description.streams[-1].address = found[1]
+    else:
+        description.address = found[1]
+
+
+def _attribute(description: Description, value: str) -> None:
+    if not description.streams:
+        if value in DIRECTIONS:
+            description.direction = value
+        return
+    stream = description.streams[-1]
+    if value in DIRECTIONS:
+        stream.direction = value
+    elif value == "rtcp-mux":
+        stream.rtcp_mux = True
+    elif found := _RTPMAP.fullmatch(value):
+        _codec(stream, found)
+    elif found := _FMTP.fullmatch(value):
+        _format(stream, int(found[1]), found[2])
+    elif found := _PTIME.fullmatch(value):
+        stream.ptimes.append(f"{found[1] or ''}ptime:{found[2]}")
+
+
+def _codec(stream: Stream, found: re.Match[str]) -> None:
+    name = found[2].upper()
+    if name in CODECS:
+        name = name.lower() if name in ("OPUS", "TELEPHONE-EVENT") else name
+        channels = f"/{found[4]}" if found[4] else ""
+        stream.maps[int(found[1])] = f"{name}/{int(found[3])}{channels}"
+
+
+def _format(stream: Stream, payload: int, text: str) -> None:
+    if _EVENTS.fullmatch(text.strip()):
+        stream.formats[payload] = text.strip()
+        return
+    pairs = [pair.strip().partition("=") for pair in text.split(";")]
+    kept = [
+        f"{name.strip().lower()}={value.strip()}"
+        for name, _, value in pairs
+        if name.strip().lower() in PARAMETERS and _VALUE.fullmatch(value.strip())
+    ]
+    if kept:
+        stream.formats[payload] = ";".join(kept)
+
+
+def _check(description: Description) -> None:
+    for stream in description.streams:
+        known = [p for p in stream.payloads if p in stream.maps or p in STATIC]
+        if stream.port and not known:
+            raise Unacceptable("no codec that we know")
+        if stream.port and not (stream.address or description.address):
+            raise Unacceptable("no c=")
+        stream.payloads = known or [0]
+    if not description.streams:
+        raise Unacceptable("no stream")
+
+
+def write(description: Description, session: int, version: int) -> bytes:
+    """Write it with an o= of our own: `session` and `version` are ours to choose."""
+    address = description.address or next((s.address for s in description.streams if s.address), "")
+    address = address or "IP4 0.0.0.0"
+    lines = ["v=0", f"o=- {session} {version} IN {address}", "s=-", f"c=IN {address}", "t=0 0"]
+    for stream in description.streams:
+        lines += _lines(stream, description, address)
+    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+
+
+def _lines(stream: Stream, description: Description, address: str) -> list[str]:
+    numbers = " ".join(map(str, stream.payloads))
+    lines = [f"m={stream.kind} {stream.port} {stream.profile} {numbers}"]
+    if not stream.port:
+        return lines
+    if stream.address and stream.address != address:
+        lines.append(f"c=IN {stream.address}")
+    for payload in stream.payloads:
+        if payload in stream.maps:
+            lines.append(f"a=rtpmap:{payload} {stream.maps[payload]}")
+        if payload in stream.formats:
+            lines.append(f"a=fmtp:{payload} {stream.formats[payload]}")
+    lines += [f"a={ptime}" for ptime in stream.ptimes[:2]]
+    lines.append(f"a={stream.direction or description.direction or 'sendrecv'}")
+    return [*lines, "a=rtcp-mux"] if stream.rtcp_mux else lines
+
+
+def addresses(description: Description) -> set[str]:
+    """Every address that the description tells (without its IP4/IP6 word)."""
+    told = {description.address, *(s.address for s in description.streams if s.port)}
+    return {address.split(" ")[1] for address in told if address}
+
+
+def from_body(content_type: str, body: bytes) -> bytes:
+    """The SDP part of a body: itself, or the first such part of a multipart (RFC 2046 5.1)."""
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    if kind == "application/sdp":
+        return body
+    found = re.search(r'boundary\s*=\s*"?([^";]{1,70})"?', parameters, re.IGNORECASE)
+    if not kind.startswith("multipart/") or not found:
+        return b""
+    for part in body.split(b"--" + found[1].encode("latin-1"))[1:]:
+        head, separator, content = part.partition(b"\r\n\r\n")
+        if separator and re.search(rb"content-type\s*:\s*application/sdp", head, re.IGNORECASE):
+            return content.removesuffix(b"\r\n")
+    return b""

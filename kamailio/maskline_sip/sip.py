@@ -1,0 +1,216 @@
+"""SIP messages as values: bytes in, bytes out (RFC 3261 section 7 and 25).
+
+Text is decoded as Latin-1, so every byte survives a round trip whatever its
+encoding; what may be sent to another party is decided elsewhere (`mask`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+COMPACT = {
+    "b": "referred-by",
+    "c": "content-type",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+}
+ONCE = ("call-id", "cseq", "from", "to", "max-forwards", "content-type")
+MAX_HEAD = 32_768
+MAX_HEADERS = 256
+
+_TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
+_CSEQ = re.compile(r"(\d{1,10})\s+([A-Z]{3,20})")
+_TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
+_CALL_ID = re.compile(r"[\x21-\x7e]{1,256}")
+
+
+class Malformed(ValueError):
+    """The bytes are no SIP message that we would answer."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A name-addr or addr-spec without its tag: `text` as written, its URI, the tag."""
+
+    text: str
+    uri: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One SIP message; header names are lower-case and in full, values unfolded."""
+
+    start: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def first(self, name: str) -> str:
+        return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def is_reply(self) -> bool:
+        return self.start.startswith("SIP/2.0 ")
+
+    @property
+    def status(self) -> int:
+        return int(self.start[8:11])
+
+    @property
+    def method(self) -> str:
+        """The request's method; of a reply, the method that it answers."""
+        return self.cseq[1] if self.is_reply else self.start.split(" ", 1)[0]
+
+    @property
+    def uri(self) -> str:
+        return self.start.split(" ")[1]
+
+    @property
+    def cseq(self) -> tuple[int, str]:
+        found = _CSEQ.fullmatch(self.first("cseq"))
+        if not found:
+            raise Malformed("CSeq")
+        return int(found[1]), found[2]
+
+    @property
+    def call_id(self) -> str:
+        return self.first("call-id")
+
+    def address(self, name: str) -> Address:
+        return address(self.first(name))
+
+    def listed(self, name: str) -> list[str]:
+        """All values of a header that may be repeated or comma-separated (RFC 3261 7.3.1)."""
+        return [part for value in self.all(name) for part in split(value)]
+
+
+def parse(raw: bytes) -> Message:
+    """Read one message; `Malformed` when it is not one (wrong start line, a doubled or
+    missing single header, more than 32 KiB or 256 lines of head)."""
+    head, separator, body = raw.partition(b"\r\n\r\n")
+    if not separator or len(head) > MAX_HEAD:
+        raise Malformed("head")
+    start, *lines = re.sub(r"\r\n[ \t]+", " ", head.decode("latin-1")).split("\r\n")
+    if len(lines) > MAX_HEADERS or "\n" in start or "\0" in start:
+        raise Malformed("head")
+    message = Message(start, tuple(_header(line) for line in lines), body)
+    _check(message)
+    length = message.first("content-length")
+    if length.isdigit() and int(length) < len(body):
+        message = Message(start, message.headers, body[: int(length)])
+    return message
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    name = name.strip().lower()
+    if not colon or not _TOKEN.fullmatch(name):
+        raise Malformed("header name")
+    if "\n" in value or "\r" in value or "\0" in value:
+        raise Malformed("line end in a header")
+    return COMPACT.get(name, name), value.strip()
+
+
+def _check(message: Message) -> None:
+    parts = message.start.split(" ")
+    if message.is_reply:
+        if not re.fullmatch(r"[1-6]\d\d", parts[1]):
+            raise Malformed("status line")
+    elif len(parts) != 3 or parts[2] != "SIP/2.0" or not re.fullmatch(r"[A-Z]{1,20}", parts[0]):
+        raise Malformed("request line")
+    counts = [name for name, _ in message.headers if name in ONCE]
+    if len(counts) != len(set(counts)):
+        raise Malformed("a header that must stand once stands twice")
+    if not _CALL_ID.fullmatch(message.call_id) or not message.first("via"):
+        raise Malformed("Call-ID or Via")
+    number, method = message.cseq
+    if number >= 2**32 or (not message.is_reply and method != parts[0]):
+        raise Malformed("CSeq")
+    if not message.address("from").uri or not message.address("to").uri:
+        raise Malformed("From or To")
+
+
+def split(value: str) -> list[str]:
+    """Split a comma-separated header, minding quotes and angle brackets."""
+    if "," not in value:
+        return [value.strip()] if value.strip() else []
+    parts, start, quoted, angle, escaped = [], 0, False, False, False
+    for index, character in enumerate(value):
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped = character == "\\"
+            quoted = character != '"'
+        elif character == '"':
+            quoted = True
+        elif character in "<>":
+            angle = character == "<"
+        elif character == "," and not angle:
+            parts.append(value[start:index].strip())
+            start = index + 1
+    parts.append(value[start:].strip())
+    return [part for part in parts if part]
+
+
+def address(value: str) -> Address:
+    """Read a From, To, Contact or Route value. A value that cannot be read has no URI."""
+    after_name = _after_quoted_name(value)
+    opening = value.find("<", after_name)
+    if opening < 0:
+        uri, _, parameters = value.partition(";")
+        found = _TAG.search(";" + parameters)
+        return Address(f"<{uri.strip()}>", _uri(uri.strip()), found[1] if found else "")
+    closing = value.find(">", opening)
+    if closing < 0:
+        return Address("", "", "")
+    found = _TAG.search(value, closing)
+    return Address(value[: closing + 1], _uri(value[opening + 1 : closing]), found[1] if found else "")
+
+
+def _after_quoted_name(value: str) -> int:
+    if not value.startswith('"'):
+        return 0
+    index = 1
+    while index < len(value) and value[index] != '"':
+        index += 2 if value[index] == "\\" else 1
+    return index + 1
+
+
+def _uri(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+", text) else ""
+
+
+_USER = re.compile(r"sips?:([^@;?]+)@", re.IGNORECASE)
+_TEL = re.compile(r"tel:([^;?]+)", re.IGNORECASE)
+
+
+def user(uri: str) -> str:
+    """The user part of a SIP URI or the number of a tel URI, percent-decoded, without
+    parameters and visual separators (RFC 3261 19.1, RFC 3966)."""
+    found = _USER.match(uri) or _TEL.match(uri)
+    if not found:
+        return ""
+    text = re.sub(r"%([0-9A-Fa-f]{2})", lambda hexed: chr(int(hexed[1], 16)), found[1])
+    text = text.split(":", 1)[0].split(";", 1)[0]
+    return re.sub(r"[().\s-]", "", text) if re.fullmatch(r"[+0-9().\s-]+", text) else text
+
+
+def write(start: str, headers: list[tuple[str, str]], body: bytes = b"") -> bytes:
+    lines = [start, *(f"{name}: {value}" for name, value in headers)]
+    lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
