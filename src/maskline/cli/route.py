@@ -1,0 +1,74 @@
+"""`maskline route`: what the server would do with a call, and why, in plain words."""
+
+import sys
+from typing import Any
+
+from maskline.cli import services
+from maskline.cli.commands import Command, Values
+from maskline.cli.globals import Globals
+from maskline.cli.options import Option
+
+
+def run(values: Values, bare: list[str], globals_: Globals) -> int:
+    """Ask the server about a call that nobody makes; the exit code."""
+    admin = services.SERVICES["admin"]
+    operation = services.operations_of(admin)["evaluate-route"]
+    answer = services.perform(globals_, admin, operation, values)
+    if globals_.query is not None or globals_.output(default=""):
+        services.show_picked(globals_, operation.name, answer, "json")
+    else:
+        sys.stdout.write(in_words(values, answer))
+    return 0
+
+
+COMMAND = Command(
+    "route",
+    "tells what would become of a call, and why",
+    (
+        "Asks the server what it would do with a call from one number to another at this moment."
+        " No call is made and nothing is recorded.",
+        "The answer is given in plain words; with --output or --query it is given as data.",
+    ),
+    (
+        Option(
+            "caller",
+            "Caller",
+            required=True,
+            documentation="The number that calls, such as +12065550100; empty if withheld.",
+        ),
+        Option(
+            "called",
+            "Called",
+            required=True,
+            documentation="The proxy number that is dialled, such as +19135550199.",
+        ),
+    ),
+    run,
+)
+
+# Reason -> what it means for the person who looks.
+REASONS = {
+    "session": "an open proxy session joins the caller and this proxy number",
+    "fallback": "the caller's session has ended; the connector's fallback number takes the call",
+    "unknown-caller": "no open proxy session joins this caller and this number",
+    "voice-not-allowed": "the proxy session joins them, but its capabilities do not include Voice",
+    "not-our-number": "the number dialled is not in the inventory",
+    "no-carrier": "no carrier is there to take the call on",
+    "anonymous": "the caller withholds their number, so nobody can tell whose call it is",
+}
+
+
+def in_words(question: Values, answer: dict[str, Any]) -> str:
+    """The decision and its reason, a line for each thing worth knowing."""
+    reason = str(answer.get("Reason", ""))
+    lines = [f"{question['Caller'] or 'anonymous'} calls {question['Called']}"]
+    if answer.get("Decision") == "Reject":
+        lines.append(f"Decision: Reject (SIP {answer.get('SipStatus', '?')})")
+    else:
+        lines.append(f"Decision: {answer.get('Decision', '?')}")
+        lines.append(
+            f"  rings {answer.get('Called', '?')} through {answer.get('CarrierName', '?')}"
+        )
+        lines.append(f"  which shows {answer.get('Caller', '?')} as the caller")
+    lines.append(f"Reason: {reason}: {REASONS.get(reason, 'see the call records for more')}")
+    return "\n".join(lines) + "\n"
