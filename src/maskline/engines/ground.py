@@ -14,9 +14,12 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskline.settings import PortRange
+
 # Debian keeps daemons where an ordinary user's PATH does not look.
 DAEMON_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 RUNTIME = Path("/run/maskline")
+MANY = 1000
 
 
 class GroundError(Exception):
@@ -44,13 +47,16 @@ def run_directory(data_dir: Path) -> Path:
     """The directory for sockets, rendered configuration and process ids, with no link in it."""
     run = data_dir / "run"
     if os.geteuid() != 0:
-        run.mkdir(mode=0o711, exist_ok=True)
+        if run.is_symlink():
+            run.unlink()
+        run.mkdir(exist_ok=True)
         return run.resolve()
-    RUNTIME.mkdir(mode=0o711, exist_ok=True)
-    RUNTIME.chmod(0o711)
     own = RUNTIME / hashlib.sha256(bytes(data_dir)).hexdigest()[:12]
-    own.mkdir(mode=0o711, exist_ok=True)
-    own.chmod(0o711)
+    for directory in (RUNTIME, own):
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o711)
+    if run.is_dir() and not run.is_symlink():
+        shutil.rmtree(run)
     run.unlink(missing_ok=True)
     run.symlink_to(own)
     return own
@@ -128,11 +134,12 @@ def bound(kind: socket.SocketKind, host: str, port: int, setting: str) -> socket
     return own
 
 
-def free_udp_port(host: str, avoid: range) -> int:
-    """A UDP port of a loopback address that nobody uses now, outside `avoid`."""
-    while True:
+def free_udp_port(host: str, avoid: PortRange) -> int:
+    """A UDP port of a loopback address that nobody uses now, none of those to avoid."""
+    for _ in range(MANY):
         with socket.socket(family(host), socket.SOCK_DGRAM) as probe:
             probe.bind((host, 0))
             port: int = probe.getsockname()[1]
         if port not in avoid:
             return port
+    raise GroundError(f"media.ports: {avoid} leaves no port free for anything else")

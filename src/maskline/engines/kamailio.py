@@ -24,6 +24,8 @@ CHECKED_OUT_SCRIPT = Path(__file__).parents[3] / "kamailio"
 TEMPLATE = "kamailio.cfg.template"
 SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
 MASK_KEY_BYTES = 64  # AES-SIV with 256-bit keys
+SECRET_BYTES = 16
+FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so more than cores
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,13 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     # A copy, because Kamailio's user may not be able to read where we were installed.
     script = own / "script"
     shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
+    # What bears it was written by this Kamailio: nobody outside can know it.
+    secret = secrets.token_hex(SECRET_BYTES)
     template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
-    secret = secrets.token_hex(16)
-    configuration = template.substitute(placeholders(settings, own, secret))
+    configuration = template.substitute(placeholders(settings, script, secret))
     (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
     known = script_settings(settings, around, secret)
-    (own / "settings.json").write_text(json.dumps(known, indent=2))
+    (own / "settings.json").write_text(json.dumps(known, indent=2), encoding="utf-8")
     runner.take(own)
     command = runner.command(
         "kamailio",
@@ -84,13 +87,13 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     return Program("kamailio", command, environment, line.answers)
 
 
-def placeholders(settings: Settings, own: Path, secret: str) -> dict[str, str]:
-    """What stands for each placeholder of the template; `secret` marks what may leave."""
+def placeholders(settings: Settings, script: Path, secret: str) -> dict[str, str]:
+    """What stands for each placeholder of the template."""
     return {
         "listen": "\n".join(f"listen={listener}" for listener in settings.sip.listen),
-        "script_dir": str(own / "script"),
+        "script_dir": str(script),
         "secret": secret,
-        "workers": str(max(4, os.cpu_count() or 1)),
+        "workers": str(max(FEWEST_WORKERS, os.cpu_count() or 1)),
     }
 
 

@@ -32,8 +32,7 @@ class Voice:
         check_ground(settings, run)
         self._settings = settings
         self._run = run
-        ports = settings.media.ports
-        self._ng = Address(LOOPBACK, free_udp_port(LOOPBACK, range(ports.first, ports.last + 1)))
+        self._ng = Address(LOOPBACK, free_udp_port(LOOPBACK, settings.media.ports))
         self.rtpengine = NgClient(self._ng)
         self.line = ControlLine(first_udp(settings))
         self._switch = SwitchServer(socket_path(run), ask)

@@ -1,0 +1,19 @@
+"""A whole service for tests of the whole."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from acceptance.service import Service, running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service that the tests of one process share: leave it running."""
+    yield from running(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture
+def own_service(tmp_path: Path) -> Iterator[Service]:
+    """A running service for one test, which may do with it what it wants and leave it running."""
+    yield from running(tmp_path)

@@ -1,0 +1,235 @@
+"""A whole Maskline on free loopback ports, in a directory of its own: the real service, the real
+Kamailio, the real rtpengine."""
+
+import configparser
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+READY_SECONDS = 30.0
+MEDIA_PORTS = 2000  # for each service; 500 calls
+
+SETTINGS = """\
+data_dir = "data"
+[api]
+listen = "{api}"
+[sip]
+listen = ["udp:{sip}", "tcp:{sip}"]
+[media]
+address = "127.0.0.1"
+ports = "{first}-{last}"
+[log]
+format = "json"
+[[carriers]]
+name = "acme"
+[carriers.sip]
+address = "{carrier}"
+transport = "{transport}"
+sources = ["127.0.0.1/32"]
+"""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free for TCP and for UDP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            tcp.bind((host, 0))
+            port: int = tcp.getsockname()[1]
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                try:
+                    udp.bind((host, port))
+                except OSError:
+                    continue
+                return port
+
+
+def media_ports() -> tuple[int, int]:
+    """A range of its own for each of the processes that tests run in, below ephemeral ports."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    first = 12_000 + int(worker) % 8 * MEDIA_PORTS
+    return first, first + MEDIA_PORTS - 1
+
+
+def until(true: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Waits for a truth and gives it; an AssertionError when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Service:
+    """`carrier` is where the service sends calls and expects them from: the test's to bind."""
+
+    folder: Path
+    transport: str = "udp"
+    api_port: int = field(default_factory=free_port)
+    sip_port: int = field(default_factory=free_port)
+    carrier_port: int = field(default_factory=free_port)
+    more_settings: str = ""
+
+    def __post_init__(self) -> None:
+        first, last = media_ports()
+        text = SETTINGS.format(
+            api=f"127.0.0.1:{self.api_port}",
+            sip=self.sip,
+            carrier=self.carrier,
+            transport=self.transport,
+            first=first,
+            last=last,
+        )
+        self.config.write_text(self.more_settings + text)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "maskline.toml"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def sip(self) -> str:
+        return f"127.0.0.1:{self.sip_port}"
+
+    @property
+    def carrier(self) -> str:
+        return f"127.0.0.1:{self.carrier_port}"
+
+    @property
+    def output(self) -> str:
+        """What the service printed since its last start."""
+        return (self.folder / "output").read_text()
+
+    @property
+    def log(self) -> str:
+        """What all its starts have logged."""
+        return (self.folder / "log").read_text()
+
+    def launch(self) -> None:
+        """Starts the service without waiting for it."""
+        with (self.folder / "output").open("wb") as output, (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "maskline", "serve", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=log,
+            )
+
+    def start(self) -> None:
+        """Starts the service and waits until it is ready."""
+        self.launch()
+        until(lambda: self.ready or self.process.poll() is not None, READY_SECONDS)
+        assert self.process.poll() is None, self.log
+
+    @property
+    def ready(self) -> bool:
+        return any(line.startswith("maskline ready") for line in self.output.splitlines())
+
+    def stop(self) -> int:
+        """Stops the service as a system does; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(READY_SECONDS)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+        self.process.wait()
+
+    def engine_pid(self, engine: str) -> int:
+        return int((self.data / "run" / engine / "pid").read_text())
+
+    def processes(self) -> list[int]:
+        """Every process of its engines, by the mark that all of them carry."""
+        mark = f"MASKLINE_RUN={(self.data / 'run').resolve()}".encode()
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if carries(path, mark)]
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """Status and body of GET /health; (0, {}) when nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=2)
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except OSError:
+            return 0, {}
+        finally:
+            connection.close()
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """Access key id and secret of the first start."""
+        file = configparser.ConfigParser(interpolation=None)
+        file.read(self.data / "credentials")
+        profile = file["default"]
+        return profile["aws_access_key_id"], profile["aws_secret_access_key"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes every AWS client, and ours, talk to this service."""
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
+        return kept | {
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.data / "credentials"),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def maskline(self, *arguments: str) -> Any:
+        """What the command line prints, read as JSON; it must succeed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "maskline", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def client(self, service: str = "chime-sdk-voice") -> Any:
+        """A boto3 client of this service."""
+        import boto3
+
+        key, secret = self.credentials
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+        )
+
+
+def carries(process: Path, mark: bytes) -> bool:
+    try:
+        return mark in (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def running(folder: Path, **choices: Any) -> Iterator[Service]:
+    """A service that is ready, stopped afterwards; for fixtures."""
+    service = Service(folder, **choices)
+    service.start()
+    try:
+        yield service
+    finally:
+        assert service.stop() == 0
+        assert service.processes() == []

@@ -1,0 +1,133 @@
+"""The ground: directories, users, ports; and what is said when they cannot be had."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from maskline.engines import ground
+from maskline.engines.ground import GroundError, Runner, bound, claim, free_udp_port
+from maskline.settings import PortRange
+
+
+@pytest.fixture
+def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not started by root, whoever runs the test."""
+    me = os.geteuid()
+    monkeypatch.setattr(ground.os, "geteuid", lambda: me or 1000)
+    monkeypatch.setattr(ground.os, "chown", lambda *_: None)
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Started by root, whoever runs the test."""
+    monkeypatch.setattr(ground.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(ground.os, "chown", lambda *_: None)
+    monkeypatch.setattr(ground, "RUNTIME", tmp_path / "runtime")
+
+
+def test_a_data_directory_is_claimed_once(tmp_path: Path) -> None:
+    held = claim(tmp_path / "data")
+    with pytest.raises(GroundError, match="data_dir: another Maskline is running"):
+        claim(tmp_path / "data")
+    os.close(held)
+    os.close(claim(tmp_path / "data"))
+
+
+@pytest.mark.usefixtures("ordinary")
+def test_an_ordinary_user_runs_in_the_data_directory(tmp_path: Path) -> None:
+    assert ground.run_directory(tmp_path) == tmp_path / "run"
+    assert ground.run_directory(tmp_path).is_dir()
+
+
+@pytest.mark.usefixtures("ordinary")
+def test_an_ordinary_user_takes_over_from_root(tmp_path: Path) -> None:
+    (tmp_path / "of-root").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "of-root")
+    assert ground.run_directory(tmp_path) == tmp_path / "run"
+
+
+@pytest.mark.usefixtures("root")
+def test_root_runs_where_engines_can_reach(tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    data.mkdir()
+    other.mkdir()
+    run = ground.run_directory(data)
+    assert run.parent == tmp_path / "runtime"
+    assert (data / "run").resolve() == run
+    assert ground.run_directory(data) == run
+    assert ground.run_directory(other) != run
+    assert stat.S_IMODE(run.stat().st_mode) == 0o711
+
+
+@pytest.mark.usefixtures("root")
+def test_root_takes_over_from_an_ordinary_user(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "left").touch()
+    run = ground.run_directory(tmp_path)
+    assert (tmp_path / "run").is_symlink()
+    assert list(run.iterdir()) == []
+
+
+@pytest.mark.usefixtures("root")
+def test_under_root_an_engine_gets_a_user_of_its_own() -> None:
+    command = Runner("nobody", 65534, 65533).command("true", "-x")
+    assert command[1:6] == [
+        "--pdeathsig=TERM", "--no-new-privs", "--reuid=65534", "--regid=65533", "--clear-groups",
+    ]  # fmt: skip
+    assert command[6:] == ["--", ground.find("true"), "-x"]
+
+
+@pytest.mark.usefixtures("ordinary")
+def test_otherwise_it_runs_as_ourselves() -> None:
+    runner = Runner.named("no such user", "sip.user")
+    assert (runner.uid, runner.gid) == (ground.os.geteuid(), os.getegid())
+    assert not any(word.startswith("--reuid") for word in runner.command("true"))
+
+
+@pytest.mark.usefixtures("root")
+def test_a_user_must_exist_and_not_be_root() -> None:
+    with pytest.raises(GroundError, match=r"sip\.user: there is no user 'nobody-at-all'"):
+        Runner.named("nobody-at-all", "sip.user")
+    with pytest.raises(GroundError, match=r"sip\.user: an engine is never run as root"):
+        Runner.named("root", "sip.user")
+
+
+def test_what_an_engine_takes_nobody_else_can_read(tmp_path: Path) -> None:
+    own = ground.empty_directory(tmp_path / "engine")
+    (own / "script").mkdir(mode=0o755)
+    (own / "script" / "file").write_text("x")
+    (own / "script" / "file").chmod(0o644)
+    Runner("me", os.geteuid(), os.getegid()).take(own)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [own, *own.rglob("*")]}
+    assert modes == {"engine": 0o700, "script": 0o700, "file": 0o600}
+    assert list(ground.empty_directory(own).iterdir()) == []
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(GroundError, match="no-such-program is not installed"):
+        ground.find("no-such-program")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")]
+)
+def test_a_taken_port_is_named_with_its_setting(kind: socket.SocketKind, name: str) -> None:
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            GroundError, match=rf"sip\.listen: cannot use {name} port {port} of 127\.0\.0\.1: .+"
+        ):
+            bound(kind, "127.0.0.1", port, "sip.listen")
+
+
+def test_a_free_port_avoids_the_media_ports() -> None:
+    ports = PortRange(32768, 60000)
+    assert free_udp_port("127.0.0.1", ports) not in ports
+    with pytest.raises(GroundError, match=r"media\.ports: 1024-65535 leaves no port free"):
+        free_udp_port("127.0.0.1", PortRange(1024, 65535))

@@ -1,0 +1,133 @@
+"""What is rendered for Kamailio: its configuration, what its script reads, who may read it."""
+
+import base64
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from maskline.engines import kamailio
+from maskline.engines.control import ControlLine
+from maskline.engines.ground import Runner
+from maskline.engines.kamailio import Surroundings, mask_keys, script_folder
+from maskline.engines.supervision import Program
+from maskline.settings import (
+    Address,
+    Carrier,
+    CarrierSip,
+    Host,
+    Listener,
+    Network,
+    Settings,
+)
+from maskline.settings.schema import Media, Sip
+
+SETTINGS = Settings(
+    sip=Sip(
+        listen=(
+            Listener("udp", Address("192.0.2.1", 5060)),
+            Listener("tcp", Address("2001:db8::1", 5062)),
+        )
+    ),
+    media=Media(address=Host("192.0.2.1")),
+    carriers=(
+        Carrier(
+            name="acme",
+            sip=CarrierSip(
+                address=Address("192.0.2.20", 5080),
+                transport="tcp",
+                sources=(Network("192.0.2.20/32"), Network("2001:db8::/64")),
+            ),
+        ),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendering does not depend on the users of this system."""
+    runner = Runner("me", os.geteuid(), os.getegid())
+    monkeypatch.setattr(kamailio.Runner, "named", lambda *_: runner)
+
+
+def rendered(run: Path) -> Program:
+    around = Surroundings(
+        run=run,
+        switch_socket=run / "switch.sock",
+        control=Address("127.0.0.1", 4000),
+        rtpengine=Address("127.0.0.1", 5000),
+        mask_keys=mask_keys(run / "mask.key"),
+    )
+    return kamailio.program(SETTINGS, around, ControlLine(Address("192.0.2.1", 5060)))
+
+
+def known(run: Path) -> dict[str, object]:
+    read: dict[str, object] = json.loads((run / "kamailio" / "settings.json").read_text())
+    return read
+
+
+def test_the_configuration_listens_where_the_settings_say(tmp_path: Path) -> None:
+    program = rendered(tmp_path)
+    text = (tmp_path / "kamailio" / "kamailio.cfg").read_text()
+    assert "\nlisten=udp:192.0.2.1:5060\nlisten=tcp:[2001:db8::1]:5062\n" in text
+    assert str(tmp_path / "kamailio" / "script" / "script.py") in text
+    assert "${" not in text
+    assert str(tmp_path / "kamailio" / "kamailio.cfg") in program.command
+
+
+def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
+    program = rendered(tmp_path)
+    assert program.environment["MASKLINE_SIP_SETTINGS"] == str(
+        tmp_path / "kamailio" / "settings.json"
+    )
+    read = known(tmp_path)
+    assert str(read["secret"]) in (tmp_path / "kamailio" / "kamailio.cfg").read_text()
+    del read["secret"], read["keys"]
+    assert read == {
+        "current_key": "a",
+        "switch_socket": str(tmp_path / "switch.sock"),
+        "listen": ["udp:192.0.2.1:5060", "tcp:[2001:db8::1]:5062"],
+        "control": "127.0.0.1:4000",
+        "media_control": "127.0.0.1:5000",
+        "media_addresses": ["192.0.2.1"],
+        "carriers": [
+            {
+                "name": "acme",
+                "address": "192.0.2.20:5080",
+                "transport": "tcp",
+                "sources": ["192.0.2.20/32", "2001:db8::/64"],
+            }
+        ],
+    }
+
+
+def test_the_secret_is_new_at_each_start_and_the_mask_keys_stay(tmp_path: Path) -> None:
+    rendered(tmp_path)
+    first = known(tmp_path)
+    rendered(tmp_path)
+    second = known(tmp_path)
+    assert first["secret"] != second["secret"]
+    assert first["keys"] == second["keys"]
+
+
+def test_mask_keys_are_long_and_private(tmp_path: Path) -> None:
+    keys = mask_keys(tmp_path / "mask.key")
+    assert len(base64.b64decode(keys["keys"][keys["current_key"]])) == 64
+    assert stat.S_IMODE((tmp_path / "mask.key").stat().st_mode) == 0o600
+    assert mask_keys(tmp_path / "mask.key") == keys
+
+
+def test_nobody_else_can_read_any_of_it(tmp_path: Path) -> None:
+    rendered(tmp_path)
+    for path in [tmp_path / "kamailio", *(tmp_path / "kamailio").rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_the_script_is_copied_whole(tmp_path: Path) -> None:
+    rendered(tmp_path)
+    script = tmp_path / "kamailio" / "script"
+    names = {path.relative_to(script_folder()) for path in script_folder().rglob("*.py")}
+    assert names
+    assert {path.relative_to(script) for path in script.rglob("*.py")} == names

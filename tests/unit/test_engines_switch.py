@@ -1,0 +1,126 @@
+"""The switch's socket: order, errors, and clients that misbehave."""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskline.engines.ground import Runner
+from maskline.engines.switch import SwitchRefusal, SwitchServer
+
+ME = Runner("me", os.geteuid(), os.getegid())
+
+
+async def ask(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    match operation:
+        case "Echo":
+            return request
+        case "Slow":
+            await asyncio.sleep(0.05)
+            return request
+        case "Refuse":
+            raise SwitchRefusal("NotFoundException", "no such call")
+        case _:
+            raise RuntimeError("secret detail")
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> AsyncIterator[Path]:
+    server = SwitchServer(tmp_path / "switch.sock", ask)
+    await server.open(ME)
+    yield tmp_path / "switch.sock"
+    await server.close()
+
+
+async def exchange(path: Path, *requests: bytes) -> list[dict[str, Any]]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"".join(request + b"\n" for request in requests))
+    answers = [json.loads(await reader.readline()) for _ in requests]
+    writer.close()
+    await writer.wait_closed()
+    return answers
+
+
+def request(operation: str, **given: Any) -> bytes:
+    return json.dumps({"operation": operation, "input": given}).encode()
+
+
+async def test_a_request_is_answered(path: Path) -> None:
+    assert await exchange(path, request("Echo", A=1)) == [{"output": {"A": 1}}]
+
+
+async def test_answers_come_in_order(path: Path) -> None:
+    answers = await exchange(path, request("Slow", A=1), request("Echo", A=2), request("Slow", A=3))
+    assert [answer["output"]["A"] for answer in answers] == [1, 2, 3]
+
+
+async def test_many_requests_can_be_sent_ahead(path: Path) -> None:
+    answers = await exchange(path, *(request("Echo", A=count) for count in range(500)))
+    assert [answer["output"]["A"] for answer in answers] == list(range(500))
+
+
+async def test_a_refusal_has_a_code_and_words(path: Path) -> None:
+    assert await exchange(path, request("Refuse")) == [
+        {"error": {"code": "NotFoundException", "message": "no such call"}}
+    ]
+
+
+async def test_a_failure_tells_nothing_of_its_cause(path: Path) -> None:
+    assert await exchange(path, request("Break"), request("Echo")) == [
+        {"error": {"code": "ServiceFailureException", "message": "the request failed"}},
+        {"output": {}},
+    ]
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"operation": 1, "input": {}}', b"\xff"])
+async def test_what_is_no_request_is_refused(path: Path, line: bytes) -> None:
+    (answer, after) = await exchange(path, line, request("Echo"))
+    assert answer["error"]["code"] == "BadRequestException"
+    assert after == {"output": {}}
+
+
+async def test_a_line_without_end_ends_the_connection(path: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"x" * 200_000)
+    assert await reader.read() == b""
+    writer.close()
+    assert await exchange(path, request("Echo")) == [{"output": {}}]
+
+
+async def test_a_client_may_leave_without_its_answers(path: Path) -> None:
+    for _ in range(5):
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.write(request("Slow") + b"\n" + request("Slow") + b"\n")
+        writer.transport.abort()
+    assert await exchange(path, request("Echo")) == [{"output": {}}]
+
+
+async def test_only_its_user_may_connect(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_closing_ends_open_connections(tmp_path: Path) -> None:
+    server = SwitchServer(tmp_path / "switch.sock", ask)
+    await server.open(ME)
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "switch.sock")
+    writer.write(request("Echo") + b"\n")
+    await reader.readline()
+    await server.close()
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_socket_left_by_an_earlier_service_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "switch.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    server = SwitchServer(path, ask)
+    await server.open(ME)
+    assert await exchange(path, request("Echo")) == [{"output": {}}]
+    await server.close()
