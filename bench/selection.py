@@ -42,7 +42,7 @@ class House:
         self.connection = connect(path)
         self.connection.execute("PRAGMA synchronous = OFF")
         prepare(self.connection)
-        self.tx = SqliteTransaction(self.connection, Cipher(bytes(32)))
+        self.tx = SqliteTransaction(self.connection, Cipher(bytes(range(64))))
         self.connection.execute("BEGIN")
         self.now = time.time_ns() // 1_000_000
         self.account_id = ""

@@ -24,7 +24,7 @@ class Desk:
     def __init__(self, policy: Policy | None = None) -> None:
         self.connection = connect(Path(":memory:"))
         prepare(self.connection)
-        self.tx = SqliteTransaction(self.connection, Cipher(bytes(32)))
+        self.tx = SqliteTransaction(self.connection, Cipher(bytes(range(64))))
         self.now = START
         self.policy = policy or Policy(carriers=("acme",))
         self._ids = itertools.count(1)

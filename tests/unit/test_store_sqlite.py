@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def add(account_id: str) -> Callable[[Transaction], None]:
     def work(tx: Transaction) -> None:
-        tx.run("insert_account", account_id=account_id, name="n", now=1)
+        tx.run("insert_account", account_id=account_id, name="n", operator=1, now=1)
 
     return work
 
@@ -172,8 +172,8 @@ SCRIPT = """
     from maskline.store import open_store
 
     async def write(store, number):
-        await store.write(
-            lambda tx: tx.run("insert_account", account_id=str(number), name="n", now=1))
+        account = {"account_id": str(number), "name": "n", "operator": 1, "now": 1}
+        await store.write(lambda tx: tx.run("insert_account", **account))
         print(number, flush=True)
 
     async def main():

@@ -42,7 +42,9 @@ def bootstrap_account(context: Context, name: str = "default") -> Credentials | 
     if row is not None and row["accounts"]:
         return None
     account_id = str(secrets.randbelow(9 * 10**11) + 10**11)
-    context.tx.run("insert_account", account_id=account_id, name=name, now=context.now)
+    context.tx.run(
+        "insert_account", account_id=account_id, name=name, operator=True, now=context.now
+    )
     return make_access_key(context, account_id, ("*",), ("*",))
 
 

@@ -19,15 +19,24 @@ def place_of(number: str) -> Place:
     A number outside its plan's assigned ranges (+1 206 555 0100, say) counts for the country
     whose code it bears. Raises InvalidPhoneNumber when no country has the code.
     """
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        raise InvalidPhoneNumber(f"{e164.redact(number)} has no known country code") from None
+    parsed = parse(number)
     country = phonenumbers.region_code_for_number(parsed)
     if country is None:
         assert parsed.country_code is not None, "parsed from E.164"
         country = phonenumbers.region_code_for_country_code(parsed.country_code)
     return Place(country, area_code(parsed))
+
+
+def is_toll_free(number: str) -> bool:
+    """Whether a number in E.164 form costs its callers nothing."""
+    return phonenumbers.number_type(parse(number)) == phonenumbers.PhoneNumberType.TOLL_FREE
+
+
+def parse(number: str) -> phonenumbers.PhoneNumber:
+    try:
+        return phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        raise InvalidPhoneNumber(f"{e164.redact(number)} has no known country code") from None
 
 
 def area_code(parsed: phonenumbers.PhoneNumber) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, Conflict, Refusal
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.numbering import place_of
+from maskline.operations.numbering import is_toll_free, place_of
 
 
 def import_phone_numbers(context: Context, request: Request) -> Answer:
@@ -41,6 +41,7 @@ def import_phone_number(context: Context, request: Request, text: str) -> None:
         shared=bool(request.get("Shared")),
         country=place.country,
         area_code=place.area_code,
+        toll_free=is_toll_free(number),
         now=context.now,
     )
 

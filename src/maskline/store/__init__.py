@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from maskline.store.port import Row, Store, StoreFailed, Transaction
+from maskline.store.secrets import NotSealed
 from maskline.store.sqlite import SqliteStore
 
-__all__ = ["Row", "Store", "StoreFailed", "Transaction", "open_store"]
+__all__ = ["NotSealed", "Row", "Store", "StoreFailed", "Transaction", "open_store"]
 
 
 def open_store(url: str) -> Store:

@@ -1,32 +1,37 @@
-"""Secrets at rest: access-key secrets are stored sealed under a key that lies in a file."""
+"""What is stored or given out sealed: the secrets of access keys, the positions in lists."""
 
 import os
 from pathlib import Path
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
+KEY_BYTES = 64
+
+
+class NotSealed(Exception):
+    """The bytes were not sealed under this key for this purpose."""
 
 
 class Cipher:
-    """Seals text with AES-256-GCM.
+    """Seals text with AES-SIV (RFC 5297), which needs no nonce that could ever be repeated.
 
-    What a secret belongs to (its access key's id) is authenticated with it, so that a sealed
-    secret cannot be moved to another row.
+    What a text is for (an access key's id, say) is authenticated with it, so that what was sealed
+    for one purpose cannot be used for another.
     """
 
     def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
+        self._aead = AESSIV(key)
 
-    def seal(self, secret: str, owner: str) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._aead.encrypt(nonce, secret.encode(), owner.encode())
+    def seal(self, text: str, purpose: str) -> bytes:
+        return self._aead.encrypt(text.encode(), [purpose.encode()])
 
-    def unseal(self, sealed: bytes, owner: str) -> str:
-        """The secret; raises cryptography's InvalidTag when key, owner or bytes are not right."""
-        nonce, sealed = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        return self._aead.decrypt(nonce, sealed, owner.encode()).decode()
+    def unseal(self, sealed: bytes, purpose: str) -> str:
+        """The text; raises NotSealed."""
+        try:
+            return self._aead.decrypt(sealed, [purpose.encode()]).decode()
+        except InvalidTag:
+            raise NotSealed from None
 
 
 def open_cipher(key_file: Path) -> Cipher:

@@ -207,7 +207,9 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
 
     connection.execute(migrations.LEDGER)
-    done = [row["step"] for row in connection.execute("SELECT step FROM migrations")]
+    done = {
+        row["step"]: row["name"] for row in connection.execute("SELECT step, name FROM migrations")
+    }
     migrations.migrate("sqlite", done, run)
 
 

@@ -4,15 +4,15 @@ A step is a file `0001_what_it_does.sql`. Steps run in order, each in a transact
 together with the note that it ran. A step that has been released is never edited.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 LEDGER = "CREATE TABLE IF NOT EXISTS migrations (step INTEGER PRIMARY KEY, name TEXT NOT NULL)"
 
 
-class StoreTooNew(Exception):
-    """The database was migrated by a later version of the program."""
+class UnknownStep(Exception):
+    """The database ran a step that is not known here: it is of another, maybe later, version."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,16 @@ def steps(dialect: str) -> list[Step]:
     return found
 
 
-def pending(dialect: str, done: Iterable[int]) -> list[Step]:
-    """The steps still to run; raises StoreTooNew when one ran that is not known here."""
+def pending(dialect: str, done: Mapping[int, str]) -> list[Step]:
+    """The steps still to run, given the names of those that ran; raises UnknownStep."""
     known = steps(dialect)
-    unknown = set(done) - {step.number for step in known}
-    if unknown:
-        raise StoreTooNew(f"the database is at step {max(unknown)}, this program at {len(known)}")
-    return [step for step in known if step.number not in set(done)]
+    for number, name in done.items():
+        if (number, name) not in {(step.number, step.name) for step in known}:
+            raise UnknownStep(f"the database ran step {number} ({name}), which is not known here")
+    return [step for step in known if step.number not in done]
 
 
-def migrate(dialect: str, done: Iterable[int], run: Callable[[Step], None]) -> list[Step]:
-    """Runs what is pending through `run` and gives the steps that ran."""
-    todo = pending(dialect, done)
-    for step in todo:
+def migrate(dialect: str, done: Mapping[int, str], run: Callable[[Step], None]) -> None:
+    """Runs what is pending through `run`."""
+    for step in pending(dialect, done):
         run(step)
-    return todo

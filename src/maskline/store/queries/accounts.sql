@@ -2,7 +2,8 @@
 SELECT count(*) AS accounts FROM accounts
 
 -- name: insert_account
-INSERT INTO accounts (account_id, name, created_at) VALUES (:account_id, :name, :now)
+INSERT INTO accounts (account_id, name, operator, created_at)
+VALUES (:account_id, :name, :operator, :now)
 
 -- name: insert_access_key
 INSERT INTO access_keys

@@ -3,16 +3,16 @@ SELECT * FROM phone_numbers WHERE phone_number = :phone_number
 
 -- name: put_phone_number
 INSERT INTO phone_numbers
-    (phone_number, account_id, carrier, shared, country, area_code, created_at, updated_at)
-VALUES (:phone_number, :account_id, :carrier, :shared, :country, :area_code, :now, :now)
+    (phone_number, account_id, carrier, shared, country, area_code, toll_free,
+     created_at, updated_at)
+VALUES
+    (:phone_number, :account_id, :carrier, :shared, :country, :area_code, :toll_free,
+     :now, :now)
 ON CONFLICT (phone_number) DO UPDATE SET
     carrier = excluded.carrier,
     shared = excluded.shared,
+    deleted_at = NULL,
     updated_at = excluded.updated_at
-
--- name: carrier_of_number
-SELECT carrier, account_id, voice_connector_id FROM phone_numbers
-WHERE phone_number = :phone_number
 
 -- name: add_open_session
 UPDATE phone_numbers

@@ -3,6 +3,11 @@
 CREATE TABLE accounts (
     account_id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
+    -- Whether its keys may manage accounts and what carriers deliver.
+    operator INTEGER NOT NULL CHECK (operator IN (0, 1)),
+    calling_name TEXT,
+    calling_name_updated_at INTEGER,
+    cdr_bucket TEXT,
     created_at INTEGER NOT NULL
 ) STRICT;
 
@@ -17,6 +22,29 @@ CREATE TABLE access_keys (
 ) STRICT;
 
 CREATE INDEX access_keys_of_account ON access_keys (account_id);
+
+-- Who changed what. No phone numbers.
+CREATE TABLE audit_records (
+    sequence INTEGER PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    access_key_id TEXT,
+    recorded_at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    resource TEXT,
+    request_id TEXT NOT NULL,
+    outcome TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX audit_records_of_account ON audit_records (account_id);
+CREATE INDEX audit_records_by_age ON audit_records (recorded_at);
+
+CREATE TABLE tags (
+    account_id TEXT NOT NULL,
+    resource_arn TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (account_id, resource_arn, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE voice_connectors (
     sequence INTEGER PRIMARY KEY,
@@ -50,6 +78,55 @@ CREATE TABLE proxy_configurations (
     countries TEXT NOT NULL    -- separated by commas, in the order given
 ) STRICT;
 
+-- Configurations that are kept and given back as they are: JSON by the name of their kind.
+CREATE TABLE connector_documents (
+    voice_connector_id TEXT NOT NULL REFERENCES voice_connectors (voice_connector_id),
+    kind TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (voice_connector_id, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE termination_credentials (
+    voice_connector_id TEXT NOT NULL REFERENCES voice_connectors (voice_connector_id),
+    username TEXT NOT NULL,
+    sealed_password BLOB NOT NULL,
+    PRIMARY KEY (voice_connector_id, username)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE voice_connector_groups (
+    sequence INTEGER PRIMARY KEY,
+    voice_connector_group_id TEXT NOT NULL UNIQUE,
+    account_id TEXT NOT NULL REFERENCES accounts,
+    name TEXT NOT NULL,
+    call_distribution_type TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX voice_connector_groups_of_account ON voice_connector_groups (account_id);
+
+CREATE TABLE voice_connector_group_items (
+    voice_connector_group_id TEXT NOT NULL
+        REFERENCES voice_connector_groups (voice_connector_group_id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    voice_connector_id TEXT NOT NULL REFERENCES voice_connectors (voice_connector_id),
+    priority INTEGER NOT NULL,
+    PRIMARY KEY (voice_connector_group_id, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX groups_of_connector ON voice_connector_group_items (voice_connector_id);
+
+CREATE TABLE phone_number_orders (
+    sequence INTEGER PRIMARY KEY,
+    phone_number_order_id TEXT NOT NULL UNIQUE,
+    account_id TEXT NOT NULL REFERENCES accounts,
+    product_type TEXT NOT NULL,
+    numbers TEXT NOT NULL,     -- JSON: what became of each number
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX phone_number_orders_of_account ON phone_number_orders (account_id);
+
 CREATE TABLE phone_numbers (
     phone_number TEXT PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES accounts,
@@ -57,8 +134,14 @@ CREATE TABLE phone_numbers (
     shared INTEGER NOT NULL CHECK (shared IN (0, 1)),
     country TEXT NOT NULL,
     area_code TEXT NOT NULL,
+    toll_free INTEGER NOT NULL CHECK (toll_free IN (0, 1)),
+    product_type TEXT NOT NULL DEFAULT 'VoiceConnector',
+    name TEXT,
+    calling_name TEXT,
+    phone_number_order_id TEXT,
     voice_connector_id TEXT REFERENCES voice_connectors (voice_connector_id),
-    voice_connector_group_id TEXT,
+    voice_connector_group_id TEXT
+        REFERENCES voice_connector_groups (voice_connector_group_id),
     associated_at INTEGER,
     deleted_at INTEGER,        -- waits in the deletion queue since then
     open_sessions INTEGER NOT NULL DEFAULT 0,
@@ -69,9 +152,22 @@ CREATE TABLE phone_numbers (
     pool TEXT GENERATED ALWAYS AS (
         CASE
             WHEN deleted_at IS NOT NULL OR voice_connector_group_id IS NOT NULL THEN NULL
+            WHEN product_type <> 'VoiceConnector' THEN NULL
             WHEN voice_connector_id IS NOT NULL THEN voice_connector_id
             WHEN shared = 1 THEN account_id
         END
+    ) STORED,
+    status TEXT NOT NULL GENERATED ALWAYS AS (
+        CASE
+            WHEN deleted_at IS NOT NULL THEN 'ReleaseInProgress'
+            WHEN coalesce(voice_connector_id, voice_connector_group_id) IS NULL THEN 'Unassigned'
+            ELSE 'Assigned'
+        END
+    ) STORED,
+    -- Imported, and neither shared nor in use nor ordered: what an order can have.
+    orderable INTEGER NOT NULL GENERATED ALWAYS AS (
+        shared = 0 AND phone_number_order_id IS NULL AND deleted_at IS NULL
+            AND coalesce(voice_connector_id, voice_connector_group_id) IS NULL
     ) STORED
 ) STRICT;
 
@@ -84,6 +180,11 @@ CREATE INDEX phone_numbers_of_area ON phone_numbers
 CREATE INDEX phone_numbers_of_account ON phone_numbers (account_id, phone_number);
 CREATE INDEX phone_numbers_of_connector ON phone_numbers (voice_connector_id)
     WHERE voice_connector_id IS NOT NULL;
+CREATE INDEX phone_numbers_of_group ON phone_numbers (voice_connector_group_id)
+    WHERE voice_connector_group_id IS NOT NULL;
+CREATE INDEX phone_numbers_to_order ON phone_numbers (account_id, phone_number)
+    WHERE orderable = 1;
+CREATE INDEX phone_numbers_deleted ON phone_numbers (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE proxy_sessions (
     sequence INTEGER PRIMARY KEY,
