@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -67,6 +68,7 @@ def main(arguments: list[str]) -> int:
     try:
         chosen = read_settings(path)
         logs.configure(chosen.log.format, chosen.log.level)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
         os.umask(0o077)  # what the service keeps is nobody else's to read
         uvloop.run(serve(chosen))
     except SettingsError as error:
@@ -106,7 +108,7 @@ async def serve(chosen: Settings) -> None:
     stop = stop_signal()
     claimed = claim(chosen.data_dir)
     context = contexts(policy_of(chosen))
-    with closing(open_store(str(chosen.store.url))) as store:
+    with closing(open_data(chosen)) as store:
         run = run_directory(chosen.data_dir)
         voice = Voice(chosen, run, Switchboard(store, context).ask)
         door = bound(
@@ -124,6 +126,14 @@ async def serve(chosen: Settings) -> None:
             log.info("stopping")
             await keeper.farewell()
     os.close(claimed)
+
+
+def open_data(chosen: Settings) -> Store:
+    """The store; raises GroundError when it cannot be used, whatever the reason."""
+    try:
+        return open_store(str(chosen.store.url))
+    except Exception as error:
+        raise GroundError(f"store.url: cannot use {chosen.store.url}: {error}") from error
 
 
 def stop_signal() -> asyncio.Event:

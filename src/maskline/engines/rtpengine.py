@@ -24,6 +24,7 @@ def program(settings: Settings, run: Path, control: Address, client: NgClient) -
     longest = settings.max_call_minutes * 60 + MARGIN_SECONDS
     command = runner.command(
         "rtpengine",
+        "--config-file=none",  # the distribution's opens ports of its own
         "--foreground",
         "--log-stderr",
         "--no-log-timestamps",

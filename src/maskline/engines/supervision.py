@@ -26,6 +26,7 @@ PATIENCE = 4  # probes in a row without an answer before an engine that once ans
 START_SECONDS = 15.0  # within which a new engine must answer for the first time
 STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+GRAVE = ("ERR", "CRIT", "WARN")
 STOP_SECONDS = 8.0  # more than the leash's own grace
 
 log = structlog.get_logger()
@@ -148,7 +149,8 @@ class Engine:
             self._tell_line(rest.decode(errors="replace"))
 
     def _tell_line(self, line: str) -> None:
-        grave = any(word in line for word in ("ERR", "CRIT", "WARN"))
+        # What it complains of while it is being stopped is of no interest.
+        grave = any(word in line for word in GRAVE) and self.state is not State.DOWN
         tell = log.warning if grave else log.debug
         tell("engine says", engine=self.name, line=line.strip())
 
