@@ -1,0 +1,128 @@
+"""Which operation a request means: by method, path and what the query string fixes."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from maskline.model.service import Operation, Service
+
+# First segments that some clients put before every path.
+PREFIXES = ("console",)
+
+# A plus sign as a client encodes it that had it encoded already, from an answer of AWS's own.
+ENCODED_PLUS = ("%2B", "%2b")
+
+Query = Mapping[str, list[str]]
+Template = tuple[str | None, ...]  # the segments of a path; None where any may stand
+
+
+class NoOperation(Exception):
+    """No operation has this method and path. `allowed` are the methods that the path does have."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__("no such operation")
+        self.allowed = allowed
+
+
+class Match(NamedTuple):
+    """The operation a request means, and its path's parameters by their names in the template."""
+
+    service: Service
+    operation: Operation
+    path_params: dict[str, str]
+
+
+class Route:
+    """The operations of one method and one template, told apart by what their queries fix."""
+
+    def __init__(self) -> None:
+        self.choices: list[tuple[Service, Operation]] = []
+        self.names: dict[int, str] = {}  # the position of a parameter -> its name
+        self._telling: set[str] = set()
+
+    def add(self, service: Service, operation: Operation) -> None:
+        self.choices.append((service, operation))
+        self._telling |= operation.query.keys()
+        for position, segment in enumerate(segments_of(operation.uri)):
+            if is_parameter(segment):
+                self.names[position] = segment[1:-1]
+
+    def choose(self, query: Query) -> tuple[Service, Operation] | None:
+        """The one whose query says exactly what the request's does about what tells them apart.
+
+        So a misspelt `?operation=` is no operation, rather than the one that has none.
+        """
+        said = {name: values[0] for name in self._telling if (values := query.get(name))}
+        return next((choice for choice in self.choices if choice[1].query == said), None)
+
+
+class Router:
+    """Finds operations of several services, whose paths must differ."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self._routes: dict[tuple[str, Template], Route] = {}
+        self._kinds: dict[tuple[str, int], list[tuple[bool, ...]]] = {}
+        for service in services:
+            for operation in service.operations.values():
+                self._add(service, operation)
+
+    def match(self, method: str, raw_path: str, query: Query) -> Match:
+        """The operation of a request; `raw_path` is as it came, still encoded.
+
+        Raises NoOperation. An empty segment is an empty parameter, for validation to refuse.
+        """
+        segments = [unquote(segment) for segment in segments_of(raw_path)]
+        for path in readings(segments):
+            for route in self._candidates(method, path):
+                if choice := route.choose(query):
+                    params = {name: parameter(path[at]) for at, name in route.names.items()}
+                    return Match(*choice, params)
+        raise NoOperation(self._allowed(segments))
+
+    def _add(self, service: Service, operation: Operation) -> None:
+        template = tuple(
+            None if is_parameter(segment) else segment for segment in segments_of(operation.uri)
+        )
+        route = self._routes.setdefault((operation.method, template), Route())
+        route.add(service, operation)
+        kinds = self._kinds.setdefault((operation.method, len(template)), [])
+        kind = tuple(segment is not None for segment in template)
+        if kind not in kinds:
+            kinds.append(kind)
+            kinds.sort(reverse=True)  # a path that is spelt out goes before one with a parameter
+
+    def _candidates(self, method: str, path: list[str]) -> Iterable[Route]:
+        for kind in self._kinds.get((method, len(path)), ()):
+            template = tuple(
+                segment if literal else None for segment, literal in zip(path, kind, strict=True)
+            )
+            if route := self._routes.get((method, template)):
+                yield route
+
+    def _allowed(self, segments: list[str]) -> tuple[str, ...]:
+        methods = sorted({method for method, _ in self._kinds})
+        return tuple(
+            method
+            for method in methods
+            if any(True for path in readings(segments) for _ in self._candidates(method, path))
+        )
+
+
+def segments_of(path: str) -> list[str]:
+    return path.split("/")[1:]
+
+
+def is_parameter(segment: str) -> bool:
+    return segment.startswith("{")
+
+
+def readings(segments: list[str]) -> Iterable[list[str]]:
+    """The path as it is, then without a prefix that does not belong to it."""
+    yield segments
+    if segments and segments[0] in PREFIXES:
+        yield segments[1:]
+
+
+def parameter(text: str) -> str:
+    """A path's parameter, decoded once already; a phone number's plus may be encoded twice."""
+    return f"+{text[3:]}" if text.startswith(ENCODED_PLUS) else text
