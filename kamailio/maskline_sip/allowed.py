@@ -18,6 +18,8 @@ NAMES = {
     "call-id": "Call-ID",
     "cseq": "CSeq",
     "record-route": "Record-Route",
+    "route": "Route",
+    "max-forwards": "Max-Forwards",
 }
 REASONS = {
     100: "Trying",
@@ -149,7 +151,9 @@ def _negotiated(message: sip.Message) -> list[tuple[str, str]]:
     return [*headers, ("Min-SE", least[0])] if least else headers
 
 
-_SIGNAL = re.compile(rb"Signal\s*=\s*([0-9A-D*#])\s*\r?\n\s*Duration\s*=\s*(\d{1,5})\s*", re.IGNORECASE)
+_SIGNAL = re.compile(
+    rb"Signal\s*=\s*([0-9A-D*#])\s*\r?\n\s*Duration\s*=\s*(\d{1,5})\s*", re.IGNORECASE
+)
 _KEY = re.compile(rb"\s*([0-9A-D*#])\s*", re.IGNORECASE)
 
 

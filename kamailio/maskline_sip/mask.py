@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -75,10 +77,11 @@ class Keyring:
         digest = hashlib.blake2b(data, key=self._hashes[key], digest_size=15).digest()
         return base64.b32encode(digest).decode().lower()
 
+    @functools.lru_cache(maxsize=1024)  # noqa: B019  a worker holds one keyring for its life
     def seal(self, key: str, leg: Leg) -> str:
         """A leg as one token of lower-case letters and digits, fit for a URI's user part."""
         plain = "\n".join((*_fields(leg), *leg.routes)).encode("latin-1")
-        sealed = self._seals[key].encrypt(plain, [b"leg"])
+        sealed = self._seals[key].encrypt(_packed(plain), [b"leg"])
         return key + base64.b32encode(sealed).decode().rstrip("=").lower()
 
     def open(self, token: str) -> tuple[str, Leg] | None:
@@ -88,11 +91,27 @@ class Keyring:
             return None
         try:
             sealed = base64.b32decode(text + "=" * (-len(text) % 8))
-            plain = self._seals[key].decrypt(sealed, [b"leg"])
+            plain = _unpacked(self._seals[key].decrypt(sealed, [b"leg"]))
         except (binascii.Error, InvalidTag, ValueError):
             return None
-        reference, side, call_id, tag, own, peer, target, *routes = plain.decode("latin-1").split("\n")
+        reference, side, call_id, tag, own, peer, target, *routes = plain.decode("latin-1").split(
+            "\n"
+        )
         return key, Leg(reference, side, call_id, tag, own, peer, target, tuple(routes))
+
+
+# What most legs have in common. Never change it while calls live: their tokens are packed by it.
+_COMMON = b";transport=tls;transport=tcp>\n<sip:+;lr;transport=udp>\ncalled\ncaller\n"
+
+
+def _packed(plain: bytes) -> bytes:
+    """Tokens stand in every message, and a message over UDP should stay under 1300 bytes."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, -10, 4, zlib.Z_DEFAULT_STRATEGY, _COMMON)
+    return packer.compress(plain) + packer.flush()
+
+
+def _unpacked(packed: bytes) -> bytes:
+    return zlib.decompressobj(-10, _COMMON).decompress(packed)
 
 
 def _fields(leg: Leg) -> tuple[str, ...]:
@@ -255,7 +274,7 @@ class Gate:
         if method not in ("ACK", "CANCEL") or invite.method != "INVITE":
             raise Refused(f"{method} made from {invite.method}")
         kept = ("max-forwards", "from", "to", "call-id", "route")
-        headers = [(name.title(), value) for name, value in invite.headers if name in kept]
+        headers = [(allowed.NAMES[name], v) for name, v in invite.headers if name in kept]
         headers.append(("CSeq", f"{invite.cseq[0]} {method}"))
         tag = sip.parse(raw).address("to").tag if method == "ACK" else ""
         if tag:
@@ -278,5 +297,3 @@ def _own_message(message: sip.Message) -> bytes:
     headers = [(allowed.NAMES[n], v) for n, v in message.headers if n in kept]
     headers += allowed.own_headers(message)
     return sip.write(f"SIP/2.0 {message.status} {allowed.reason(message.status)}", headers)
-
-

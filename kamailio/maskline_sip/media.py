@@ -42,7 +42,9 @@ class Media:
         """End the call's media; nothing is waited for, the engine times out what is left."""
         self._send({"command": "delete", "call-id": call})
 
-    def _relayed(self, command: str, given: sdp.Description, tags: dict[str, str]) -> sdp.Description:
+    def _relayed(
+        self, command: str, given: sdp.Description, tags: dict[str, str]
+    ) -> sdp.Description:
         text = sdp.write(given, 1, 1).decode()
         result = self._command({"command": command, "sdp": text, **tags, **OPTIONS})
         relayed = sdp.read(result.get("sdp", "").encode("latin-1"))

@@ -179,7 +179,9 @@ class Routes:
         local = self.settings.listener(transport)
         if local is None:
             raise Refuse(503)
-        payload = mask.request_payload(self.keys, passage, request, _contact(local, transport), body)
+        payload = mask.request_payload(
+            self.keys, passage, request, _contact(local, transport), body
+        )
         KSR.pv.sets("$ru", far.target)
         KSR.pv.sets("$du", hop)
         KSR.pv.sets("$fs", f"{transport}:{local}")
@@ -296,7 +298,9 @@ class Routes:
         given = {k: v for k, v in details.items() if v is not None}
         stamp = int(time.time() * 1000)
         try:
-            self.switch.report("ReportCall", {"CallId": call, "Event": event, "Timestamp": stamp, **given})
+            self.switch.report(
+                "ReportCall", {"CallId": call, "Event": event, "Timestamp": stamp, **given}
+            )
         except SwitchDown as error:
             KSR.err(f"{event} not reported: {error}\n")
 
@@ -365,6 +369,6 @@ def context(passage: mask.Passage, request: sip.Message, body: allowed.Body) -> 
 
 def passage_of(kept: dict[str, Any]) -> mask.Passage:
     def leg(fields: list[Any]) -> mask.Leg:
-        return mask.Leg(*fields[:-1], routes=tuple(fields[-1]))
+        return mask.Leg(*[tuple(f) if isinstance(f, list) else f for f in fields])
 
     return mask.Passage(kept["key"], leg(kept["near"]), leg(kept["far"]))

@@ -19,9 +19,9 @@ STATIC = {0, 3, 8, 9, 13, 18}
 PROFILES = {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
 DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
 PARAMETERS = {
-    "annexb", "mode", "mode-set", "mode-change-period", "mode-change-neighbor", "octet-align", "crc",
-    "robust-sorting", "maxplaybackrate", "sprop-maxcapturerate", "minptime", "maxaveragebitrate",
-    "stereo", "sprop-stereo", "cbr", "useinbandfec", "usedtx",
+    "annexb", "mode", "mode-set", "mode-change-period", "mode-change-neighbor", "octet-align",
+    "crc", "robust-sorting", "maxplaybackrate", "sprop-maxcapturerate", "minptime",
+    "maxaveragebitrate", "stereo", "sprop-stereo", "cbr", "useinbandfec", "usedtx",
 }  # fmt: skip
 _ADDRESS = re.compile(r"IN (IP4 \d{1,3}(?:\.\d{1,3}){3}|IP6 [0-9A-Fa-f:.]{2,45})")
 _MEDIA = re.compile(r"([a-z]{1,12}) (\d{1,5})(?:/1)? ([A-Za-z/]{3,20}) (.{1,400})")

@@ -69,7 +69,7 @@ class Settings:
 
     @property
     def own_hosts(self) -> list[str]:
-        """How our addresses may stand in our own Via: the port is left out when it is the default."""
+        """How our addresses may stand in our own Via: a default port is left out."""
         short = [
             where.rpartition(":")[0]
             for kind, where in self.listeners

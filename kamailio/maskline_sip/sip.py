@@ -179,7 +179,9 @@ def address(value: str) -> Address:
     if closing < 0:
         return Address("", "", "")
     found = _TAG.search(value, closing)
-    return Address(value[: closing + 1], _uri(value[opening + 1 : closing]), found[1] if found else "")
+    return Address(
+        value[: closing + 1], _uri(value[opening + 1 : closing]), found[1] if found else ""
+    )
 
 
 def _after_quoted_name(value: str) -> int:
