@@ -19,7 +19,6 @@ import uvicorn
 import uvloop
 
 from maskline import logs, settings
-from maskline.domain.connector import Assignment, Rules, UnknownCaller
 from maskline.engines.ground import GroundError, bound, claim, run_directory
 from maskline.engines.keeper import Keeper, again
 from maskline.engines.switchboard import Switchboard
@@ -34,6 +33,7 @@ from maskline.operations import (
     purge_sessions,
     settle_expired_sessions,
 )
+from maskline.operations.policy import policy_of
 from maskline.settings import Settings, SettingsError
 from maskline.store import Store, Transaction, open_store
 from maskline.web.app import build
@@ -142,24 +142,6 @@ def stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     return told
-
-
-def policy_of(chosen: Settings) -> Policy:
-    """The settings as far as they concern operations."""
-    return Policy(
-        max_session_minutes=chosen.max_session_minutes,
-        closed_session_retention_days=chosen.closed_session_retention_days,
-        call_retention_days=chosen.call_retention_days,
-        carriers=tuple(carrier.name for carrier in chosen.carriers),
-        rules=Rules(
-            number_assignment=Assignment(chosen.number_assignment),
-            unknown_caller=UnknownCaller(chosen.unknown_caller),
-            hang_up_on_delete=chosen.hang_up_on_delete,
-            hang_up_on_expiry=chosen.hang_up_on_expiry,
-            max_ring_seconds=chosen.max_ring_seconds,
-            max_call_seconds=chosen.max_call_minutes * 60,
-        ),
-    )
 
 
 def contexts(policy: Policy) -> Callable[[Transaction], Context]:

@@ -39,6 +39,19 @@ class Api:
         "clients are on other machines.",
         Address("127.0.0.1", 8080),
     )
+    max_body_bytes: int = setting(
+        "The largest body of a request, in bytes. A larger one is refused unread.",
+        1_048_576,
+        least=1_024,
+        most=67_108_864,
+    )
+    max_requests_per_second: int = setting(
+        "How many requests a second one access key may send, and how many at once after a pause. "
+        "Those beyond are answered with ThrottledClientException.",
+        10_000,
+        least=1,
+        most=1_000_000,
+    )
 
 
 @dataclass(frozen=True)
