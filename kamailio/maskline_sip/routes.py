@@ -369,6 +369,7 @@ def context(passage: mask.Passage, request: sip.Message, body: allowed.Body) -> 
 
 def passage_of(kept: dict[str, Any]) -> mask.Passage:
     def leg(fields: list[Any]) -> mask.Leg:
-        return mask.Leg(*[tuple(f) if isinstance(f, list) else f for f in fields])
+        texts: list[Any] = [tuple(f) if isinstance(f, list) else f for f in fields]
+        return mask.Leg(*texts)
 
     return mask.Passage(kept["key"], leg(kept["near"]), leg(kept["far"]))

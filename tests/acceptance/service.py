@@ -34,7 +34,7 @@ name = "acme"
 [carriers.sip]
 address = "{carrier}"
 transport = "{transport}"
-sources = ["127.0.0.1/32"]
+sources = ["{sources}"]
 """
 
 
@@ -74,6 +74,8 @@ class Service:
 
     folder: Path
     transport: str = "udp"
+    carrier_host: str = "127.0.0.1"
+    sources: str = "127.0.0.1/32"
     api_port: int = field(default_factory=free_port)
     sip_port: int = field(default_factory=free_port)
     carrier_port: int = field(default_factory=free_port)
@@ -86,6 +88,7 @@ class Service:
             sip=self.sip,
             carrier=self.carrier,
             transport=self.transport,
+            sources=self.sources,
             first=first,
             last=last,
         )
@@ -109,7 +112,7 @@ class Service:
 
     @property
     def carrier(self) -> str:
-        return f"127.0.0.1:{self.carrier_port}"
+        return f"{self.carrier_host}:{self.carrier_port}"
 
     @property
     def output(self) -> str:
