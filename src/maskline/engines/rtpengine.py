@@ -13,7 +13,9 @@ SILENCE_SECONDS = 60
 DELETE_SECONDS = 2
 # What is beyond the limits that the control plane keeps; rtpengine acts only if it fails to.
 MARGIN_SECONDS = 60
-WARNINGS = 4  # syslog's level
+# Syslog's levels. The control protocol warns of every call it is asked about and does not hold,
+# which is what we ask for.
+WARNINGS, ERRORS = 4, 3
 
 
 def program(settings: Settings, run: Path, control: Address, client: NgClient) -> Program:
@@ -29,6 +31,7 @@ def program(settings: Settings, run: Path, control: Address, client: NgClient) -
         "--log-stderr",
         "--no-log-timestamps",
         f"--log-level={WARNINGS}",
+        f"--log-level-control={ERRORS}",
         "--table=-1",
         f"--interface={settings.media.address}",
         f"--listen-ng={control}",
