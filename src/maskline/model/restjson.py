@@ -122,10 +122,9 @@ def serialise(operation: Operation, result: dict[str, Any]) -> tuple[int, bytes]
     """
     if operation.status == NO_CONTENT or operation.output is None:
         return operation.status, b""
-    return operation.status, msgspec.json.encode(_encoder(operation.output)(result))
+    return operation.status, msgspec.json.encode(_structure_encoder(operation.output)(result))
 
 
-@cache
 def _encoder(shape: Shape) -> Encode | None:
     """Makes of a value what its JSON shows; None where it is that already."""
     match shape.type:
@@ -139,6 +138,7 @@ def _encoder(shape: Shape) -> Encode | None:
     return None
 
 
+@cache
 def _structure_encoder(shape: Shape) -> Encode:
     members = [
         (name, member.location_name or name, _encoder(member))
