@@ -1,0 +1,82 @@
+"""The canonical form of a request: the bytes whose hash Signature Version 4 signs.
+
+Everything is bytes as they came on the wire, so no encoding can be wrong here. The query is
+decoded and encoded again; a client that signs another spelling than the canonical is refused.
+Source: the AWS documentation, "Create a signed AWS API request".
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+UNRESERVED = "~"  # beside letters, digits, "_", "." and "-", which `quote` never touches
+SIGNATURE = b"x-amz-signature"
+UNEVEN_PATH = re.compile(rb"//|/\.{1,2}(?:/|$)")
+
+
+def canonical_request(
+    method: str,
+    path: bytes,
+    query: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    signed_headers: bytes,
+    body_digest: bytes,
+) -> bytes:
+    return b"\n".join(
+        (
+            method.encode(),
+            canonical_path(path),
+            canonical_query(query),
+            *(name + b":" + b" ".join(value.split()) for name, value in headers),
+            b"",
+            signed_headers,
+            body_digest,
+        )
+    )
+
+
+def canonical_path(path: bytes) -> bytes:
+    """The path without empty and dot segments, encoded once more than on the wire."""
+    if UNEVEN_PATH.search(path):
+        path = without_detours(path)
+    return quote_from_bytes(path or b"/", "/" + UNRESERVED).encode()
+
+
+def without_detours(path: bytes) -> bytes:
+    kept: list[bytes] = []
+    for segment in path.split(b"/"):
+        if segment == b"..":
+            del kept[-1:]
+        elif segment not in (b"", b"."):
+            kept.append(segment)
+    last = b"/" if kept and path.endswith(b"/") else b""
+    return b"/" + b"/".join(kept) + last
+
+
+def canonical_query(query: bytes) -> bytes:
+    """The parameters in order, encoded in the one right way, without the signature itself."""
+    if not query:
+        return b""
+    pairs = sorted((encoded(name), encoded(value)) for name, value in parameters(query))
+    return "&".join(
+        f"{name}={value}" for name, value in pairs if name.lower().encode() != SIGNATURE
+    ).encode()
+
+
+def encoded(text: bytes) -> str:
+    return quote_from_bytes(text, UNRESERVED)
+
+
+def parameters(query: bytes) -> list[tuple[bytes, bytes]]:
+    """The query's names and values, decoded. A plus is a plus, as everywhere in AWS's clients."""
+    pairs = (pair.partition(b"=") for pair in query.split(b"&"))
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """Headers by lower-case name; the values of a repeated one in a row, with commas between."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        lowered = name.lower()
+        found[lowered] = found[lowered] + b"," + value.strip() if lowered in found else value
+    return found

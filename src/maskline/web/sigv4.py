@@ -1,0 +1,209 @@
+"""AWS Signature Version 4, the server's side: who a request says it is from, and whether it is.
+
+Two steps, so that looking up the key stays with the caller: `read_signature` tells whose key is
+needed, `verify` holds the request against its secret. Neither knows a clock nor does any I/O.
+
+Accepted are the Authorization header and the presigned URL, for the service `chime` in any region.
+The hash of the body is always worked out here, never believed. Source: the AWS documentation of
+Signature Version 4, and how AWS's own clients sign.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from maskline.web.canonical import canonical_request, parameters
+from maskline.web.faults import (
+    IncompleteSignature,
+    InvalidSignature,
+    MissingSignature,
+    RequestExpired,
+    UnknownClient,
+)
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SERVICE = "chime"
+TERMINATOR = "aws4_request"
+TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+TIME_LENGTH = len("20200415T161010Z")
+MAX_SKEW = 300  # seconds
+LONGEST_EXPIRY = 7 * 86_400  # seconds
+CREDENTIAL_PARTS = 5
+
+PREFIX = b"x-amz-"
+AUTHORIZATION = b"authorization"
+DATE = b"x-amz-date"
+TOKEN = b"x-amz-security-token"
+BODY_DIGEST = b"x-amz-content-sha256"
+PRESIGNED = b"x-amz-signature"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request as it came on the wire: path and query raw, header names in lower case."""
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a request says about its signature. `expires` is in seconds, for a presigned URL."""
+
+    access_key_id: str
+    date: str
+    region: str
+    time: str
+    signed_headers: bytes
+    value: bytes
+    body_digest: bytes | None
+    expires: int | None
+
+    @property
+    def scope(self) -> str:
+        return f"{self.date}/{self.region}/{SERVICE}/{TERMINATOR}"
+
+
+def read_signature(request: SignedRequest) -> Signature:
+    """The signature that the request carries; raises a Fault when it is none to be checked."""
+    query = signing_parameters(request.query)
+    presigned, header = PRESIGNED in query, request.headers.get(AUTHORIZATION)
+    if presigned and header is not None:
+        raise IncompleteSignature("A request is signed by its headers or by its URL, not by both")
+    if TOKEN in query or TOKEN in request.headers:
+        raise UnknownClient("The security token is not one that was given out here")
+    if presigned:
+        return presigned_signature(query)
+    if header is None:
+        raise MissingSignature("The request is not signed: sign it with Signature Version 4")
+    return header_signature(header, request.headers)
+
+
+def signing_parameters(query: bytes) -> dict[bytes, bytes]:
+    """The X-Amz-* parameters of a query by their names in lower case."""
+    found: dict[bytes, bytes] = {}
+    if PREFIX not in query.lower():
+        return found
+    for name, value in parameters(query):
+        lowered = name.lower()
+        if lowered.startswith(PREFIX):
+            if lowered in found:
+                raise IncompleteSignature("A signing parameter stands in the query twice")
+            found[lowered] = value
+    return found
+
+
+def header_signature(header: bytes, headers: Mapping[bytes, bytes]) -> Signature:
+    algorithm, _, rest = text(header).partition(" ")
+    pairs = [part.strip().partition("=") for part in rest.split(",")]
+    fields = {name: value for name, _, value in pairs}
+    if algorithm != ALGORITHM or len(fields) != len(pairs):
+        raise IncompleteSignature(f"The Authorization header is not one of {ALGORITHM}")
+    return signature_of(fields, headers.get(DATE, b""), headers.get(BODY_DIGEST), None)
+
+
+def presigned_signature(query: Mapping[bytes, bytes]) -> Signature:
+    fields = {
+        name: text(query.get(PREFIX + name.lower().encode(), b""))
+        for name in ("Algorithm", "Credential", "SignedHeaders", "Signature", "Expires")
+    }
+    if fields["Algorithm"] != ALGORITHM:
+        raise IncompleteSignature(f"X-Amz-Algorithm must be {ALGORITHM}")
+    seconds = fields["Expires"]
+    if not (seconds.isdecimal() and len(seconds) <= 6 and 1 <= int(seconds) <= LONGEST_EXPIRY):
+        raise IncompleteSignature(f"X-Amz-Expires must be from 1 to {LONGEST_EXPIRY}")
+    return signature_of(fields, query.get(DATE, b""), query.get(BODY_DIGEST), int(seconds))
+
+
+def signature_of(
+    fields: Mapping[str, str], time: bytes, body_digest: bytes | None, expires: int | None
+) -> Signature:
+    credential = fields.get("Credential", "").split("/")
+    signed_headers = fields.get("SignedHeaders", "").encode()
+    value = fields.get("Signature", "").encode()
+    if len(credential) != CREDENTIAL_PARTS or not (all(credential) and value):
+        raise IncompleteSignature("The signature needs Credential, SignedHeaders and Signature")
+    if b"host" not in signed_headers.split(b";"):
+        raise IncompleteSignature("The signature must cover the Host header")
+    access_key_id, date, region, service, terminator = credential
+    if service != SERVICE or terminator != TERMINATOR or time[:8] != date.encode():
+        raise InvalidSignature(
+            f"The credential scope must be <day of X-Amz-Date>/<region>/{SERVICE}/{TERMINATOR}"
+        )
+    return Signature(
+        access_key_id, date, region, text(time), signed_headers, value, body_digest, expires
+    )
+
+
+def text(field: bytes) -> str:
+    if not field.isascii():
+        raise IncompleteSignature("The signature holds bytes that are not ASCII")
+    return field.decode()
+
+
+def verify(request: SignedRequest, signature: Signature, secret: str, now: float) -> None:
+    """Raises a Fault unless the request was signed with `secret` and its time has not passed.
+
+    `now` is in seconds since the epoch.
+    """
+    check_time(signature, now)
+    digest = hashlib.sha256(request.body).hexdigest().encode()
+    declared = request.headers.get(BODY_DIGEST, digest), signature.body_digest or digest
+    if declared != (digest, digest):
+        raise InvalidSignature("X-Amz-Content-Sha256 is not the hash of the body")
+    canonical = canonical_of(request, signature.signed_headers, digest)
+    to_sign = "\n".join(
+        (ALGORITHM, signature.time, signature.scope, hashlib.sha256(canonical).hexdigest())
+    )
+    key = signing_key(secret, signature.date, signature.region)
+    if not hmac.compare_digest(mac(key, to_sign).hex().encode(), signature.value):
+        raise InvalidSignature("The signature is not the one this request has with this key")
+
+
+def check_time(signature: Signature, now: float) -> None:
+    at = seconds_of(signature.time)
+    if at - now > MAX_SKEW:
+        raise InvalidSignature(f"The signature is from the future: {signature.time}")
+    if signature.expires is not None:
+        if now > at + signature.expires:
+            raise RequestExpired(f"The presigned URL of {signature.time} has expired")
+    elif now - at > MAX_SKEW:
+        raise InvalidSignature(f"The signature has expired: it is from {signature.time}")
+
+
+@lru_cache(maxsize=1024)
+def seconds_of(time: str) -> float:
+    try:
+        if len(time) != TIME_LENGTH:  # strptime would take fewer digits
+            raise ValueError
+        return datetime.strptime(time, TIME_FORMAT).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise IncompleteSignature("X-Amz-Date must look like 20200415T161010Z") from None
+
+
+def canonical_of(request: SignedRequest, signed_headers: bytes, digest: bytes) -> bytes:
+    try:
+        covered = [(name, request.headers[name]) for name in signed_headers.split(b";")]
+    except KeyError:
+        raise InvalidSignature("The signature covers a header that did not arrive") from None
+    return canonical_request(
+        request.method, request.path, request.query, covered, signed_headers, digest
+    )
+
+
+@lru_cache(maxsize=1024)
+def signing_key(secret: str, date: str, region: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (date, region, SERVICE, TERMINATOR):
+        key = mac(key, part)
+    return key
+
+
+def mac(key: bytes, message: str) -> bytes:
+    return hmac.digest(key, message.encode(), "sha256")
