@@ -1,0 +1,130 @@
+"""The HTTP door as an ASGI application: the control API, and /health for whoever watches."""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from maskline.domain.refusals import Refusal
+from maskline.operations.policy import policy_of
+from maskline.settings import Settings
+from maskline.store import Store
+from maskline.web import answers
+from maskline.web.answers import HttpAnswer
+from maskline.web.canonical import joined
+from maskline.web.faults import Fault
+from maskline.web.pipeline import Pipeline, Trail, new_id
+from maskline.web.requests import Disconnected, Receive, Scope, Send
+
+HEALTH = "/health"
+UP = "up"
+
+log = structlog.get_logger()
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def build(
+    store: Store,
+    settings: Settings,
+    health: Callable[[], Mapping[str, str]],
+    clock: Callable[[], int] = now,
+) -> "App":
+    """The application. `health` tells the state of each engine, `up` for one that works.
+
+    `clock` gives the time in milliseconds since the epoch.
+    """
+    pipeline = Pipeline(
+        store,
+        policy_of(settings),
+        most_bytes=settings.api.max_body_bytes,
+        requests_per_second=settings.api.max_requests_per_second,
+        clock=clock,
+    )
+    return App(pipeline, health)
+
+
+class App:
+    """Answers every request, whatever happens, and leaves one line in the log for it."""
+
+    def __init__(self, pipeline: Pipeline, health: Callable[[], Mapping[str, str]]) -> None:
+        self._pipeline = pipeline
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started, request_id, trail = time.perf_counter(), new_id(), Trail()
+        try:
+            answer = await self._answer(scope, receive, request_id, trail)
+        except Disconnected:
+            return
+        tell(scope["method"], request_id, trail, answer, time.perf_counter() - started)
+        await deliver(answer, request_id, send)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, request_id: str, trail: Trail
+    ) -> HttpAnswer:
+        try:
+            if scope["path"] == HEALTH and scope["method"] in ("GET", "HEAD"):
+                return health_answer(self._health())
+            return await self._pipeline.pass_through(
+                scope, joined(scope["headers"]), receive, trail
+            )
+        except Refusal as refusal:
+            return answers.refused(refusal, trail.operation)
+        except Fault as fault:
+            return answers.faulty(fault)
+        except Disconnected:
+            raise
+        except Exception as error:
+            log.error("request failed", request_id=request_id, **whereabouts(error))
+            return answers.failed()
+
+
+def health_answer(engines: Mapping[str, str]) -> HttpAnswer:
+    """200 when every engine works, otherwise 503; the state of each in both."""
+    well = all(state == UP for state in engines.values())
+    content: dict[str, Any] = {"status": UP if well else "down", "engines": dict(engines)}
+    return answers.document(200 if well else 503, content)
+
+
+def tell(method: str, request_id: str, trail: Trail, answer: HttpAnswer, seconds: float) -> None:
+    """The line in the log. Of the path it holds the template only: ids may be phone numbers."""
+    operation = trail.operation
+    log.info(
+        "request",
+        request_id=request_id,
+        method=method,
+        route=operation.uri if operation else None,
+        operation=operation.name if operation else None,
+        access_key_id=trail.access_key_id,
+        status=answer.status,
+        error=answer.error,
+        milliseconds=round(seconds * 1000, 3),
+    )
+
+
+def whereabouts(error: BaseException) -> dict[str, Any]:
+    """What an error is and where it came up. Not its text, which may hold anything."""
+    causes = error, error.__cause__ or error.__context__
+    return {
+        "errors": [type(each).__name__ for each in causes if each],
+        "at": [
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ],
+    }
+
+
+async def deliver(answer: HttpAnswer, request_id: str, send: Send) -> None:
+    headers = [*answer.headers, (b"x-amzn-requestid", request_id.encode())]
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,141 @@
+"""The way of a request to its answer: `Pipeline.pass_through` lists the steps."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from maskline.domain.refusals import BadRequest
+from maskline.model import Operation, load, restjson, validation
+from maskline.model.routing import Match, NoOperation, Router
+from maskline.operations import TABLE, AccessKey, Context, Policy
+from maskline.store import Store, Transaction
+from maskline.web import answers, permissions, sigv4
+from maskline.web.answers import HttpAnswer
+from maskline.web.faults import UnknownClient, UnknownOperation
+from maskline.web.keys import KeyRing
+from maskline.web.requests import Receive, Scope, query_of, read_body, text_headers
+from maskline.web.sigv4 import SignedRequest
+from maskline.web.throttle import Throttle
+
+SERVICES = ("chime-sdk-voice", "maskline")
+
+
+@dataclass(slots=True)
+class Trail:
+    """How far a request has come, for the log and for its error answer."""
+
+    operation: Operation | None = None
+    access_key_id: str | None = None
+
+
+class Pipeline:
+    """`clock` gives the time in milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        *,
+        most_bytes: int,
+        requests_per_second: int,
+        clock: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._router = Router(load(name) for name in SERVICES)
+        self._keys = KeyRing(store)
+        self._throttle = Throttle(requests_per_second, time.monotonic)
+
+    async def pass_through(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, trail: Trail
+    ) -> HttpAnswer:
+        """The answer to a request; raises a Refusal or a Fault, and notes on the trail its way."""
+        query = query_of(scope["query_string"])
+        match = self._route(scope, query)  # nobody needs a key to learn that there is nothing here
+        trail.operation = match.operation
+        body = await read_body(receive, headers, self._most_bytes)
+        key = await self._authenticate(signed_request(scope, headers, body))
+        trail.access_key_id = key.access_key_id
+        self._throttle.take(key.access_key_id)
+        request = parse(match, query, headers, body)
+        validate(match.operation, request)
+        action = permissions.action_of(match.service.name, match.operation.name)
+        permissions.require_action(key, action)
+        result = await self._carry_out(match, key, action, request)
+        return answers.success(*restjson.serialise(match.operation, result))
+
+    def _route(self, scope: Scope, query: Mapping[str, list[str]]) -> Match:
+        try:
+            return self._router.match(scope["method"], raw_path(scope).decode("latin-1"), query)
+        except NoOperation as nothing:
+            raise UnknownOperation(self._offer(nothing.allowed)) from None
+
+    def _offer(self, allowed: tuple[str, ...]) -> str:
+        methods = f" (the path answers to {', '.join(allowed)})" if allowed else ""
+        offered = ", ".join(
+            name for service in SERVICES for name in sorted(load(service).operations)
+        )
+        return f"No operation has this method, path and query{methods}. There are: {offered}"
+
+    async def _authenticate(self, request: SignedRequest) -> AccessKey:
+        signature = sigv4.read_signature(request)
+        key = await self._keys.find(signature.access_key_id)
+        if key is None:
+            raise UnknownClient("There is no active access key of this id")
+        sigv4.verify(request, signature, key.secret_access_key, self._clock() / 1000)
+        return key
+
+    async def _carry_out(
+        self, match: Match, key: AccessKey, action: str, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        handler = TABLE[match.service.name, match.operation.name]
+
+        def work(tx: Transaction) -> dict[str, Any]:
+            context = self._context(tx, key)
+            permissions.require_resource(context, key, action, request.get("VoiceConnectorId"))
+            return handler.function(context, request)
+
+        return await (self._store.write if handler.mutates else self._store.read)(work)
+
+    def _context(self, tx: Transaction, key: AccessKey) -> Context:
+        return Context(
+            tx=tx,
+            account_id=key.account_id,
+            now=self._clock(),
+            new_id=new_id,
+            settings=self._policy,
+            access_key_id=key.access_key_id,
+        )
+
+
+def signed_request(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> SignedRequest:
+    return SignedRequest(scope["method"], raw_path(scope), scope["query_string"], headers, body)
+
+
+def raw_path(scope: Scope) -> bytes:
+    path: bytes = scope["raw_path"]
+    return path
+
+
+def parse(
+    match: Match, query: Mapping[str, list[str]], headers: Mapping[bytes, bytes], body: bytes
+) -> dict[str, Any]:
+    try:
+        return restjson.parse(
+            match.operation, match.path_params, query, text_headers(headers), body
+        )
+    except restjson.BadBody as error:
+        raise BadRequest(str(error)) from None
+
+
+def validate(operation: Operation, request: dict[str, Any]) -> None:
+    if operation.input is not None and (faults := validation.faults(operation.input, request)):
+        raise BadRequest(validation.message(faults))
+
+
+def new_id() -> str:
+    return str(uuid4())
