@@ -29,7 +29,9 @@ from maskline.operations import (
     Policy,
     bootstrap_account,
     complete_lost_calls,
+    purge_audit_records,
     purge_calls,
+    purge_phone_numbers,
     purge_sessions,
     settle_expired_sessions,
 )
@@ -39,7 +41,14 @@ from maskline.store import Store, Transaction, open_store
 from maskline.web.app import build
 
 UPKEEP_SECONDS = 5.0
-UPKEEP = (settle_expired_sessions, complete_lost_calls, purge_sessions, purge_calls)
+UPKEEP = (
+    settle_expired_sessions,
+    complete_lost_calls,
+    purge_sessions,
+    purge_calls,
+    purge_phone_numbers,
+    purge_audit_records,
+)
 KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep an idle connection, so that they close first
 CLOSE_SECONDS = 3
 

@@ -37,4 +37,4 @@ class Switchboard:
         shape = self._operations[name].input
         faults = validation.faults(shape, request) if shape else []
         if faults:
-            raise SwitchRefusal("BadRequestException", "; ".join(faults))
+            raise SwitchRefusal("BadRequestException", validation.message(faults))
