@@ -75,6 +75,10 @@ class Profile:
 IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 
+# Where a server that listens on all addresses can be reached from the same machine.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - looked for, not bound
+
+
 class Beside:
     """The server started from the current directory, as far as its files tell.
 
@@ -105,7 +109,10 @@ class Beside:
         listen = api.get("listen") if isinstance(api, dict) else None
         if self.setting("endpoint_url"):
             return str(self.setting("endpoint_url"))
-        return f"http://{listen}" if listen else DEFAULT_ENDPOINT
+        if not isinstance(listen, str):
+            return DEFAULT_ENDPOINT
+        host, _, port = listen.rpartition(":")
+        return f"http://{EVERYWHERE.get(host, host)}:{port}"
 
     def _settings(self) -> dict[str, object]:
         """The server's settings file, unchecked: checking is the server's own business."""

@@ -4,7 +4,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maskline.cli import arguments, output
+from maskline.cli import arguments, extras, output
 from maskline.cli.faults import BadUsage, Fault, UnknownOptions
 from maskline.cli.globals import Globals
 from maskline.cli.names import kebab
@@ -79,16 +79,21 @@ def run_operation(
     service: ServiceCommand, operation: "Operation", words: list[str], globals_: Globals
 ) -> int:
     """Run one operation with the words typed for it; the exit code."""
-    options = arguments.options_of(operation)
+    options = (*arguments.options_of(operation), *extras.options_for(operation))
     typed = read_words(words, options)
     if any(word in HELP for word in typed.rest):
         from maskline.cli.manual import show
 
         return show(globals_, service.command, kebab(operation.name))
-    check_words(options, typed.values, typed.rest, arguments.lifts_requirements(typed.values))
+    extra = extras.EXTRAS.get(operation.name)
+    chosen = typed.values.get(extra.option.key) if extra else None
+    lifted = chosen is not None or arguments.lifts_requirements(typed.values)
+    check_words(options, typed.values, typed.rest, lifted)
     parameters = arguments.parameters_from(options, typed.values)
     if skeleton := typed.values.get(arguments.SKELETON):
         return _show_skeleton(str(skeleton), operation, parameters, globals_)
+    if extra and chosen is not None:
+        return extra.run(service, operation, parameters, chosen, globals_)
     show_answer(globals_, service, operation, perform(globals_, service, operation, parameters))
     return 0
 
@@ -105,7 +110,18 @@ def check_words(
         others = list(rest)
         for word in stray:
             others.remove(word)
-        raise UnknownOptions(others + stray)
+        raise UnknownOptions(others + stray, _meant(options, others))
+
+
+def _meant(options: tuple[Option, ...], unknown: list[str]) -> str:
+    """A hint at the options that unknown ones may stand for."""
+    from difflib import get_close_matches
+
+    flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+    known = [option.flag for option in options]
+    near = {flag: get_close_matches(flag, known, n=1, cutoff=0.7) for flag in flags}
+    meant = [f"{found[0]} instead of {flag}" for flag, found in near.items() if found]
+    return f"did you mean {', '.join(meant)}?" if meant else ""
 
 
 def perform(

@@ -39,7 +39,7 @@ def check(shape: "Shape | None", parameters: dict[str, Any]) -> None:
 
 
 def _faults(shape: "Shape", value: Any, name: str) -> Iterator[str]:
-    accepted = TYPES[shape.type]
+    accepted: Any = TYPES[shape.type]
     if not isinstance(value, accepted):
         valid = ", ".join(str(each) for each in accepted)
         yield (

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from maskline.cli import extras
 from maskline.cli.arguments import COMMON, options_of
 from maskline.cli.manual import examples, syntax
 from maskline.cli.manual.blocks import Block, Bullets, Code, Page, Section, Term, Text
@@ -17,7 +18,7 @@ GLOBALS_NOTE = Text("See 'maskline help' for descriptions of global parameters."
 
 def page(service: ServiceCommand, operation: "Operation") -> Page:
     """The page of an operation as a subcommand of a service."""
-    options = options_of(operation)
+    options = (*options_of(operation), *extras.options_for(operation))
     name = kebab(operation.name)
     sections = [
         Section("DESCRIPTION", [Text(operation.documentation), SEE_ALSO, GLOBALS_NOTE]),

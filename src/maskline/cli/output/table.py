@@ -35,6 +35,11 @@ def write_table(title: str, value: Any, stream: TextIO, colored: bool = False) -
     """Write a value as a table; an empty one shows nothing."""
     sections: list[Section] = []
     _collect(title, value, 0, sections)
+    write_sections(sections, stream, colored)
+
+
+def write_sections(sections: list[Section], stream: TextIO, colored: bool = False) -> None:
+    """Draw boxes below and inside each other, all as wide as the widest."""
     if not sections:
         return
     width = max(section.width() for section in sections)
