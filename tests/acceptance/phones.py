@@ -1,0 +1,92 @@
+"""SIPp as the phones behind a carrier, and what a capture of the loopback saw them receive."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from acceptance.service import Service, free_port, until
+
+SCENARIOS = Path(__file__).with_name("sipp")
+CALLER_HOST, CALLED_HOST = "127.0.0.11", "127.0.0.12"
+BOTH_HOSTS = '127.0.0.11/32", "127.0.0.12/32'
+
+
+@dataclass
+class Calls:
+    """How many calls a pair of phones plays, and how."""
+
+    number: int = 1
+    per_second: int = 20
+    talk_milliseconds: int = 500
+    seconds: int = 20
+
+
+def phone(
+    folder: Path, scenario: Path, name: str, host: str, port: int, calls: Calls, *more: str
+) -> "subprocess.Popen[bytes]":
+    command = ["sipp", "-sf", str(scenario), "-i", host, "-mi", host, "-p", str(port)]
+    command += ["-mp", str(16_000 + port % 40_000)]
+    command += ["-m", str(calls.number), "-nostdin", "-deadcall_wait", "0"]
+    command += ["-timeout", f"{calls.seconds}s", "-timeout_error"]
+    command += ["-trace_err", "-error_file", str(folder / f"{name}.errors"), *more]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder)
+
+
+def play(
+    service: Service,
+    folder: Path,
+    caller: Path,
+    called: Path | None,
+    number: str,
+    calls: Calls | None = None,
+    *more: str,
+) -> tuple[int, int | None]:
+    """A phone at 127.0.0.11 calls `number`, one at the carrier's address answers. SIPp's exit
+    statuses: 0 when every call went as its scenario says."""
+    calls = calls or Calls()
+    host, port = service.carrier_host, service.carrier_port
+    answering = phone(folder, called, "called", host, port, calls) if called else None
+    if answering:
+        until(lambda: listening(host, port))
+    keys = ["-s", number, "-r", str(calls.per_second), "-d", str(calls.talk_milliseconds), *more]
+    calling = phone(folder, caller, "caller", CALLER_HOST, free_port(), calls, service.sip, *keys)
+    status = calling.wait(calls.seconds + 10)
+    return status, answering.wait(calls.seconds + 10) if answering else None
+
+
+def listening(host: str, port: int) -> bool:
+    """Whether somebody holds this UDP port."""
+    packed = "".join(f"{int(part):02X}" for part in reversed(host.split(".")))
+    return f" {packed}:{port:04X} " in Path("/proc/net/udp").read_text()
+
+
+@contextmanager
+def capture(file: Path) -> Iterator[None]:
+    """Everything that goes to either phone's address, in a pcap file."""
+    kept = f"dst host {CALLER_HOST} or dst host {CALLED_HOST}"
+    command = ["tshark", "-q", "-i", "lo", "-f", kept, "-F", "pcap", "-w", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as tshark:
+        until(lambda: file.exists() and file.stat().st_size > 0)
+        time.sleep(0.3)  # the file is there a moment before the capture is
+        try:
+            yield
+            time.sleep(0.3)
+        finally:
+            tshark.terminate()
+
+
+def packets(file: Path) -> list[tuple[str, bytes]]:
+    """Destination address and IP payload of every captured packet (pcap, Ethernet framing)."""
+    data, at, found = file.read_bytes(), 24, []
+    while at + 16 <= len(data):
+        length = int.from_bytes(data[at + 8 : at + 12], "little")
+        packet = data[at + 16 + 14 : at + 16 + length]
+        at += 16 + length
+        if packet and packet[0] >> 4 == 4:
+            head = (packet[0] & 15) * 4
+            found.append((".".join(map(str, packet[16:20])), packet[head:]))
+    return found

@@ -1,0 +1,108 @@
+"""Nothing of one party in any byte that the other is sent. This test grows, it never shrinks."""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from acceptance import leak_scenarios
+from acceptance.phones import BOTH_HOSTS, CALLED_HOST, CALLER_HOST, Calls, capture, packets, play
+from acceptance.service import Service, running
+
+PROXY_NUMBER = "+19135550199"
+SCENARIOS = leak_scenarios.scenarios()
+# What must never arrive, by the address where it must not.
+SECRETS = {
+    CALLER_HOST: (b"SECB", leak_scenarios.CALLED_NUMBER[1:].encode(), CALLED_HOST.encode()),
+    CALLED_HOST: (b"SECA", leak_scenarios.CALLER_NUMBER[1:].encode(), CALLER_HOST.encode()),
+}
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("leak")
+    for service in running(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS):
+        open_session(service)
+        yield service
+
+
+def open_session(service: Service) -> None:
+    chime = service.client()
+    connector = chime.create_voice_connector(Name="leak", RequireEncryption=False)
+    connector_id = connector["VoiceConnector"]["VoiceConnectorId"]
+    service.maskline(
+        "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
+        "--e164-phone-numbers", PROXY_NUMBER,
+    )  # fmt: skip
+    chime.put_voice_connector_proxy(
+        VoiceConnectorId=connector_id,
+        DefaultSessionExpiryMinutes=60,
+        PhoneNumberPoolCountries=["US"],
+    )
+    chime.create_proxy_session(
+        VoiceConnectorId=connector_id,
+        ParticipantPhoneNumbers=[leak_scenarios.CALLER_NUMBER, leak_scenarios.CALLED_NUMBER],
+        Capabilities=["Voice", "SMS"],
+    )
+
+
+def encodings(secret: bytes) -> list[bytes]:
+    """The ways in which a secret could stand in a message: plain, hex, percent, base64 at each
+    of its three alignments, reversed."""
+    last = [(shift + len(secret)) * 8 // 6 for shift in range(3)]
+    first = [-(-shift * 8 // 6) for shift in range(3)]
+    shifted = [base64.b64encode(b"\0" * shift + secret + b"\0\0") for shift in range(3)]
+    return [
+        secret,
+        secret.hex().encode(),
+        secret.hex().upper().encode(),
+        "".join(f"%{byte:02X}" for byte in secret).encode(),
+        quote(secret.decode(), safe="").encode(),
+        secret[::-1],
+        *(shifted[shift][first[shift] : last[shift]] for shift in range(3)),
+    ]
+
+
+def leaks(received: list[tuple[str, bytes]]) -> Counter[tuple[str, bytes]]:
+    patterns = {
+        host: re.compile(b"|".join(re.escape(e) for s in secrets for e in encodings(s)))
+        for host, secrets in SECRETS.items()
+    }
+    found: Counter[tuple[str, bytes]] = Counter()
+    for host, payload in received:
+        for line in payload.split(b"\r\n"):
+            if host in patterns and patterns[host].search(line):
+                found[host, line[:120]] += 1
+    return found
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    """A leak test that could not fail would prove nothing."""
+    for host, secrets in SECRETS.items():
+        for secret in secrets:
+            for text in encodings(secret):
+                assert leaks([(host, b"X: " + text + b"\r\n")]), text
+    assert leaks([(CALLED_HOST, b"x " + base64.b64encode(b"a SECA_CID1 b"))])
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+@pytest.mark.xdist_group("leak")
+def test_nothing_of_one_party_reaches_the_other(masked: Service, tmp_path: Path, name: str) -> None:
+    files = [tmp_path / "caller.xml", tmp_path / "called.xml"]
+    for file, text in zip(files, SCENARIOS[name], strict=True):
+        file.write_text(text)
+    tape = tmp_path / "capture.pcap"
+    with capture(tape):
+        ended = play(
+            masked, tmp_path, *files, PROXY_NUMBER, Calls(seconds=15),
+            "-cid_str", f"SECA_CID%u-%p@{CALLER_HOST}",
+        )  # fmt: skip
+    errors = "".join(file.read_text() for file in tmp_path.glob("*.errors"))
+    assert ended == (0, 0), errors
+    received = packets(tape)
+    for host in SECRETS:
+        assert sum(1 for to, payload in received if to == host and b"SIP/2.0" in payload) >= 2
+    assert leaks(received) == Counter()
