@@ -53,12 +53,12 @@ def test_a_structure_with_one_scalar_is_a_row_of_its_own() -> None:
 def test_wide_characters_take_two_columns() -> None:
     table = written("table", {"Name": "漢字", "Other": "abcd"})
     row = next(line for line in table.split("\n") if "漢字" in line)
-    assert row == "|  漢字  |  abcd   |"
+    assert row == "|  漢字 |  abcd   |"
     assert len(row) + 2 == len(table.split("\n")[0])
 
 
 def test_a_table_wider_than_the_terminal_stands_upright() -> None:
-    value = {"Aaaaaaaaaaaaaaaaaaaaaaaaa": "x" * 30, "Bbbbbbbbbbbbbbbb": "y" * 40}
+    value = {"Aaaaaaaaaaaaaaaaaaaaaaaaa": "x" * 30, "Bbbbbbbbbbbbbbbb": "y" * 50}
     lines = written("table", value).split("\n")
     assert any("Aaaaaaaaaaaaaaaaaaaaaaaaa" in line and "x" * 30 in line for line in lines)
 
