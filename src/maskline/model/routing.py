@@ -36,12 +36,13 @@ class Route:
     """The operations of one method and one template, told apart by what their queries fix."""
 
     def __init__(self) -> None:
-        self.choices: list[tuple[Service, Operation]] = []
         self.names: dict[int, str] = {}  # the position of a parameter -> its name
+        self._choices: list[tuple[dict[str, list[str]], tuple[Service, Operation]]] = []
         self._telling: set[str] = set()
 
     def add(self, service: Service, operation: Operation) -> None:
-        self.choices.append((service, operation))
+        fixed = {name: [value] for name, value in operation.query.items()}
+        self._choices.append((fixed, (service, operation)))
         self._telling |= operation.query.keys()
         for position, segment in enumerate(segments_of(operation.uri)):
             if is_parameter(segment):
@@ -52,8 +53,8 @@ class Route:
 
         So a misspelt `?operation=` is no operation, rather than the one that has none.
         """
-        said = {name: values[0] for name in self._telling if (values := query.get(name))}
-        return next((choice for choice in self.choices if choice[1].query == said), None)
+        said = {name: query[name] for name in self._telling if name in query}
+        return next((choice for fixed, choice in self._choices if fixed == said), None)
 
 
 class Router:
