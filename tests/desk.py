@@ -26,6 +26,7 @@ class Desk:
         prepare(self.connection)
         self.tx = SqliteTransaction(self.connection, Cipher(bytes(range(64))))
         self.now = START
+        self.access_key_id: str | None = None
         self.policy = policy or Policy(carriers=("acme",))
         self._ids = itertools.count(1)
         credentials = bootstrap_account(self.context(""))
@@ -41,6 +42,7 @@ class Desk:
                 UUID(int=next(self._ids) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
             ),
             settings=self.policy,
+            access_key_id=self.access_key_id,
         )
 
     def carry_out(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:

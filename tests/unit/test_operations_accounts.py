@@ -1,32 +1,196 @@
 import re
+from dataclasses import replace
+from typing import Any
 
-from desk import Desk
+import pytest
+from desk import ANN, BEN, CAT, HOUR, START, Desk
 
-from maskline.operations import bootstrap_account, find_access_key
+from maskline.domain.connector import Assignment, Rules
+from maskline.domain.permissions import EVERYTHING, Grant
+from maskline.domain.refusals import BadRequest, Forbidden, NotFound
+from maskline.operations import (
+    Context,
+    bootstrap_account,
+    find_access_key,
+    purge_audit_records,
+    record_audit,
+)
+from maskline.operations.access_keys import create_access_key
 
 
-def test_the_first_account_is_made_once() -> None:
-    desk = Desk()
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_first_account_is_made_once(desk: Desk) -> None:
     assert re.fullmatch(r"[0-9]{12}", desk.account_id)
     assert bootstrap_account(desk.context("")) is None
 
 
-def test_the_first_key_may_do_everything_and_is_stored_sealed() -> None:
-    desk = Desk()
-    desk.connection.execute("DELETE FROM access_keys")
-    desk.connection.execute("DELETE FROM accounts")
-    credentials = bootstrap_account(desk.context(""))
-    assert credentials is not None
-    assert re.fullmatch(r"AKIA[A-Z2-7]{16}", credentials.access_key_id)
-    assert re.fullmatch(r"[A-Za-z0-9+/]{40}", credentials.secret_access_key)
-    key = find_access_key(desk.tx, credentials.access_key_id)
+def test_a_key_is_stored_sealed(desk: Desk) -> None:
+    made = desk.maskline("CreateAccessKey")["AccessKey"]
+    assert re.fullmatch(r"AKIA[A-Z2-7]{16}", made["AccessKeyId"])
+    assert re.fullmatch(r"[A-Za-z0-9+/]{40}", made["SecretAccessKey"])
+    key = find_access_key(desk.tx, made["AccessKeyId"])
     assert key is not None
-    assert key.secret_access_key == credentials.secret_access_key
-    assert (key.account_id, key.active) == (credentials.account_id, True)
-    assert (key.actions, key.resources) == (("*",), ("*",))
-    dump = "\n".join(desk.connection.iterdump())
-    assert credentials.secret_access_key not in dump
+    assert key.secret_access_key == made["SecretAccessKey"]
+    assert (key.account_id, key.active, key.grant) == (desk.account_id, True, EVERYTHING)
+    assert made["SecretAccessKey"] not in "\n".join(desk.connection.iterdump())
 
 
-def test_an_unknown_key_is_none() -> None:
-    assert find_access_key(Desk().tx, "AKIANOBODY") is None
+def test_an_unknown_key_is_none(desk: Desk) -> None:
+    assert find_access_key(desk.tx, "AKIANOBODY") is None
+
+
+def test_keys_are_shown_without_their_secrets(desk: Desk) -> None:
+    lists = {"Actions": ["chime:Get*"], "Resources": ["*"]}
+    made = desk.maskline("CreateAccessKey", **lists)["AccessKey"]
+    made.pop("SecretAccessKey")
+    assert made == {
+        "AccessKeyId": made["AccessKeyId"],
+        "AccountId": desk.account_id,
+        "Status": "Active",
+        **lists,
+        "CreatedTimestamp": START,
+    }
+    listed = desk.maskline("ListAccessKeys")["AccessKeys"]
+    assert made in listed
+    assert len(listed) == 2
+
+
+def test_a_key_is_rotated_disabled_and_deleted(desk: Desk) -> None:
+    actions = ["chime:Get*"]
+    old = desk.maskline("CreateAccessKey", Actions=actions)["AccessKey"]
+    new = desk.maskline("RotateAccessKey", AccessKeyId=old["AccessKeyId"])["AccessKey"]
+    assert new["AccessKeyId"] != old["AccessKeyId"]
+    assert new["Actions"] == actions
+    request = {"AccessKeyId": old["AccessKeyId"]}
+    shown = desk.maskline("UpdateAccessKey", **request, Status="Inactive")["AccessKey"]
+    assert (shown["Status"], shown["Actions"]) == ("Inactive", actions)
+    shown = desk.maskline("UpdateAccessKey", **request, Resources=["arn:x"])["AccessKey"]
+    assert (shown["Status"], shown["Resources"]) == ("Inactive", ["arn:x"])
+    key = find_access_key(desk.tx, old["AccessKeyId"])
+    assert key is not None
+    assert not key.active
+    desk.maskline("DeleteAccessKey", **request)
+    for operation in ("DeleteAccessKey", "UpdateAccessKey", "RotateAccessKey"):
+        with pytest.raises(NotFound):
+            desk.maskline(operation, **request)
+
+
+def with_key(desk: Desk, grant: Grant) -> Context:
+    made = desk.maskline(
+        "CreateAccessKey", Actions=list(grant.actions), Resources=list(grant.resources)
+    )
+    return replace(desk.context(), access_key_id=made["AccessKey"]["AccessKeyId"])
+
+
+def test_no_key_gives_more_than_it_has(desk: Desk) -> None:
+    context = with_key(desk, Grant(("maskline:*", "chime:Get*"), ("*",)))
+    create_access_key(context, {"Actions": ["chime:GetProxySession"]})
+    for more in ({}, {"Actions": ["*"]}, {"Actions": ["chime:*"]}):
+        with pytest.raises(Forbidden):
+            create_access_key(context, more)
+
+
+def test_a_key_does_not_lock_itself_out(desk: Desk) -> None:
+    context = with_key(desk, EVERYTHING)
+    desk.access_key_id = context.access_key_id
+    request = {"AccessKeyId": context.access_key_id}
+    with pytest.raises(BadRequest):
+        desk.maskline("DeleteAccessKey", **request)
+    with pytest.raises(BadRequest):
+        desk.maskline("UpdateAccessKey", **request, Status="Inactive")
+
+
+def test_the_operator_makes_accounts(desk: Desk) -> None:
+    made = desk.maskline("CreateAccount", Name="tenant")
+    tenant = made["Account"]["AccountId"]
+    assert made["Account"] == {"AccountId": tenant, "Name": "tenant", "CreatedTimestamp": START}
+    key = find_access_key(desk.tx, made["AccessKey"]["AccessKeyId"])
+    assert key is not None
+    assert key.account_id == tenant
+    names = {each["Name"] for each in desk.maskline("ListAccounts")["Accounts"]}
+    assert names == {"default", "tenant"}
+    another = desk.maskline("CreateAccessKey", AccountId=tenant)["AccessKey"]
+    listed = desk.maskline("ListAccessKeys", AccountId=tenant)["AccessKeys"]
+    assert {each["AccessKeyId"] for each in listed} == {
+        key.access_key_id,
+        another["AccessKeyId"],
+    }
+    desk.maskline("DeleteAccessKey", AccessKeyId=another["AccessKeyId"])
+
+
+def test_a_tenant_is_alone_in_the_world(desk: Desk) -> None:
+    operator = desk.account_id
+    own_key = desk.maskline("ListAccessKeys")["AccessKeys"][0]["AccessKeyId"]
+    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    for operation in ("CreateAccount", "ListAccounts"):
+        with pytest.raises(Forbidden):
+            desk.maskline(operation, Name="x")
+    with pytest.raises(Forbidden):
+        desk.maskline("CreateAccessKey", AccountId=operator)
+    with pytest.raises(NotFound):
+        desk.maskline("UpdateAccessKey", AccessKeyId=own_key, Status="Inactive")
+
+
+def test_an_unknown_account_is_not_found(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        desk.maskline("CreateAccessKey", AccountId="999999999999")
+
+
+def test_the_bucket_of_global_settings(desk: Desk) -> None:
+    assert desk.call("GetGlobalSettings") == {"VoiceConnector": {"CdrBucket": None}}
+    desk.call("UpdateGlobalSettings", VoiceConnector={"CdrBucket": "b"})
+    assert desk.call("GetGlobalSettings") == {"VoiceConnector": {"CdrBucket": "b"}}
+
+
+def test_what_was_changed_is_on_record(desk: Desk) -> None:
+    record_audit(desk.context(), "chime:CreateVoiceConnector", None, "r1", "Success")
+    desk.now += 1
+    record_audit(desk.context(), "chime:DeleteVoiceConnector", "arn:x", "r2", "NotFoundException")
+    newest, oldest = desk.maskline("ListAuditRecords")["AuditRecords"]
+    assert oldest["Action"] == "chime:CreateVoiceConnector"
+    assert newest == {
+        "Timestamp": START + 1,
+        "AccessKeyId": None,
+        "Action": "chime:DeleteVoiceConnector",
+        "Resource": "arn:x",
+        "RequestId": "r2",
+        "Outcome": "NotFoundException",
+    }
+    desk.now = START + 365 * 24 * HOUR
+    assert purge_audit_records(desk.context("")) == 1
+
+
+def report(desk: Desk) -> dict[str, Any]:
+    answer: dict[str, Any] = desk.maskline("GetPoolReport")["PoolReport"]
+    return answer
+
+
+def test_the_pool_report(desk: Desk) -> None:
+    empty = report(desk)
+    assert (empty["Numbers"], empty["NumbersToBuy"], empty["Places"]) == (0, 0, [])
+    desk.import_numbers("+19135550199", "+19135550198", "+12065550199")
+    connector = desk.connector()
+    for other in (BEN, CAT, "+15035550104"):
+        desk.open(connector, ANN, other)
+    desk.close(desk.open(connector, BEN, CAT))
+    found = report(desk)
+    assert found["Places"] == [
+        {
+            "Country": "US",
+            "AreaCode": area,
+            "Numbers": numbers,
+            "NumbersInUse": numbers,
+            "OpenSessions": numbers,
+        }
+        for area, numbers in (("206", 1), ("913", 2))
+    ]
+    assert found["BusiestParticipants"][0] == {"PhoneNumber": ANN, "OpenSessions": 3}
+    assert found["MostSessionsOfOneParticipant"] == 3
+    assert found["MoreSessionsForBusiest"] == 0
+    assert (found["NumbersAlwaysEnough"], found["NumbersToBuy"]) == (5, 2)
+    desk.policy = replace(desk.policy, rules=Rules(number_assignment=Assignment.PER_PARTICIPANT))
+    assert report(desk)["NumbersToBuy"] == 0

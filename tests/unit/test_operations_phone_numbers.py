@@ -1,11 +1,14 @@
-import pytest
-from desk import ANN, BEN, Desk
+from typing import Any
 
-from maskline.domain.refusals import BadRequest
+import pytest
+from desk import ANN, BEN, HOUR, START, Desk
+
+from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.domain.selection import Place
+from maskline.operations import purge_phone_numbers
 from maskline.operations.numbering import place_of
 
-PROXY = "+19135550199"
+PROXY, SECOND, THIRD = "+19135550199", "+19135550198", "+19135550197"
 
 
 @pytest.mark.parametrize(
@@ -58,9 +61,15 @@ def test_only_carriers_of_the_settings_deliver_numbers() -> None:
 def test_another_accounts_number_stays_theirs() -> None:
     desk = Desk()
     desk.import_numbers(PROXY)
-    desk.account_id = "999999999999"
-    (error,) = desk.import_numbers(PROXY)
-    assert error["ErrorCode"] == "Conflict"
+    tenant = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    request = {"CarrierName": "acme", "E164PhoneNumbers": [PROXY, ANN], "AccountId": tenant}
+    (error,) = desk.maskline("ImportPhoneNumbers", **request)["PhoneNumberErrors"]
+    assert (error["PhoneNumberId"], error["ErrorCode"]) == (PROXY, "Conflict")
+    desk.account_id = tenant
+    numbers = desk.call("ListPhoneNumbers")["PhoneNumbers"]
+    assert [number["E164PhoneNumber"] for number in numbers] == [ANN]
+    with pytest.raises(Forbidden):
+        desk.maskline("ImportPhoneNumbers", CarrierName="acme", E164PhoneNumbers=[BEN])
 
 
 def test_a_participant_of_an_open_session_is_no_proxy_number() -> None:
@@ -71,3 +80,277 @@ def test_a_participant_of_an_open_session_is_no_proxy_number() -> None:
     assert error["ErrorCode"] == "Conflict"
     desk.close(session)
     assert desk.import_numbers(ANN) == []
+
+
+def details(desk: Desk, number: str = PROXY) -> dict[str, Any]:
+    answer: dict[str, Any] = desk.call("GetPhoneNumber", PhoneNumberId=number)["PhoneNumber"]
+    return answer
+
+
+def errors(answer: dict[str, Any]) -> dict[str, str]:
+    """The code of each number that was refused."""
+    return {each["PhoneNumberId"]: each["ErrorCode"] for each in answer["PhoneNumberErrors"]}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    desk.import_numbers(PROXY, shared=False)
+    return desk
+
+
+def test_a_number_in_the_inventory(desk: Desk) -> None:
+    assert details(desk) == {
+        "PhoneNumberId": "%2B19135550199",
+        "E164PhoneNumber": PROXY,
+        "PhoneNumberArn": f"arn:aws:chime:us-east-1:{desk.account_id}:phone-number/{PROXY}",
+        "Country": "US",
+        "Type": "Local",
+        "ProductType": "VoiceConnector",
+        "Status": "Unassigned",
+        "Capabilities": {
+            "InboundCall": True,
+            "OutboundCall": True,
+            "InboundSMS": False,
+            "OutboundSMS": False,
+            "InboundMMS": False,
+            "OutboundMMS": False,
+        },
+        "Associations": [],
+        "CallingName": None,
+        "CallingNameStatus": "Unassigned",
+        "CreatedTimestamp": START,
+        "UpdatedTimestamp": START,
+        "DeletionTimestamp": None,
+        "OrderId": None,
+        "Name": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "number_id", [PROXY, "19135550199", "%2B19135550199", "%252B19135550199", "%2b19135550199"]
+)
+def test_an_id_may_be_written_in_many_ways(desk: Desk, number_id: str) -> None:
+    assert details(desk, number_id)["E164PhoneNumber"] == PROXY
+
+
+def test_unknown_numbers_are_not_found(desk: Desk) -> None:
+    with pytest.raises(NotFound) as refusal:
+        details(desk, SECOND)
+    assert SECOND not in refusal.value.message
+    desk.account_id = "999999999999"
+    with pytest.raises(NotFound):
+        details(desk)
+
+
+def test_an_associated_number_serves_its_connector(desk: Desk) -> None:
+    connector = desk.connector()
+    request: dict[str, Any] = {"VoiceConnectorId": connector, "E164PhoneNumbers": [PROXY, SECOND]}
+    answer = desk.call("AssociatePhoneNumbersWithVoiceConnector", **request)
+    assert errors(answer) == {SECOND: "NotFound"}
+    shown = details(desk)
+    assert shown["Status"] == "Assigned"
+    assert shown["Associations"] == [
+        {"Value": connector, "Name": "VoiceConnectorId", "AssociatedTimestamp": START}
+    ]
+    session = desk.open(connector, ANN, BEN)
+    answer = desk.call("DisassociatePhoneNumbersFromVoiceConnector", **request)
+    assert errors(answer) == {SECOND: "NotFound"}
+    assert details(desk)["Associations"] == []
+    assert desk.dial(ANN, PROXY)["Decision"] == "Connect"
+    with pytest.raises(BadRequest):
+        desk.open(connector, ANN, "+15035550104")
+    assert desk.get(session)["Status"] == "InProgress"
+
+
+def test_an_associated_number_moves_only_by_force(desk: Desk) -> None:
+    first, second = desk.connector(), desk.connector()
+
+    def associate(connector: str, **more: Any) -> dict[str, str]:
+        request = {"VoiceConnectorId": connector, "E164PhoneNumbers": [PROXY], **more}
+        return errors(desk.call("AssociatePhoneNumbersWithVoiceConnector", **request))
+
+    assert associate(first) == associate(first) == {}
+    assert associate(second) == {PROXY: "Conflict"}
+    assert associate(second, ForceAssociate=True) == {}
+    request = {"VoiceConnectorId": first, "E164PhoneNumbers": [PROXY]}
+    answer = desk.call("DisassociatePhoneNumbersFromVoiceConnector", **request)
+    assert errors(answer) == {PROXY: "NotFound"}
+
+
+def test_numbers_are_listed_by_what_they_are_for(desk: Desk) -> None:
+    desk.import_numbers(SECOND, THIRD, shared=False)
+    connector = desk.connector()
+    desk.call(
+        "AssociatePhoneNumbersWithVoiceConnector",
+        VoiceConnectorId=connector,
+        E164PhoneNumbers=[SECOND],
+    )
+    desk.call("DeletePhoneNumber", PhoneNumberId=THIRD)
+
+    def listed(**request: Any) -> list[str]:
+        found = desk.call("ListPhoneNumbers", **request)["PhoneNumbers"]
+        return [each["E164PhoneNumber"] for each in found]
+
+    assert listed() == sorted([PROXY, SECOND, THIRD])
+    assert listed(FilterName="VoiceConnectorId", FilterValue=connector) == [SECOND]
+    assert listed(Status="Unassigned") == [PROXY]
+    assert listed(Status="ReleaseInProgress") == [THIRD]
+    assert listed(ProductType="SipMediaApplicationDialIn") == []
+    for wrong in (
+        {"FilterName": "VoiceConnectorId"},
+        {"FilterName": "SipRuleId", "FilterValue": ""},
+    ):
+        with pytest.raises(BadRequest):
+            listed(**wrong)
+
+
+def test_number_lists_come_by_pages(desk: Desk) -> None:
+    desk.import_numbers(SECOND, THIRD)
+    first = desk.call("ListPhoneNumbers", MaxResults=2)
+    second = desk.call("ListPhoneNumbers", MaxResults=2, NextToken=first["NextToken"])
+    assert len(first["PhoneNumbers"]) == 2
+    assert len(second["PhoneNumbers"]) == 1
+    assert "NextToken" not in second
+    with pytest.raises(BadRequest):
+        desk.call("ListPhoneNumbers", Status="Unassigned", NextToken=first["NextToken"])
+
+
+def test_one_thing_about_a_number_changes_at_a_time(desk: Desk) -> None:
+    def update(**changes: Any) -> dict[str, Any]:
+        answer = desk.call("UpdatePhoneNumber", PhoneNumberId=PROXY, **changes)
+        number: dict[str, Any] = answer["PhoneNumber"]
+        return number
+
+    assert update(Name="front desk")["Name"] == "front desk"
+    shown = update(CallingName="Acme")
+    assert (shown["Name"], shown["CallingName"]) == ("front desk", "Acme")
+    assert shown["CallingNameStatus"] == "UpdateSucceeded"
+    assert update(Name="")["Name"] is None
+    wrongs: list[dict[str, str]] = [{}, {"Name": "a", "CallingName": "b"}]
+    for wrong in wrongs:
+        with pytest.raises(BadRequest):
+            update(**wrong)
+    assert update(ProductType="SipMediaApplicationDialIn")["ProductType"].startswith("Sip")
+
+
+def test_a_batch_of_updates(desk: Desk) -> None:
+    items = [{"PhoneNumberId": PROXY, "Name": "a"}, {"PhoneNumberId": SECOND, "Name": "b"}]
+    request: dict[str, Any] = {"UpdatePhoneNumberRequestItems": items}
+    assert errors(desk.call("BatchUpdatePhoneNumber", **request)) == {SECOND: "NotFound"}
+    assert details(desk)["Name"] == "a"
+    items.append({"PhoneNumberId": "%2B19135550199", "Name": "c"})
+    with pytest.raises(BadRequest, match="twice"):
+        desk.call("BatchUpdatePhoneNumber", **request)
+
+
+def test_a_deleted_number_can_be_restored_for_seven_days(desk: Desk) -> None:
+    for _ in range(2):
+        desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    shown = details(desk)
+    assert (shown["Status"], shown["DeletionTimestamp"]) == ("ReleaseInProgress", START)
+    desk.now += 7 * 24 * HOUR - 1
+    assert purge_phone_numbers(desk.context("")) == 0
+    restored = desk.call("RestorePhoneNumber", PhoneNumberId=PROXY)["PhoneNumber"]
+    assert (restored["Status"], restored["DeletionTimestamp"]) == ("Unassigned", None)
+    with pytest.raises(BadRequest, match="not deleted"):
+        desk.call("RestorePhoneNumber", PhoneNumberId=PROXY)
+    desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    desk.now += 7 * 24 * HOUR
+    assert purge_phone_numbers(desk.context("")) == 1
+    with pytest.raises(NotFound):
+        details(desk)
+
+
+def test_a_number_in_use_is_not_deleted(desk: Desk) -> None:
+    connector = desk.connector()
+    request = {"VoiceConnectorId": connector, "E164PhoneNumbers": [PROXY]}
+    desk.call("AssociatePhoneNumbersWithVoiceConnector", **request)
+    session = desk.open(connector, ANN, BEN)
+    batch = {"PhoneNumberIds": [PROXY, SECOND]}
+    refused = errors(desk.call("BatchDeletePhoneNumber", **batch))
+    assert refused == {PROXY: "BadRequest", SECOND: "NotFound"}
+    desk.call("DisassociatePhoneNumbersFromVoiceConnector", **request)
+    with pytest.raises(BadRequest, match="open proxy sessions"):
+        desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    desk.close(session)
+    assert errors(desk.call("BatchDeletePhoneNumber", PhoneNumberIds=[PROXY])) == {}
+    assert desk.dial(ANN, PROXY)["Reason"] == "not-our-number"
+
+
+def test_an_order_takes_what_is_there_to_be_had(desk: Desk) -> None:
+    desk.import_numbers(SECOND)
+    assert desk.call("SearchAvailablePhoneNumbers") == {"E164PhoneNumbers": [PROXY]}
+
+    def order(*numbers: str) -> dict[str, Any]:
+        request = {"ProductType": "VoiceConnector", "E164PhoneNumbers": list(numbers)}
+        made = desk.call("CreatePhoneNumberOrder", **request)["PhoneNumberOrder"]
+        assert made["Status"] == "Processing"
+        answer = desk.call("GetPhoneNumberOrder", PhoneNumberOrderId=made["PhoneNumberOrderId"])
+        found: dict[str, Any] = answer["PhoneNumberOrder"]
+        return found
+
+    partial = order(PROXY, SECOND)
+    assert partial["Status"] == "Partial"
+    assert [each["Status"] for each in partial["OrderedPhoneNumbers"]] == ["Acquired", "Failed"]
+    assert details(desk)["OrderId"] == partial["PhoneNumberOrderId"]
+    assert desk.call("SearchAvailablePhoneNumbers") == {"E164PhoneNumbers": []}
+    failed = order(PROXY)
+    assert failed["Status"] == "Failed"
+    desk.import_numbers(THIRD, shared=False)
+    assert order(THIRD)["Status"] == "Successful"
+    listed = desk.call("ListPhoneNumberOrders", MaxResults=2)
+    assert len(listed["PhoneNumberOrders"]) == 2
+    assert listed["PhoneNumberOrders"][1] == failed
+    with pytest.raises(NotFound):
+        desk.call("GetPhoneNumberOrder", PhoneNumberOrderId="x")
+    request: dict[str, Any] = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [THIRD]}
+    wrongs: list[dict[str, Any]] = [
+        {"ProductType": "SipMediaApplicationDialIn"},
+        {"E164PhoneNumbers": []},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(BadRequest):
+            desk.call("CreatePhoneNumberOrder", **(request | wrong))
+
+
+@pytest.mark.parametrize(
+    ("criteria", "found"),
+    [
+        ({"AreaCode": "913"}, [PROXY]),
+        ({"Country": "GB"}, ["+442079460000"]),
+        ({"Country": "US", "AreaCode": "914"}, []),
+        ({"TollFreePrefix": "888"}, ["+18882345678"]),
+        ({"PhoneNumberType": "TollFree"}, ["+18882345678"]),
+        ({"PhoneNumberType": "Local", "Country": "US"}, [PROXY]),
+    ],
+)
+def test_searching(desk: Desk, criteria: dict[str, str], found: list[str]) -> None:
+    desk.import_numbers("+18882345678", "+442079460000", shared=False)
+    assert desk.call("SearchAvailablePhoneNumbers", **criteria)["E164PhoneNumbers"] == found
+
+
+def test_a_search_that_cannot_be_done_is_refused(desk: Desk) -> None:
+    with pytest.raises(BadRequest, match="City"):
+        desk.call("SearchAvailablePhoneNumbers", City="Seattle")
+
+
+def test_the_countries_of_the_inventory(desk: Desk) -> None:
+    desk.import_numbers("+18882345678", "+442079460000", shared=False)
+    answer = desk.call("ListSupportedPhoneNumberCountries", ProductType="VoiceConnector")
+    assert answer["PhoneNumberCountries"] == [
+        {"CountryCode": "GB", "SupportedPhoneNumberTypes": ["Local"]},
+        {"CountryCode": "US", "SupportedPhoneNumberTypes": ["Local", "TollFree"]},
+    ]
+
+
+def test_the_accounts_calling_name_changes_once_a_week(desk: Desk) -> None:
+    desk.call("UpdatePhoneNumberSettings", CallingName="Acme")
+    shown = {"CallingName": "Acme", "CallingNameUpdatedTimestamp": START}
+    assert desk.call("GetPhoneNumberSettings") == shown
+    desk.now += 7 * 24 * HOUR - 1
+    with pytest.raises(BadRequest):
+        desk.call("UpdatePhoneNumberSettings", CallingName="Bell")
+    desk.now += 1
+    desk.call("UpdatePhoneNumberSettings", CallingName="")
+    assert desk.call("GetPhoneNumberSettings")["CallingName"] is None

@@ -13,7 +13,8 @@ What goes wrong on our side is any other exception.
     │   └── AccessDenied
     ├── NotFound                    there is no such resource in this account
     ├── Conflict                    the resource is in a state that does not allow it
-    │   └── NumbersAssociated       phone numbers must be taken off it first
+    │   ├── NumbersAssociated       phone numbers must be taken off it first
+    │   └── GroupsAssociated        it must be taken out of its groups first
     ├── LimitExceeded               a quota is used up
     ├── Unprocessable               understood, and not offered here
     ├── Throttled                   too many requests; later ones may succeed
@@ -81,6 +82,10 @@ class Conflict(Refusal):
 
 class NumbersAssociated(Conflict):
     code = "PhoneNumberAssociationsExist"
+
+
+class GroupsAssociated(Conflict):
+    code = "VoiceConnectorGroupAssociationsExist"
 
 
 class LimitExceeded(Refusal):

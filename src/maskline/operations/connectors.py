@@ -4,12 +4,18 @@ from typing import Any
 from uuid import UUID
 
 from maskline.domain.connector import VoiceConnector
-from maskline.domain.refusals import NotFound
+from maskline.domain.refusals import Conflict, GroupsAssociated, NotFound, NumbersAssociated
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
+from maskline.operations.tags import forget_tags, put_tags
 from maskline.store import rows
 
-DEFAULT_REGION = "us-east-1"
+# A region is a label here: every connector is served by this service.
+REGIONS = (
+    "us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2",
+    "ap-northeast-2", "ap-northeast-1", "ap-southeast-1", "ap-southeast-2",
+)  # fmt: skip
+DEFAULT_REGION = REGIONS[0]
 DEFAULT_NETWORK = "IPV4_ONLY"
 ID_LENGTH = 22
 ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -28,7 +34,9 @@ def create_voice_connector(context: Context, request: Request) -> Answer:
         network_type=request.get("NetworkType") or DEFAULT_NETWORK,
         now=context.now,
     )
-    return {"VoiceConnector": shown(require_connector(context, connector_id))}
+    connector = require_connector(context, connector_id)
+    put_tags(context, connector.arn, request.get("Tags") or [])
+    return {"VoiceConnector": shown(connector)}
 
 
 def get_voice_connector(context: Context, request: Request) -> Answer:
@@ -47,6 +55,41 @@ def list_voice_connectors(context: Context, request: Request) -> Answer:
     return page.answer(
         "VoiceConnectors", found, lambda row: shown(rows.voice_connector(row, rules))
     )
+
+
+def update_voice_connector(context: Context, request: Request) -> Answer:
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    context.tx.run(
+        "update_voice_connector",
+        voice_connector_id=connector_id,
+        name=request["Name"],
+        require_encryption=request["RequireEncryption"],
+        now=context.now,
+    )
+    return {"VoiceConnector": shown(require_connector(context, connector_id))}
+
+
+def delete_voice_connector(context: Context, request: Request) -> Answer:
+    """Deletes a connector that nothing depends on any more."""
+    connector = require_connector(context, request["VoiceConnectorId"])
+    connector_id = connector.voice_connector_id
+    uses = context.tx.one("uses_of_connector", voice_connector_id=connector_id, now=context.now)
+    assert uses is not None
+    if uses["phone_numbers"]:
+        raise NumbersAssociated("Disassociate the phone numbers of the VoiceConnector first")
+    if uses["connector_groups"]:
+        raise GroupsAssociated("Remove the VoiceConnector from its VoiceConnectorGroups first")
+    if uses["proxy_sessions"]:
+        raise Conflict("The VoiceConnector has open proxy sessions")
+    context.tx.run("delete_proxy_configuration", voice_connector_id=connector_id)
+    forget_tags(context, connector.arn)
+    context.tx.run("delete_voice_connector", voice_connector_id=connector_id, now=context.now)
+    return {}
+
+
+def list_available_voice_connector_regions(context: Context, request: Request) -> Answer:
+    return {"VoiceConnectorRegions": list(REGIONS)}
 
 
 def require_connector(context: Context, connector_id: str) -> VoiceConnector:

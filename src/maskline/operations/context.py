@@ -7,6 +7,8 @@ from typing import Any
 from maskline.domain.connector import Rules
 from maskline.store import Transaction
 
+DAY = 86_400_000  # milliseconds
+
 Request = dict[str, Any]
 Answer = dict[str, Any]
 
@@ -22,6 +24,7 @@ class Policy:
     max_session_minutes: int = 720
     closed_session_retention_days: int = 30
     call_retention_days: int = 90
+    audit_retention_days: int = 365
     rules: Rules = field(default_factory=Rules)
     carriers: Collection[str] = ()
     carriers_down: Collection[str] = ()

@@ -1,54 +1,183 @@
-"""Phone numbers: how they enter the inventory."""
+"""Phone numbers of the inventory: read, named, deleted and restored."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from maskline.domain import e164
-from maskline.domain.refusals import BadRequest, Conflict, Refusal
+from maskline.domain.refusals import BadRequest, NotFound, Refusal
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.numbering import is_toll_free, place_of
+from maskline.operations.pages import page_of
+from maskline.store import Row
+
+VOICE_CONNECTOR = "VoiceConnector"
+CHANGEABLE = ("ProductType", "CallingName", "Name")
+LISTS = {
+    None: "list_phone_numbers",
+    "VoiceConnectorId": "list_phone_numbers_of_connector",
+    "VoiceConnectorGroupId": "list_phone_numbers_of_group",
+}
 
 
-def import_phone_numbers(context: Context, request: Request) -> Answer:
-    """Takes numbers that a carrier delivers into the account's inventory.
-
-    Importing a number again changes its carrier and whether it is shared, nothing else. A number
-    that cannot be imported is named in the answer and hinders no other.
-    """
-    if request["CarrierName"] not in context.settings.carriers:
-        raise BadRequest(f"No carrier is named '{request['CarrierName']}' in the settings")
-    errors = []
-    for text in request["E164PhoneNumbers"]:
-        try:
-            import_phone_number(context, request, text)
-        except Refusal as refusal:
-            errors.append(number_error(text, refusal))
-    return {"PhoneNumberErrors": errors}
+def get_phone_number(context: Context, request: Request) -> Answer:
+    return {"PhoneNumber": shown(require_number(context, request["PhoneNumberId"]))}
 
 
-def import_phone_number(context: Context, request: Request, text: str) -> None:
-    number = e164.require_dialable(text)
-    known = context.tx.one("get_phone_number", phone_number=number)
-    if known is not None and known["account_id"] != context.account_id:
-        raise Conflict("The phone number belongs to another account")
-    if known is None and context.tx.one("has_open_claim", participant=number, now=context.now):
-        raise Conflict("The phone number takes part in an open proxy session")
-    place = place_of(number)
-    context.tx.run(
-        "put_phone_number",
-        phone_number=number,
+def list_phone_numbers(context: Context, request: Request) -> Answer:
+    name, value = request.get("FilterName"), request.get("FilterValue")
+    if (name is None) != (value is None):
+        raise BadRequest("FilterName and FilterValue go together")
+    if name not in LISTS:
+        raise BadRequest(f"Phone numbers cannot be listed by {name}")
+    status, product_type = request.get("Status"), request.get("ProductType")
+    listing = ("ListPhoneNumbers", name, value, status, product_type)
+    page = page_of(context, request, *listing, start="")
+    found = context.tx.all(
+        LISTS[name],
         account_id=context.account_id,
-        carrier=request["CarrierName"],
-        shared=bool(request.get("Shared")),
-        country=place.country,
-        area_code=place.area_code,
-        toll_free=is_toll_free(number),
+        filter=value,
+        status=status or "",
+        product_type=product_type or "",
+        after=page.position,
+        limit=page.limit,
+    )
+    return page.answer("PhoneNumbers", found, shown, order="phone_number")
+
+
+def update_phone_number(context: Context, request: Request) -> Answer:
+    """Changes one of product type, calling name and name."""
+    row = require_number(context, request["PhoneNumberId"])
+    given = [member for member in CHANGEABLE if request.get(member) is not None]
+    if len(given) != 1:
+        raise BadRequest(f"Exactly one of {', '.join(CHANGEABLE)} can be changed at a time")
+    product_type = request.get("ProductType") or row["product_type"]
+    if product_type != row["product_type"] and row["status"] != "Unassigned":
+        raise BadRequest("The product type of a phone number in use cannot be changed")
+    if request.get("CallingName") and row["toll_free"]:
+        raise BadRequest("A toll-free number has no calling name")
+    context.tx.run(
+        "update_phone_number",
+        phone_number=row["phone_number"],
+        product_type=product_type,
+        calling_name=request.get("CallingName", row["calling_name"]) or None,
+        name=request.get("Name", row["name"]) or None,
+        now=context.now,
+    )
+    return get_phone_number(context, request)
+
+
+def batch_update_phone_number(context: Context, request: Request) -> Answer:
+    items = request["UpdatePhoneNumberRequestItems"]
+    numbers = [number_of(item["PhoneNumberId"]) for item in items]
+    if len(set(numbers)) < len(numbers):
+        raise BadRequest("A phone number is named twice")
+    by_id = {item["PhoneNumberId"]: item for item in items}
+    return each_of(by_id, lambda number_id: update_phone_number(context, by_id[number_id]))
+
+
+def delete_phone_number(context: Context, request: Request) -> Answer:
+    """Puts a number that nothing uses into the deletion queue, where it can be restored from."""
+    row = require_number(context, request["PhoneNumberId"])
+    if row["status"] == "Assigned":
+        raise BadRequest("The phone number must be disassociated first")
+    if row["open_sessions"]:
+        raise BadRequest("The phone number is in use by open proxy sessions")
+    if row["deleted_at"] is None:
+        set_deleted_at(context, row, context.now)
+    return {}
+
+
+def batch_delete_phone_number(context: Context, request: Request) -> Answer:
+    return each_of(
+        request["PhoneNumberIds"],
+        lambda number_id: delete_phone_number(context, {"PhoneNumberId": number_id}),
+    )
+
+
+def restore_phone_number(context: Context, request: Request) -> Answer:
+    row = require_number(context, request["PhoneNumberId"])
+    if row["deleted_at"] is None:
+        raise BadRequest("The phone number is not deleted")
+    set_deleted_at(context, row, None)
+    return get_phone_number(context, request)
+
+
+def set_deleted_at(context: Context, row: Row, deleted_at: int | None) -> None:
+    context.tx.run(
+        "set_deleted_at",
+        phone_number=row["phone_number"],
+        deleted_at=deleted_at,
         now=context.now,
     )
 
 
-def number_error(number: str, refusal: Refusal) -> dict[str, Any]:
+def number_of(number_id: str) -> str:
+    """The number of an id, which clients send as `+1…`, `%2B1…` or, encoded twice, `%252B1…`."""
+    return e164.normalise(unquote(unquote(number_id)))
+
+
+def require_number(context: Context, number_id: str) -> Row:
+    """The row of a number of the account; raises NotFound."""
+    number = number_of(number_id)
+    row = context.tx.one("get_phone_number", phone_number=number)
+    if row is None or row["account_id"] != context.account_id:
+        raise NotFound(f"Could not find PhoneNumber {e164.redact(number)}")
+    return row
+
+
+def each_of(numbers: Iterable[str], work: Callable[[str], object]) -> Answer:
+    """Does the work for each number; those it refuses are named in the answer."""
+    errors = []
+    for number in numbers:
+        try:
+            work(number)
+        except Refusal as refusal:
+            errors.append(
+                {
+                    "PhoneNumberId": number,
+                    "ErrorCode": refusal.code,
+                    "ErrorMessage": refusal.message,
+                }
+            )
+    return {"PhoneNumberErrors": errors}
+
+
+def shown(row: Row) -> dict[str, Any]:
+    number = row["phone_number"]
     return {
-        "PhoneNumberId": number,
-        "ErrorCode": refusal.code,
-        "ErrorMessage": refusal.message,
+        "PhoneNumberId": number.replace("+", "%2B"),
+        "E164PhoneNumber": number,
+        "PhoneNumberArn": f"arn:aws:chime:us-east-1:{row['account_id']}:phone-number/{number}",
+        "Country": row["country"],
+        "Type": "TollFree" if row["toll_free"] else "Local",
+        "ProductType": row["product_type"],
+        "Status": row["status"],
+        "Capabilities": {
+            "InboundCall": True,
+            "OutboundCall": True,
+            "InboundSMS": False,
+            "OutboundSMS": False,
+            "InboundMMS": False,
+            "OutboundMMS": False,
+        },
+        "Associations": associations(row),
+        "CallingName": row["calling_name"],
+        "CallingNameStatus": "UpdateSucceeded" if row["calling_name"] else "Unassigned",
+        "CreatedTimestamp": row["created_at"],
+        "UpdatedTimestamp": row["updated_at"],
+        "DeletionTimestamp": row["deleted_at"],
+        "OrderId": row["phone_number_order_id"],
+        "Name": row["name"],
     }
+
+
+def associations(row: Row) -> list[dict[str, Any]]:
+    owners = {
+        "VoiceConnectorId": row["voice_connector_id"],
+        "VoiceConnectorGroupId": row["voice_connector_group_id"],
+    }
+    return [
+        {"Value": value, "Name": name, "AssociatedTimestamp": row["associated_at"]}
+        for name, value in owners.items()
+        if value is not None
+    ]

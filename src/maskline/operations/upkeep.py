@@ -6,13 +6,13 @@ several times at once.
 """
 
 from maskline.domain.session import ProxySession
-from maskline.operations.context import Context
+from maskline.operations.context import DAY, Context
 from maskline.operations.proxy_sessions import end, hang_up_calls
 from maskline.operations.routes import rules_of
 from maskline.store import rows
 
 PIECE = 200
-DAY = 86_400_000
+DELETION_DAYS = 7
 
 
 def settle_expired_sessions(context: Context) -> int:
@@ -39,6 +39,17 @@ def purge_calls(context: Context) -> int:
     """Deletes the records of calls that ended long ago."""
     before = context.now - context.settings.call_retention_days * DAY
     return context.tx.run("purge_calls", before=before, limit=PIECE)
+
+
+def purge_phone_numbers(context: Context) -> int:
+    """Removes numbers for good that have waited in the deletion queue."""
+    before = context.now - DELETION_DAYS * DAY
+    return context.tx.run("purge_phone_numbers", before=before, limit=PIECE)
+
+
+def purge_audit_records(context: Context) -> int:
+    before = context.now - context.settings.audit_retention_days * DAY
+    return context.tx.run("purge_audit_records", before=before, limit=PIECE)
 
 
 def forget(context: Context, session: ProxySession) -> None:

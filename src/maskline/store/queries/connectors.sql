@@ -40,3 +40,102 @@ SELECT number_assignment, unknown_caller, hang_up_on_delete, hang_up_on_expiry,
     max_ring_seconds, max_call_seconds
 FROM voice_connectors
 WHERE voice_connector_id = :voice_connector_id
+
+-- name: update_voice_connector
+UPDATE voice_connectors
+SET name = :name, require_encryption = :require_encryption, updated_at = :now
+WHERE voice_connector_id = :voice_connector_id
+
+-- name: delete_voice_connector
+UPDATE voice_connectors SET deleted_at = :now WHERE voice_connector_id = :voice_connector_id
+
+-- name: uses_of_connector
+-- What stands in the way of deleting a connector.
+SELECT
+    EXISTS (
+        SELECT 1 FROM phone_numbers WHERE phone_numbers.voice_connector_id = :voice_connector_id
+    ) AS phone_numbers,
+    EXISTS (
+        SELECT 1 FROM voice_connector_group_items AS items
+        WHERE items.voice_connector_id = :voice_connector_id
+    ) AS connector_groups,
+    EXISTS (
+        SELECT 1 FROM proxy_sessions
+        WHERE proxy_sessions.voice_connector_id = :voice_connector_id
+            AND ended_at IS NULL AND expires_at > :now
+    ) AS proxy_sessions
+
+-- name: put_connector_document
+INSERT INTO connector_documents (voice_connector_id, kind, document)
+VALUES (:voice_connector_id, :kind, :document)
+ON CONFLICT (voice_connector_id, kind) DO UPDATE SET document = excluded.document
+
+-- name: get_connector_document
+SELECT document FROM connector_documents
+WHERE voice_connector_id = :voice_connector_id AND kind = :kind
+
+-- name: delete_connector_document
+DELETE FROM connector_documents WHERE voice_connector_id = :voice_connector_id AND kind = :kind
+
+-- name: put_termination_credential
+INSERT INTO termination_credentials (voice_connector_id, username, sealed_password)
+VALUES (:voice_connector_id, :username, :sealed_password)
+ON CONFLICT (voice_connector_id, username) DO UPDATE SET
+    sealed_password = excluded.sealed_password
+
+-- name: list_termination_credentials
+SELECT username FROM termination_credentials
+WHERE voice_connector_id = :voice_connector_id
+ORDER BY username
+
+-- name: delete_termination_credential
+DELETE FROM termination_credentials
+WHERE voice_connector_id = :voice_connector_id AND username = :username
+
+-- name: insert_voice_connector_group
+INSERT INTO voice_connector_groups
+    (voice_connector_group_id, account_id, name, call_distribution_type, created_at, updated_at)
+VALUES (:group_id, :account_id, :name, :call_distribution_type, :now, :now)
+
+-- name: get_voice_connector_group
+SELECT * FROM voice_connector_groups
+WHERE voice_connector_group_id = :group_id AND account_id = :account_id
+
+-- name: list_voice_connector_groups
+SELECT * FROM voice_connector_groups
+WHERE account_id = :account_id AND sequence < :before
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: update_voice_connector_group
+UPDATE voice_connector_groups
+SET name = :name, call_distribution_type = :call_distribution_type, updated_at = :now
+WHERE voice_connector_group_id = :group_id
+
+-- name: delete_voice_connector_group
+DELETE FROM voice_connector_groups WHERE voice_connector_group_id = :group_id
+
+-- name: list_group_items
+SELECT voice_connector_id, priority FROM voice_connector_group_items
+WHERE voice_connector_group_id = :group_id
+ORDER BY place
+
+-- name: insert_group_item
+INSERT INTO voice_connector_group_items
+    (voice_connector_group_id, place, voice_connector_id, priority)
+VALUES (:group_id, :place, :voice_connector_id, :priority)
+
+-- name: delete_group_items
+DELETE FROM voice_connector_group_items WHERE voice_connector_group_id = :group_id
+
+-- name: group_has_numbers
+SELECT 1 FROM phone_numbers WHERE voice_connector_group_id = :group_id LIMIT 1
+
+-- name: connector_region
+SELECT region FROM voice_connectors
+WHERE voice_connector_id = :resource_id AND account_id = :account_id AND deleted_at IS NULL
+
+-- name: group_region
+-- Groups span regions; their ARN bears the first one.
+SELECT 'us-east-1' AS region FROM voice_connector_groups
+WHERE voice_connector_group_id = :resource_id AND account_id = :account_id

@@ -21,3 +21,103 @@ WHERE phone_number = :phone_number
 
 -- name: remove_open_session
 UPDATE phone_numbers SET open_sessions = open_sessions - 1 WHERE phone_number = :phone_number
+
+-- name: list_phone_numbers
+SELECT * FROM phone_numbers
+WHERE account_id = :account_id AND phone_number > :after
+    AND :status IN ('', status) AND :product_type IN ('', product_type)
+ORDER BY phone_number
+LIMIT :limit
+
+-- name: list_phone_numbers_of_connector
+SELECT * FROM phone_numbers
+WHERE voice_connector_id = :filter AND account_id = :account_id AND phone_number > :after
+    AND :status IN ('', status) AND :product_type IN ('', product_type)
+ORDER BY phone_number
+LIMIT :limit
+
+-- name: list_phone_numbers_of_group
+SELECT * FROM phone_numbers
+WHERE voice_connector_group_id = :filter AND account_id = :account_id AND phone_number > :after
+    AND :status IN ('', status) AND :product_type IN ('', product_type)
+ORDER BY phone_number
+LIMIT :limit
+
+-- name: search_phone_numbers
+-- What an order can have; '' stands for any country, area code and type.
+SELECT phone_number FROM phone_numbers
+WHERE account_id = :account_id AND orderable = 1 AND phone_number > :after
+    AND :country IN ('', country) AND :area_code IN ('', area_code)
+    AND (:toll_free IS NULL OR toll_free = :toll_free)
+ORDER BY phone_number
+LIMIT :limit
+
+-- name: list_countries
+SELECT country, max(toll_free) AS toll_free, min(toll_free) AS only_toll_free
+FROM phone_numbers
+WHERE account_id = :account_id AND deleted_at IS NULL
+GROUP BY country
+ORDER BY country
+
+-- name: associate_number
+UPDATE phone_numbers
+SET voice_connector_id = :voice_connector_id, voice_connector_group_id = :group_id,
+    associated_at = :now, updated_at = :now
+WHERE phone_number = :phone_number
+
+-- name: disassociate_number
+UPDATE phone_numbers
+SET voice_connector_id = NULL, voice_connector_group_id = NULL, associated_at = NULL,
+    updated_at = :now
+WHERE phone_number = :phone_number
+
+-- name: update_phone_number
+UPDATE phone_numbers
+SET name = :name, calling_name = :calling_name, product_type = :product_type, updated_at = :now
+WHERE phone_number = :phone_number
+
+-- name: set_deleted_at
+UPDATE phone_numbers SET deleted_at = :deleted_at, updated_at = :now
+WHERE phone_number = :phone_number
+
+-- name: purge_phone_numbers
+DELETE FROM phone_numbers WHERE phone_number IN (
+    SELECT phone_number FROM phone_numbers WHERE deleted_at <= :before LIMIT :limit
+)
+
+-- name: order_number
+UPDATE phone_numbers SET phone_number_order_id = :order_id, name = :name, updated_at = :now
+WHERE phone_number = :phone_number
+
+-- name: insert_phone_number_order
+INSERT INTO phone_number_orders
+    (phone_number_order_id, account_id, product_type, numbers, created_at)
+VALUES (:order_id, :account_id, :product_type, :numbers, :now)
+
+-- name: get_phone_number_order
+SELECT * FROM phone_number_orders
+WHERE phone_number_order_id = :order_id AND account_id = :account_id
+
+-- name: list_phone_number_orders
+SELECT * FROM phone_number_orders
+WHERE account_id = :account_id AND sequence < :before
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: pool_places
+SELECT country, area_code, count(*) AS numbers, sum(CASE WHEN open_sessions > 0 THEN 1 ELSE 0 END) AS in_use,
+    sum(open_sessions) AS open_sessions
+FROM phone_numbers
+WHERE account_id = :account_id AND pool IS NOT NULL
+GROUP BY country, area_code
+ORDER BY country, area_code
+
+-- name: busiest_participants
+-- Reads all claims on the account's numbers.
+SELECT participant, count(*) AS sessions
+FROM phone_numbers
+JOIN claims ON claims.proxy_number = phone_number
+WHERE account_id = :account_id AND held_until > :now
+GROUP BY participant
+ORDER BY sessions DESC, participant
+LIMIT :limit

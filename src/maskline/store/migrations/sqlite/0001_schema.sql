@@ -21,7 +21,7 @@ CREATE TABLE access_keys (
     created_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX access_keys_of_account ON access_keys (account_id);
+CREATE INDEX access_keys_of_account ON access_keys (account_id, access_key_id);
 
 -- Who changed what. No phone numbers.
 CREATE TABLE audit_records (
@@ -178,9 +178,9 @@ CREATE INDEX phone_numbers_of_area ON phone_numbers
     (pool, country, area_code, open_sessions, last_assigned_at, phone_number)
     WHERE pool IS NOT NULL;
 CREATE INDEX phone_numbers_of_account ON phone_numbers (account_id, phone_number);
-CREATE INDEX phone_numbers_of_connector ON phone_numbers (voice_connector_id)
+CREATE INDEX phone_numbers_of_connector ON phone_numbers (voice_connector_id, phone_number)
     WHERE voice_connector_id IS NOT NULL;
-CREATE INDEX phone_numbers_of_group ON phone_numbers (voice_connector_group_id)
+CREATE INDEX phone_numbers_of_group ON phone_numbers (voice_connector_group_id, phone_number)
     WHERE voice_connector_group_id IS NOT NULL;
 CREATE INDEX phone_numbers_to_order ON phone_numbers (account_id, phone_number)
     WHERE orderable = 1;

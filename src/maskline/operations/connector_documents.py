@@ -1,0 +1,174 @@
+"""Configurations of a voice connector that are checked, kept and given back as they are."""
+
+import ipaddress
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from maskline.domain import e164
+from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations.connectors import require_connector
+from maskline.operations.context import Answer, Context, Operation, Request
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A configuration: its member in requests and answers, and what makes it complete.
+
+    `complete` fills in defaults and raises BadRequest for what cannot be meant. `unless` is the
+    kind that must not exist when this one is deleted. `absent` is the answer when nothing was put;
+    without it that is a NotFound.
+    """
+
+    member: str
+    complete: Callable[[Document], Document] = lambda document: document
+    unless: str | None = None
+    absent: Document | None = None
+
+    def put(self, context: Context, request: Request) -> Answer:
+        connector_id = request["VoiceConnectorId"]
+        require_connector(context, connector_id)
+        document = self.complete(request[self.member])
+        context.tx.run(
+            "put_connector_document",
+            voice_connector_id=connector_id,
+            kind=self.member,
+            document=json.dumps(document),
+        )
+        return {self.member: document}
+
+    def get(self, context: Context, request: Request) -> Answer:
+        connector_id = request["VoiceConnectorId"]
+        require_connector(context, connector_id)
+        document = find(context, connector_id, self.member)
+        if document is None:
+            document = self.absent
+        if document is None:
+            raise NotFound(f"VoiceConnector with Id '{connector_id}' has no {self.member}")
+        return {self.member: document}
+
+    def delete(self, context: Context, request: Request) -> Answer:
+        """Deleting what is not there is no error."""
+        connector_id = request["VoiceConnectorId"]
+        require_connector(context, connector_id)
+        if self.unless and find(context, connector_id, self.unless):
+            raise BadRequest(f"Delete the {self.unless} of the VoiceConnector first")
+        context.tx.run(
+            "delete_connector_document", voice_connector_id=connector_id, kind=self.member
+        )
+        return {}
+
+
+def find(context: Context, connector_id: str, kind: str) -> Document | None:
+    row = context.tx.one("get_connector_document", voice_connector_id=connector_id, kind=kind)
+    document: Document | None = json.loads(row["document"]) if row else None
+    return document
+
+
+def complete_termination(document: Document) -> Document:
+    for network in document.get("CidrAllowedList") or ():
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise BadRequest(f"'{network}' is not a network in CIDR form") from None
+    found: Document = {"CpsLimit": 1, "Disabled": False, **document}
+    if found.get("DefaultPhoneNumber"):
+        found["DefaultPhoneNumber"] = e164.normalise(found["DefaultPhoneNumber"])
+    return found
+
+
+def complete_origination(document: Document) -> Document:
+    if "Routes" not in document and "Disabled" not in document:
+        raise BadRequest("An Origination needs Routes, Disabled or both")
+    routes = [{"Port": 5060, **route} for route in document.get("Routes") or ()]
+    return {"Disabled": False, **document, "Routes": routes}
+
+
+def complete_emergency(document: Document) -> Document:
+    return {"DNIS": document.get("DNIS") or []}
+
+
+EMERGENCY = "EmergencyCallingConfiguration"
+TERMINATION = Kind("Termination", complete_termination, unless=EMERGENCY)
+ORIGINATION = Kind("Origination", complete_origination, unless=EMERGENCY)
+LOGGING = Kind(
+    "LoggingConfiguration",
+    lambda document: {"EnableSIPLogs": False, "EnableMediaMetricLogs": False, **document},
+    absent={"EnableSIPLogs": False, "EnableMediaMetricLogs": False},
+)
+STREAMING = Kind("StreamingConfiguration")
+EMERGENCY_CALLING = Kind(EMERGENCY, complete_emergency)
+EXTERNAL_SYSTEMS = Kind("ExternalSystemsConfiguration")
+
+KINDS = {
+    "Termination": TERMINATION,
+    "Origination": ORIGINATION,
+    "StreamingConfiguration": STREAMING,
+    "EmergencyCallingConfiguration": EMERGENCY_CALLING,
+    "ExternalSystemsConfiguration": EXTERNAL_SYSTEMS,
+    "LoggingConfiguration": LOGGING,
+}
+
+
+def put_voice_connector_external_systems_configuration(
+    context: Context, request: Request
+) -> Answer:
+    """As the others, but its members stand in the request themselves."""
+    members = ("SessionBorderControllerTypes", "ContactCenterSystemTypes")
+    document = {name: request[name] for name in members if request.get(name)}
+    return EXTERNAL_SYSTEMS.put(context, {**request, EXTERNAL_SYSTEMS.member: document})
+
+
+def get_voice_connector_termination_health(context: Context, request: Request) -> Answer:
+    """We are not told by carriers when they last checked on us, so there is nothing to show."""
+    TERMINATION.get(context, request)
+    return {"TerminationHealth": {}}
+
+
+def put_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    for credential in request.get("Credentials") or ():
+        username, password = credential.get("Username"), credential.get("Password")
+        if not username or not password:
+            raise BadRequest("A credential needs a Username and a Password")
+        context.tx.run(
+            "put_termination_credential",
+            voice_connector_id=connector_id,
+            username=username,
+            sealed_password=context.tx.cipher.seal(password, f"{connector_id}/{username}"),
+        )
+    return {}
+
+
+def list_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    found = context.tx.all("list_termination_credentials", voice_connector_id=connector_id)
+    return {"Usernames": [row["username"] for row in found]}
+
+
+def delete_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
+    connector_id = request["VoiceConnectorId"]
+    require_connector(context, connector_id)
+    for username in request["Usernames"]:
+        context.tx.run(
+            "delete_termination_credential", voice_connector_id=connector_id, username=username
+        )
+    return {}
+
+
+PUTS: dict[str, Operation] = {
+    f"PutVoiceConnector{name}": kind.put
+    for name, kind in KINDS.items()
+    if kind is not EXTERNAL_SYSTEMS
+}
+GETS: dict[str, Operation] = {f"GetVoiceConnector{name}": kind.get for name, kind in KINDS.items()}
+DELETES: dict[str, Operation] = {
+    f"DeleteVoiceConnector{name}": kind.delete
+    for name, kind in KINDS.items()
+    if kind is not LOGGING
+}

@@ -1,0 +1,135 @@
+"""Orders: an account takes numbers that the operator has imported and nobody uses."""
+
+import json
+from typing import Any
+
+from maskline.domain.refusals import BadRequest, NotFound, Refusal
+from maskline.operations.context import Answer, Context, Request
+from maskline.operations.pages import page_of
+from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of, require_number
+from maskline.store import Row
+
+MOST_FOUND = 500
+PROCESSING, ACQUIRED, FAILED = "Processing", "Acquired", "Failed"
+
+
+def search_available_phone_numbers(context: Context, request: Request) -> Answer:
+    for member in ("City", "State"):
+        if request.get(member):
+            raise BadRequest(f"Phone numbers cannot be searched by {member}, only by AreaCode")
+    kind = request.get("PhoneNumberType")
+    prefix = request.get("TollFreePrefix")
+    criteria = {
+        "country": request.get("Country") or "",
+        "area_code": request.get("AreaCode") or prefix or "",
+        "toll_free": True if prefix else None if kind is None else kind == "TollFree",
+    }
+    listing = ("SearchAvailablePhoneNumbers", *(str(value) for value in criteria.values()))
+    page = page_of(context, {"MaxResults": MOST_FOUND, **request}, *listing, start="")
+    found = context.tx.all(
+        "search_phone_numbers",
+        account_id=context.account_id,
+        after=page.position,
+        limit=page.limit,
+        **criteria,
+    )
+    return page.answer(
+        "E164PhoneNumbers", found, lambda row: row["phone_number"], order="phone_number"
+    )
+
+
+def list_supported_phone_number_countries(context: Context, request: Request) -> Answer:
+    """The countries that the account has numbers of."""
+    found = context.tx.all("list_countries", account_id=context.account_id)
+    return {
+        "PhoneNumberCountries": [
+            {
+                "CountryCode": row["country"],
+                "SupportedPhoneNumberTypes": [
+                    *([] if row["only_toll_free"] else ["Local"]),
+                    *(["TollFree"] if row["toll_free"] else []),
+                ],
+            }
+            for row in found
+        ]
+    }
+
+
+def create_phone_number_order(context: Context, request: Request) -> Answer:
+    """Takes what can be had at once. The answer says `Processing`, as clients expect of it."""
+    if request["ProductType"] != VOICE_CONNECTOR:
+        raise BadRequest(f"Phone numbers can be ordered for the product {VOICE_CONNECTOR} only")
+    order_id = context.new_id()
+    numbers = dict.fromkeys(number_of(text) for text in request["E164PhoneNumbers"])
+    if not numbers:
+        raise BadRequest("An order needs at least one phone number")
+    name = request.get("Name") or None
+    outcome = {number: acquire(context, number, order_id, name) for number in numbers}
+    context.tx.run(
+        "insert_phone_number_order",
+        order_id=order_id,
+        account_id=context.account_id,
+        product_type=request["ProductType"],
+        numbers=json.dumps(outcome),
+        now=context.now,
+    )
+    order = shown(require_order(context, order_id))
+    waiting = [{**number, "Status": PROCESSING} for number in order["OrderedPhoneNumbers"]]
+    return {"PhoneNumberOrder": {**order, "Status": PROCESSING, "OrderedPhoneNumbers": waiting}}
+
+
+def acquire(context: Context, number: str, order_id: str, name: str | None) -> str:
+    """The status of an ordered number: acquired, if it is there to be had."""
+    try:
+        row = require_number(context, number)
+    except Refusal:
+        return FAILED
+    if not row["orderable"]:
+        return FAILED
+    context.tx.run(
+        "order_number", phone_number=number, order_id=order_id, name=name, now=context.now
+    )
+    return ACQUIRED
+
+
+def get_phone_number_order(context: Context, request: Request) -> Answer:
+    return {"PhoneNumberOrder": shown(require_order(context, request["PhoneNumberOrderId"]))}
+
+
+def list_phone_number_orders(context: Context, request: Request) -> Answer:
+    page = page_of(context, request, "ListPhoneNumberOrders")
+    found = context.tx.all(
+        "list_phone_number_orders",
+        account_id=context.account_id,
+        before=page.before,
+        limit=page.limit,
+    )
+    return page.answer("PhoneNumberOrders", found, shown)
+
+
+def require_order(context: Context, order_id: str) -> Row:
+    row = context.tx.one("get_phone_number_order", order_id=order_id, account_id=context.account_id)
+    if row is None:
+        raise NotFound(f"Could not find PhoneNumberOrder with Id '{order_id}'")
+    return row
+
+
+def shown(row: Row) -> dict[str, Any]:
+    numbers: dict[str, str] = json.loads(row["numbers"])
+    return {
+        "PhoneNumberOrderId": row["phone_number_order_id"],
+        "ProductType": row["product_type"],
+        "Status": status(set(numbers.values())),
+        "OrderType": "New",
+        "OrderedPhoneNumbers": [
+            {"E164PhoneNumber": number, "Status": outcome} for number, outcome in numbers.items()
+        ],
+        "CreatedTimestamp": row["created_at"],
+        "UpdatedTimestamp": row["created_at"],
+    }
+
+
+def status(outcomes: set[str]) -> str:
+    if outcomes == {ACQUIRED}:
+        return "Successful"
+    return FAILED if outcomes == {FAILED} else "Partial"
