@@ -156,7 +156,11 @@ class Service:
         self.process.wait()
 
     def engine_pid(self, engine: str) -> int:
-        return int((self.data / "run" / engine / "pid").read_text())
+        """The main process of an engine, 0 while it is being started."""
+        try:
+            return int((self.data / "run" / engine / "pid").read_text() or 0)
+        except FileNotFoundError:
+            return 0
 
     def processes(self) -> list[int]:
         """Every process of its engines, by the mark that all of them carry."""

@@ -22,7 +22,7 @@ LEASH = Path(__file__).with_name("leash.py")
 MARK = "MASKLINE_RUN"
 
 PROBE_SECONDS = 0.5
-PATIENCE = 4  # probes in a row without an answer before an engine that once answered is ended
+PATIENCE = 3  # probes in a row without an answer before an engine that once answered is ended
 START_SECONDS = 15.0  # within which a new engine must answer for the first time
 STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
