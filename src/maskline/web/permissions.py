@@ -1,28 +1,22 @@
-"""What an access key may do: its allow lists of actions and of resources, held against a request.
+"""What an access key is granted, held against a request. What no list allows is refused."""
 
-Actions are `chime:GetProxySession` or `maskline:ImportPhoneNumbers`, resources the ARNs of voice
-connectors. In both, * stands for any text. What no list allows is refused.
-"""
-
-import re
-from collections.abc import Iterable
-from functools import lru_cache
-
+from maskline.domain.permissions import matches
 from maskline.domain.refusals import AccessDenied, NotFound
 from maskline.operations import AccessKey, Context
 from maskline.operations.connectors import require_connector
 
-ANYTHING = "*"
+AT_LARGE = "*"  # the resource of what concerns no voice connector; in a list, every resource
 PREFIXES = {"chime-sdk-voice": "chime"}  # a service's actions begin with its name otherwise
 
 
 def action_of(service: str, operation: str) -> str:
+    """The action as allow lists name it: `chime:GetProxySession`, `maskline:ListCalls`."""
     return f"{PREFIXES.get(service, service)}:{operation}"
 
 
 def require_action(key: AccessKey, action: str) -> None:
     """Raises AccessDenied unless the key may do this to some resource at least."""
-    if not allows(key.actions, action):
+    if not matches(key.grant.actions, action):
         raise denied(action)
 
 
@@ -34,26 +28,17 @@ def require_resource(
     A connector that does not exist is refused like one that is not allowed: a key learns nothing
     about what it may not see.
     """
-    if ANYTHING in key.resources:
+    if AT_LARGE in key.grant.resources:
         return
-    try:
-        arn = connector_id and require_connector(context, connector_id).arn
-    except NotFound:
-        arn = None
-    if not (arn and allows(key.resources, arn)):
+    if not matches(key.grant.resources, resource_of(context, connector_id)):
         raise denied(action)
 
 
-def allows(patterns: Iterable[str], wanted: str) -> bool:
-    return any(
-        pattern == ANYTHING or compiled(pattern).fullmatch(wanted) is not None
-        for pattern in patterns
-    )
-
-
-@lru_cache(maxsize=4096)
-def compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+def resource_of(context: Context, connector_id: str | None) -> str:
+    try:
+        return require_connector(context, connector_id).arn if connector_id else AT_LARGE
+    except NotFound:
+        return AT_LARGE
 
 
 def denied(action: str) -> AccessDenied:

@@ -1,0 +1,275 @@
+"""The HTTP door: what it answers, to whom, and what it says about it in the log."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from door import Door, Reply
+
+from maskline.cli.signer import AccessKey
+from maskline.model import load
+from maskline.operations import TABLE, Handler
+from maskline.web import app as web_app
+from maskline.web import pipeline
+
+NUMBERS = ["+12065550198", "+12065550199"]
+ANN, BEN = "+12065550100", "+14015550101"
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    opened = Door(tmp_path)
+    yield opened
+    opened.close()
+
+
+class Lines:
+    """A log that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.lines.append({"event": event, **fields})
+
+    error = info
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    log = Lines()
+    monkeypatch.setattr(web_app, "log", log)
+    return log.lines
+
+
+def connector(door: Door, key: AccessKey | None = None) -> str:
+    made = door.ask(
+        "POST", "/voice-connectors", {"Name": "one", "RequireEncryption": False}, key
+    ).content
+    connector_id: str = made["VoiceConnector"]["VoiceConnectorId"]
+    door.ask(
+        "PUT",
+        f"/voice-connectors/{connector_id}/programmable-numbers/proxy",
+        {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]},
+        key,
+    )
+    return connector_id
+
+
+def import_numbers(door: Door, key: AccessKey | None = None) -> Reply:
+    content = {"CarrierName": "acme", "E164PhoneNumbers": NUMBERS, "Shared": True}
+    return door.ask("POST", "/admin/phone-numbers/import", content, key)
+
+
+def create(door: Door, connector_id: str, key: AccessKey | None = None) -> Reply:
+    content = {"ParticipantPhoneNumbers": [ANN, BEN], "Capabilities": ["Voice"]}
+    return door.ask("POST", f"/voice-connectors/{connector_id}/proxy-sessions", content, key)
+
+
+def test_every_modelled_operation_can_be_carried_out() -> None:
+    modelled = {(name, each) for name in pipeline.SERVICES for each in load(name).operations}
+    assert modelled <= TABLE.keys()
+
+
+def test_health(door: Door) -> None:
+    well = door.send("GET", "/health", {})
+    assert well
+    assert (well.status, well.content) == (200, {"status": "up", "engines": door.engines})
+    door.engines["kamailio"] = "starting"
+    ill = door.send("GET", "/health", {})
+    assert ill
+    assert (ill.status, ill.content) == (503, {"status": "down", "engines": door.engines})
+
+
+def test_a_session_from_its_beginning_to_its_end(door: Door) -> None:
+    assert import_numbers(door).content == {"PhoneNumberErrors": []}
+    connector_id = connector(door)
+    made = create(door, connector_id)
+    assert made.status == 201
+    session = made.content["ProxySession"]
+    assert list(session)[:2] == ["VoiceConnectorId", "ProxySessionId"]
+    path = f"/voice-connectors/{connector_id}/proxy-sessions/{session['ProxySessionId']}"
+    assert door.ask("GET", path).content == made.content
+    assert door.ask("GET", f"/console{path}").content == made.content
+    assert door.ask("POST", path, {"Capabilities": ["SMS"]}).status == 201
+    gone = door.ask("DELETE", path)
+    assert (gone.status, gone.body, "content-type" in gone.headers) == (204, b"", False)
+    assert door.ask("GET", path).content["ProxySession"]["Status"] == "Closed"
+
+
+def test_every_answer_has_an_id_of_its_own(door: Door) -> None:
+    replies = [door.ask("GET", "/voice-connectors") for _ in range(3)]
+    assert len({UUID(reply.headers["x-amzn-requestid"]) for reply in replies}) == 3
+
+
+def test_what_is_not_there_needs_no_signature(door: Door) -> None:
+    for method, path in (("GET", "/"), ("GET", "/nothing"), ("PATCH", "/voice-connectors/x")):
+        reply = door.send(method, path, {})
+        assert reply
+        assert (reply.status, reply.error) == (404, "UnknownOperationException")
+        assert "CreateProxySession" in reply.content["Message"]
+
+
+def test_the_methods_of_a_path_are_told(door: Door) -> None:
+    reply = door.send("PATCH", "/voice-connectors", {})
+    assert reply
+    assert "GET, POST" in reply.content["Message"]
+
+
+def test_an_unsigned_request(door: Door) -> None:
+    reply = door.send("GET", "/voice-connectors", {"Host": "h"})
+    assert reply
+    assert (reply.status, reply.error) == (403, "MissingAuthenticationTokenException")
+
+
+def test_a_key_that_does_not_exist(door: Door) -> None:
+    reply = door.ask("GET", "/voice-connectors", key=AccessKey("AKIANOBODY", "x"))
+    assert (reply.status, reply.error) == (403, "UnrecognizedClientException")
+
+
+def test_a_wrong_secret(door: Door) -> None:
+    reply = door.ask("GET", "/voice-connectors", key=AccessKey(door.key.id, "x"))
+    assert (reply.status, reply.error) == (403, "InvalidSignatureException")
+
+
+def test_all_that_is_wrong_is_told_at_once(door: Door) -> None:
+    reply = door.ask("POST", "/voice-connectors", {"Name": "", "RequireEncryption": 3})
+    assert (reply.status, reply.error) == (400, "BadRequestException")
+    assert reply.content["Message"].startswith("2 validation errors detected")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b'{"Name": "\\ud800"}'])
+def test_bodies_that_are_no_json_object(door: Door, body: bytes) -> None:
+    assert door.ask_bytes("POST", "/voice-connectors", body).error == "BadRequestException"
+
+
+def test_a_refusal_has_the_name_that_the_model_lists(door: Door) -> None:
+    reply = door.ask("GET", f"/voice-connectors/{'a' * 22}")
+    assert (reply.status, reply.error) == (404, "NotFoundException")
+    assert reply.content["Code"] == "NotFound"
+
+
+def test_an_exhausted_pool_is_a_bad_request_with_a_finer_code(door: Door) -> None:
+    reply = create(door, connector(door))
+    assert (reply.status, reply.error) == (400, "BadRequestException")
+    assert reply.content["Code"] == "ResourceLimitExceeded"
+
+
+def test_accounts_do_not_see_each_other(door: Door) -> None:
+    connector_id, stranger = connector(door), door.new_key()
+    path = f"/voice-connectors/{connector_id}"
+    assert door.ask("GET", path).status == 200
+    assert door.ask("GET", path, key=stranger).error == "NotFoundException"
+    assert door.ask("GET", "/voice-connectors", key=stranger).content == {"VoiceConnectors": []}
+    assert create(door, connector_id, stranger).error == "NotFoundException"
+
+
+def test_bodies_have_an_end(tmp_path: Path) -> None:
+    door = Door(tmp_path, max_body_bytes=1024)
+    announced = door.send("POST", "/voice-connectors", {"Content-Length": "1025"}, b"{}")
+    streamed = door.send("POST", "/voice-connectors", {}, b" " * 1000, b" " * 25)
+    absurd = door.send("POST", "/voice-connectors", {"Content-Length": "9" * 5000})
+    for reply in (announced, streamed, absurd):
+        assert reply
+        assert (reply.status, reply.error) == (413, "RequestEntityTooLargeException")
+    door.close()
+
+
+def test_a_client_that_goes_away_is_answered_nothing(door: Door) -> None:
+    assert door.send("POST", "/voice-connectors", {}, b"{", ends=False) is None
+
+
+def test_a_key_has_its_share_and_no_more(tmp_path: Path) -> None:
+    door = Door(tmp_path, max_requests_per_second=1)
+    assert door.ask("GET", "/voice-connectors").status == 200
+    reply = door.ask("GET", "/voice-connectors")
+    assert (reply.status, reply.error) == (429, "ThrottledClientException")
+    assert reply.headers["retry-after"] == "1"
+    assert door.ask("GET", "/voice-connectors", key=door.new_key()).status == 200
+    door.close()
+
+
+def test_a_key_for_some_actions(door: Door) -> None:
+    connector_id = connector(door)
+    account_id = account_of(door, door.key)
+    reader = door.new_key(account_id, actions=("chime:Get*", "maskline:*"))
+    assert door.ask("GET", f"/voice-connectors/{connector_id}", key=reader).status == 200
+    reply = create(door, connector_id, reader)
+    assert (reply.status, reply.error) == (403, "ForbiddenException")
+    assert reply.content["Code"] == "AccessDenied"
+    assert import_numbers(door, reader).status == 200
+
+
+def test_a_key_for_one_connector(door: Door) -> None:
+    import_numbers(door)
+    one, other = connector(door), connector(door)
+    account_id = account_of(door, door.key)
+    arn = f"arn:aws:chime:*:{account_id}:vc/{one}"
+    key = door.new_key(account_id, actions=("chime:*",), resources=(arn,))
+    assert create(door, one, key).status == 201
+    for reply in (
+        create(door, other, key),
+        create(door, "a" * 22, key),  # it learns nothing of what may not be there
+        door.ask("GET", "/voice-connectors", key=key),
+    ):
+        assert (reply.status, reply.error) == (403, "ForbiddenException")
+    proxy = f"/voice-connectors/{other}/programmable-numbers/proxy"
+    content = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]}
+    assert door.ask("PUT", proxy, content, key).error == "AccessDeniedException"
+
+
+def account_of(door: Door, key: AccessKey) -> str:
+    row = door.write(lambda tx: tx.one("get_access_key", access_key_id=key.id))
+    assert row
+    account_id: str = row["account_id"]
+    return account_id
+
+
+def test_one_line_for_each_request_and_no_number_in_it(
+    door: Door, lines: list[dict[str, Any]]
+) -> None:
+    import_numbers(door)
+    door.ask("GET", "/voice-connectors/%2B12065550100/proxy-sessions/+14015550101")
+    door.send("GET", "/+12065550100", {})
+    assert [(line["event"], line["route"], line["error"]) for line in lines] == [
+        ("request", "/admin/phone-numbers/import", None),
+        (
+            "request",
+            "/voice-connectors/{voiceConnectorId}/proxy-sessions/{proxySessionId}",
+            "NotFoundException",
+        ),
+        ("request", None, "UnknownOperationException"),
+    ]
+    assert lines[0]["access_key_id"] == door.key.id
+    assert "5550" not in str(lines)
+
+
+def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
+    door: Door, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_context: object, _request: object) -> dict[str, Any]:
+        try:
+            raise KeyError(ANN)
+        except KeyError as cause:
+            raise ValueError(f"{ANN} is unwell") from cause
+
+    monkeypatch.setitem(TABLE, ("chime-sdk-voice", "ListVoiceConnectors"), Handler(fail, False))
+    reply = door.ask("GET", "/voice-connectors")
+    assert (reply.status, reply.error) == (500, "ServiceFailureException")
+    assert reply.content["Message"] == "The service failed to carry out the request"
+    failure, request = lines
+    assert failure["errors"] == ["ValueError", "KeyError"]
+    assert failure["at"][-1].endswith(" fail")
+    assert failure["request_id"] == request["request_id"] == reply.headers["x-amzn-requestid"]
+    assert "5550" not in str(lines)
+
+
+def test_lifespan_is_left_alone(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError
+
+    with caplog.at_level(logging.DEBUG):
+        door._loop.run_until_complete(door.app({"type": "lifespan"}, nothing, nothing))
