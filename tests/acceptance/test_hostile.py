@@ -1,0 +1,270 @@
+"""What broken, hostile and unlucky peers send, and what they get: a clear answer or silence, and
+never a byte of the other party."""
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from acceptance.service import Service, running, until
+from acceptance.test_leak import PROXY_NUMBER, open_session
+
+ALICE, BOB = "+12065550100", "+14015550101"
+SDP = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "m=audio 17000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+)
+
+pytestmark = pytest.mark.xdist_group("hostile")
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    for service in running(tmp_path_factory.mktemp("hostile")):
+        open_session(service)
+        yield service
+
+
+class Phone:
+    """A SIP phone that says just what a test tells it to."""
+
+    def __init__(self, service: Service, port: int = 0) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", port))
+        self.socket.settimeout(3)
+        self.where = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        host, port_text = service.sip.split(":")
+        self.server = (host, int(port_text))
+
+    def send(self, raw: str | bytes) -> None:
+        self.socket.sendto(raw.encode() if isinstance(raw, str) else raw, self.server)
+
+    def receive(self, seconds: float = 3) -> str:
+        self.socket.settimeout(seconds)
+        return self.socket.recv(65536).decode("latin-1")
+
+    def final(self) -> int:
+        """The next final status."""
+        while True:
+            text = self.receive(8)
+            if text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200:
+                return int(text[8:11])
+
+    def silent(self, seconds: float = 0.7) -> bool:
+        try:
+            return not self.receive(seconds)
+        except TimeoutError:
+            return True
+
+    def invite(
+        self, number: str = PROXY_NUMBER, more: str = "", body: str = SDP, **ids: str
+    ) -> str:
+        call_id = ids.get("call_id", os.urandom(6).hex())
+        host = f"{self.server[0]}:{self.server[1]}"
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        return (
+            f"INVITE sip:{number}@{host} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {self.where};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
+            f"From: <sip:{ids.get('caller', ALICE)}@{self.where}>;tag=secrettag\r\n"
+            f"To: <sip:{number}@{host}>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:{ALICE}@{self.where}>\r\nMax-Forwards: {ids.get('hops', '70')}\r\n"
+            f"{more}{kind}Content-Length: {len(body.encode('latin-1'))}\r\n\r\n{body}"
+        )
+
+    def reply(self, request: str, status: int, body: str = "", more: str = "") -> None:
+        kept = [
+            line
+            for line in request.split("\r\n\r\n")[0].split("\r\n")
+            if line.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")
+        ]
+        to = header(request, "To") + ("" if ";tag=" in header(request, "To") else ";tag=bobs")
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        self.send(
+            f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(kept) + f"\r\nTo: {to}\r\n"
+            f"Contact: <sip:{BOB}@{self.where}>\r\n{more}{kind}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+
+
+def header(message: str, name: str) -> str:
+    found = re.search(rf"^{name}: (.*?)\r$", message, re.MULTILINE)
+    assert found, (name, message)
+    return found[1]
+
+
+@pytest.fixture
+def caller(masked: Service) -> Iterator[Phone]:
+    phone = Phone(masked)
+    yield phone
+    phone.socket.close()
+
+
+@pytest.fixture
+def called(masked: Service) -> Iterator[Phone]:
+    phone = Phone(masked, masked.carrier_port)
+    yield phone
+    phone.socket.close()
+
+
+def connect(caller: Phone, called: Phone) -> tuple[str, str, str]:
+    """A call up to its ACK: the INVITE as sent, as received, and the answer."""
+    sent = caller.invite()
+    caller.send(sent)
+    received = called.receive()
+    called.reply(received, 200, SDP)
+    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
+        pass
+    caller.send(within("ACK", sent, answer, caller))
+    assert called.receive().startswith("ACK ")
+    return sent, received, answer
+
+
+def within(method: str, sent: str, answer: str, phone: Phone, cseq: int = 1) -> str:
+    target = header(answer, "Contact").strip("<>")
+    return (
+        f"{method} {target} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {phone.where};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
+        f"From: {header(sent, 'From')}\r\nTo: {header(answer, 'To')}\r\n"
+        f"Call-ID: {header(sent, 'Call-ID')}\r\nCSeq: {cseq} {method}\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "body", "ids", "status"),
+    [
+        ("", "v=0\r\n" + "m=audio 1 RTP/AVP 0\r\n" * 2000, {}, 488),
+        ("", SDP.replace("PCMA", "SECRET").replace("AVP 8", "AVP 96"), {}, 488),
+        ("Require: time-travel\r\n", SDP, {}, 420),
+        ("", SDP, {"hops": "0"}, 483),
+        ("", SDP, {"caller": "anonymous"}, 433),
+        ("", SDP, {"caller": "+12065550999"}, 404),
+    ],
+)
+def test_a_bad_invite_gets_a_clear_answer(
+    caller: Phone, called: Phone, more: str, body: str, ids: dict[str, str], status: int
+) -> None:
+    caller.send(caller.invite(more=more, body=body, **ids))
+    assert caller.final() == status
+    assert called.silent(0.3)
+
+
+def test_bytes_that_are_no_text_pass_the_mask_like_any_others(caller: Phone, called: Phone) -> None:
+    """A name in Latin-1, say: it neither stops the call nor gets through."""
+    raw = caller.invite().encode().replace(b"From: <", b'From: "Jos\xe9 \xff" <')
+    caller.send(raw)
+    received = called.receive()
+    assert received.startswith("INVITE ")
+    assert "Jos" not in received
+    called.reply(received, 486)
+    while not (answer := caller.receive()).startswith("SIP/2.0 486"):
+        pass
+    assert '"Jos\xe9 \xff"' in header(answer, "From")
+
+
+def test_a_preloaded_route_leads_nowhere(caller: Phone, called: Phone, masked: Service) -> None:
+    caller.send(caller.invite(more=f"Route: <sip:{masked.sip};lr>, <sip:127.0.0.1:9;lr>\r\n"))
+    received = called.receive()
+    assert "Route:" not in received
+    called.reply(received, 486)
+    assert caller.final() == 486
+
+
+def test_our_private_header_cannot_be_forged(caller: Phone, called: Phone) -> None:
+    caller.send(caller.invite(more="X-Maskline: guess local\r\n"))
+    received = called.receive()
+    assert "X-Maskline" not in received
+    called.reply(received, 486, more="X-Maskline: guess local\r\n")
+    assert caller.final() == 486
+
+
+def test_a_stray_answer_after_the_transaction_is_gone_is_not_relayed(
+    caller: Phone, called: Phone
+) -> None:
+    sent, received, answer = connect(caller, called)
+    stray = received.replace("branch=z9hG4bK", "branch=z9hG4bKother")
+    called.reply(stray, 200, SDP)
+    assert caller.silent()
+    caller.send(within("BYE", sent, answer, caller, 2))
+    called.reply(called.receive(), 200)
+    assert caller.final() == 200
+
+
+def test_a_contact_replayed_by_its_holder_opens_nothing(
+    caller: Phone, called: Phone, masked: Service
+) -> None:
+    """The called phone uses the contact that it was given, but not in its own dialog."""
+    sent, received, answer = connect(caller, called)
+    target = header(received, "Contact")
+    for call_id, to in (
+        ("other", header(received, "From")),
+        (header(received, "Call-ID"), "<sip:x>;tag=y"),
+    ):
+        called.send(
+            f"BYE {target.strip('<>')} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {called.where};branch=z9hG4bK{os.urandom(4).hex()}\r\n"
+            f"From: {header(received, 'To')};tag=bobs\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
+            "CSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert called.final() == 481
+    assert caller.silent(0.3)
+    caller.send(within("BYE", sent, answer, caller, 2))
+    called.reply(called.receive(), 200)
+    assert caller.final() == 200
+
+
+def test_a_bye_for_a_dialog_that_is_not_ours_gets_481(caller: Phone, masked: Service) -> None:
+    caller.send(
+        f"BYE sip:aaaaaaaaaaaaaaaa@{masked.sip} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {caller.where};branch=z9hG4bKq\r\nFrom: <sip:a@b>;tag=1\r\n"
+        "To: <sip:c@d>;tag=2\r\nCall-ID: zz\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert caller.final() == 481
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "REFER", "PUBLISH", "NOTIFY", "FOO"])
+def test_methods_that_are_not_offered_get_405(caller: Phone, method: str) -> None:
+    text = caller.invite(body="").replace("INVITE", method)
+    caller.send(text)
+    assert caller.final() == 405
+
+
+def test_a_call_within_a_dialog_that_asks_for_a_transfer_is_refused(
+    caller: Phone, called: Phone
+) -> None:
+    sent, _, answer = connect(caller, called)
+    caller.send(within("REFER", sent, answer, caller, 2))
+    assert caller.final() == 405
+    assert called.silent(0.3)
+    caller.send(within("BYE", sent, answer, caller, 3))
+    called.reply(called.receive(), 200)
+    assert caller.final() == 200
+
+
+def test_without_a_media_engine_the_caller_is_told_to_try_later(
+    caller: Phone, called: Phone, masked: Service
+) -> None:
+    engine = masked.engine_pid("rtpengine")
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        caller.send(caller.invite())
+        while not (answer := caller.receive(5)).startswith("SIP/2.0 503"):
+            assert answer.startswith("SIP/2.0 1")
+        assert header(answer, "Retry-After") == "5"
+        assert called.silent(0.3)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    until(lambda: masked.health()[0] == 200)
+
+
+def test_a_flood_of_garbage_leaves_the_service_well(caller: Phone, masked: Service) -> None:
+    valid = caller.invite().encode()
+    for index in range(300):
+        cut = valid[: index * len(valid) // 300]
+        caller.send(cut + os.urandom(index % 40))
+        caller.send(os.urandom(200))
+    time.sleep(0.5)
+    assert masked.health()[0] == 200
