@@ -30,7 +30,7 @@ ports = "{first}-{last}"
 [log]
 format = "json"
 [[carriers]]
-name = "acme"
+name = "{name}"
 [carriers.sip]
 address = "{carrier}"
 transport = "{transport}"
@@ -74,6 +74,7 @@ class Service:
 
     folder: Path
     transport: str = "udp"
+    carrier_name: str = "acme"
     carrier_host: str = "127.0.0.1"
     sources: str = "127.0.0.1/32"
     api_port: int = field(default_factory=free_port)
@@ -86,6 +87,7 @@ class Service:
         text = SETTINGS.format(
             api=f"127.0.0.1:{self.api_port}",
             sip=self.sip,
+            name=self.carrier_name,
             carrier=self.carrier,
             transport=self.transport,
             sources=self.sources,
