@@ -23,7 +23,8 @@ demo:
 	@exec $(BIN)/python demo --config "$(CONFIG)"
 
 test: check
-	@exec $(BIN)/pytest --numprocesses auto --dist loadgroup
+	@tools/client-venvs
+	@exec $(BIN)/pytest --numprocesses auto --dist worksteal
 
 check:
 	@tools/install test
