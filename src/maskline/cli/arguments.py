@@ -12,28 +12,17 @@ if TYPE_CHECKING:
 
 SKELETON = "generate-cli-skeleton"
 
+_DOCUMENTS = (
+    "Takes the parameters from a document, a JSON object or a YAML map, given inline or as"
+    " file://NAME. --generate-cli-skeleton prints such a document to be filled in. An option typed"
+    " beside it replaces the whole member of the same name. Binary values cannot be written in"
+    " JSON. Only one of the two can be given."
+)
+
 # Every operation has these. Their descriptions are in our own words, their behaviour is AWS's.
 COMMON = (
-    Option(
-        JSON,
-        JSON,
-        group="cli_input",
-        documentation=(
-            "Takes the parameters from a JSON object, as --generate-cli-skeleton prints it. An"
-            " option given on the command line replaces the whole member of the same name."
-            " Binary values cannot be written this way. Not together with --cli-input-yaml."
-        ),
-    ),
-    Option(
-        YAML,
-        YAML,
-        group="cli_input",
-        documentation=(
-            "Takes the parameters from a YAML map, as --generate-cli-skeleton yaml-input prints"
-            " it. An option given on the command line replaces the whole member of the same name."
-            " Not together with --cli-input-json."
-        ),
-    ),
+    Option(JSON, JSON, group="cli_input", documentation=_DOCUMENTS),
+    Option(YAML, YAML, group="cli_input", documentation=_DOCUMENTS),
     Option(
         SKELETON,
         SKELETON,

@@ -33,7 +33,7 @@ def _block(block: Block) -> list[str]:
         lines = [escape(line) for line in block.lines]
         return [".PP", f".RS {STEP}", ".nf", *(line or "\\&" for line in lines), ".fi", ".RE"]
     if isinstance(block, Bullets):
-        return [line for item in block.items for line in (".IP \\(bu 2", escape(item))]
+        return [line for item in block.items for line in (".IP o 2", escape(item))]
     return _term(block)
 
 
