@@ -3,6 +3,8 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from maskline.model import DATA, Operation, Shape, document, load
 
 SERVICE, VERSION = "chime-sdk-voice", "2022-08-03"
 OURS = load(SERVICE)
+TOOL = Path(__file__).parents[2] / "tools" / "refused-operations"
 COPIED = 8  # so many words in a row are no accident
 
 Facts = dict[tuple[str, ...], Any]
@@ -134,6 +137,12 @@ def test_an_override_changes_something(name: str) -> None:
 
 def test_the_metadata_are_botocores() -> None:
     assert OURS.metadata == theirs()["metadata"]
+
+
+def test_the_operations_that_we_refuse_are_all_the_others() -> None:
+    made = subprocess.run([sys.executable, TOOL], capture_output=True, check=True, text=True)
+    assert json.loads(made.stdout) == document("refused")
+    assert theirs()["operations"].keys() <= OURS.operations.keys() | load("refused").operations
 
 
 def words(text: str) -> list[str]:

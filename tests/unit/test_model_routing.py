@@ -143,3 +143,20 @@ def test_an_operation_said_twice_is_none() -> None:
 
 def test_what_is_spelt_out_goes_before_a_parameter() -> None:
     assert found("GET", "/phone-numbers/special") == ("Literal", {})
+
+
+def test_what_aws_has_and_we_refuse_is_known_by_its_name() -> None:
+    refused = load("refused")
+    router = Router([VOICE, OURS], refused)
+    for operation in refused.operations.values():
+        query = {name: [value] for name, value in operation.query.items()}
+        with pytest.raises(NoOperation) as known:
+            router.match(operation.method, operation.uri, query)
+        assert known.value.refused == operation.name
+
+
+def test_what_we_refuse_hides_nothing_that_we_offer() -> None:
+    router = Router([VOICE, OURS], load("refused"))
+    for operation in VOICE.operations.values():
+        query = {name: [value] for name, value in operation.query.items()}
+        assert router.match(operation.method, operation.uri, query).operation is operation

@@ -17,11 +17,15 @@ Template = tuple[str | None, ...]  # the segments of a path; None where any may 
 
 
 class NoOperation(Exception):
-    """No operation has this method and path. `allowed` are the methods that the path does have."""
+    """No operation has this method and path. `allowed` are the methods that the path does have.
 
-    def __init__(self, allowed: tuple[str, ...]) -> None:
+    `refused` is the name that the operation has with AWS, where it is one that is not offered.
+    """
+
+    def __init__(self, allowed: tuple[str, ...], refused: str | None = None) -> None:
         super().__init__("no such operation")
         self.allowed = allowed
+        self.refused = refused
 
 
 class Match(NamedTuple):
@@ -32,23 +36,32 @@ class Match(NamedTuple):
     path_params: dict[str, str]
 
 
+class Choice(NamedTuple):
+    """An operation, and where in its path which parameter stands."""
+
+    service: Service
+    operation: Operation
+    names: dict[int, str]
+
+
 class Route:
     """The operations of one method and one template, told apart by what their queries fix."""
 
     def __init__(self) -> None:
-        self.names: dict[int, str] = {}  # the position of a parameter -> its name
-        self._choices: list[tuple[dict[str, list[str]], tuple[Service, Operation]]] = []
+        self._choices: list[tuple[dict[str, list[str]], Choice]] = []
         self._telling: set[str] = set()
 
     def add(self, service: Service, operation: Operation) -> None:
         fixed = {name: [value] for name, value in operation.query.items()}
-        self._choices.append((fixed, (service, operation)))
+        names = {
+            position: segment[1:-1]
+            for position, segment in enumerate(segments_of(operation.uri))
+            if is_parameter(segment)
+        }
+        self._choices.append((fixed, Choice(service, operation, names)))
         self._telling |= operation.query.keys()
-        for position, segment in enumerate(segments_of(operation.uri)):
-            if is_parameter(segment):
-                self.names[position] = segment[1:-1]
 
-    def choose(self, query: Query) -> tuple[Service, Operation] | None:
+    def choose(self, query: Query) -> Choice | None:
         """The one whose query says exactly what the request's does about what tells them apart.
 
         So a misspelt `?operation=` is no operation, rather than the one that has none.
@@ -58,12 +71,16 @@ class Route:
 
 
 class Router:
-    """Finds operations of several services, whose paths must differ."""
+    """Finds operations of several services, whose paths must differ.
 
-    def __init__(self, services: Iterable[Service]) -> None:
+    `refused` is a service whose operations are known by name and not offered.
+    """
+
+    def __init__(self, services: Iterable[Service], refused: Service | None = None) -> None:
+        self._refused = refused
         self._routes: dict[tuple[str, Template], Route] = {}
         self._kinds: dict[tuple[str, int], list[tuple[bool, ...]]] = {}
-        for service in services:
+        for service in (*services, *([refused] if refused else [])):
             for operation in service.operations.values():
                 self._add(service, operation)
 
@@ -76,9 +93,15 @@ class Router:
         for path in readings(segments):
             for route in self._candidates(method, path):
                 if choice := route.choose(query):
-                    params = {name: parameter(path[at]) for at, name in route.names.items()}
-                    return Match(*choice, params)
+                    return self._matched(choice, path)
         raise NoOperation(self._allowed(segments))
+
+    def _matched(self, choice: Choice, path: list[str]) -> Match:
+        service, operation, names = choice
+        if service is self._refused:
+            raise NoOperation((), operation.name)
+        params = {name: parameter(path[at]) for at, name in names.items()}
+        return Match(service, operation, params)
 
     def _add(self, service: Service, operation: Operation) -> None:
         template = tuple(
