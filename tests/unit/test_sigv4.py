@@ -279,7 +279,7 @@ def test_paths(path: bytes, canonical: bytes) -> None:
     [
         (b"", b""),
         (b"b=2&a=1&a=0", b"a=0&a=1&b=2"),
-        (b"a=%7e%2f+", b"a=~%2F%2B"),
+        (b"a=%7e%2f+%2b", b"a=~%2F%20%2B"),
         (b"flag", b"flag="),
         (b"a=\xff&b=%FF", b"a=%FF&b=%FF"),
         (b"a=1&X-Amz-Signature=f", b"a=1"),

@@ -68,8 +68,8 @@ def encoded(text: bytes) -> str:
 
 
 def parameters(query: bytes) -> list[tuple[bytes, bytes]]:
-    """The query's names and values, decoded. A plus is a plus, as everywhere in AWS's clients."""
-    pairs = (pair.partition(b"=") for pair in query.split(b"&"))
+    """The query's names and values, decoded; a plus is a blank, as forms write it."""
+    pairs = (pair.partition(b"=") for pair in query.replace(b"+", b" ").split(b"&"))
     return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
 
 
