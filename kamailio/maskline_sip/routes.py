@@ -130,6 +130,8 @@ class Routes:
             if request.method == "ACK":
                 return
             raise Refuse(481)
+        if request.method in mask.CONTACT_METHODS and not passage.near.routes:
+            passage = dataclasses.replace(passage, near=self._routed(passage.key, passage.near))
         if request.method not in allowed.METHODS:
             raise Refuse(405)
         _check(request)
@@ -165,6 +167,7 @@ class Routes:
         if offered:
             relayed = self.media.offer(route["CallId"], mask.CALLER, offered)
             body = self._sdp_body(relayed, passage)
+        self._remember_routes(passage.key, passage.near)
         kept = context(passage, request, body)
         KSR.tm.t_set_fr(1000 * route["MaxRingSeconds"], 5000)
         KSR.tm.t_on_failure("ksr_failure")
@@ -191,6 +194,20 @@ class Routes:
         if KSR.tm.t_relay() < 0:
             raise Refuse(503)
 
+    # -- route sets: a leg's is fixed when the dialog is made (RFC 3261 12.2), but a party that
+    #    moves sends a new Contact alone, and what we seal anew must hold the old routes
+
+    def _remember_routes(self, key: str, leg: mask.Leg) -> None:
+        if leg.routes:
+            KSR.htable.sht_sets("routes", self._route_key(key, leg), json.dumps(leg.routes))
+
+    def _routed(self, key: str, leg: mask.Leg) -> mask.Leg:
+        known = KSR.htable.sht_get("routes", self._route_key(key, leg))
+        return dataclasses.replace(leg, routes=tuple(json.loads(known))) if known else leg
+
+    def _route_key(self, key: str, leg: mask.Leg) -> str:
+        return self.keys.alias(key, "routes", leg.call_id, leg.tag)
+
     # -- replies
 
     def _reply(self) -> None:
@@ -213,6 +230,7 @@ class Routes:
         if event in kept["reported"] or reply.status in (181, 182):
             return
         KSR.pv.sets(CONTEXT, json.dumps({**kept, "reported": [*kept["reported"], event]}))
+        self._remember_routes(passage.key, mask.answered_leg(passage, reply))
         legs = self._legs(reply, passage, asked) if event == "Answered" else None
         self._report(passage.near.reference, event, SipStatus=reply.status, Legs=legs)
 

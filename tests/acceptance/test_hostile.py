@@ -244,6 +244,47 @@ def test_a_call_within_a_dialog_that_asks_for_a_transfer_is_refused(
     assert caller.final() == 200
 
 
+def test_a_carrier_stays_in_the_path_when_its_phone_moves(
+    caller: Phone, called: Phone, masked: Service
+) -> None:
+    """The carrier's proxy records its route once; the phone's re-INVITE names a new contact and no
+    route. What the caller sends afterwards still goes by the proxy, to the new contact."""
+    hop = Phone(masked)
+    route = f"<sip:{hop.where};lr>"
+    sent = caller.invite()
+    caller.send(sent)
+    received = called.receive()
+    called.reply(received, 200, SDP, more=f"Record-Route: {route}\r\n")
+    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
+        pass
+    caller.send(within("ACK", sent, answer, caller))
+    assert header(hop.receive(), "Route") == route
+    to_caller = {"From": f"{header(received, 'To')};tag=bobs", "To": header(received, "From")}
+    again = (
+        f"INVITE {header(received, 'Contact').strip('<>')} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {called.where};branch=z9hG4bKmoved\r\n"
+        f"From: {to_caller['From']}\r\nTo: {to_caller['To']}\r\n"
+        f"Call-ID: {header(received, 'Call-ID')}\r\nCSeq: 7 INVITE\r\nMax-Forwards: 70\r\n"
+        f"Contact: <sip:moved@{called.where}>\r\nContent-Length: 0\r\n\r\n"
+    )
+    called.send(again)
+    moved = caller.receive()
+    assert moved.startswith("INVITE ")
+    caller.reply(moved, 491)
+    assert called.final() == 491
+    called.send(again.replace("INVITE", "ACK"))
+    bye = within("BYE", sent, answer, caller, 2).replace(
+        header(answer, "Contact").strip("<>"), header(moved, "Contact").strip("<>")
+    )
+    caller.send(bye)
+    passed_on = hop.receive()
+    assert passed_on.startswith(f"BYE sip:moved@{called.where} SIP/2.0")
+    assert header(passed_on, "Route") == route
+    hop.reply(passed_on, 200)
+    assert caller.final() == 200
+    hop.socket.close()
+
+
 def test_without_a_media_engine_the_caller_is_told_to_try_later(
     caller: Phone, called: Phone, masked: Service
 ) -> None:
