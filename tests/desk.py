@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from maskline.domain.connector import Rules
 from maskline.operations import TABLE, Context, Policy, bootstrap_account
 from maskline.store.secrets import Cipher
 from maskline.store.sqlite import SqliteTransaction, connect, prepare
@@ -111,13 +110,8 @@ class Desk:
         return self.switch("RouteCall", CarrierName="acme", Caller=caller, Called=called)
 
     def rule(self, connector_id: str, **rules: Any) -> None:
-        """Sets rules of a connector's own."""
-        for name, value in rules.items():
-            assert name in Rules.__dataclass_fields__
-            self.connection.execute(
-                f"UPDATE voice_connectors SET {name} = ? WHERE voice_connector_id = ?",
-                (value, connector_id),
-            )
+        """Gives the connector these rules of its own and no others."""
+        self.maskline("PutVoiceConnectorRules", VoiceConnectorId=connector_id, **rules)
 
 
 def ids(session: dict[str, Any]) -> dict[str, Any]:

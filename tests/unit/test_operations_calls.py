@@ -167,7 +167,7 @@ def test_the_ear_follows_the_newest_session(desk: Desk, connector: str) -> None:
 
 def test_each_sees_their_own_proxy_number(desk: Desk, connector: str) -> None:
     desk.import_numbers(SECOND)
-    desk.rule(connector, number_assignment="per_participant")
+    desk.rule(connector, NumberAssignment="per_participant")
     desk.open(connector, ANN, CAT)
     desk.open(connector, BEN, "+15035550104")
     session = desk.open(connector, ANN, BEN)
@@ -205,7 +205,7 @@ def test_a_call_answered_after_the_delete_is_hung_up_at_once(
 def test_a_connector_may_let_calls_outlive_the_delete(
     desk: Desk, connector: str, session: dict[str, Any]
 ) -> None:
-    desk.rule(connector, hang_up_on_delete=0)
+    desk.rule(connector, HangUpOnDelete=False)
     report(desk, desk.dial(ANN, PROXY), "Answered", Legs=LEGS)
     desk.close(session)
     assert due(desk) == []
@@ -244,7 +244,7 @@ def test_a_longer_window_keeps_the_call_alive(desk: Desk, session: dict[str, Any
 
 
 def test_rules_of_the_connector_win(desk: Desk, connector: str, session: dict[str, Any]) -> None:
-    desk.rule(connector, max_ring_seconds=20, max_call_seconds=600)
+    desk.rule(connector, MaxRingSeconds=20, MaxCallSeconds=600)
     answer = desk.dial(ANN, PROXY)
     assert (answer["MaxRingSeconds"], answer["MaxCallSeconds"]) == (20, 600)
 

@@ -86,3 +86,21 @@ def test_a_deleted_configuration_is_not_found_but_sessions_go_on(desk: Desk) -> 
 def test_an_unknown_connector_is_not_found(desk: Desk, operation: str) -> None:
     with pytest.raises(NotFound, match="Could not find VoiceConnector with Id 'x'"):
         desk.call(operation, VoiceConnectorId="x")
+
+
+def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
+    connector = {"VoiceConnectorId": desk.connector()}
+    usual = {
+        "NumberAssignment": "shared",
+        "UnknownCaller": "reject",
+        "HangUpOnDelete": True,
+        "HangUpOnExpiry": False,
+        "MaxRingSeconds": 60,
+        "MaxCallSeconds": 4 * 3600,
+    }
+    assert desk.maskline("GetVoiceConnectorRules", **connector) == {"Rules": usual}
+    own = {"NumberAssignment": "per_participant", "HangUpOnDelete": False, "MaxRingSeconds": 20}
+    assert desk.maskline("PutVoiceConnectorRules", **connector, **own) == {"Rules": usual | own}
+    assert desk.maskline("PutVoiceConnectorRules", **connector) == {"Rules": usual}
+    with pytest.raises(NotFound):
+        desk.maskline("GetVoiceConnectorRules", VoiceConnectorId="x")

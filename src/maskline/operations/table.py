@@ -8,6 +8,7 @@ from maskline.operations import (
     calls,
     connector_documents,
     connector_groups,
+    connector_rules,
     connectors,
     phone_number_associations,
     phone_number_imports,
@@ -103,6 +104,7 @@ OUR_READS: Operations = {
     "EvaluateRoute": routes.evaluate_route,
     "GetCall": calls.get_call,
     "GetPoolReport": pool_report.get_pool_report,
+    "GetVoiceConnectorRules": connector_rules.get_voice_connector_rules,
     "ListAccessKeys": access_keys.list_access_keys,
     "ListAccounts": accounts.list_accounts,
     "ListAuditRecords": audit.list_audit_records,
@@ -114,6 +116,7 @@ OUR_WRITES: Operations = {
     "CreateAccount": accounts.create_account,
     "DeleteAccessKey": access_keys.delete_access_key,
     "ImportPhoneNumbers": phone_number_imports.import_phone_numbers,
+    "PutVoiceConnectorRules": connector_rules.put_voice_connector_rules,
     "RotateAccessKey": access_keys.rotate_access_key,
     "UpdateAccessKey": access_keys.update_access_key,
 }

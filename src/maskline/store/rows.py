@@ -1,6 +1,7 @@
 """Rows of the store, read as the subject's own values."""
 
 import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,22 +16,20 @@ from maskline.domain.connector import (
 from maskline.domain.session import Capability, Participant, ProxySession
 from maskline.store.port import Row
 
-RULE_TYPES: dict[str, Any] = {
+RULES: dict[str, Callable[[Any], Any]] = {
     "number_assignment": Assignment,
     "unknown_caller": UnknownCaller,
     "hang_up_on_delete": bool,
     "hang_up_on_expiry": bool,
+    "max_ring_seconds": int,
+    "max_call_seconds": int,
 }
 
 
 def rules(row: Row, default: Rules) -> Rules:
     """The default rules with those that a connector's row sets itself."""
-    own = {
-        field.name: RULE_TYPES.get(field.name, int)(row[field.name])
-        for field in fields(Rules)
-        if row[field.name] is not None
-    }
-    return replace(default, **own)
+    own = {name: read(row[name]) for name, read in RULES.items() if row[name] is not None}
+    return replace(default, **own) if own else default
 
 
 def voice_connector(row: Row, default: Rules) -> VoiceConnector:

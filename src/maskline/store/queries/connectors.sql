@@ -139,3 +139,10 @@ WHERE voice_connector_id = :resource_id AND account_id = :account_id AND deleted
 -- Groups span regions; their ARN bears the first one.
 SELECT 'us-east-1' AS region FROM voice_connector_groups
 WHERE voice_connector_group_id = :resource_id AND account_id = :account_id
+
+-- name: put_connector_rules
+UPDATE voice_connectors
+SET number_assignment = :number_assignment, unknown_caller = :unknown_caller,
+    hang_up_on_delete = :hang_up_on_delete, hang_up_on_expiry = :hang_up_on_expiry,
+    max_ring_seconds = :max_ring_seconds, max_call_seconds = :max_call_seconds
+WHERE voice_connector_id = :voice_connector_id
