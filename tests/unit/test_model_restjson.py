@@ -34,6 +34,9 @@ def test_members_come_from_the_path_and_the_body() -> None:
 
 def test_null_is_as_good_as_nothing() -> None:
     assert create(b'{"Name": null}') == {"VoiceConnectorId": "abc"}
+    found = create(b'{"GeoMatchParams": {"Country": null}, "Capabilities": [null, {"A": null}]}')
+    assert found["GeoMatchParams"] == {}
+    assert found["Capabilities"] == [None, {}]
 
 
 def test_unknown_members_are_kept_for_validation() -> None:

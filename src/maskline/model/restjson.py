@@ -80,13 +80,13 @@ def _from_body(places: Input, body: bytes) -> dict[str, Any]:
     return {
         places.body.get(name, name): value
         for name, value in _json_object(body).items()
-        if value is not None and name not in elsewhere
+        if name not in elsewhere
     }
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(body) if body else {}
+        document: Any = msgspec.json.decode(body) if body else {}
     except UnicodeDecodeError:
         raise BadBody("The request body is not valid UTF-8") from None
     except msgspec.DecodeError as error:
@@ -95,7 +95,14 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise BadBody("The request body is nested too deeply") from None
     if not isinstance(document, dict):
         raise BadBody("The request body must be a JSON object")
-    return document
+    return _without_nulls(document) if b"null" in body else document
+
+
+def _without_nulls(value: Any) -> Any:
+    """The value without members that are null, at any depth. Nulls in lists stay."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _from_query(shape: Shape, values: list[str]) -> Any:
