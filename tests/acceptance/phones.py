@@ -49,19 +49,20 @@ def play(
     statuses: 0 when every call went as its scenario says."""
     calls = calls or Calls()
     host, port = service.carrier_host, service.carrier_port
-    answering = phone(folder, called, "called", host, port, calls) if called else None
+    stream = ["-t", "t1"] if service.transport == "tcp" else []
+    answering = phone(folder, called, "called", host, port, calls, *stream) if called else None
     if answering:
-        until(lambda: listening(host, port))
+        until(lambda: listening(host, port, service.transport))
     keys = ["-s", number, "-r", str(calls.per_second), "-d", str(calls.talk_milliseconds), *more]
     calling = phone(folder, caller, "caller", CALLER_HOST, free_port(), calls, service.sip, *keys)
     status = calling.wait(calls.seconds + 10)
     return status, answering.wait(calls.seconds + 10) if answering else None
 
 
-def listening(host: str, port: int) -> bool:
-    """Whether somebody holds this UDP port."""
+def listening(host: str, port: int, transport: str) -> bool:
+    """Whether somebody holds this port."""
     packed = "".join(f"{int(part):02X}" for part in reversed(host.split(".")))
-    return f" {packed}:{port:04X} " in Path("/proc/net/udp").read_text()
+    return f" {packed}:{port:04X} " in Path("/proc/net", transport).read_text()
 
 
 @contextmanager

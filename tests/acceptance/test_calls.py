@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
 from acceptance.service import Service, running, until
+from acceptance.test_leak import open_session
 
 ALICE, BOB, FALLBACK = "+12065550100", "+14015550101", "+18005550199"
 PROXY_NUMBER = "+19135550199"
@@ -121,6 +122,34 @@ def test_the_other_participant_can_call_too(
     assert ended == (0, 0)
     (record,) = until(lambda: [r for r in records(telephony, session) if "EndedTimestamp" in r])
     assert record["CalledPhoneNumber"] == ALICE
+
+
+@pytest.mark.parametrize("ends", ["caller", "us"])
+def test_a_call_goes_out_over_tcp(tmp_path: Path, ends: str) -> None:
+    """The caller's leg is UDP, the called party's TCP; both can be hung up."""
+    choices = {"transport": "tcp", "carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    for service in running(tmp_path, **choices):
+        open_session(service)
+        scenario = CALLER if ends == "caller" else SCENARIOS / "caller-hung-up.xml"
+        with ThreadPoolExecutor() as threads:
+            calling = threads.submit(
+                play, service, tmp_path, scenario, CALLED, PROXY_NUMBER, None,
+                "-key", "caller", ALICE,
+            )  # fmt: skip
+            if ends == "us":
+                end_all_sessions_once_answered(service)
+            assert calling.result() == (0, 0), (tmp_path / "called.errors").read_text()
+
+
+def end_all_sessions_once_answered(service: Service) -> None:
+    until(lambda: "AnsweredTimestamp" in str(service.maskline("admin", "list-calls")))
+    chime = service.client()
+    for connector in chime.list_voice_connectors()["VoiceConnectors"]:
+        connector_id = connector["VoiceConnectorId"]
+        for found in chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]:
+            chime.delete_proxy_session(
+                VoiceConnectorId=connector_id, ProxySessionId=found["ProxySessionId"]
+            )
 
 
 def test_200_calls_at_20_a_second(
