@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -63,7 +64,7 @@ The key is in {path}. To use it with boto3, an AWS SDK, the AWS CLI or the maskl
 
   export AWS_SHARED_CREDENTIALS_FILE={path}
   export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION=us-east-1
-  maskline chime list-voice-connectors
+  {program} chime list-voice-connectors
   aws chime-sdk-voice list-voice-connectors
   python -c 'import boto3; print(boto3.client("chime-sdk-voice").list_voice_connectors())'
 """
@@ -181,7 +182,14 @@ async def welcome(
     credentials = await store.write(make)
     if credentials is not None:
         url = f"http://{chosen.api.listen}"
-        print(WELCOME.format(credentials=credentials, path=path, url=url), flush=True)
+        told = WELCOME.format(credentials=credentials, path=path, url=url, program=program())
+        print(told, flush=True)
+
+
+def program() -> str:
+    """How our command is called from here: by its name where that is found."""
+    beside = Path(sys.executable).with_name("maskline")
+    return "maskline" if shutil.which("maskline") == str(beside) else str(beside)
 
 
 class Server(uvicorn.Server):
