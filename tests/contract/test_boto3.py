@@ -232,10 +232,9 @@ def test_a_wrong_key(house: House) -> None:
 
 
 def test_what_amazon_offers_and_we_do_not(client: Any) -> None:
-    with pytest.raises(ClientError) as told:
-        client.list_sip_rules()
-    assert told.value.response["Error"]["Code"] == "UnknownOperationException"
-    assert "CreateProxySession" in told.value.response["Error"]["Message"]
+    response = refused(client, "UnprocessableEntityException", client.list_sip_rules)
+    assert "ListSipRules is not offered" in response["Error"]["Message"]
+    assert "CreateProxySession" in response["Error"]["Message"]
 
 
 def test_health(house: House) -> None:

@@ -7,6 +7,7 @@
     ├── UnknownClient          there is no such key
     ├── RequestExpired         a presigned URL whose time is over
     ├── UnknownOperation       no operation answers to this method and path
+    ├── OperationNotOffered    one of AWS's does, and is not to be had here
     └── BodyTooLarge           more than anybody has reason to send
 
 Names are those of AWS's common errors, by which clients know what to do: on an
@@ -56,6 +57,12 @@ class UnknownOperation(Fault):
     name = "UnknownOperationException"
     status = 404
     code = "NotFound"
+
+
+class OperationNotOffered(Fault):
+    name = "UnprocessableEntityException"
+    status = 422
+    code = "Unprocessable"
 
 
 class BodyTooLarge(Fault):

@@ -13,13 +13,14 @@ from maskline.operations import TABLE, AccessKey, Context, Policy
 from maskline.store import Store, Transaction
 from maskline.web import answers, permissions, sigv4
 from maskline.web.answers import HttpAnswer
-from maskline.web.faults import UnknownClient, UnknownOperation
+from maskline.web.faults import Fault, OperationNotOffered, UnknownClient, UnknownOperation
 from maskline.web.keys import KeyRing
 from maskline.web.requests import Receive, Scope, query_of, read_body, text_headers
 from maskline.web.sigv4 import SignedRequest
 from maskline.web.throttle import Throttle
 
 SERVICES = ("chime-sdk-voice", "maskline")
+REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Pipeline:
         self._policy = policy
         self._most_bytes = most_bytes
         self._clock = clock
-        self._router = Router(load(name) for name in SERVICES)
+        self._router = Router((load(name) for name in SERVICES), load(REFUSED))
         self._keys = KeyRing(store)
         self._throttle = Throttle(requests_per_second, time.monotonic)
 
@@ -72,14 +73,7 @@ class Pipeline:
         try:
             return self._router.match(scope["method"], raw_path(scope).decode("latin-1"), query)
         except NoOperation as nothing:
-            raise UnknownOperation(self._offer(nothing.allowed)) from None
-
-    def _offer(self, allowed: tuple[str, ...]) -> str:
-        methods = f" (the path answers to {', '.join(allowed)})" if allowed else ""
-        offered = ", ".join(
-            name for service in SERVICES for name in sorted(load(service).operations)
-        )
-        return f"No operation has this method, path and query{methods}. There are: {offered}"
+            raise no_operation(nothing) from None
 
     async def _authenticate(self, request: SignedRequest) -> AccessKey:
         signature = sigv4.read_signature(request)
@@ -110,6 +104,15 @@ class Pipeline:
             settings=self._policy,
             access_key_id=key.access_key_id,
         )
+
+
+def no_operation(nothing: NoOperation) -> Fault:
+    """The error for a request that means no operation, which names those that there are."""
+    offered = ", ".join(name for service in SERVICES for name in sorted(load(service).operations))
+    if nothing.refused:
+        return OperationNotOffered(f"{nothing.refused} is not offered here. There are: {offered}")
+    methods = f" (the path answers to {', '.join(nothing.allowed)})" if nothing.allowed else ""
+    return UnknownOperation(f"No operation has this method and path{methods}. There are: {offered}")
 
 
 def signed_request(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> SignedRequest:
