@@ -1,0 +1,196 @@
+"""Every example of the manual, typed as it is shown, against a live server.
+
+What the server makes up (ids, times, its own name) is replaced by what the example shows in its
+place; all the rest must be there as shown, to the letter.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from contract.cli_live import Live, live_server
+
+from maskline.__main__ import main
+from maskline.cli import services
+from maskline.cli.manual.examples import Example, read
+
+SHOWN = {
+    "VoiceConnectorGroupId": "123a456b-c7d8-90e1-fg23-4h567jkl8901",
+    "PhoneNumberOrderId": "abc12345-de67-89f0-123g-h45i678j9012",
+    "VoiceConnectorId": "abcdef1ghij2klmno3pqr4",
+    "ProxySessionId": "123a4bc5-67d8-901e-2f3g-h4ghjk56789l",
+    "CallId": "0b6f3f8a-5a50-4b4e-9d0c-3f2b6f1f7a11",
+}
+ACCOUNT = "123456789012"
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+# In the order of a day's work: what a command needs is there when its turn comes. A command that
+# comes up again shows its next example then.
+ORDER = [
+    ("admin", "import-phone-numbers"),
+    ("chime", "list-available-voice-connector-regions"),
+    ("chime", "search-available-phone-numbers"),
+    ("chime", "create-phone-number-order"),
+    ("chime", "get-phone-number-order"),
+    ("chime", "list-phone-number-orders"),
+    ("chime", "list-supported-phone-number-countries"),
+    ("chime", "create-voice-connector"),
+    ("chime", "get-voice-connector"),
+    ("chime", "list-voice-connectors"),
+    ("chime", "update-voice-connector"),
+    ("chime", "tag-resource"),
+    ("chime", "list-tags-for-resource"),
+    ("chime", "untag-resource"),
+    ("chime", "associate-phone-numbers-with-voice-connector"),
+    ("chime", "list-phone-numbers"),
+    ("chime", "get-phone-number"),
+    ("chime", "update-phone-number"),
+    ("chime", "batch-update-phone-number"),
+    ("chime", "disassociate-phone-numbers-from-voice-connector"),
+    ("chime", "delete-phone-number"),
+    ("chime", "restore-phone-number"),
+    ("chime", "batch-delete-phone-number"),
+    ("chime", "put-voice-connector-proxy"),
+    ("chime", "get-voice-connector-proxy"),
+    ("chime", "create-proxy-session"),
+    ("chime", "get-proxy-session"),
+    ("chime", "list-proxy-sessions"),
+    ("admin", "evaluate-route"),
+    ("chime", "update-proxy-session"),
+    ("admin", "list-calls"),
+    ("admin", "get-call"),
+    ("chime", "delete-proxy-session"),
+    ("chime", "delete-voice-connector-proxy"),
+    ("chime", "create-voice-connector-group"),
+    ("chime", "get-voice-connector-group"),
+    ("chime", "list-voice-connector-groups"),
+    ("chime", "update-voice-connector-group"),
+    ("chime", "associate-phone-numbers-with-voice-connector-group"),
+    ("chime", "disassociate-phone-numbers-from-voice-connector-group"),
+    ("chime", "update-voice-connector-group"),
+    ("chime", "delete-voice-connector-group"),
+    ("chime", "put-voice-connector-termination"),
+    ("chime", "get-voice-connector-termination"),
+    ("chime", "get-voice-connector-termination-health"),
+    ("chime", "put-voice-connector-termination-credentials"),
+    ("chime", "list-voice-connector-termination-credentials"),
+    ("chime", "delete-voice-connector-termination-credentials"),
+    ("chime", "delete-voice-connector-termination"),
+    ("chime", "put-voice-connector-origination"),
+    ("chime", "get-voice-connector-origination"),
+    ("chime", "delete-voice-connector-origination"),
+    ("chime", "put-voice-connector-logging-configuration"),
+    ("chime", "get-voice-connector-logging-configuration"),
+    ("chime", "put-voice-connector-streaming-configuration"),
+    ("chime", "get-voice-connector-streaming-configuration"),
+    ("chime", "delete-voice-connector-streaming-configuration"),
+    ("chime", "put-voice-connector-emergency-calling-configuration"),
+    ("chime", "get-voice-connector-emergency-calling-configuration"),
+    ("chime", "delete-voice-connector-emergency-calling-configuration"),
+    ("chime", "put-voice-connector-external-systems-configuration"),
+    ("chime", "get-voice-connector-external-systems-configuration"),
+    ("chime", "delete-voice-connector-external-systems-configuration"),
+    ("chime", "update-global-settings"),
+    ("chime", "get-global-settings"),
+    ("chime", "update-phone-number-settings"),
+    ("chime", "get-phone-number-settings"),
+    ("chime", "delete-voice-connector"),
+]
+
+
+FOR_A_SESSION = [
+    ("admin", "import-phone-numbers"),
+    ("chime", "create-voice-connector"),
+    ("chime", "put-voice-connector-proxy"),
+    ("chime", "create-proxy-session"),
+]
+
+
+@dataclass
+class Reader:
+    """Somebody who follows the manual, and knows which of its ids stands for which real one."""
+
+    capsys: pytest.CaptureFixture[str]
+    real: dict[str, str] = field(default_factory=dict)
+
+    def type(self, command: str) -> tuple[int, str, str]:
+        for shown, real in self.real.items():
+            command = command.replace(shown, real)
+        code = main(shlex.split(command)[1:])
+        out, err = self.capsys.readouterr()
+        self.learn(out)
+        for shown, real in self.real.items():
+            out = out.replace(real, shown)
+        return code, out, err
+
+    def learn(self, out: str) -> None:
+        """Take the ids of what has been made, and of the account."""
+        patterns = {shown: rf'"{member}": "([^"]+)"' for member, shown in SHOWN.items()}
+        patterns[ACCOUNT] = r"arn:aws:chime:[^:]*:(\d{12}):"
+        for shown, pattern in patterns.items():
+            if found := re.search(pattern, out):
+                self.real.setdefault(shown, found[1])
+
+    def follow(self, example: Example) -> None:
+        for command in example.commands():
+            code, out, err = self.type(command)
+            assert (code, re.sub(r".*numbers imported.*\n", "", err)) == (0, "")
+            assert settled(out, example.output()) == example.output()
+
+
+def settled(out: str, shown: str) -> str:
+    """The output with the times of the example, in the order they stand there."""
+    times = iter(TIMESTAMP.findall(shown))
+    return TIMESTAMP.sub(lambda found: next(times, found[0]), out)
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numbers.csv").write_text(
+        "number,city\n+12065550197,Seattle\n\n+12065550196,\n+12065550195\n"
+    )
+    with live_server(tmp_path) as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def examples(command: str, name: str) -> list[Example]:
+    return read(services.SERVICES[command].model, name)
+
+
+def test_the_examples_do_what_they_show(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = Reader(capsys)
+    for place, (command, name) in enumerate(ORDER):
+        shown = examples(command, name)
+        turn = ORDER[:place].count((command, name))
+        last = (command, name) not in ORDER[place + 1 :]
+        if name == "list-calls":
+            live.receive_call("+12065550100", "+19135550199")
+        for example in shown[turn:] if last else shown[turn : turn + 1]:
+            reader.follow(example)
+
+
+def test_no_example_is_left_out() -> None:
+    every = {(command, name) for command in ("chime", "admin") for name in operations_of(command)}
+    assert set(ORDER) == every
+
+
+def operations_of(command: str) -> list[str]:
+    return list(services.operations_of(services.SERVICES[command]))
+
+
+def test_route_in_plain_words(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = Reader(capsys)
+    for command, name in FOR_A_SESSION:
+        reader.follow(examples(command, name)[0])
+    ask, proxy = "maskline route --caller +12065550100 --called ", "+19135550199"
+    code, out, _ = reader.type(ask + proxy)
+    assert code == 0
+    assert out.startswith(f"+12065550100 calls {proxy}\nDecision: Connect\n  rings +14015550101")
+    assert "Reason: session: an open proxy session joins" in out
+    assert "Decision: Reject (SIP 404)" in reader.type(ask + "+19995550100")[1]
+    assert reader.type(ask + proxy + " --query Decision --output text")[1] == "Connect\n"
