@@ -1,0 +1,311 @@
+"""Calls: what the mask costs beside a bare relay, with the same phones on the same machine."""
+
+import csv
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acceptance.phones import CALLED_HOST, CALLER_HOST, Calls, listening, phone
+from acceptance.service import Service, free_port, until
+from processes import Groups, Meter, named
+from relay import MediaPorts, Relay
+from report import Report, middle, percentile
+
+SCENARIOS = Path(__file__).with_name("sipp")
+DESCRIPTION = """\
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=- 53655765 2353687637 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 8 101
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-15"""
+NO_DESCRIPTION = "Content-Length: 0\n"
+PROXY_NUMBERS = [f"+1913555{place:04}" for place in range(100, 110)]
+SESSIONS = 100
+TALK_MILLISECONDS = 300
+CALL_SECONDS = 0.4  # it rings for 100 ms first
+FAILURES_ALLOWED = 0.001
+KEPT_UP = 0.9  # of the calls offered in a second, so many must be done in one
+LATE_SECONDS = 6
+PARTS = ("Kamailio", "rtpengine", "maskline")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long a run at one rate lasts, and the rates (calls/s) that are tried."""
+
+    seconds: float
+    rounds: int
+    rates: tuple[int, ...]
+
+
+FULL = Scale(4.0, 2, (50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1300, 1600))
+SHORT = Scale(1.0, 1, (20,))
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way that calls take: the phones' next hop, who carries them, and what they say."""
+
+    name: str
+    sip: str
+    processes: Callable[[], Groups]
+    media: bool
+
+
+@dataclass(frozen=True)
+class Load:
+    """What became of the calls of one run. CPU in seconds by part, delays in milliseconds."""
+
+    rate: float
+    number: int
+    completed: int
+    seconds: float
+    cpu: dict[str, float]
+    delays: list[float]
+
+    @property
+    def failed(self) -> int:
+        return self.number - self.completed
+
+    @property
+    def per_second(self) -> float:
+        """Calls begun in a second: what was offered, unless the phones could not keep up."""
+        return self.number / (self.seconds - CALL_SECONDS)
+
+    @property
+    def sustained(self) -> bool:
+        few = self.failed <= FAILURES_ALLOWED * self.number
+        return few and self.per_second >= KEPT_UP * self.rate
+
+    def cpu_per_call(self, part: str) -> float:
+        """Milliseconds."""
+        return self.cpu.get(part, 0.0) * 1000 / max(self.completed, 1)
+
+
+@dataclass
+class Result:
+    """All that was measured of one way. `sustained` in calls/s."""
+
+    way: Way
+    sustained: int = 0
+    beyond: str = ""
+    loads: list[Load] = field(default_factory=list)
+
+    def cpu(self, *parts: str) -> float:
+        """Median CPU per call of some parts together, in milliseconds."""
+        return middle(sum(load.cpu_per_call(part) for part in parts) for load in self.loads)
+
+    def delay(self, share: float) -> float:
+        """A percentile of the time from INVITE to 180, in milliseconds."""
+        return percentile([delay for load in self.loads for delay in load.delays], share)
+
+
+def measure(service: Service, folder: Path, ports: MediaPorts, scale: Scale, report: Report) -> None:
+    """Plays the calls and reports. `ports` is the range for the bare rtpengine."""
+    pairs = folder / "calls.csv"
+    pairs.write_text(sessions(service))
+    plain, media = made(folder / "plain"), made(folder / "media")
+    with (
+        Relay(plain, service.carrier, None).running() as bare,
+        Relay(media, service.carrier, ports).running() as controlled,
+    ):
+        bench = Bench(service, folder, pairs)
+        masked = ours(service)
+        results = [
+            Result(Way("bare relay", bare.sip, bare.processes, media=False)),
+            Result(Way("masked", service.sip, masked, media=False)),
+            Result(Way("bare relay + rtpengine", controlled.sip, controlled.processes, media=True)),
+            Result(Way("masked + rtpengine", service.sip, masked, media=True)),
+        ]
+        for result in results:
+            climb(bench, result, scale)
+        at_half_load(bench, results, scale)
+    show(results, report)
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def ours(service: Service) -> Callable[[], Groups]:
+    run = (service.data / "run").resolve()
+    return lambda: {
+        "Kamailio": named(run, "kamailio"),
+        "rtpengine": named(run, "rtpengine"),
+        "maskline": [service.process.pid],
+    }
+
+
+def sessions(service: Service) -> str:
+    """Opens sessions; gives who calls whom as SIPp reads it."""
+    service.maskline(
+        "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
+        "--e164-phone-numbers", *PROXY_NUMBERS,
+    )  # fmt: skip
+    chime = service.client()
+    made = chime.create_voice_connector(Name="calls", RequireEncryption=False)
+    connector = made["VoiceConnector"]["VoiceConnectorId"]
+    chime.put_voice_connector_proxy(
+        VoiceConnectorId=connector,
+        DefaultSessionExpiryMinutes=60,
+        PhoneNumberPoolCountries=["US"],
+    )
+    lines = ["SEQUENTIAL"]
+    for place in range(SESSIONS):
+        caller, called = f"+1206556{place:04}", f"+1206557{place:04}"
+        session = chime.create_proxy_session(
+            VoiceConnectorId=connector,
+            ParticipantPhoneNumbers=[caller, called],
+            Capabilities=["Voice"],
+        )["ProxySession"]
+        lines.append(f"{caller};{session['Participants'][0]['ProxyPhoneNumber']}")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Bench:
+    """The two phones, and where they keep what they note."""
+
+    service: Service
+    folder: Path
+    pairs: Path
+    runs: int = 0
+
+    def load(self, way: Way, rate: int, seconds: float) -> Load:
+        """Calls at an even rate for some seconds."""
+        self.runs += 1
+        own = made(self.folder / f"run{self.runs}")
+        calls = Calls(
+            number=int(rate * seconds),
+            per_second=rate,
+            talk_milliseconds=TALK_MILLISECONDS,
+            seconds=int(seconds) + LATE_SECONDS,
+        )
+        with self._answering(own, way, calls):
+            meter, begin = Meter(way.processes), time.monotonic()
+            self._caller(own, way, calls).wait()
+            took = time.monotonic() - begin
+            time.sleep(0.3)  # the last reports of the last calls
+            cpu = meter.spent()
+        completed = successes(own / "caller.csv")
+        return Load(rate, calls.number, completed, took, cpu, delays(own))
+
+    def _caller(self, own: Path, way: Way, calls: Calls) -> "subprocess.Popen[bytes]":
+        return phone(
+            own, scenario(own, "caller", way.media), "caller", CALLER_HOST, free_port(CALLER_HOST),
+            calls, way.sip, "-r", str(calls.per_second), "-d", str(calls.talk_milliseconds),
+            "-l", str(calls.number), "-inf", str(self.pairs), "-trace_rtt", "-rtt_freq", "1",
+            "-trace_stat", "-stf", str(own / "caller.csv"),
+        )  # fmt: skip
+
+    @contextmanager
+    def _answering(self, own: Path, way: Way, calls: Calls) -> Iterator[None]:
+        host, port = self.service.carrier_host, self.service.carrier_port
+        until(lambda: not listening(host, port, "udp"))
+        process = phone(own, scenario(own, "called", way.media), "called", host, port, calls)
+        try:
+            until(lambda: listening(host, port, "udp"))
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+def scenario(folder: Path, name: str, media: bool) -> Path:
+    text = (SCENARIOS / f"{name}.xml").read_text()
+    body = DESCRIPTION if media else NO_DESCRIPTION
+    made = folder / f"{name}.xml"
+    made.write_text(text.replace("BODY\n]]>", f"{body}\n]]>"))
+    return made
+
+
+def successes(statistics: Path) -> int:
+    """SIPp's own count of calls that went to their end, from its last line."""
+    with statistics.open(newline="") as file:
+        *_, last = csv.DictReader(file, delimiter=";")
+    return int(last["SuccessfulCall(C)"])
+
+
+def delays(folder: Path) -> list[float]:
+    """Milliseconds from INVITE to 180 of every call."""
+    (file,) = folder.glob("caller_*_rtt.csv")
+    return [float(line.split(";")[1]) for line in file.read_text().splitlines()[1:]]
+
+
+def climb(bench: Bench, result: Result, scale: Scale) -> None:
+    """Tries higher and higher rates until one is too high, twice."""
+    for rate in scale.rates:
+        for _ in range(2):
+            load = bench.load(result.way, rate, scale.seconds)
+            if load.sustained:
+                break
+            result.beyond = f"{rate}: {load.failed} of {load.number} failed"
+            if load.failed <= FAILURES_ALLOWED * load.number:
+                result.beyond = f"{rate}: only {load.per_second:.0f} begun"
+            time.sleep(1)  # what is still repeated dies down
+        else:
+            return
+        result.sustained = rate
+        result.beyond = ""
+
+
+def at_half_load(bench: Bench, results: Sequence[Result], scale: Scale) -> None:
+    """Each of ours and its control at half the rate that ours sustains, in turns."""
+    for _ in range(scale.rounds):
+        for control, masked in (results[:2], results[2:]):
+            rate = max(masked.sustained, scale.rates[0]) // 2
+            for result in (control, masked):
+                result.loads.append(bench.load(result.way, rate, 2 * scale.seconds))
+
+
+def show(results: Sequence[Result], report: Report) -> None:
+    report.heading("Calls: CPU, at half the rate that the masked one sustains")
+    headings = ["CPU ms per call", "calls/s", *PARTS, "all", "Kamailio ×", "all ×"]
+    report.table(headings, [cpu_row(result, control_of(result, results)) for result in results])
+    masked, relay = results[3], results[0]
+    ratio = masked.cpu(*PARTS) / relay.cpu(*PARTS)
+    report.say("", f"masked + rtpengine / bare relay, all: {ratio:.2f} ×")
+    report.heading("Calls: time from INVITE to 180, in the same runs")
+    headings = ["milliseconds", "p50", "p99", "added p50", "added p99"]
+    report.table(headings, [delay_row(result, control_of(result, results)) for result in results])
+    report.heading("Calls: the highest rate sustained")
+    headings = ["", "calls/s", "what went wrong at the next step"]
+    report.table(headings, [[r.way.name, str(r.sustained), r.beyond or "-"] for r in results])
+
+
+def control_of(result: Result, results: Sequence[Result]) -> Result:
+    return results[2] if result.way.media else results[0]
+
+
+def cpu_row(result: Result, control: Result) -> list[str]:
+    parts = [f"{result.cpu(part):.3f}" for part in PARTS]
+    kamailio = result.cpu("Kamailio") / control.cpu("Kamailio")
+    every = result.cpu(*PARTS) / control.cpu(*PARTS)
+    rate = f"{result.loads[0].rate:.0f}"
+    return [
+        result.way.name, rate, *parts,
+        f"{result.cpu(*PARTS):.3f}", f"{kamailio:.2f}", f"{every:.2f}",
+    ]  # fmt: skip
+
+
+def delay_row(result: Result, control: Result) -> list[str]:
+    shares = (0.5, 0.99)
+    own = [f"{result.delay(share):.1f}" for share in shares]
+    if result is control:
+        return [result.way.name, *own, "", ""]
+    return [
+        result.way.name,
+        *own,
+        *(f"{result.delay(share) - control.delay(share):+.1f}" for share in shares),
+    ]
