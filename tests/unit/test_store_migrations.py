@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from maskline.store import migrations
+from maskline.store import StoreUnusable, migrations
 from maskline.store.sqlite import connect, prepare
 
 
@@ -25,5 +25,5 @@ def test_only_what_is_missing_runs() -> None:
 
 @pytest.mark.parametrize("done", [{1: "schema", 999: "later"}, {1: "another"}])
 def test_a_database_of_another_version_is_left_alone(done: dict[int, str]) -> None:
-    with pytest.raises(migrations.UnknownStep):
+    with pytest.raises(StoreUnusable):
         migrations.migrate("sqlite", done, lambda step: None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from maskline.store import Store, StoreFailed, Transaction, open_store
+from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, open_store
 from maskline.store import sqlite as engine
 
 
@@ -159,6 +159,19 @@ def test_closing_finishes_what_was_asked_for(tmp_path: Path) -> None:
 def test_only_its_owner_may_read_the_key(tmp_path: Path) -> None:
     open_store(f"sqlite:{tmp_path}/maskline.db").close()
     assert stat.S_IMODE((tmp_path / "maskline.db.key").stat().st_mode) == 0o600
+
+
+def test_a_database_is_not_opened_without_its_key(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path}/maskline.db"
+    open_store(url).close()
+    key_file = tmp_path / "maskline.db.key"
+    key_file.write_bytes(b"short")
+    with pytest.raises(StoreUnusable, match="64 bytes"):
+        open_store(url)
+    key_file.unlink()
+    with pytest.raises(StoreUnusable, match="its key, is not"):
+        open_store(url)
+    assert not key_file.exists()
 
 
 @pytest.mark.parametrize("url", ["", "sqlite:", "postgresql://localhost", "maskline.db"])

@@ -46,5 +46,9 @@ class Store(Protocol):
         """Finishes the work under way, then lets go of the database."""
 
 
+class StoreUnusable(Exception):
+    """The database cannot be opened by this program: of another version, or without its key."""
+
+
 class StoreFailed(Exception):
     """The database could not keep what it was given: a full or failing disk, say."""

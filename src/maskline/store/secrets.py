@@ -35,21 +35,17 @@ class Cipher:
 
 
 def open_cipher(key_file: Path) -> Cipher:
-    """The cipher of the key in a file, which is made on first use, readable by its owner only."""
-    try:
-        descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return Cipher(read_key(key_file))
-    key = os.urandom(KEY_BYTES)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return Cipher(key)
-
-
-def read_key(key_file: Path) -> bytes:
+    """The cipher of the key in a file; raises OSError, or ValueError when it holds no key."""
     key = key_file.read_bytes()
     if len(key) != KEY_BYTES:
         raise ValueError(f"{key_file} does not hold a key of {KEY_BYTES} bytes")
-    return key
+    return Cipher(key)
+
+
+def make_key_file(key_file: Path) -> None:
+    """Writes a new key, for its owner only to read; raises FileExistsError."""
+    descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from maskline.store import migrations
-from maskline.store.port import Row, StoreFailed, Transaction
-from maskline.store.secrets import Cipher, open_cipher
+from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
+from maskline.store.secrets import Cipher, make_key_file, open_cipher
 from maskline.store.statements import QUERIES
 
 T = TypeVar("T")
@@ -137,9 +137,8 @@ class SqliteStore:
     """A database in a file, for one process."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._cipher = open_cipher(path.with_name(path.name + ".key"))
+        self._cipher = cipher_beside(path)
         connection = connect(path)
         prepare(connection)
         self._local = threading.local()
@@ -177,6 +176,23 @@ class SqliteStore:
             self._local.connection = connection
             self._readers.append(connection)
         return connection
+
+
+def cipher_beside(path: Path) -> Cipher:
+    """The cipher of the key file beside a database; both are new, or neither is.
+
+    A new key for an old database would make all its secrets unreadable, so there is none.
+    """
+    key_file = path.with_name(path.name + ".key")
+    if not path.exists() and not key_file.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_key_file(key_file)
+    try:
+        return open_cipher(key_file)
+    except FileNotFoundError:
+        raise StoreUnusable(f"{path} is there, but {key_file}, its key, is not") from None
+    except ValueError as error:
+        raise StoreUnusable(str(error)) from None
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+from maskline.store.port import StoreUnusable
+
 LEDGER = "CREATE TABLE IF NOT EXISTS migrations (step INTEGER PRIMARY KEY, name TEXT NOT NULL)"
-
-
-class UnknownStep(Exception):
-    """The database ran a step that is not known here: it is of another, maybe later, version."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,13 @@ def steps(dialect: str) -> list[Step]:
 
 
 def pending(dialect: str, done: Mapping[int, str]) -> list[Step]:
-    """The steps still to run, given the names of those that ran; raises UnknownStep."""
+    """The steps still to run, given the names of those that ran; raises StoreUnusable."""
     known = steps(dialect)
     for number, name in done.items():
         if (number, name) not in {(step.number, step.name) for step in known}:
-            raise UnknownStep(f"the database ran step {number} ({name}), which is not known here")
+            raise StoreUnusable(
+                f"the database is of another version: it ran step {number} ({name}), unknown here"
+            )
     return [step for step in known if step.number not in done]
 
 
