@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from maskline.engines.ground import GroundError, bound, claim, run_directory
 from maskline.engines.keeper import Keeper, again
 from maskline.engines.switchboard import Switchboard
 from maskline.engines.voice import Voice
+from maskline.guard import guarded
 from maskline.operations import (
     Context,
     Credentials,
@@ -73,13 +75,19 @@ log = structlog.get_logger()
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the service; the exit status."""
+    """Runs the service under guard; the exit status."""
     path = parser().parse_args(arguments).config
+    return guarded(lambda: run(path))
+
+
+def run(path: Path) -> int:
+    """Runs the service in this process; the exit status."""
     try:
         chosen = read_settings(path)
         logs.configure(chosen.log.format, chosen.log.level)
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         os.umask(0o077)  # what the service keeps is nobody else's to read
+        allow_many_files()
         uvloop.run(serve(chosen))
     except SettingsError as error:
         return refuse(path, error.faults)
@@ -136,6 +144,12 @@ async def serve(chosen: Settings) -> None:
             log.info("stopping")
             await keeper.farewell()
     os.close(claimed)
+
+
+def allow_many_files() -> None:
+    """For us and our engines: a call takes rtpengine four sockets, a client of the API takes one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def open_data(chosen: Settings) -> Store:

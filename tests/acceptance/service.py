@@ -153,9 +153,17 @@ class Service:
         return self.process.wait(READY_SECONDS)
 
     def kill(self) -> None:
-        """`kill -9`."""
+        """`kill -9` of the service and of the guard that would start it again."""
+        served = self.pid
         self.process.kill()
         self.process.wait()
+        until(lambda: not Path(f"/proc/{served}").exists())
+
+    @property
+    def pid(self) -> int:
+        """The process that serves, below its guard."""
+        guard = self.process.pid
+        return int(Path(f"/proc/{guard}/task/{guard}/children").read_text() or 0)
 
     def engine_pid(self, engine: str) -> int:
         """The main process of an engine, 0 while it is being started."""

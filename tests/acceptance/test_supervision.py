@@ -84,6 +84,16 @@ def test_kamailio_loses_no_worker_alone(own_service: Service) -> None:
     until(lambda: healthy(own_service))
 
 
+def test_a_killed_service_comes_back(own_service: Service) -> None:
+    session = open_session(own_service)
+    for _ in range(2):
+        killed = own_service.pid
+        os.kill(killed, signal.SIGKILL)
+        until(lambda killed=killed: own_service.pid not in (killed, 0), 5)
+        until(lambda: healthy(own_service), 5)
+    assert status(own_service, session) == "Open"
+
+
 def test_nothing_outlives_a_killed_service(own_service: Service) -> None:
     session = open_session(own_service)
     call_id = Switch(own_service.data / "run" / "switch.sock").call(ANN, PROXY)
@@ -110,7 +120,7 @@ def test_a_killed_service_can_be_started_at_once(own_service: Service) -> None:
 
 def test_nothing_outlives_a_killed_leash_either(own_service: Service) -> None:
     """Service and leashes die at the same moment; the next start finds what is left."""
-    leashes = Path(f"/proc/{own_service.process.pid}/task").glob("*/children")
+    leashes = Path(f"/proc/{own_service.pid}/task").glob("*/children")
     for leash in " ".join(path.read_text() for path in leashes).split():
         os.kill(int(leash), signal.SIGKILL)
     own_service.kill()
