@@ -16,10 +16,14 @@ from pathlib import Path
 
 import structlog
 
+from maskline.engines.ground import DAEMON_PATH
+
 LEASH = Path(__file__).with_name("leash.py")
 # Every process of an engine carries the service's run directory in its environment, which its
 # children inherit: so a later start finds what an earlier one left behind.
 MARK = "MASKLINE_RUN"
+# Ours is not passed on: it may hold secrets of whoever started us.
+PLAIN_ENVIRONMENT = {"PATH": DAEMON_PATH, "LANG": "C.UTF-8"}
 
 PROBE_SECONDS = 0.5
 PATIENCE = 3  # probes in a row without an answer before an engine that once answered is ended
@@ -40,7 +44,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: the command, its environment beyond ours, and how to ask whether it works."""
+    """What to run: the command, its environment, and how to ask whether it works."""
 
     name: str
     command: list[str]
@@ -86,7 +90,7 @@ class Engine:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | program.environment,
+            env=PLAIN_ENVIRONMENT | program.environment,
             start_new_session=True,
         )  # fmt: skip
         self._become(State.STARTING)
