@@ -29,6 +29,7 @@ class Command(NamedTuple):
 MODULES = {
     "serve": "maskline.cli.serve",
     "route": "maskline.cli.route",
+    "doctor": "maskline.cli.doctor",
     "completion": "maskline.cli.completion",
     "install-aws-model": "maskline.cli.install",
     "install-man-pages": "maskline.cli.installed_manual",

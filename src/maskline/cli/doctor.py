@@ -1,0 +1,255 @@
+"""`maskline doctor`: looks at all that a service needs, and says what to do where it is amiss."""
+
+import json
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from maskline import settings
+from maskline.cli import services
+from maskline.cli.client import Answer, Client, Unreachable
+from maskline.cli.commands import Command, Values
+from maskline.cli.connection import connect
+from maskline.cli.faults import Fault
+from maskline.cli.globals import Globals
+from maskline.cli.options import Option
+from maskline.cli.wire import Request
+from maskline.settings import Address, Settings, SettingsError
+
+GOOD, DOUBTFUL, BAD = "ok", "look", "BAD"
+PROGRAMS = {
+    "kamailio": "carries SIP",
+    "rtpengine": "carries sound",
+    "setpriv": "ties the others to the service",
+}
+LITTLE_SPACE = 500_000_000  # bytes free under which a store may soon be full
+MUCH_SKEW = 60  # seconds; from 300 on, signatures are refused
+PATIENCE = 5  # seconds for each question over the network
+FAILED = 255
+
+
+class Finding(NamedTuple):
+    """One thing looked at, and what to do about it where something is to be done."""
+
+    state: str
+    text: str
+    remedy: str = ""
+
+
+def run(values: Values, bare: list[str], globals_: Globals) -> int:
+    """Look at everything and tell; the exit code says whether all is well."""
+    path = Path(str(values.get("config", "maskline.toml")))
+    worst = GOOD
+    for finding in examine(path, globals_):
+        worst = max(worst, finding.state, key=[GOOD, DOUBTFUL, BAD].index)
+        sys.stdout.write(f"{finding.state:<5}{finding.text}\n")
+        if finding.remedy:
+            sys.stdout.write(f"     -> {finding.remedy}\n")
+    return FAILED if worst == BAD else 0
+
+
+def examine(path: Path, globals_: Globals) -> Iterator[Finding]:
+    """All findings, from the settings to the number pool."""
+    chosen, findings = read_settings(path)
+    yield from findings
+    if chosen:
+        yield from about_data(chosen.data_dir)
+        yield from about_programs()
+        yield from about_carriers(chosen)
+    client = connect_without_key(globals_)
+    answer, findings = ask_health(client)
+    yield from findings
+    if answer:
+        yield from about_engines(answer)
+        yield from about_clock(answer)
+        yield from about_key(globals_)
+    elif chosen:
+        yield from about_ports(chosen)
+
+
+# --- what is on this machine
+
+
+def read_settings(path: Path) -> tuple[Settings | None, list[Finding]]:
+    """The settings, if there are any that can be used."""
+    if not path.exists():
+        remedy = "`maskline serve` writes it; or name it with --config"
+        return None, [Finding(DOUBTFUL, f"there is no settings file {path} here", remedy)]
+    try:
+        return settings.load(path), [Finding(GOOD, f"the settings in {path} can be used")]
+    except SettingsError as error:
+        return None, [Finding(BAD, f"{path}: {fault}", "mend this line") for fault in error.faults]
+    except OSError as error:
+        return None, [Finding(BAD, f"{path} cannot be read: {error.strerror}", "check its owner")]
+
+
+def about_data(directory: Path) -> Iterator[Finding]:
+    if not directory.is_dir():
+        yield Finding(
+            DOUBTFUL, f"there is no data directory {directory}", "the first start makes it"
+        )
+        return
+    if not os.access(directory, os.W_OK):
+        yield Finding(BAD, f"{directory} cannot be written to", "run as its owner, or change it")
+    free = shutil.disk_usage(directory).free
+    state, remedy = (
+        (GOOD, "") if free > LITTLE_SPACE else (BAD, "make room before the store is full")
+    )
+    yield Finding(state, f"{free // 1_000_000:,} MB are free for the database", remedy)
+    yield from about_secrets(directory)
+
+
+def about_secrets(directory: Path) -> Iterator[Finding]:
+    """Files that only their owner may read."""
+    for path in sorted(directory.iterdir()):
+        secret = path.name == "credentials" or path.suffix == ".key"
+        if secret and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Finding(BAD, f"others can read {path}", f"chmod 600 {path}")
+
+
+def about_programs() -> Iterator[Finding]:
+    places = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    for program, use in PROGRAMS.items():
+        if shutil.which(program, path=places):
+            yield Finding(GOOD, f"{program} is installed")
+        else:
+            remedy = "`make serve` installs it on Debian"
+            yield Finding(BAD, f"{program}, which {use}, is not installed", remedy)
+
+
+def about_carriers(chosen: Settings) -> Iterator[Finding]:
+    if not chosen.carriers:
+        remedy = "add a [[carriers]] part to the settings"
+        yield Finding(DOUBTFUL, "no carrier is set: nobody can call", remedy)
+    for carrier in chosen.carriers:
+        name, address = f"carrier {carrier.name}", carrier.sip.address
+        try:
+            reach(address, carrier.sip.transport)
+        except OSError as error:
+            remedy = "check sip.address of the carrier, and the way there"
+            yield Finding(BAD, f"{name}: {address} is out of reach: {error.strerror}", remedy)
+        else:
+            yield Finding(GOOD, f"{name}: there is a way to {address}")
+
+
+def reach(address: Address, transport: str) -> None:
+    """Find a way to an address; by UDP nothing is sent. Raises OSError."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(family(address), kind) as way:
+        way.settimeout(PATIENCE)
+        way.connect((address.host, address.port))
+
+
+def family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
+
+
+def about_ports(chosen: Settings) -> Iterator[Finding]:
+    """Whether a service could listen where it is to listen; none is listening there now."""
+    places: list[tuple[str, Address, socket.SocketKind]] = [
+        ("api.listen", chosen.api.listen, socket.SOCK_STREAM)
+    ]
+    for listener in chosen.sip.listen:
+        kind = socket.SOCK_DGRAM if listener.transport == "udp" else socket.SOCK_STREAM
+        places.append(("sip.listen", listener.address, kind))
+    for name, address, kind in places:
+        with socket.socket(family(address), kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((address.host, address.port))
+            except OSError as error:
+                remedy = f"see with `ss -lntup` who has it, or change {name}"
+                yield Finding(BAD, f"{address} cannot be listened on: {error.strerror}", remedy)
+            else:
+                transport = "udp" if kind == socket.SOCK_DGRAM else "tcp"
+                yield Finding(GOOD, f"{address} ({transport}) is free for {name}")
+
+
+# --- what the server says
+
+
+def connect_without_key(globals_: Globals) -> Client:
+    """A client for the server that the settings name, for questions that need no signature."""
+    unsigned = globals_._replace(values={**globals_.values, "sign_request": False})
+    return connect(unsigned, "chime")._replace(
+        max_attempts=1, connect_timeout=PATIENCE, read_timeout=PATIENCE
+    )
+
+
+def ask_health(client: Client) -> tuple[Answer | None, list[Finding]]:
+    try:
+        answer = client.send(Request("GET", "/health", {}, b""))
+    except Unreachable:
+        remedy = "start it with `maskline serve`, or name it with --endpoint-url"
+        return None, [Finding(BAD, f"no server answers at {client.endpoint}", remedy)]
+    return answer, [Finding(GOOD, f"a server answers at {client.endpoint}")]
+
+
+def about_engines(answer: Answer) -> Iterator[Finding]:
+    try:
+        engines = json.loads(answer.body)["engines"].items()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        remedy = "is it another program's address? --endpoint-url names ours"
+        yield Finding(BAD, "it does not answer like a Maskline server", remedy)
+        return
+    for engine, state in engines:
+        remedy = "" if state == "up" else "its last words are in the log of the service"
+        yield Finding(GOOD if state == "up" else BAD, f"{engine} is {state}", remedy)
+
+
+def about_clock(answer: Answer) -> Iterator[Finding]:
+    try:
+        there = parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError):
+        return
+    skew = abs((datetime.now(UTC) - there).total_seconds())
+    if skew > MUCH_SKEW:
+        remedy = "set both clocks by NTP; from 5 minutes on no request is accepted"
+        yield Finding(BAD, f"the server's clock and this one are {skew:.0f} s apart", remedy)
+    else:
+        yield Finding(GOOD, "the server's clock agrees with this one")
+
+
+def about_key(globals_: Globals) -> Iterator[Finding]:
+    """Whether requests with the user's key are accepted, and what the store answers them."""
+    chime = services.SERVICES["chime"]
+    operation = services.operations_of(chime)["list-phone-numbers"]
+    try:
+        answer = services.perform(globals_, chime, operation, {"MaxResults": 1})
+    except Fault as fault:
+        yield Finding(BAD, fault.headline(), fault.hint)
+        return
+    yield Finding(GOOD, "the access key is accepted, and the database answers")
+    if answer.get("PhoneNumbers"):
+        yield Finding(GOOD, "there are phone numbers in the inventory")
+    else:
+        remedy = "bring some in with `maskline admin import-phone-numbers`"
+        yield Finding(DOUBTFUL, "the inventory is empty: no session can be created", remedy)
+
+
+COMMAND = Command(
+    "doctor",
+    "looks for what is wrong, and says what to do",
+    (
+        "Looks at the settings, the data directory, the programs that carry calls, the carriers,"
+        " the ports, the server, its engines, the clock, the access key, the database and the"
+        " number pool, and says what to do about each thing that is not as it should be. Nothing"
+        " is changed.",
+        "The exit code is 0 when nothing is bad.",
+    ),
+    (
+        Option(
+            "config",
+            "config",
+            documentation="The settings file. Left out, maskline.toml in the current directory.",
+        ),
+    ),
+    run,
+)
