@@ -1,0 +1,373 @@
+"""What the command line has beyond the original: doctor, watch, CSV, completion, our AWS model."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from contract.cli_cases import CONNECTOR, SESSION, answers
+from contract.cli_clients import CLIENTS
+from contract.cli_live import Live, live_server
+from contract.cli_server import Answer, PlayedServer
+
+from maskline.__main__ import main
+
+EIGHT = [
+    "create-proxy-session",
+    "delete-proxy-session",
+    "delete-voice-connector-proxy",
+    "get-proxy-session",
+    "get-voice-connector-proxy",
+    "list-proxy-sessions",
+    "put-voice-connector-proxy",
+    "update-proxy-session",
+]
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedServer]:
+    """A played server, and a user who is to talk to it, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    with PlayedServer().running() as server:
+        set_variables(monkeypatch, "AKIDEXAMPLE", "secret", server.url)
+        yield server
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    monkeypatch.chdir(tmp_path)
+    with live_server(tmp_path) as server:
+        set_variables(monkeypatch, server.key.id, server.key.secret, server.url)
+        yield server
+
+
+def set_variables(monkeypatch: pytest.MonkeyPatch, key: str, secret: str, url: str) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+# --- doctor
+
+
+def findings(output: Output, *words: str) -> tuple[int, dict[str, str]]:
+    """The exit code, and the state of each thing looked at."""
+    code = main(["doctor", *words])
+    lines = [line for line in output.readouterr().out.splitlines() if not line.startswith(" ")]
+    return code, {line[5:]: line[:5].strip() for line in lines}
+
+
+def write_settings(path: Path, **values: Any) -> None:
+    api, sip = free_port(), free_port()
+    (path / "data").mkdir(exist_ok=True)
+    path.joinpath("maskline.toml").write_text(
+        f'data_dir = "data"\n[api]\nlisten = "127.0.0.1:{values.get("api", api)}"\n'
+        f'[sip]\nlisten = ["udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}"]\n'
+        '[[carriers]]\nname = "acme"\n[carriers.sip]\naddress = "127.0.0.1:5080"\n'
+        'sources = ["127.0.0.1/32"]\n'
+    )
+
+
+def test_the_doctor_finds_nothing_wrong(live: Live, tmp_path: Path, capsys: Output) -> None:
+    write_settings(tmp_path)
+    main(
+        [
+            "admin",
+            "import-phone-numbers",
+            "--carrier-name",
+            "acme",
+            "--e164-phone-numbers",
+            "+12065550199",
+        ]
+    )
+    number = ["--e164-phone-numbers", "+12065550199"]
+    main(["chime", "create-phone-number-order", "--product-type", "VoiceConnector", *number])
+    capsys.readouterr()
+    code, found = findings(capsys)
+    missing = {text for text in found if text.endswith("is not installed")}
+    assert {state for text, state in found.items() if text not in missing} == {"ok"}
+    assert code == (255 if missing else 0)
+    assert "kamailio is up" in found
+    assert "there are phone numbers in the inventory" in found
+
+
+def test_the_doctor_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_settings(tmp_path)
+    set_variables(monkeypatch, "A", "b", f"http://127.0.0.1:{free_port()}")
+    code, found = findings(capsys)
+    assert code == 255
+    assert found[f"no server answers at {os.environ['AWS_ENDPOINT_URL']}"] == "BAD"
+    assert [state for text, state in found.items() if "is free for" in text] == ["ok"] * 3
+
+
+def test_the_doctor_names_every_wrong_setting(played: PlayedServer, capsys: Output) -> None:
+    Path("bad.toml").write_text('data_dir = "x"\nwrong = 1\n[api]\nlisten = "nonsense"\n')
+    code, found = findings(capsys, "--config", "bad.toml")
+    assert code == 255
+    bad = [text for text, state in found.items() if state == "BAD" and text.startswith("bad.toml")]
+    assert len(bad) == 2
+
+
+def test_the_doctor_sees_a_port_that_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    set_variables(monkeypatch, "A", "b", f"http://127.0.0.1:{free_port()}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        write_settings(tmp_path, api=port)
+        _, found = findings(capsys)
+    assert found[f"127.0.0.1:{port} cannot be listened on: Address already in use"] == "BAD"
+
+
+def test_the_doctor_sees_readable_secrets(
+    tmp_path: Path, played: PlayedServer, capsys: Output
+) -> None:
+    write_settings(tmp_path)
+    (tmp_path / "data/credentials").touch(mode=0o644)
+    (tmp_path / "data/credentials").chmod(0o644)
+    _, found = findings(capsys)
+    assert any(text.startswith("others can read") for text in found)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"engines": 1}', b"<html>"])
+def test_the_doctor_knows_a_stranger(played: PlayedServer, capsys: Output, body: bytes) -> None:
+    played.play(Answer(200, body))
+    code, found = findings(capsys)
+    assert code == 255
+    assert found["it does not answer like a Maskline server"] == "BAD"
+
+
+def test_the_doctor_sees_an_engine_down_and_a_wrong_clock(
+    played: PlayedServer, capsys: Output
+) -> None:
+    health = json.dumps({"status": "down", "engines": {"kamailio": "down"}}).encode()
+    played.play(
+        Answer(503, health, {"Date": "Mon, 01 Jan 2001 00:00:00 GMT"}),
+        *answers(("ForbiddenException",)),
+    )
+    _, found = findings(capsys)
+    assert found["kamailio is down"] == "BAD"
+    assert any(text.startswith("the server's clock and this one are") for text in found)
+
+
+# --- watch
+
+
+def test_sessions_are_watched(
+    played: PlayedServer, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.play(*answers(("sessions", "no-sessions")))
+    rounds = iter([None, None])
+
+    def wait(seconds: float) -> None:
+        if next(rounds, "over") == "over":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", wait)
+    words = ["chime", "list-proxy-sessions", "--voice-connector-id", CONNECTOR, "--status", "Open"]
+    assert main([*words, "--watch"]) == 0
+    out = capsys.readouterr().out
+    assert "2 proxy sessions at" in out
+    assert "0 proxy sessions at" in out
+    assert "+12065550100" in out
+    assert {seen.target for seen in played.seen} == {
+        f"/voice-connectors/{CONNECTOR}/proxy-sessions?status=Open"
+    }
+
+
+def test_watching_ends_with_a_refusal(played: PlayedServer, capsys: Output) -> None:
+    played.play(*answers(("NotFoundException",)))
+    words = ["chime", "list-proxy-sessions", "--voice-connector-id", CONNECTOR, "--watch"]
+    assert main(words) == 254
+    assert "NotFoundException" in capsys.readouterr().err
+
+
+# --- CSV
+
+
+IMPORT = ["admin", "import-phone-numbers", "--carrier-name", "acme", "--from-csv", "numbers.csv"]
+
+
+def test_numbers_are_imported_in_portions(played: PlayedServer, capsys: Output) -> None:
+    numbers = [f"+1206555{n:04}" for n in range(2500)]
+    Path("numbers.csv").write_text("Number;x\n" + "\n".join(numbers) + "\n")
+    refused = {"PhoneNumberErrors": [{"PhoneNumberId": numbers[0], "ErrorCode": "Conflict"}]}
+    played.play(
+        Answer(200, json.dumps(refused).encode()), Answer(200, b'{"PhoneNumberErrors": []}')
+    )
+    assert main([*IMPORT, "--shared"]) == 0
+    sent = [json.loads(seen.body) for seen in played.seen]
+    assert [number for request in sent for number in request["E164PhoneNumbers"]] == numbers
+    assert all(request["Shared"] and request["CarrierName"] == "acme" for request in sent)
+    assert len(sent) > 1
+    out, err = capsys.readouterr()
+    assert json.loads(out) == refused
+    assert err.startswith("2,499 numbers imported, 1 refused, in ")
+
+
+def test_an_import_that_breaks_off_says_how_far_it_came(
+    played: PlayedServer, capsys: Output
+) -> None:
+    Path("numbers.csv").write_text("\n".join(f"+1206555{n:04}" for n in range(2500)))
+    played.play(Answer(200, b'{"PhoneNumberErrors": []}'), *answers(("ForbiddenException",)))
+    assert main(IMPORT) == 254
+    assert "hint: 1,000 numbers are imported; the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "holds no phone numbers"),
+        (b"number\n\n", "holds no phone numbers"),
+        (b"\xff", "decode"),
+    ],
+)
+def test_files_without_numbers(
+    played: PlayedServer, capsys: Output, content: bytes, complaint: str
+) -> None:
+    Path("numbers.csv").write_bytes(content)
+    assert main(IMPORT) == 252
+    assert complaint in capsys.readouterr().err
+    assert played.seen == []
+
+
+def test_a_file_and_words_together(played: PlayedServer, capsys: Output) -> None:
+    Path("numbers.csv").write_text("+12065550100\n")
+    assert main([*IMPORT, "--e164-phone-numbers", "+12065550101"]) == 252
+
+
+# --- completion
+
+
+def completed(output: Output, *words: str) -> list[str]:
+    assert main(["complete", "--", *words]) == 0
+    return output.readouterr().out.split()
+
+
+def test_commands_options_and_values_are_completed(played: PlayedServer, capsys: Output) -> None:
+    assert completed(capsys, "chi") == ["chime", "chime-sdk-voice"]
+    assert completed(capsys, "chime", "update-p") == [
+        "update-phone-number",
+        "update-phone-number-settings",
+        "update-proxy-session",
+    ]
+    assert completed(capsys, "chime", "get-proxy-session", "--pro") == [
+        "--profile",
+        "--proxy-session-id",
+    ]
+    assert completed(capsys, "chime", "list-proxy-sessions", "--status", "") == [
+        "Open",
+        "InProgress",
+        "Closed",
+    ]
+    assert completed(capsys, "chime", "create-proxy-session", "--capabilities", "S") == ["SMS"]
+    assert completed(capsys, "--output", "yaml") == ["yaml", "yaml-stream"]
+    assert completed(
+        capsys, "--region", "us-east-1", "chime", "list-voice-connectors", "--max"
+    ) == ["--max-results"]
+    assert completed(capsys, "completion", "z") == ["zsh"]
+    assert completed(capsys, "route", "--calle") == ["--caller", "--called"]
+    assert completed(capsys, "nonsense", "x") == []
+    assert completed(capsys, "chime", "nonsense", "--") != []
+
+
+def test_ids_are_asked_of_the_server(played: PlayedServer, capsys: Output) -> None:
+    words = ["chime", "get-proxy-session", "--voice-connector-id"]
+    played.play(*answers(("connectors",)))
+    assert completed(capsys, *words, "ab") == [CONNECTOR]
+    played.play(*answers(("sessions",)))
+    assert completed(capsys, *words, CONNECTOR, "--proxy-session-id", "") == ["one", "two"]
+    assert played.seen[0].target == f"/voice-connectors/{CONNECTOR}/proxy-sessions"
+    played.play(*answers(("NotFoundException",)))
+    assert completed(capsys, *words, CONNECTOR, "--proxy-session-id", "") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts_for_shells(shell: str, capsys: Output) -> None:
+    assert main(["completion", shell]) == 0
+    assert "maskline complete --" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [["completion"], ["completion", "tcsh"], ["completion", "a", "b"]]
+)
+def test_scripts_for_no_shell(words: list[str], capsys: Output) -> None:
+    assert main(words) == 252
+
+
+def test_bash_takes_its_script(tmp_path: Path, capsys: Output) -> None:
+    main(["completion", "bash"])
+    script = capsys.readouterr().out + (
+        'maskline() { printf "%s\\n" "chime" "chime-sdk-voice"; }\n'
+        "COMP_WORDS=(maskline chi) COMP_CWORD=1\n_maskline\n"
+        'echo "${COMPREPLY[@]}"\n'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "chime chime-sdk-voice\n"
+
+
+# --- our model in the user's own AWS clients
+
+
+@pytest.fixture
+def home(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a user who has installed our model."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert main(["install-aws-model"]) == 0
+    assert "try: aws chime list-voice-connectors --endpoint-url http" in capsys.readouterr().out
+    return tmp_path / "home"
+
+
+def test_botocore_finds_the_model(home: Path, live: Live) -> None:
+    session = botocore.session.Session()
+    session.set_config_variable("data_path", str(home / ".aws/models"))
+    client = session.create_client("chime", region_name="us-east-1", endpoint_url=live.url)
+    made = client.create_voice_connector(Name="one", RequireEncryption=False)
+    connector = made["VoiceConnector"]["VoiceConnectorId"]
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.get_proxy_session(VoiceConnectorId=connector, ProxySessionId=SESSION)
+    own = session.create_client("maskline", region_name="us-east-1", endpoint_url=live.url)
+    assert own.list_calls()["Calls"] == []
+
+
+@pytest.mark.skipif(
+    not (CLIENTS / "awscli-newest" / "installed").exists(),
+    reason="tools/client-venvs installs the AWS CLIs",
+)
+def test_the_newest_aws_cli_has_the_eight_operations_again(home: Path, live: Live) -> None:
+    environment = {**os.environ, "HOME": str(home), "AWS_DEFAULT_REGION": "us-east-1"}
+
+    def aws(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(CLIENTS / "awscli-newest/bin/aws"), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    unknown = aws("chime", "nonsense").stderr
+    assert [name for name in EIGHT if name not in unknown] == []
+    made = aws("chime", "create-voice-connector", "--name", "one", "--no-require-encryption")
+    connector = json.loads(made.stdout)["VoiceConnector"]["VoiceConnectorId"]
+    proxy = ["--default-session-expiry-minutes", "60", "--phone-number-pool-countries", "US"]
+    put = aws("chime", "put-voice-connector-proxy", "--voice-connector-id", connector, *proxy)
+    assert json.loads(put.stdout)["Proxy"]["DefaultSessionExpiryMinutes"] == 60
