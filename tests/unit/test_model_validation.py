@@ -1,9 +1,12 @@
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maskline.model import Shape, load
-from maskline.model.validation import LONGEST_SHOWN, faults, message
+from maskline.model.validation import LONGEST_SHOWN, MOST_FAULTS, READ_AS, faults, message
 
 VOICE = load("chime-sdk-voice")
 NUMBERS, ANN = "ParticipantPhoneNumbers", "+12065550100"
@@ -172,7 +175,7 @@ def test_long_values_are_told_in_part() -> None:
 
 
 def test_a_shape_that_holds_itself() -> None:
-    shapes = {
+    shapes: dict[str, dict[str, Any]] = {
         "Tree": {
             "type": "structure",
             "members": {"Left": {"shape": "Tree"}, "Leaf": {"shape": "Leaf"}},
@@ -184,6 +187,11 @@ def test_a_shape_that_holds_itself() -> None:
     assert len(faults(tree, {"Left": {"Left": {"Leaf": "x"}}})) == 1
 
 
+@pytest.mark.parametrize("wrong", [{NUMBERS: [""] * 9_999}, {f"X{n}": n for n in range(9_999)}])
+def test_faults_beyond_counting_are_not_told(wrong: dict[str, Any]) -> None:
+    assert len(with_(**wrong)) == MOST_FAULTS
+
+
 def test_messages_count_the_faults() -> None:
     assert message(["a"]) == "1 validation error detected: a"
     assert message(["a", "b"]) == "2 validation errors detected: a; b"
@@ -193,3 +201,19 @@ def test_messages_count_the_faults() -> None:
 def test_every_input_can_be_checked(service: str) -> None:
     for operation in load(service).operations.values():
         assert operation.input is None or isinstance(faults(operation.input, {}), list)
+
+
+@given(st.text("x \n\t\u00a0é", max_size=12))
+def test_a_pattern_that_is_read_another_way_matches_the_same(value: str) -> None:
+    for pattern, read_as in READ_AS.items():
+        same = [re.fullmatch(each, value, re.ASCII) is None for each in (pattern, read_as)]
+        assert same[0] is same[1]
+
+
+def test_the_largest_text_that_no_pattern_likes() -> None:
+    # Read naively, these take hours.
+    patterns = {each.pattern for each in VOICE.shapes.values() if each.pattern}
+    for pattern in patterns:
+        for unit in ("x", " ", "1", "x ", "-"):
+            value = unit * 500_000 + "\n"
+            assert len(of(value, {"type": "string", "pattern": pattern})) == 1
