@@ -1,5 +1,6 @@
 """Watches over the service from a process of its own, and starts it again when it is killed."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -8,28 +9,50 @@ import time
 from collections.abc import Callable
 
 PAUSE_SECONDS = 0.5
+STOPS = (signal.SIGTERM, signal.SIGINT)
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def guarded(work: Callable[[], int]) -> int:
     """The exit status of `work`, which runs in a child process and again after each time that
     a signal killed it: out of memory, a crash, `kill -9`. A stop that is asked for is passed on."""
-    while True:
-        child = os.fork()
-        if child == 0:
-            os._exit(under_guard(work))
-        pass_on_stops(child)
+    asked: list[int] = []
+    while not asked:
+        child = start(work)
+        pass_on_stops(child, asked)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if status >= 0:
             return status
-        name = signal.Signals(-status).name
-        print(f"maskline: killed by {name}; starting again", file=sys.stderr, flush=True)
-        time.sleep(PAUSE_SECONDS)
+        if not asked:
+            name = signal.Signals(-status).name
+            print(f"maskline: killed by {name}; starting again", file=sys.stderr, flush=True)
+            time.sleep(PAUSE_SECONDS)
+    return 128 + asked[0]  # stopped before the service could see to it, as a shell has it
 
 
-def pass_on_stops(child: int) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda asked, _frame: os.kill(child, asked))
+def start(work: Callable[[], int]) -> int:
+    """Starts a process that does the work; its id. A stop asked for meanwhile waits."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    child = os.fork()
+    if child == 0:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        os._exit(under_guard(work))
+    return child
+
+
+def pass_on_stops(child: int, asked: list[int]) -> None:
+    """Passes a stop on to the child and notes it; those that waited come now."""
+
+    def stop(number: int, _frame: object) -> None:
+        asked.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in STOPS:
+        signal.signal(number, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def under_guard(work: Callable[[], int]) -> int:

@@ -1,0 +1,110 @@
+"""The guard, run in a process of its own: what it starts again, what it passes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+WORK = """
+import os, signal, sys, time
+from maskline import guard
+guard.PAUSE_SECONDS = float(sys.argv[2])
+def work():
+    with open(sys.argv[1], "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    if sys.argv[3] == "heed":
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+    if sys.argv[3] == "end":
+        return 5
+    time.sleep(60)
+sys.exit(guard.guarded(work))
+"""
+
+
+class Guarded:
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "pids"
+        self.file.touch()
+
+    def start(self, how: str, pause: float = 0.01) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORK, self.file, str(pause), how], stderr=subprocess.DEVNULL
+        )
+
+    def pid(self, start: int) -> int:
+        """The process of the start with this number, once it is there."""
+        deadline = time.monotonic() + 10
+        while len(lines := self.file.read_text().split()) < start:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return int(lines[start - 1])
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
+    guarded = Guarded(tmp_path)
+    yield guarded
+    guarded.process.kill()
+    guarded.process.wait()
+
+
+def test_the_status_of_the_work_is_that_of_the_guard(guarded: Guarded) -> None:
+    guarded.start("end")
+    assert guarded.process.wait(10) == 5
+
+
+def test_what_is_killed_is_started_again(guarded: Guarded) -> None:
+    guarded.start("heed")
+    os.kill(guarded.pid(1), signal.SIGKILL)
+    os.kill(guarded.pid(2), signal.SIGSEGV)
+    assert guarded.pid(3) != guarded.pid(2)
+
+
+def test_a_stop_is_passed_on(guarded: Guarded) -> None:
+    guarded.start("heed")
+    guarded.pid(1)
+    time.sleep(0.1)  # until it heeds
+    guarded.process.terminate()
+    assert guarded.process.wait(10) == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_the_work_does_not_heed_is_a_stop(
+    guarded: Guarded, number: signal.Signals
+) -> None:
+    guarded.start("ignore")
+    guarded.pid(1)
+    guarded.process.send_signal(number)
+    assert guarded.process.wait(10) == 128 + number
+    assert len(guarded.file.read_text().split()) == 1
+
+
+def test_a_stop_between_two_starts_is_a_stop(guarded: Guarded) -> None:
+    guarded.start("heed", pause=0.5)
+    os.kill(guarded.pid(1), signal.SIGKILL)
+    time.sleep(0.1)  # until it pauses
+    guarded.process.terminate()
+    assert guarded.process.wait(10) == 128 + signal.SIGTERM
+    assert len(guarded.file.read_text().split()) == 1
+
+
+def test_the_work_dies_with_its_guard(guarded: Guarded) -> None:
+    guarded.start("heed")
+    served = guarded.pid(1)
+    guarded.process.kill()
+    deadline = time.monotonic() + 10
+    while alive(served):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def alive(process: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
