@@ -1,0 +1,96 @@
+"""What the pages say is there: links lead somewhere, commands shown can be typed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from maskline.cli import arguments, commands, extras, services
+from maskline.cli import globals as program
+from maskline.cli.options import read_words
+from maskline.cli.validation import check
+
+ROOT = Path(__file__).parents[2]
+README, FIRST_CALL = ROOT / "README.md", ROOT / "docs" / "guides" / "first-call.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^(?:\$ )?(?:\w+=\$\()?(maskline .*?)\)?$", re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as code hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def shown_commands(page: Path) -> list[str]:
+    """Every command line of ours in the page's blocks for the shell, on one line each."""
+    blocks = "\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ")
+    return COMMAND.findall(blocks)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCED.sub("", page.read_text())):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{name(page)}: {link}"
+        assert not anchor or anchor in anchors(target), f"{name(page)}: {link}"
+
+
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [(page, command) for page in (README, FIRST_CALL) for command in shown_commands(page)],
+    ids=lambda value: "" if isinstance(value, Path) else value[:60],
+)
+def test_commands_can_be_typed(page: Path, command: str) -> None:
+    typed = read_words(shlex.split(command)[1:], program.OPTIONS)
+    word, rest = services.split_command(
+        typed.rest, "command", [*services.SERVICES, *commands.MODULES]
+    )
+    if word in services.SERVICES:
+        check_operation(services.SERVICES[word], rest)
+    else:
+        options = commands.load(word).options
+        read = read_words(rest, options)
+        services.check_words(options, read.values, read.rest)
+
+
+def check_operation(service: services.ServiceCommand, words: list[str]) -> None:
+    operations = services.operations_of(service)
+    word, rest = services.split_command(words, "operation", list(operations))
+    operation = operations[word]
+    options = (*arguments.options_of(operation), *extras.options_for(operation))
+    read = read_words(rest, options)
+    extra = extras.EXTRAS.get(operation.name)
+    lifted = extra is not None and extra.option.key in read.values
+    services.check_words(options, read.values, read.rest, lifted)
+    if not lifted:
+        check(operation.input, arguments.parameters_from(options, read.values))
+
+
+@pytest.mark.parametrize("page", [README, FIRST_CALL], ids=name)
+def test_the_pages_show_commands(page: Path) -> None:
+    """Else the test above would hold for want of anything to test."""
+    assert shown_commands(page)
+
+
+def test_the_first_screen_says_how_to_begin() -> None:
+    screen = "\n".join(README.read_text().splitlines()[:40])
+    assert all(command in screen for command in ("make serve", "make test", "make demo"))
+
+
+def test_the_licence_is_whole() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
