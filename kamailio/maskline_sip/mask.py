@@ -268,9 +268,9 @@ class Gate:
     def _for_method(self, raw: bytes, payload: bytes) -> bytes:
         """Kamailio makes CANCEL and the ACK of a failure from an INVITE: so do we."""
         method = raw.split(b" ", 1)[0].decode()
-        invite = sip.parse(payload.replace(b"\r\n", b"\r\nVia: x\r\n", 1))
-        if method == invite.method:
+        if payload.startswith(method.encode() + b" "):
             return payload
+        invite = sip.parse(payload.replace(b"\r\n", b"\r\nVia: x\r\n", 1))
         if method not in ("ACK", "CANCEL") or invite.method != "INVITE":
             raise Refused(f"{method} made from {invite.method}")
         kept = ("max-forwards", "from", "to", "call-id", "route")

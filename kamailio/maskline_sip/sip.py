@@ -6,6 +6,7 @@ encoding; what may be sent to another party is decided elsewhere (`mask`).
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -61,7 +62,11 @@ class Message:
         return [value for key, value in self.headers if key == name]
 
     def first(self, name: str) -> str:
-        return next((value for key, value in self.headers if key == name), "")
+        return self._firsts.get(name, "")
+
+    @functools.cached_property
+    def _firsts(self) -> dict[str, str]:
+        return dict(reversed(self.headers))
 
     @property
     def is_reply(self) -> bool:
@@ -80,7 +85,7 @@ class Message:
     def uri(self) -> str:
         return self.start.split(" ")[1]
 
-    @property
+    @functools.cached_property
     def cseq(self) -> tuple[int, str]:
         found = _CSEQ.fullmatch(self.first("cseq"))
         if not found:
@@ -167,6 +172,7 @@ def split(value: str) -> list[str]:
     return [part for part in parts if part]
 
 
+@functools.lru_cache(maxsize=1024)
 def address(value: str) -> Address:
     """Read a From, To, Contact or Route value. A value that cannot be read has no URI."""
     after_name = _after_quoted_name(value)
