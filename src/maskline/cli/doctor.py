@@ -32,7 +32,6 @@ PROGRAMS = {
 LITTLE_SPACE = 500_000_000  # bytes free under which a store may soon be full
 MUCH_SKEW = 60  # seconds; from 300 on, signatures are refused
 PATIENCE = 5  # seconds for each question over the network
-FAILED = 255
 
 
 class Finding(NamedTuple):
@@ -44,15 +43,18 @@ class Finding(NamedTuple):
 
 
 def run(values: Values, bare: list[str], globals_: Globals) -> int:
-    """Look at everything and tell; the exit code says whether all is well."""
+    """Look at everything and tell; the exit code. Raises Fault where something is bad."""
     path = Path(str(values.get("config", "maskline.toml")))
-    worst = GOOD
+    bad = 0
     for finding in examine(path, globals_):
-        worst = max(worst, finding.state, key=[GOOD, DOUBTFUL, BAD].index)
+        bad += finding.state == BAD
         sys.stdout.write(f"{finding.state:<5}{finding.text}\n")
         if finding.remedy:
             sys.stdout.write(f"     -> {finding.remedy}\n")
-    return FAILED if worst == BAD else 0
+    sys.stdout.flush()
+    if bad:
+        raise Fault(f"{bad} of these things are bad" if bad > 1 else "one of these things is bad")
+    return 0
 
 
 def examine(path: Path, globals_: Globals) -> Iterator[Finding]:
