@@ -1,13 +1,13 @@
 """A desk where operations are carried out in memory, at a time of the test's choosing."""
 
 import itertools
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 from uuid import UUID
 
+from grounds import Ground, SqliteGround
+
 from maskline.operations import TABLE, Context, Policy, bootstrap_account
-from maskline.store.secrets import Cipher
-from maskline.store.sqlite import SqliteTransaction, connect, prepare
 
 VOICE = "chime-sdk-voice"
 MINUTE = 60_000
@@ -20,10 +20,12 @@ ANN, BEN, CAT = "+12065550100", "+14015550101", "+13035550102"
 class Desk:
     """One account, one carrier named acme, and a clock that only the test moves."""
 
+    # Chosen for each test by conftest.py.
+    new_ground: ClassVar[Callable[[], Ground]] = SqliteGround
+
     def __init__(self, policy: Policy | None = None) -> None:
-        self.connection = connect(Path(":memory:"))
-        prepare(self.connection)
-        self.tx = SqliteTransaction(self.connection, Cipher(bytes(range(64))))
+        self.ground = Desk.new_ground()
+        self.tx = self.ground.tx
         self.now = START
         self.access_key_id: str | None = None
         self.policy = policy or Policy(carriers=("acme",))
@@ -46,13 +48,13 @@ class Desk:
 
     def carry_out(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Carries an operation out; what a refused one changed is taken back, as at the edge."""
-        self.connection.execute("BEGIN")
+        self.ground.begin()
         try:
             answer = TABLE[service, operation].function(self.context(), request)
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            self.ground.undo()
             raise
-        self.connection.execute("COMMIT")
+        self.ground.keep()
         return answer
 
     def call(self, operation: str, /, **request: Any) -> dict[str, Any]:

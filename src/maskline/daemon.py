@@ -154,8 +154,9 @@ def allow_many_files() -> None:
 
 def open_data(chosen: Settings) -> Store:
     """The store; raises GroundError when it cannot be used, whatever the reason."""
+    assert chosen.store.url is not None
     try:
-        return open_store(str(chosen.store.url))
+        return open_store(chosen.store.url.text, chosen.data_dir / "store.key")
     except Exception as error:
         raise GroundError(f"store.url: cannot use {chosen.store.url}: {error}") from error
 

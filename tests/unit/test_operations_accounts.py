@@ -36,7 +36,7 @@ def test_a_key_is_stored_sealed(desk: Desk) -> None:
     assert key is not None
     assert key.secret_access_key == made["SecretAccessKey"]
     assert (key.account_id, key.active, key.grant) == (desk.account_id, True, EVERYTHING)
-    assert made["SecretAccessKey"] not in "\n".join(desk.connection.iterdump())
+    assert made["SecretAccessKey"] not in desk.ground.dump()
 
 
 def test_an_unknown_key_is_none(desk: Desk) -> None:

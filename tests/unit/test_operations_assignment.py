@@ -110,16 +110,17 @@ def test_sessions_spread_evenly_over_the_pool(desk: Desk) -> None:
     people = [f"+1503555{number:04}" for number in range(8)]
     for first, second in zip(people[::2], people[1::2], strict=True):
         desk.open(connector, first, second)
-    counts = desk.connection.execute("SELECT open_sessions FROM phone_numbers").fetchall()
-    assert [row[0] for row in counts] == [2, 2]
+    counts = desk.ground.sql("SELECT open_sessions FROM phone_numbers")
+    assert [row["open_sessions"] for row in counts] == [2, 2]
 
 
 def test_own_numbers_come_before_shared_ones(desk: Desk) -> None:
     desk.import_numbers(SEATTLE, DENVER)
     connector = desk.connector()
-    desk.connection.execute(
+    desk.ground.sql(
         "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number = ?",
-        (connector, DENVER),
+        connector,
+        DENVER,
     )
     assert proxy(desk.open(connector, ANN, BEN)) == DENVER
     assert proxy(desk.open(connector, ANN, BEN)) == SEATTLE
@@ -261,9 +262,10 @@ class Selection(RuleBasedStateMachine):
         self.desk.import_numbers(*NUMBERS)
         self.connector = self.desk.connector(*COUNTRIES)
         for number in own_numbers:
-            self.desk.connection.execute(
+            self.desk.ground.sql(
                 "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number = ?",
-                (self.connector, number),
+                self.connector,
+                number,
             )
         if own:
             self.desk.rule(self.connector, NumberAssignment="per_participant")
@@ -337,7 +339,7 @@ class Selection(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "desk"):
-            self.desk.connection.close()
+            self.desk.ground.close()
 
 
 TestSelection = Selection.TestCase

@@ -123,7 +123,7 @@ def test_a_rejected_call_leaves_a_record(
 ) -> None:
     answer = desk.dial(caller, called)
     assert (answer["Decision"], answer["SipStatus"], answer["Reason"]) == ("Reject", status, reason)
-    row = desk.connection.execute("SELECT * FROM calls").fetchone()
+    row = desk.ground.sql("SELECT * FROM calls")[0]
     assert (row["reason"], row["sip_status"], row["ended_by"]) == (reason, status, "us")
     assert row["forwarded_at"] is None
     assert row["ended_at"] == START

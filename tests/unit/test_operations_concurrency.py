@@ -1,9 +1,7 @@
 """Operations through a real store, many at once."""
 
 import asyncio
-import itertools
 import random
-import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -63,8 +61,10 @@ class Service:
         return connector
 
 
-async def test_two_open_sessions_never_share_a_participant_and_a_number(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:{tmp_path}/maskline.db")
+async def test_two_open_sessions_never_share_a_participant_and_a_number(
+    store_url: str, tmp_path: Path
+) -> None:
+    store = open_store(store_url, tmp_path / "key")
     service = Service(store)
     connector = await service.prepare()
     outcomes: Counter[str] = Counter()
@@ -94,19 +94,26 @@ async def test_two_open_sessions_never_share_a_participant_and_a_number(tmp_path
                 )
 
     await asyncio.gather(*(client(seed) for seed in range(16)))
+    held = await open_pairs(store, connector)
     store.close()
     assert outcomes["made"] + outcomes["refused"] == 16 * 30
     assert min(outcomes.values()) > 20
-    held = open_pairs(tmp_path / "maskline.db")
     assert len(held) == len(set(held)) > 0
 
 
-def open_pairs(path: Path) -> list[tuple[str, str]]:
+async def open_pairs(store: Store, connector: str) -> list[tuple[str, str]]:
     """Every (participant, proxy number) of the open sessions."""
-    connection = sqlite3.connect(path)
-    sides = connection.execute(
-        "SELECT first_number, first_proxy_number, second_number, second_proxy_number"
-        " FROM proxy_sessions WHERE ended_at IS NULL"
-    ).fetchall()
-    connection.close()
-    return list(itertools.chain.from_iterable(((a, b), (c, d)) for a, b, c, d in sides))
+    rows = await store.read(
+        lambda tx: tx.all(
+            "list_open_proxy_sessions",
+            voice_connector_id=connector,
+            now=START,
+            before=2**62,
+            limit=10**6,
+        )
+    )
+    return [
+        (row[f"{side}_number"], row[f"{side}_proxy_number"])
+        for row in rows
+        for side in ("first", "second")
+    ]

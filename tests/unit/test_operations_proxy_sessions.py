@@ -285,7 +285,7 @@ def test_a_purged_session_is_gone_with_all_traces(desk: Desk, session: dict[str,
         desk.get(session)
     assert desk.dial(ANN, number)["Reason"] == "unknown-caller"
     for table in ("claims", "pair_numbers", "proxy_sessions"):
-        assert desk.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+        assert desk.ground.sql(f"SELECT * FROM {table}") == []
 
 
 def test_a_purge_leaves_what_later_sessions_use(desk: Desk, session: dict[str, Any]) -> None:

@@ -113,7 +113,8 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
         ("[media]\naddress = '::'", "media.address: :: names no address to send sound to"),
         (
             "[store]\nurl = 'mysql://x'",
-            "store.url: 'mysql://x' is not a store such as sqlite:var/maskline.db",
+            "store.url: 'mysql://x' is not a store such as sqlite:var/maskline.db"
+            " or postgresql://host/name",
         ),
         ("[[carriers]]\nname = 'a'", "carriers[0].sip: missing; it has no default"),
         (
@@ -159,3 +160,12 @@ def test_the_default_file_names_every_setting() -> None:
     text = default_file()
     for key, _, _ in leaves(Settings):
         assert f"{key.rpartition('.')[2]} = " in text, key
+
+
+def test_a_database_of_postgresql_is_shown_without_its_password(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text('[store]\nurl = "postgresql://ann:secret@db:5432/maskline?password=secret"\n')
+    url = settings.load(path).store.url
+    assert url is not None
+    assert url.text.count("secret") == 2
+    assert str(url) == "postgresql://ann:***@db:5432/maskline?password=***"

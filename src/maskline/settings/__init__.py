@@ -74,9 +74,10 @@ def check_together(settings: Settings, faults: Faults) -> None:
 def anchored(settings: Settings, directory: Path) -> Settings:
     """The same settings with every path absolute."""
     data_dir = (directory / settings.data_dir).resolve()
-    url = settings.store.url
-    path = (directory / url.path).resolve() if url else data_dir / "maskline.db"
-    store = replace(settings.store, url=StoreUrl(f"sqlite:{path}"))
+    url = settings.store.url or StoreUrl(f"sqlite:{data_dir / 'maskline.db'}")
+    if url.path:
+        url = StoreUrl(f"sqlite:{(directory / url.path).resolve()}")
+    store = replace(settings.store, url=url)
     return replace(settings, data_dir=data_dir, store=store)
 
 

@@ -95,7 +95,10 @@ class Store:
     """Where sessions, numbers and call records are kept."""
 
     url: StoreUrl | None = setting(
-        "The database: sqlite: and the path of its file. Left out, it is maskline.db in data_dir.",
+        "The database: sqlite: and the path of its file, or the postgresql:// URL of a database, "
+        "which any number of processes can share. Left out, it is maskline.db in data_dir. "
+        "PostgreSQL needs the Python packages of maskline[postgresql] and the file store.key in "
+        "data_dir, the same for all processes of a database; the first of them makes it.",
         None,
         example="sqlite:var/maskline.db",
     )

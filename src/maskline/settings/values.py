@@ -1,8 +1,11 @@
 """What a setting can be beyond text and numbers: read from text, printed as text."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Self
+
+PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+")
 
 TRANSPORTS = ("udp", "tcp")
 
@@ -117,20 +120,25 @@ class Network:
 
 @dataclass(frozen=True)
 class StoreUrl:
-    """Where the data is kept: `sqlite:` and the path of a file."""
+    """Where the data is kept: `sqlite:` and the path of a file, or a `postgresql://` URL."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        scheme, _, path = text.partition(":")
-        if scheme != "sqlite" or not path:
-            raise ValueError(f"{text!r} is not a store such as sqlite:var/maskline.db")
-        return cls(text)
+        scheme, _, place = text.partition(":")
+        if (scheme == "sqlite" and place) or (scheme == "postgresql" and place.startswith("//")):
+            return cls(text)
+        raise ValueError(
+            f"{text!r} is not a store such as sqlite:var/maskline.db or postgresql://host/name"
+        )
 
     @property
-    def path(self) -> str:
-        return self.text.partition(":")[2]
+    def path(self) -> str | None:
+        """The path of SQLite's file."""
+        scheme, _, place = self.text.partition(":")
+        return place if scheme == "sqlite" else None
 
     def __str__(self) -> str:
-        return self.text
+        """The URL without its password."""
+        return PASSWORD.sub("***", self.text)

@@ -30,7 +30,11 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """A database. Work is a synchronous function of a transaction, and may be run only once."""
+    """A database. Work is a synchronous function of a transaction.
+
+    Work may be run more than once before it is kept: it changes nothing but what is in the store,
+    or does so in a way that repeating does no harm.
+    """
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """What `work` gives, from one consistent state that holds all that was answered before."""

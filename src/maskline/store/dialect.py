@@ -1,0 +1,41 @@
+"""SQL as PostgreSQL wants it. All of ours is written once, in the words of SQLite.
+
+The two understand the same queries; only the schema's types have other names.
+"""
+
+import re
+
+PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+
+SCHEMA = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"--.*", ""),
+        (
+            r"\bsequence INTEGER PRIMARY KEY",
+            "sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        ),
+        (r"\) STRICT(, WITHOUT ROWID)?;", ");"),
+        (r"\bINTEGER\b", "BIGINT"),
+        (r"\bBLOB\b", "BYTEA"),
+        # Text is compared by its bytes, as SQLite does: an order that pages can rely on.
+        (r"\bTEXT\b", 'TEXT COLLATE "C"'),
+        # A comparison is a truth value there, and no number.
+        (
+            r"(?s)(\w+ BIGINT NOT NULL GENERATED ALWAYS AS \()(?!\s*CASE)(.*?)(\n\s*\) STORED)",
+            r"\1 CASE WHEN \2 THEN 1 ELSE 0 END \3",
+        ),
+    )
+]
+
+
+def query(text: str) -> str:
+    """A query with its parameters as psycopg wants them."""
+    return PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
+
+
+def schema(script: str) -> str:
+    """A step of the schema."""
+    for pattern, replacement in SCHEMA:
+        script = pattern.sub(replacement, script)
+    return script

@@ -1,0 +1,199 @@
+"""The store on PostgreSQL, for any number of processes.
+
+Every piece of work is a transaction of its own, as if it ran alone (SERIALIZABLE). Where it could
+not have, PostgreSQL refuses it, and it is run again. So nothing that is right on SQLite, where one
+writes at a time, can be wrong here.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper, Loader
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from maskline.store import dialect, migrations
+from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
+from maskline.store.secrets import Cipher, make_key_file, open_cipher
+from maskline.store.statements import QUERIES
+
+T = TypeVar("T")
+Connection = psycopg.Connection[DictRow]
+
+STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items()}
+CONNECTIONS = 8
+CONNECT_SECONDS = 10.0
+# Under the worst crowding that was measured, work needed a tenth of this.
+ATTEMPTS = 100
+LONGEST_PAUSE_SECONDS = 0.1
+COLLISIONS = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+# A key that is there already may have come meanwhile: work that runs again finds it, and says so in
+# its own words. Work that does not look will never find it.
+ATTEMPTS_AT_A_KEY = 3
+# Any number, the same in all processes: who holds this lock brings the schema up to date.
+PREPARING = 0x6D61736B
+# One row, that tells a wrong key from the right one.
+PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
+
+WRITING = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class PostgresqlTransaction:
+    """A transaction on a connection; what begins and ends it stands outside."""
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+        self._execute = connection.execute
+        self.cipher = cipher
+
+    def one(self, query: str, **parameters: Any) -> Row | None:
+        return self._execute(STATEMENTS[query], parameters).fetchone()
+
+    def all(self, query: str, **parameters: Any) -> list[Row]:
+        return [*self._execute(STATEMENTS[query], parameters).fetchall()]
+
+    def run(self, query: str, **parameters: Any) -> int:
+        return self._execute(STATEMENTS[query], parameters).rowcount
+
+
+class PostgresqlStore:
+    """A database of a PostgreSQL server, shared with other processes that have the same key."""
+
+    def __init__(self, url: str, key_file: Path) -> None:
+        with connect(url) as connection:
+            self._cipher = prepare(connection, key_file)
+        self._pool = ConnectionPool(
+            url,
+            connection_class=Connection,
+            kwargs={"autocommit": True, "row_factory": dict_row},
+            configure=configure,
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=CONNECT_SECONDS,
+            open=True,
+        )
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await self._carry_out(READING, work)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        return await self._carry_out(WRITING, work)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._pool.close()
+
+    async def _carry_out(self, beginning: str, work: Callable[[Transaction], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._insist, beginning, work)
+
+    def _insist(self, beginning: str, work: Callable[[Transaction], T]) -> T:
+        """Runs the work until no other transaction is in its way."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._attempt(beginning, work)
+            except psycopg.errors.UniqueViolation:
+                if attempt + 1 >= ATTEMPTS_AT_A_KEY:
+                    raise
+            except COLLISIONS:
+                time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.001 * 2**attempt)))
+            except psycopg.OperationalError as error:
+                raise StoreFailed(str(error)) from error
+        raise StoreFailed(f"other work was in the way {ATTEMPTS} times")
+
+    def _attempt(self, beginning: str, work: Callable[[Transaction], T]) -> T:
+        with self._pool.connection() as connection, transaction(connection, beginning):
+            return work(PostgresqlTransaction(connection, self._cipher))
+
+
+@contextmanager
+def transaction(connection: Connection, beginning: str) -> Iterator[None]:
+    connection.execute(beginning)
+    try:
+        yield
+    except BaseException:
+        if not connection.broken:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+class TruthDumper(Dumper):
+    """Truth values are stored as 0 and 1."""
+
+    oid = psycopg.postgres.types["int2"].oid
+
+    def dump(self, value: bool) -> Buffer:
+        return b"1" if value else b"0"
+
+
+class WholeLoader(Loader):
+    """Sums of whole numbers come as `numeric`."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data))
+
+
+def configure(connection: Connection) -> None:
+    connection.adapters.register_dumper(bool, TruthDumper)
+    connection.adapters.register_loader("numeric", WholeLoader)
+
+
+def connect(url: str) -> Connection:
+    """A connection that leaves transactions to us; raises psycopg.OperationalError."""
+    connection: Connection = psycopg.connect(
+        url, autocommit=True, row_factory=dict_row, connect_timeout=int(CONNECT_SECONDS)
+    )
+    configure(connection)
+    return connection
+
+
+def prepare(connection: Connection, key_file: Path) -> Cipher:
+    """Brings the schema up to date and gives the database's cipher, one process at a time."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (PREPARING,))
+    try:
+        migrate(connection)
+        return cipher_of(connection, key_file)
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (PREPARING,))
+
+
+def migrate(connection: Connection) -> None:
+    def run(step: migrations.Step) -> None:
+        with transaction(connection, WRITING):
+            connection.execute(dialect.schema(step.script).encode())
+            connection.execute("INSERT INTO migrations VALUES (%s, %s)", (step.number, step.name))
+
+    connection.execute(dialect.schema(migrations.LEDGER).encode())
+    rows = connection.execute("SELECT step, name FROM migrations").fetchall()
+    migrations.migrate("sqlite", {row["step"]: row["name"] for row in rows}, run)
+
+
+def cipher_of(connection: Connection, key_file: Path) -> Cipher:
+    """The cipher of the key file; a new key is made for a new database, and for no other."""
+    connection.execute(PROOF)
+    row = connection.execute("SELECT proof FROM key_proof").fetchone()
+    if row is None and not key_file.exists():
+        key_file.parent.mkdir(parents=True, exist_ok=True)
+        make_key_file(key_file)
+    try:
+        cipher = open_cipher(key_file)
+    except FileNotFoundError:
+        raise StoreUnusable(f"the database is there, but {key_file}, its key, is not") from None
+    except ValueError as error:
+        raise StoreUnusable(str(error)) from None
+    proof = cipher.seal("", "key_proof")
+    if row is None:
+        connection.execute("INSERT INTO key_proof VALUES (%s)", (proof,))
+    elif row["proof"] != proof:
+        raise StoreUnusable(f"{key_file} is not the key of this database")
+    return cipher

@@ -1,0 +1,114 @@
+"""A PostgreSQL server for the tests of one process: started when it is first asked for."""
+
+import atexit
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+# Debian keeps them out of PATH, a directory for each version.
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
+START_SECONDS = 60
+SETTINGS = {
+    # What is in here need not outlive the tests.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "max_connections": "120",
+}
+
+
+class Cluster:
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="maskline-pg-"))
+        atexit.register(self.stop)
+        # PostgreSQL refuses to be root.
+        self._user = pwd.getpwnam(
+            "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())[0]
+        )
+        os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
+        self._numbers = itertools.count(1)
+        self._port = free_port()
+        self._initialise()
+        self._server = self._start()
+        self._await()
+
+    def url(self, database: str) -> str:
+        return (
+            f"postgresql://postgres@/{database}?host={quote(str(self._folder))}&port={self._port}"
+        )
+
+    def new_database(self) -> str:
+        """The URL of a database with nothing in it."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url(name)
+
+    def stop(self) -> None:
+        if hasattr(self, "_server") and self._server.poll() is None:
+            self._server.send_signal(signal.SIGINT)  # throws its clients out
+            self._server.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _initialise(self) -> None:
+        done = self._run(
+            "initdb",
+            *("--pgdata", str(self._folder / "data"), "--username", "postgres"),
+            *("--auth", "trust", "--no-sync", "--locale", "C.UTF-8", "--encoding", "UTF8"),
+        )
+        output, _ = done.communicate()
+        assert done.returncode == 0, output
+
+    def _start(self) -> "subprocess.Popen[str]":
+        settings = {
+            **SETTINGS,
+            "unix_socket_directories": str(self._folder),
+            "listen_addresses": "127.0.0.1",
+            "port": str(self._port),
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        with (self._folder / "log").open("w") as log:
+            return self._run("postgres", "-D", str(self._folder / "data"), *options, output=log)
+
+    def _run(
+        self, program: str, *arguments: str, output: object = subprocess.PIPE
+    ) -> "subprocess.Popen[str]":
+        command = [str(PROGRAMS[0].with_name(program)), *arguments]
+        if os.geteuid() == 0:
+            ids = ("--reuid", str(self._user.pw_uid), "--regid", str(self._user.pw_gid))
+            command = ["setpriv", *ids, "--clear-groups", "--pdeathsig", "INT", *command]
+        return subprocess.Popen(
+            command,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,  # type: ignore[call-overload]
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _await(self) -> None:
+        for _ in range(START_SECONDS * 20):
+            try:
+                psycopg.connect(self.url("postgres")).close()
+                return
+            except psycopg.OperationalError:
+                assert self._server.poll() is None, (self._folder / "log").read_text()
+                time.sleep(0.05)
+        raise TimeoutError((self._folder / "log").read_text())
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port: int = door.getsockname()[1]
+        return port

@@ -1,0 +1,47 @@
+"""Each test of the store and of the operations runs on each database."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+from desk import Desk
+from grounds import PostgresqlGround, SqliteGround
+
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new database; its key belongs in `tmp_path`."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path}/maskline.db"
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.new_database()
+
+
+@pytest.fixture
+def ground(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the desks of the test stand on."""
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("cluster")
+        monkeypatch.setattr(Desk, "new_ground", partial(PostgresqlGround, cluster))
+    else:
+        monkeypatch.setattr(Desk, "new_ground", SqliteGround)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store_url" in metafunc.fixturenames:
+        metafunc.parametrize("store_url", DATABASES, indirect=True)
+    elif metafunc.module.__name__.startswith("test_operations_"):
+        # The first of the fixtures: the others make desks.
+        metafunc.fixturenames.insert(0, "ground")
+        metafunc.parametrize("ground", DATABASES, indirect=True)
