@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance.phones import CALLED_HOST, CALLER_HOST, Calls, listening, phone
+import processes
+from acceptance.phones import CALLER_HOST, Calls, listening, phone
 from acceptance.service import Service, free_port, until
 from processes import Groups, Meter, named
 from relay import MediaPorts, Relay
@@ -110,7 +111,9 @@ class Result:
         return percentile([delay for load in self.loads for delay in load.delays], share)
 
 
-def measure(service: Service, folder: Path, ports: MediaPorts, scale: Scale, report: Report) -> None:
+def measure(
+    service: Service, folder: Path, ports: MediaPorts, scale: Scale, report: Report
+) -> None:
     """Plays the calls and reports. `ports` is the range for the bare rtpengine."""
     pairs = folder / "calls.csv"
     pairs.write_text(sessions(service))
@@ -143,7 +146,7 @@ def ours(service: Service) -> Callable[[], Groups]:
     return lambda: {
         "Kamailio": named(run, "kamailio"),
         "rtpengine": named(run, "rtpengine"),
-        "maskline": [service.process.pid],
+        "maskline": processes.service(service.process.pid),
     }
 
 
@@ -205,8 +208,8 @@ class Bench:
         return phone(
             own, scenario(own, "caller", way.media), "caller", CALLER_HOST, free_port(CALLER_HOST),
             calls, way.sip, "-r", str(calls.per_second), "-d", str(calls.talk_milliseconds),
-            "-l", str(calls.number), "-inf", str(self.pairs), "-trace_rtt", "-rtt_freq", "1",
-            "-trace_stat", "-stf", str(own / "caller.csv"),
+            "-l", str(calls.number), "-inf", str(self.pairs),
+            "-trace_shortmsg", "-trace_stat", "-stf", str(own / "caller.csv"),
         )  # fmt: skip
 
     @contextmanager
@@ -238,9 +241,18 @@ def successes(statistics: Path) -> int:
 
 
 def delays(folder: Path) -> list[float]:
-    """Milliseconds from INVITE to 180 of every call."""
-    (file,) = folder.glob("caller_*_rtt.csv")
-    return [float(line.split(";")[1]) for line in file.read_text().splitlines()[1:]]
+    """Milliseconds from INVITE to 180 of every call, from the trace of the caller's messages:
+    SIPp's own response times have a resolution of some milliseconds."""
+    (file,) = folder.glob("caller_*_shortmessages.log")
+    sent: dict[str, float] = {}
+    rang: dict[str, float] = {}
+    for line in file.read_text().splitlines():
+        _, _, stamp, way, call, cseq, start = line.split("\t")
+        if way == "S" and start.startswith("INVITE "):
+            sent.setdefault(call, float(stamp))
+        elif way == "R" and start.startswith("SIP/2.0 180 ") and cseq.endswith("INVITE"):
+            rang.setdefault(call, float(stamp))
+    return [(rang[call] - sent[call]) * 1000 for call in rang]
 
 
 def climb(bench: Bench, result: Result, scale: Scale) -> None:

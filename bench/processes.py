@@ -40,6 +40,17 @@ def named(run: Path, name: str) -> list[int]:
     ]
 
 
+def service(parent: int) -> list[int]:
+    """The service's own processes: the one that was started, and those it forked from itself."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    forked = [int(child) for child in children if _command(int(child)) == _command(parent)]
+    return [parent, *forked]
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def _name(process: Path) -> str:
     try:
         return (process / "comm").read_text().strip()

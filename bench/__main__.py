@@ -1,0 +1,135 @@
+"""What Maskline costs on this machine, beside the least that would do.
+
+Usage: python bench [--short] [--write docs/performance.md]
+
+It starts a service of its own on free ports of the loopback and stops all that it starts. With
+--short the figures mean little, but every part of the bench has run.
+"""
+
+import argparse
+import os
+import platform
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests"))
+
+import api  # noqa: E402  the acceptance tests' service had to be found first
+import calls  # noqa: E402
+from acceptance.phones import BOTH_HOSTS, CALLED_HOST  # noqa: E402
+from acceptance.service import Service, media_ports  # noqa: E402
+from relay import MediaPorts  # noqa: E402
+from report import Report  # noqa: E402
+
+WIDE_MEDIA_PORTS = 12_000, 31_999
+BEGIN, END = "<!-- figures: written by the bench -->\n", "<!-- end of figures -->\n"
+# Debian's: what Kamailio runs the script in.
+SYSTEM_PYTHON = "/usr/bin/python3"
+SMALL = {
+    "selection.py": ("--sessions", "1000", "--pools", "100"),
+    "pool_numbers.py": ("--people", "30", "--sessions", "150"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="small counts: under a minute")
+    parser.add_argument("--write", type=Path, help="put the figures into this page, too")
+    arguments = parser.parse_args()
+    report = Report()
+    machine(report)
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        Path(folder).chmod(0o755)  # the engines run as users of their own
+        of_the_service(Path(folder), arguments.short, report)
+    program(report, "The mask's steps", SYSTEM_PYTHON, "mask.py")
+    for name, given in SMALL.items():
+        program(report, f"bench/{name}", sys.executable, name, *given)
+    if arguments.write:
+        write(arguments.write, report)
+
+
+def machine(report: Report) -> None:
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    versions = {
+        "Linux": platform.release(),
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "Kamailio": version("kamailio", "-v"),
+        "rtpengine": version("rtpengine", "--version"),
+        "SIPp": version("sipp", "-v"),
+        "wrk": version("wrk", "-v"),
+    }
+    report.say(
+        f"- command: python {' '.join(sys.argv)}",
+        f"- at: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average {load}",
+        f"- machine: {model[1] if model else platform.machine()}, {os.cpu_count()} cores",
+        f"- versions: {', '.join(f'{name} {text}' for name, text in versions.items())}",
+    )
+
+
+def version(program: str, option: str) -> str:
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    done = subprocess.run(
+        [program, option], capture_output=True, text=True, env=os.environ | {"PATH": path},
+        check=False,
+    )  # fmt: skip
+    found = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return found[0] if found else "?"
+
+
+def of_the_service(folder: Path, short: bool, report: Report) -> None:
+    ours, bare = halves(media_ports() if short else WIDE_MEDIA_PORTS)
+    service = Service(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS)
+    service.config.write_text(adapted(service.config.read_text(), ours))
+    service.start()
+    try:
+        api.measure(service, folder, api.SHORT if short else api.FULL, report)
+        calls.measure(service, folder, bare, calls.SHORT if short else calls.FULL, report)
+    finally:
+        service.stop()
+
+
+def adapted(settings: str, ports: MediaPorts) -> str:
+    """More ports for sound, and no bound on the requests of one key."""
+    settings = re.sub(r'ports = ".*"', f'ports = "{ports[0]}-{ports[1]}"', settings)
+    return settings.replace("[api]\n", "[api]\nmax_requests_per_second = 1000000\n")
+
+
+def halves(ports: MediaPorts) -> tuple[MediaPorts, MediaPorts]:
+    first, last = ports
+    middle = (first + last) // 2
+    return (first, middle), (middle + 1, last)
+
+
+def program(report: Report, title: str, *command: str) -> None:
+    """Runs one of the bench's other programs and takes its output."""
+    interpreter, name, *given = command
+    done = subprocess.run(
+        [interpreter, str(Path(__file__).with_name(name)), *given],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(done.stderr)
+    report.heading(title)
+    output = done.stdout.rstrip("\n")
+    report.say(output if output.startswith("|") else f"```\n{output}\n```")
+
+
+def write(page: Path, report: Report) -> None:
+    """Puts the figures between the page's two marks."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        sys.exit(f"{page} has no place for figures: the lines {BEGIN}{END}")
+    page.write_text(f"{before}{begin}\n{report.text}\n{end}{after}")
+
+
+if __name__ == "__main__":
+    main()
