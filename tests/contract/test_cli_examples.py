@@ -4,11 +4,13 @@ What the server makes up (ids, times, its own name) is replaced by what the exam
 place; all the rest must be there as shown, to the letter.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contract.cli_live import Live, live_server
@@ -17,12 +19,16 @@ from maskline.__main__ import main
 from maskline.cli import services
 from maskline.cli.manual.examples import Example, read
 
-SHOWN = {
-    "VoiceConnectorGroupId": "123a456b-c7d8-90e1-fg23-4h567jkl8901",
-    "PhoneNumberOrderId": "abc12345-de67-89f0-123g-h45i678j9012",
-    "VoiceConnectorId": "abcdef1ghij2klmno3pqr4",
-    "ProxySessionId": "123a4bc5-67d8-901e-2f3g-h4ghjk56789l",
-    "CallId": "0b6f3f8a-5a50-4b4e-9d0c-3f2b6f1f7a11",
+# Members that the server makes up a value for.
+MADE_UP = {
+    "AccessKeyId",
+    "AccountId",
+    "CallId",
+    "PhoneNumberOrderId",
+    "ProxySessionId",
+    "SecretAccessKey",
+    "VoiceConnectorGroupId",
+    "VoiceConnectorId",
 }
 ACCOUNT = "123456789012"
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -54,10 +60,14 @@ ORDER = [
     ("chime", "batch-delete-phone-number"),
     ("chime", "put-voice-connector-proxy"),
     ("chime", "get-voice-connector-proxy"),
+    ("admin", "put-voice-connector-rules"),
+    ("admin", "list-audit-records"),
+    ("admin", "get-voice-connector-rules"),
     ("chime", "create-proxy-session"),
     ("chime", "get-proxy-session"),
     ("chime", "list-proxy-sessions"),
     ("admin", "evaluate-route"),
+    ("admin", "get-pool-report"),
     ("chime", "update-proxy-session"),
     ("admin", "list-calls"),
     ("admin", "get-call"),
@@ -97,6 +107,13 @@ ORDER = [
     ("chime", "update-phone-number-settings"),
     ("chime", "get-phone-number-settings"),
     ("chime", "delete-voice-connector"),
+    ("admin", "create-account"),
+    ("admin", "list-accounts"),
+    ("admin", "list-access-keys"),
+    ("admin", "create-access-key"),
+    ("admin", "rotate-access-key"),
+    ("admin", "update-access-key"),
+    ("admin", "delete-access-key"),
 ]
 
 
@@ -115,27 +132,33 @@ class Reader:
     capsys: pytest.CaptureFixture[str]
     real: dict[str, str] = field(default_factory=dict)
 
-    def type(self, command: str) -> tuple[int, str, str]:
-        for shown, real in self.real.items():
-            command = command.replace(shown, real)
+    def type(self, command: str, shown: str = "") -> tuple[int, str, str]:
+        """Type a command; the exit code and what is printed, with the ids of the manual."""
+        for pretended, real in self.real.items():
+            command = command.replace(pretended, real)
         code = main(shlex.split(command)[1:])
         out, err = self.capsys.readouterr()
-        self.learn(out)
-        for shown, real in self.real.items():
-            out = out.replace(real, shown)
+        if shown.startswith("{") and out:
+            self.learn(json.loads(shown), json.loads(out))
+        if found := re.search(r"arn:aws:chime:[^:]*:(\d{12}):", out):
+            self.real.setdefault(ACCOUNT, found[1])
+        for pretended, real in self.real.items():
+            out = out.replace(real, pretended)
         return code, out, err
 
-    def learn(self, out: str) -> None:
-        """Take the ids of what has been made, and of the account."""
-        patterns = {shown: rf'"{member}": "([^"]+)"' for member, shown in SHOWN.items()}
-        patterns[ACCOUNT] = r"arn:aws:chime:[^:]*:(\d{12}):"
-        for shown, pattern in patterns.items():
-            if found := re.search(pattern, out):
-                self.real.setdefault(shown, found[1])
+    def learn(self, shown: Any, real: Any, member: str = "") -> None:
+        """Take what the server made up in the places where the manual shows an id."""
+        if isinstance(shown, dict):
+            for name, value in shown.items():
+                self.learn(value, real.get(name), name)
+        elif isinstance(shown, list) and shown and isinstance(real, list) and real:
+            self.learn(shown[0], real[0], member)
+        elif member in MADE_UP:
+            self.real.setdefault(shown, str(real))
 
     def follow(self, example: Example) -> None:
         for command in example.commands():
-            code, out, err = self.type(command)
+            code, out, err = self.type(command, example.output())
             assert (code, re.sub(r".*numbers imported.*\n", "", err)) == (0, "")
             assert settled(out, example.output()) == example.output()
 

@@ -36,7 +36,10 @@ def test_groff_has_nothing_to_complain_about() -> None:
     sources = [roff.render(page, "1") for page in installed_manual.pages()]
     for source in sources:
         done = subprocess.run(
-            ["groff", "-man", "-Tascii", "-ww", "-Wbreak", "-z"], input=source, capture_output=True, text=True
+            ["groff", "-man", "-Tascii", "-ww", "-Wbreak", "-z"],
+            input=source,
+            capture_output=True,
+            text=True,
         )
         assert done.stderr == ""
 

@@ -25,7 +25,7 @@ class Example(NamedTuple):
         return [
             " ".join(line.rstrip("\\").strip() for line in code.lines)
             for code in codes
-            if code.lines[0].startswith("maskline")
+            if code.lines[0].startswith("maskline ")
         ]
 
     def output(self) -> str:
