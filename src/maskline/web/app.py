@@ -59,17 +59,15 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started, request_id, trail = time.perf_counter(), new_id(), Trail()
+        started, trail = time.perf_counter(), Trail(new_id())
         try:
-            answer = await self._answer(scope, receive, request_id, trail)
+            answer = await self._answer(scope, receive, trail)
         except Disconnected:
             return
-        tell(scope["method"], request_id, trail, answer, time.perf_counter() - started)
-        await deliver(answer, request_id, send)
+        tell(scope["method"], trail, answer, time.perf_counter() - started)
+        await deliver(answer, trail.request_id, send)
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, request_id: str, trail: Trail
-    ) -> HttpAnswer:
+    async def _answer(self, scope: Scope, receive: Receive, trail: Trail) -> HttpAnswer:
         try:
             if scope["path"] == HEALTH and scope["method"] in ("GET", "HEAD"):
                 return health_answer(self._health())
@@ -83,7 +81,7 @@ class App:
         except Disconnected:
             raise
         except Exception as error:
-            log.error("request failed", request_id=request_id, **whereabouts(error))
+            log.error("request failed", request_id=trail.request_id, **whereabouts(error))
             return answers.failed()
 
 
@@ -94,12 +92,12 @@ def health_answer(engines: Mapping[str, str]) -> HttpAnswer:
     return answers.document(200 if well else 503, content)
 
 
-def tell(method: str, request_id: str, trail: Trail, answer: HttpAnswer, seconds: float) -> None:
+def tell(method: str, trail: Trail, answer: HttpAnswer, seconds: float) -> None:
     """The line in the log. Of the path it holds the template only: ids may be phone numbers."""
     operation = trail.operation
     log.info(
         "request",
-        request_id=request_id,
+        request_id=trail.request_id,
         method=method,
         route=operation.uri if operation else None,
         operation=operation.name if operation else None,

@@ -1,6 +1,5 @@
 """What an access key is granted, held against a request. What no list allows is refused."""
 
-from maskline.domain.permissions import matches
 from maskline.domain.refusals import AccessDenied, NotFound
 from maskline.operations import AccessKey, Context
 from maskline.operations.connectors import require_connector
@@ -14,32 +13,25 @@ def action_of(service: str, operation: str) -> str:
     return f"{PREFIXES.get(service, service)}:{operation}"
 
 
-def require_action(key: AccessKey, action: str) -> None:
-    """Raises AccessDenied unless the key may do this to some resource at least."""
-    if not matches(key.grant.actions, action):
-        raise denied(action)
-
-
-def require_resource(
-    context: Context, key: AccessKey, action: str, connector_id: str | None
-) -> None:
+def require_grant(context: Context, key: AccessKey, action: str, connector_id: str | None) -> None:
     """Raises AccessDenied unless the key may do this to that connector, or, with None, at large.
 
     A connector that does not exist is refused like one that is not allowed: a key learns nothing
     about what it may not see.
     """
-    if AT_LARGE in key.grant.resources:
-        return
-    if not matches(key.grant.resources, resource_of(context, connector_id)):
-        raise denied(action)
+    everywhere = AT_LARGE in key.grant.resources  # spares most requests a look at the connector
+    resource = AT_LARGE if everywhere else resource_of(context, connector_id)
+    if not key.grant.allows(action, resource):
+        raise AccessDenied(f"The access key does not allow {action} on this resource")
 
 
 def resource_of(context: Context, connector_id: str | None) -> str:
+    return connector_arn(context, connector_id) or AT_LARGE
+
+
+def connector_arn(context: Context, connector_id: str | None) -> str | None:
+    """The ARN of a connector of the account; None when there is none of that id."""
     try:
-        return require_connector(context, connector_id).arn if connector_id else AT_LARGE
+        return require_connector(context, connector_id).arn if connector_id else None
     except NotFound:
-        return AT_LARGE
-
-
-def denied(action: str) -> AccessDenied:
-    return AccessDenied(f"The access key does not allow {action} on this resource")
+        return None

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from maskline.domain.refusals import BadRequest
+from maskline.domain.refusals import BadRequest, Refusal
 from maskline.model import Operation, load, restjson, validation
 from maskline.model.routing import Match, NoOperation, Router
 from maskline.operations import TABLE, AccessKey, Context, Policy
 from maskline.store import Store, Transaction
 from maskline.web import answers, permissions, sigv4
 from maskline.web.answers import HttpAnswer
+from maskline.web.audit import Note
 from maskline.web.faults import Fault, OperationNotOffered, UnknownClient, UnknownOperation
 from maskline.web.keys import KeyRing
 from maskline.web.requests import Receive, Scope, query_of, read_body, text_headers
@@ -27,6 +28,7 @@ REFUSED = "refused"
 class Trail:
     """How far a request has come, for the log and for its error answer."""
 
+    request_id: str
     operation: Operation | None = None
     access_key_id: str | None = None
 
@@ -64,9 +66,7 @@ class Pipeline:
         self._throttle.take(key.access_key_id)
         request = parse(match, query, headers, body)
         validate(match.operation, request)
-        action = permissions.action_of(match.service.name, match.operation.name)
-        permissions.require_action(key, action)
-        result = await self._carry_out(match, key, action, request)
+        result = await self._carry_out(match, key, request, trail.request_id)
         return answers.success(*restjson.serialise(match.operation, result))
 
     def _route(self, scope: Scope, query: Mapping[str, list[str]]) -> Match:
@@ -84,16 +84,26 @@ class Pipeline:
         return key
 
     async def _carry_out(
-        self, match: Match, key: AccessKey, action: str, request: dict[str, Any]
+        self, match: Match, key: AccessKey, request: dict[str, Any], request_id: str
     ) -> dict[str, Any]:
+        """Authorises and runs the operation; what changes something leaves an audit record."""
         handler = TABLE[match.service.name, match.operation.name]
+        action = permissions.action_of(match.service.name, match.operation.name)
+        connector_id = request.get("VoiceConnectorId")
 
-        def work(tx: Transaction) -> dict[str, Any]:
-            context = self._context(tx, key)
-            permissions.require_resource(context, key, action, request.get("VoiceConnectorId"))
+        def work(context: Context) -> dict[str, Any]:
+            permissions.require_grant(context, key, action, connector_id)
             return handler.function(context, request)
 
-        return await (self._store.write if handler.mutates else self._store.read)(work)
+        if not handler.mutates:
+            return await self._store.read(lambda tx: work(self._context(tx, key)))
+        note = Note(action, connector_id, request_id)
+        try:
+            return await self._store.write(lambda tx: note.successful(self._context(tx, key), work))
+        except Refusal as refusal:
+            name = answers.exception_name(refusal, match.operation.errors)
+            await self._store.write(lambda tx: note.write(self._context(tx, key), name))
+            raise
 
     def _context(self, tx: Transaction, key: AccessKey) -> Context:
         return Context(

@@ -1,0 +1,84 @@
+"""Who changed what: every change leaves a record, and so does every refused attempt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from door import Door
+
+from maskline.domain.refusals import Conflict
+from maskline.operations import TABLE, Context, Handler
+
+CONNECTOR = {"Name": "one", "RequireEncryption": False}
+PROXY = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]}
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    opened = Door(tmp_path)
+    yield opened
+    opened.close()
+
+
+def records(door: Door) -> list[dict[str, Any]]:
+    """The records of the door's account, the oldest first."""
+    found: list[dict[str, Any]] = door.ask("GET", "/admin/audit-records").content["AuditRecords"]
+    return found[::-1]
+
+
+def test_a_change_is_noted_with_who_and_what(door: Door) -> None:
+    made = door.ask("POST", "/voice-connectors", CONNECTOR)
+    connector = made.content["VoiceConnector"]
+    path = f"/voice-connectors/{connector['VoiceConnectorId']}"
+    put = door.ask("PUT", f"{path}/programmable-numbers/proxy", PROXY)
+    deleted = door.ask("DELETE", path)
+    about_it = connector["VoiceConnectorArn"]
+    assert [
+        (each["Action"], each.get("Resource"), each["RequestId"], each["Outcome"])
+        for each in records(door)
+    ] == [
+        ("chime:CreateVoiceConnector", None, made.headers["x-amzn-requestid"], "Success"),
+        ("chime:PutVoiceConnectorProxy", about_it, put.headers["x-amzn-requestid"], "Success"),
+        ("chime:DeleteVoiceConnector", about_it, deleted.headers["x-amzn-requestid"], "Success"),
+    ]
+    assert {each["AccessKeyId"] for each in records(door)} == {door.key.id}
+
+
+def test_reading_is_not_noted(door: Door) -> None:
+    door.ask("GET", "/voice-connectors")
+    door.ask("GET", f"/voice-connectors/{'a' * 22}")
+    assert records(door) == []
+
+
+def test_a_refused_change_is_noted_by_the_name_of_its_answer(door: Door) -> None:
+    proxy = f"/voice-connectors/{'a' * 22}/programmable-numbers/proxy"
+    reply = door.ask("PUT", proxy, PROXY)
+    (record,) = records(door)
+    assert record["Outcome"] == reply.error == "NotFoundException"
+    assert "Resource" not in record
+
+
+def test_a_key_that_may_not_is_noted(door: Door) -> None:
+    made = door.ask("POST", "/admin/access-keys", {"Actions": ["chime:Get*"]}).content["AccessKey"]
+    reader = type(door.key)(made["AccessKeyId"], made["SecretAccessKey"])
+    reply = door.ask("POST", "/voice-connectors", CONNECTOR, reader)
+    record = records(door)[-1]
+    assert record["Outcome"] == reply.error == "AccessDeniedException"
+    assert record["AccessKeyId"] == reader.id
+
+
+def test_a_refused_change_leaves_the_note_and_nothing_else(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = ("chime-sdk-voice", "CreateVoiceConnector")
+    create = TABLE[name].function
+
+    def change_then_refuse(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        create(context, request)
+        raise Conflict("not now")
+
+    monkeypatch.setitem(TABLE, name, Handler(change_then_refuse, True))
+    reply = door.ask("POST", "/voice-connectors", CONNECTOR)
+    assert door.ask("GET", "/voice-connectors").content["VoiceConnectors"] == []
+    assert [each["Outcome"] for each in records(door)] == [reply.error]
