@@ -11,6 +11,7 @@ def policy_of(chosen: Settings) -> Policy:
         max_session_minutes=chosen.max_session_minutes,
         closed_session_retention_days=chosen.closed_session_retention_days,
         call_retention_days=chosen.call_retention_days,
+        audit_retention_days=chosen.audit_retention_days,
         carriers=tuple(carrier.name for carrier in chosen.carriers),
         rules=Rules(
             number_assignment=Assignment(chosen.number_assignment),

@@ -162,6 +162,9 @@ class Settings:
     call_retention_days: int = setting(
         "How many days the record of an ended call is kept.", 90, least=1, most=36_500
     )
+    audit_retention_days: int = setting(
+        "How many days it is kept who changed what through the API.", 365, least=1, most=36_500
+    )
     number_assignment: Literal["shared", "per_participant"] = setting(
         "What becomes of a new session when no proxy number is free for both participants: shared "
         "refuses it, per_participant gives each their own number where there is one.",
