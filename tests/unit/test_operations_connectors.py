@@ -253,6 +253,13 @@ def test_a_group_of_unknown_connectors_is_refused(desk: Desk) -> None:
     assert desk.call("ListVoiceConnectorGroups")["VoiceConnectorGroups"] == []
 
 
+def test_a_group_names_a_connector_once(desk: Desk) -> None:
+    connector_id = desk.connector()
+    with pytest.raises(BadRequest, match="twice"):
+        make_group(desk, connector_id, connector_id)
+    assert desk.call("ListVoiceConnectorGroups")["VoiceConnectorGroups"] == []
+
+
 def test_a_group_is_emptied_before_it_is_deleted(desk: Desk) -> None:
     group = make_group(desk, desk.connector())
     desk.import_numbers("+19135550199", shared=False)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskline.domain.refusals import Conflict, NotFound
+from maskline.domain.refusals import BadRequest, Conflict, NotFound
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
@@ -81,6 +81,8 @@ def require_group(context: Context, group_id: str) -> Row:
 
 
 def put_items(context: Context, group_id: str, items: list[dict[str, Any]]) -> None:
+    if len({item["VoiceConnectorId"] for item in items}) < len(items):
+        raise BadRequest("A VoiceConnector is named twice")
     for place, item in enumerate(items):
         connector = require_connector(context, item["VoiceConnectorId"])
         context.tx.run(
