@@ -76,9 +76,9 @@ class House:
             service, endpoint_url=self.url, config=ONE_TRY
         )
 
-    def import_numbers(self, *numbers: str) -> None:
+    def import_numbers(self, *numbers: str, shared: bool = True) -> None:
         """Numbers into the operator's inventory, by a request that botocore signs."""
-        content = {"CarrierName": "acme", "E164PhoneNumbers": numbers, "Shared": True}
+        content = {"CarrierName": "acme", "E164PhoneNumbers": numbers, "Shared": shared}
         request = AWSRequest(
             "POST",
             f"{self.url}/admin/phone-numbers/import",
