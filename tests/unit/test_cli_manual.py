@@ -11,6 +11,7 @@ from maskline.__main__ import main
 from maskline.cli import commands, installed_manual, services
 from maskline.cli.manual import examples, find_page, plain, roff
 from maskline.cli.manual.blocks import Code, Page, Section, Text
+from maskline.cli.route import REASONS
 
 OPERATIONS = [
     (service.command, name)
@@ -136,3 +137,9 @@ def test_the_manual_is_installed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     page = tmp_path / "maskline-chime-update-proxy-session.1"
     assert page.read_text().startswith('.TH "MASKLINE\\-CHIME\\-UPDATE\\-PROXY\\-SESSION" "1"')
     assert "try: man maskline" in capsys.readouterr().out
+
+
+def test_every_reason_for_a_decision_has_words() -> None:
+    operation = services.operations_of(services.SERVICES["admin"])["evaluate-route"]
+    assert operation.output
+    assert set(REASONS) == set(operation.output.members["Reason"].enum)

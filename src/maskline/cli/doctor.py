@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from maskline import settings
 from maskline.cli import services
@@ -221,19 +221,27 @@ def about_clock(answer: Answer) -> Iterator[Finding]:
 
 def about_key(globals_: Globals) -> Iterator[Finding]:
     """Whether requests with the user's key are accepted, and what the store answers them."""
-    chime = services.SERVICES["chime"]
-    operation = services.operations_of(chime)["list-phone-numbers"]
+    admin = services.SERVICES["admin"]
+    operation = services.operations_of(admin)["get-pool-report"]
     try:
-        answer = services.perform(globals_, chime, operation, {"MaxResults": 1})
+        answer = services.perform(globals_, admin, operation, {})
     except Fault as fault:
         yield Finding(BAD, fault.headline(), fault.hint)
         return
     yield Finding(GOOD, "the access key is accepted, and the database answers")
-    if answer.get("PhoneNumbers"):
-        yield Finding(GOOD, "there are phone numbers in the inventory")
-    else:
+    yield about_pool(answer.get("PoolReport", {}))
+
+
+def about_pool(report: dict[str, Any]) -> Finding:
+    numbers, wanting = report.get("Numbers", 0), report.get("NumbersToBuy", 0)
+    if not numbers:
         remedy = "bring some in with `maskline admin import-phone-numbers`"
-        yield Finding(DOUBTFUL, "the inventory is empty: no session can be created", remedy)
+        return Finding(DOUBTFUL, "there are no proxy numbers: no session can be created", remedy)
+    used = f"{report.get('NumbersInUse', 0)} of {numbers} proxy numbers are in use"
+    if wanting:
+        remedy = f"with {wanting} more, nobody would be refused a session for want of a number"
+        return Finding(DOUBTFUL, used, remedy)
+    return Finding(GOOD, used)
 
 
 COMMAND = Command(

@@ -50,9 +50,11 @@ COMMAND = Command(
 REASONS = {
     "session": "an open proxy session joins the caller and this proxy number",
     "fallback": "the caller's session has ended; the connector's fallback number takes the call",
+    "session-closed": "the caller's session has ended, and there is no fallback number",
     "unknown-caller": "no open proxy session joins this caller and this number",
     "voice-not-allowed": "the proxy session joins them, but its capabilities do not include Voice",
     "not-our-number": "the number dialled is not in the inventory",
+    "emergency-number": "the other side is an emergency or short number, which is never dialled",
     "no-carrier": "no carrier is there to take the call on",
     "anonymous": "the caller withholds their number, so nobody can tell whose call it is",
 }
