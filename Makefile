@@ -12,7 +12,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format"
-	@echo "make bench   the figures of docs/concepts, measured here"
+	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
 	@tools/install serve
@@ -38,5 +38,5 @@ format:
 	$(BIN)/ruff format
 
 bench:
-	@tools/install test
+	@tools/install bench
 	@exec $(BIN)/python bench

@@ -1,0 +1,45 @@
+"""The bench in its short form: every part of it runs, and every figure is printed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NUMBER = r"\d+(\.\d+)?"
+FIGURES = {
+    "machine": r"- machine: .+, \d+ cores",
+    "versions": r"- versions: .*Kamailio \d.*rtpengine \d.*wrk \d",
+    "health": rf"\| /health +\| +{NUMBER} \| +{NUMBER} \|",
+    "reads": rf"\| signed GetProxySession +\| +{NUMBER} \| +{NUMBER} \|",
+    "reads' ratio": rf"GetProxySession / health: {NUMBER} × the requests/s, {NUMBER} × the CPU",
+    "writes": rf"\| CreateProxySession +\| +{NUMBER} \|",
+    "raw driver": rf"\| sqlite3, a commit for each +\| +{NUMBER} \| +{NUMBER} \|",
+    "raw driver, grouped": rf"\| sqlite3, a commit for 32 +\| +{NUMBER} \| +{NUMBER} \|",
+    "disk": rf"fdatasync of 12 KiB\): p50 {NUMBER} ms, p99 {NUMBER} ms",
+    "ratio to the bare relay": rf"masked \+ rtpengine / bare relay, all: {NUMBER} ×",
+    "mask": rf"\| all +\| +\| +\| +{NUMBER} \|",
+    "selection": r"sessions +pool +people +choose µs +create µs",
+    "numbers": r"population +D +shared",
+}
+WAYS = ("bare relay", "masked", r"bare relay \+ rtpengine", r"masked \+ rtpengine")
+
+
+def test_every_figure_is_printed() -> None:
+    command = [sys.executable, "bench", "--short"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, figure in {**FIGURES, **calls()}.items():
+        assert re.search(figure, done.stdout), f"{name}\n{done.stdout}"
+
+
+def calls() -> dict[str, str]:
+    """A row in each of three tables for each way that calls take."""
+    number = rf" +{NUMBER} \|"
+    found = {}
+    for way in WAYS:
+        row = rf"\| {way} +\|"
+        found[f"CPU, {way}"] = rf"{row}({number}){{7}}"
+        found[f"delay, {way}"] = rf"{row}({number}){{2}} +[+-]?[\d.]* \| +[+-]?[\d.]* \|\n"
+        found[f"rate, {way}"] = rf"{row} +\d+ \| +[^|]+ \|\n"
+    return found
