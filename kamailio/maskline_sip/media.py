@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import replace
 from typing import Any
 
 from . import sdp
 
-# The media of one leg is told nothing of the other's: no ICE candidates, no RTCP of its making.
+# The media of one leg is told nothing of the other's: no ICE candidates, and no RTCP, which names
+# its sender. The engine swallows only RTCP that begins with a report, and a telephone's farewell
+# does not. So it is made to believe that both sides send RTCP and RTP to one port, and keeps no
+# other open, while neither side is told: what they send goes nowhere.
 OPTIONS = {
     "ICE": "remove",
     "transport-protocol": "RTP/AVP",
     "replace": ["origin"],
     "flags": ["trust-address", "generate-RTCP"],
-    "rtcp-mux": ["demux"],
+    "rtcp-mux": ["accept", "require"],
 }
+
+
+def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
+    streams = [replace(stream, rtcp_mux=mux) for stream in description.streams]
+    return replace(description, streams=streams)
 
 
 class MediaDown(OSError):
@@ -45,12 +54,12 @@ class Media:
     def _relayed(
         self, command: str, given: sdp.Description, tags: dict[str, str]
     ) -> sdp.Description:
-        text = sdp.write(given, 1, 1).decode()
+        text = sdp.write(with_mux(given, True), 1, 1).decode()
         result = self._command({"command": command, "sdp": text, **tags, **OPTIONS})
         relayed = sdp.read(result.get("sdp", "").encode("latin-1"))
         if not sdp.addresses(relayed) <= self._addresses:
             raise MediaDown("the engine told an address that is not its own")
-        return relayed
+        return with_mux(relayed, False)
 
     def _send(self, command: dict[str, Any]) -> bytes:
         if self._socket is None:

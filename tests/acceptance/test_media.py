@@ -1,0 +1,157 @@
+"""Sound passes rtpengine and nothing else does: packets of our own making through a real one."""
+
+import re
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from acceptance.service import free_port, media_ports, until
+
+from maskline_sip import sdp
+from maskline_sip.media import Media, MediaDown
+
+ANN, BEN, ENGINE = "127.0.0.11", "127.0.0.12", "127.0.0.1"
+SOURCE = b"AAAA"
+CNAME = b"\x01\x10secret@127.0.0.11"[:18] + b"\0\0"
+REPORT = b"\x80\xc9\x00\x01" + SOURCE
+DESCRIPTION = b"\x81\xca" + struct.pack(">H", (4 + len(CNAME)) // 4) + SOURCE + CNAME
+FAREWELL = b"\x81\xcb\x00\x03" + SOURCE + b"\x04Adjo\0\0\0"
+APPLICATION = b"\x80\xcc\x00\x02" + SOURCE + b"PING"
+RTCP = {
+    "report and description": REPORT + DESCRIPTION,
+    "description alone": DESCRIPTION,
+    "farewell and description": FAREWELL + DESCRIPTION,
+    "application": APPLICATION,
+    "report and application": REPORT + APPLICATION,
+}
+
+
+@dataclass
+class Side:
+    """A phone's two sockets, and where the engine told it to send."""
+
+    host: str
+    engine_port: int = 0
+
+    def __post_init__(self) -> None:
+        self.rtp, self.rtcp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in "12")
+        while True:
+            self.rtp.bind((self.host, 0))
+            try:
+                self.rtcp.bind((self.host, self.port + 1))
+            except (OSError, OverflowError):
+                self.rtp.close()
+                self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                continue
+            break
+        for one in (self.rtp, self.rtcp):
+            one.setblocking(False)
+
+    @property
+    def port(self) -> int:
+        port: int = self.rtp.getsockname()[1]
+        return port
+
+    def description(self) -> sdp.Description:
+        text = f"v=0\no=- 1 1 IN IP4 {self.host}\ns=-\nc=IN IP4 {self.host}\nt=0 0\n"
+        return sdp.read(f"{text}m=audio {self.port} RTP/AVP 0\n".encode())
+
+    def told(self, relayed: sdp.Description) -> None:
+        self.engine_port = relayed.streams[0].port
+        assert b"rtcp" not in sdp.write(relayed, 1, 1)
+
+    def received(self) -> list[bytes]:
+        found = []
+        for one in (self.rtp, self.rtcp):
+            while True:
+                try:
+                    found.append(one.recv(2000))
+                except BlockingIOError:
+                    break
+        return found
+
+    def close(self) -> None:
+        self.rtp.close()
+        self.rtcp.close()
+
+
+@pytest.fixture(scope="module")
+def media() -> Iterator[Media]:
+    port = free_port()
+    first, last = media_ports()
+    engine = subprocess.Popen(
+        [
+            "rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--table=-1",
+            "--log-level=3", f"--interface={ENGINE}", f"--listen-ng={ENGINE}:{port}",
+            f"--port-min={first}", f"--port-max={last}", "--delete-delay=0",
+        ]
+    )  # fmt: skip
+    media = Media((ENGINE, port), [ENGINE], timeout=0.2)
+
+    def up() -> bool:
+        try:
+            media.offer("probe", "tag", sdp.read(b"v=0\nc=IN IP4 127.0.0.1\nm=audio 9 RTP/AVP 0\n"))
+        except MediaDown:
+            return False
+        return True
+
+    until(up)
+    yield media
+    if media._socket is not None:
+        media._socket.close()
+    engine.terminate()
+    engine.wait()
+
+
+@pytest.fixture
+def sides(media: Media) -> Iterator[tuple[Side, Side]]:
+    """Ann and Ben in an answered call, each of whom has spoken."""
+    ann, ben = Side(ANN), Side(BEN)
+    ben.told(media.offer("call", "ann", ann.description()))
+    ann.told(media.answer("call", "ann", "ben", ben.description()))
+    speak(ann, ben)
+    speak(ben, ann)
+    yield ann, ben
+    media.delete("call")
+    ann.close()
+    ben.close()
+
+
+def speak(speaker: Side, hearer: Side) -> None:
+    """Sends one packet of sound, which arrives and is the only one that does."""
+    packet = b"\x80\x00\x00\x01" + struct.pack(">I", 160) + SOURCE + b"\xff" * 160
+    speaker.rtp.sendto(packet, (ENGINE, speaker.engine_port))
+    (heard,) = until(hearer.received)
+    assert heard[12:] == packet[12:]
+
+
+@pytest.mark.parametrize("kind", sorted(RTCP))
+def test_no_rtcp_reaches_the_other_side(sides: tuple[Side, Side], kind: str) -> None:
+    for sender, other in (sides, sides[::-1]):
+        sender.rtcp.sendto(RTCP[kind], (ENGINE, sender.engine_port + 1))
+        speak(sender, other)
+
+
+def test_rtcp_before_the_answer_goes_nowhere(media: Media) -> None:
+    ann, ben = Side(ANN), Side(BEN)
+    ben.told(media.offer("early", "ann", ann.description()))
+    ben.rtcp.sendto(APPLICATION, (ENGINE, ben.engine_port + 1))
+    ann.told(media.answer("early", "ann", "ben", ben.description()))
+    speak(ben, ann)
+    media.delete("early")
+    ann.close()
+    ben.close()
+
+
+def test_the_engine_keeps_one_port_for_each_side(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        assert re.search(rf":{side.engine_port:04X} ", open_ports())
+        assert not re.search(rf":{side.engine_port + 1:04X} ", open_ports())
+
+
+def open_ports() -> str:
+    with open("/proc/net/udp") as table:
+        return table.read()
