@@ -147,7 +147,7 @@ async def serve(chosen: Settings) -> None:
 
 
 def allow_many_files() -> None:
-    """For us and our engines: a call takes four sockets, a client of the API one."""
+    """For us and our engines: a call takes two sockets, a client of the API one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

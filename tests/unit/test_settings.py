@@ -107,8 +107,8 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
             "sip.listen[0]: 'udp:0.0.0.0:5060' names no address that a phone could answer to",
         ),
         (
-            "[media]\nports = '30000-30001'",
-            "media.ports: '30000-30001' has no room for one call, which takes four ports",
+            "[media]\nports = '30000-30000'",
+            "media.ports: '30000-30000' has no room for one call, which takes two ports",
         ),
         ("[media]\naddress = '::'", "media.address: :: names no address to send sound to"),
         (

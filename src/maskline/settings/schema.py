@@ -80,7 +80,7 @@ class Media:
         "The IP address that sound is sent from and received on.", Host("127.0.0.1")
     )
     ports: PortRange = setting(
-        "UDP ports for sound. A call takes four of them and keeps them for a moment after it.",
+        "UDP ports for sound. A call takes two of them and keeps them for a moment after it.",
         PortRange(30000, 39999),
     )
     user: str = setting(

@@ -90,8 +90,8 @@ class PortRange:
         if not dash:
             raise ValueError(f"{text!r} is not a range of ports such as 30000-39999")
         ports = cls(port_number(first.strip()), port_number(last.strip()))
-        if ports.last - ports.first < 3:
-            raise ValueError(f"{text!r} has no room for one call, which takes four ports")
+        if ports.first >= ports.last:
+            raise ValueError(f"{text!r} has no room for one call, which takes two ports")
         return ports
 
     def __contains__(self, port: int) -> bool:
