@@ -283,6 +283,8 @@ def test_tags_given_at_birth(client: Any) -> None:
     )["VoiceConnector"]
     assert tags_of(client, {"ResourceARN": made["VoiceConnectorArn"]}) == {"env": "test"}
     client.delete_voice_connector(VoiceConnectorId=made["VoiceConnectorId"])
+    arn = {"ResourceARN": made["VoiceConnectorArn"]}
+    refused(client, "NotFoundException", lambda: client.list_tags_for_resource(**arn))
 
 
 def test_global_settings(client: Any) -> None:

@@ -180,6 +180,19 @@ def test_batches(client: Any, number: str) -> None:
     assert get(client, number)["Status"] == "ReleaseInProgress"
 
 
+def test_no_request_holds_up_all_others(client: Any, ids: dict[str, str]) -> None:
+    numbers = [f"+1206{number}" for number in range(2_000_000, 2_001_001)]
+    for call in (
+        lambda: order(client, *numbers),
+        lambda: client.batch_delete_phone_number(PhoneNumberIds=numbers),
+        lambda: client.associate_phone_numbers_with_voice_connector(
+            **ids, E164PhoneNumbers=numbers
+        ),
+    ):
+        told = refused(client, "BadRequestException", call)
+        assert told["Error"]["Message"] == "One request can name at most 1000, not 1001"
+
+
 def test_a_number_moves_only_by_force(client: Any, ids: dict[str, str], number: str) -> None:
     client.associate_phone_numbers_with_voice_connector(**ids, E164PhoneNumbers=[number])
     made = client.create_voice_connector_group(Name="g")["VoiceConnectorGroup"]

@@ -205,6 +205,18 @@ def test_credentials_show_names_only(desk: Desk) -> None:
         desk.call(f"Put{operation}", **connector, Credentials=[{"Username": "c"}])
 
 
+def test_credentials_are_put_and_deleted_a_thousand_at_a_time(desk: Desk) -> None:
+    connector_id = {"VoiceConnectorId": desk.connector()}
+    names = [str(number) for number in range(1001)]
+    credentials = [{"Username": name, "Password": "p"} for name in names]
+    for operation, many in (
+        ("PutVoiceConnectorTerminationCredentials", {"Credentials": credentials}),
+        ("DeleteVoiceConnectorTerminationCredentials", {"Usernames": names}),
+    ):
+        with pytest.raises(BadRequest, match="at most 1000"):
+            desk.call(operation, **connector_id, **many)
+
+
 def test_termination_health_is_of_a_termination(desk: Desk) -> None:
     connector = {"VoiceConnectorId": desk.connector()}
     with pytest.raises(NotFound):

@@ -8,6 +8,7 @@ from typing import Any
 
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations.batches import require_few
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Operation, Request
 
@@ -131,7 +132,9 @@ def get_voice_connector_termination_health(context: Context, request: Request) -
 def put_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
-    for credential in request.get("Credentials") or ():
+    credentials = request.get("Credentials") or []
+    require_few(credentials)
+    for credential in credentials:
         username, password = credential.get("Username"), credential.get("Password")
         if not username or not password:
             raise BadRequest("A credential needs a Username and a Password")
@@ -154,6 +157,7 @@ def list_voice_connector_termination_credentials(context: Context, request: Requ
 def delete_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
+    require_few(request["Usernames"])
     for username in request["Usernames"]:
         context.tx.run(
             "delete_termination_credential", voice_connector_id=connector_id, username=username

@@ -1,10 +1,11 @@
 """Which voice connector, or group of them, a phone number is for."""
 
 from maskline.domain.refusals import BadRequest, Conflict, NotFound
+from maskline.operations.batches import each_of
 from maskline.operations.connector_groups import require_group
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.phone_numbers import VOICE_CONNECTOR, each_of, require_number
+from maskline.operations.phone_numbers import VOICE_CONNECTOR, require_number
 
 
 def associate_phone_numbers_with_voice_connector(context: Context, request: Request) -> Answer:

@@ -2,9 +2,9 @@
 
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, Conflict
+from maskline.operations.batches import each_of
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.numbering import is_toll_free, place_of
-from maskline.operations.phone_numbers import each_of
 from maskline.operations.tenancy import account_for, require_operator
 
 

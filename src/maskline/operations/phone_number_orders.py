@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from maskline.domain.refusals import BadRequest, NotFound, Refusal
+from maskline.operations.batches import require_few
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of, require_number
@@ -59,6 +60,7 @@ def create_phone_number_order(context: Context, request: Request) -> Answer:
     """Takes what can be had at once. The answer says `Processing`, as clients expect of it."""
     if request["ProductType"] != VOICE_CONNECTOR:
         raise BadRequest(f"Phone numbers can be ordered for the product {VOICE_CONNECTOR} only")
+    require_few(request["E164PhoneNumbers"])
     order_id = context.new_id()
     numbers = dict.fromkeys(number_of(text) for text in request["E164PhoneNumbers"])
     if not numbers:

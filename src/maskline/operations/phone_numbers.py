@@ -1,11 +1,11 @@
 """Phone numbers of the inventory: read, named, deleted and restored."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from maskline.domain import e164
-from maskline.domain.refusals import BadRequest, NotFound, Refusal
+from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations.batches import each_of
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
@@ -123,23 +123,6 @@ def require_number(context: Context, number_id: str) -> Row:
     if row is None or row["account_id"] != context.account_id:
         raise NotFound(f"Could not find PhoneNumber {e164.redact(number)}")
     return row
-
-
-def each_of(numbers: Iterable[str], work: Callable[[str], object]) -> Answer:
-    """Does the work for each number; those it refuses are named in the answer."""
-    errors = []
-    for number in numbers:
-        try:
-            work(number)
-        except Refusal as refusal:
-            errors.append(
-                {
-                    "PhoneNumberId": number,
-                    "ErrorCode": refusal.code,
-                    "ErrorMessage": refusal.message,
-                }
-            )
-    return {"PhoneNumberErrors": errors}
 
 
 def shown(row: Row) -> dict[str, Any]:

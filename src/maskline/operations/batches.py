@@ -1,0 +1,32 @@
+"""Requests that name many things at once."""
+
+from collections.abc import Callable, Collection
+
+from maskline.domain.refusals import BadRequest, Refusal
+from maskline.operations.context import Answer
+
+# A change holds up all others, and with them calls that are coming in, for as long as it takes.
+MOST_AT_ONCE = 1000
+
+
+def require_few(items: Collection[object]) -> None:
+    if len(items) > MOST_AT_ONCE:
+        raise BadRequest(f"One request can name at most {MOST_AT_ONCE}, not {len(items)}")
+
+
+def each_of(numbers: Collection[str], work: Callable[[str], object]) -> Answer:
+    """Does the work for each phone number; those it refuses are named in the answer."""
+    require_few(numbers)
+    errors = []
+    for number in numbers:
+        try:
+            work(number)
+        except Refusal as refusal:
+            errors.append(
+                {
+                    "PhoneNumberId": number,
+                    "ErrorCode": refusal.code,
+                    "ErrorMessage": refusal.message,
+                }
+            )
+    return {"PhoneNumberErrors": errors}
