@@ -34,6 +34,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 SMALL = {
     "selection.py": ("--sessions", "1000", "--pools", "100"),
     "pool_numbers.py": ("--people", "30", "--sessions", "150"),
+    "commands.py": ("--rounds", "9"),
 }
 
 
@@ -50,13 +51,13 @@ def main() -> None:
     program(report, "The mask's steps", SYSTEM_PYTHON, "mask.py")
     for name, given in SMALL.items():
         program(report, f"bench/{name}", sys.executable, name, *given)
+    report.say("", f"Load average at the end, this bench included: {os.getloadavg()[0]:.1f}")
     if arguments.write:
         write(arguments.write, report)
 
 
 def machine(report: Report) -> None:
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     versions = {
         "Linux": platform.release(),
         "Python": platform.python_version(),
@@ -68,7 +69,7 @@ def machine(report: Report) -> None:
     }
     report.say(
         f"- command: python {' '.join(sys.argv)}",
-        f"- at: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average {load}",
+        f"- at: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average {os.getloadavg()[0]:.1f}",
         f"- machine: {model[1] if model else platform.machine()}, {os.cpu_count()} cores",
         f"- versions: {', '.join(f'{name} {text}' for name, text in versions.items())}",
     )
