@@ -10,6 +10,7 @@ from door import Door
 from maskline.domain.refusals import Conflict
 from maskline.operations import TABLE, Context, Handler
 
+ANN, BEN, NUMBER = "+12065550100", "+14015550101", "+12065550198"
 CONNECTOR = {"Name": "one", "RequireEncryption": False}
 PROXY = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]}
 
@@ -38,11 +39,43 @@ def test_a_change_is_noted_with_who_and_what(door: Door) -> None:
         (each["Action"], each.get("Resource"), each["RequestId"], each["Outcome"])
         for each in records(door)
     ] == [
-        ("chime:CreateVoiceConnector", None, made.headers["x-amzn-requestid"], "Success"),
+        ("chime:CreateVoiceConnector", about_it, made.headers["x-amzn-requestid"], "Success"),
         ("chime:PutVoiceConnectorProxy", about_it, put.headers["x-amzn-requestid"], "Success"),
         ("chime:DeleteVoiceConnector", about_it, deleted.headers["x-amzn-requestid"], "Success"),
     ]
     assert {each["AccessKeyId"] for each in records(door)} == {door.key.id}
+
+
+def test_a_record_says_what_was_changed_and_no_number(door: Door) -> None:
+    numbers = {"CarrierName": "acme", "E164PhoneNumbers": [NUMBER], "Shared": True}
+    door.ask("POST", "/admin/phone-numbers/import", numbers)
+    door.ask("POST", f"/phone-numbers/{NUMBER}", {"Name": "desk"})
+    key = door.ask("POST", "/admin/access-keys", {}).content["AccessKey"]
+    door.ask("DELETE", f"/admin/access-keys/{key['AccessKeyId']}")
+    group = door.ask("POST", "/voice-connector-groups", {"Name": "g"}).content[
+        "VoiceConnectorGroup"
+    ]
+    door.ask("DELETE", f"/voice-connector-groups/{group['VoiceConnectorGroupId']}")
+    door.ask("DELETE", f"/voice-connector-groups/{NUMBER}")
+    about = [each.get("Resource") for each in records(door)]
+    key_arn = f"arn:aws:chime:::access-key/{key['AccessKeyId']}"
+    group_arn = group["VoiceConnectorGroupArn"]
+    assert about == [None, None, key_arn, key_arn, group_arn, group_arn, None]
+    assert NUMBER[1:] not in str(records(door))
+
+
+def test_a_session_is_named_with_its_connector(door: Door) -> None:
+    numbers = {"CarrierName": "acme", "E164PhoneNumbers": [NUMBER], "Shared": True}
+    door.ask("POST", "/admin/phone-numbers/import", numbers)
+    connector = door.ask("POST", "/voice-connectors", CONNECTOR).content["VoiceConnector"]
+    path = f"/voice-connectors/{connector['VoiceConnectorId']}"
+    door.ask("PUT", f"{path}/programmable-numbers/proxy", PROXY)
+    session = {"ParticipantPhoneNumbers": [ANN, BEN], "Capabilities": ["Voice"]}
+    made = door.ask("POST", f"{path}/proxy-sessions", session).content["ProxySession"]
+    door.ask("DELETE", f"{path}/proxy-sessions/{made['ProxySessionId']}")
+    arn = f"{connector['VoiceConnectorArn']}/proxy-session/{made['ProxySessionId']}"
+    assert [each["Resource"] for each in records(door)[-2:]] == [arn, arn]
+    assert "5550" not in str(records(door))
 
 
 def test_reading_is_not_noted(door: Door) -> None:

@@ -6,7 +6,7 @@ Times in answers are milliseconds since the epoch.
 
 from maskline.operations.access_keys import AccessKey, Credentials, find_access_key
 from maskline.operations.accounts import bootstrap_account
-from maskline.operations.audit import record_audit
+from maskline.operations.audit import changed_resource, record_audit
 from maskline.operations.calls import (
     complete_call,
     complete_lost_calls,
@@ -32,6 +32,7 @@ __all__ = [
     "Operation",
     "Policy",
     "bootstrap_account",
+    "changed_resource",
     "complete_call",
     "complete_lost_calls",
     "find_access_key",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from maskline.operations import connector_groups
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
@@ -24,6 +25,26 @@ def record_audit(
         request_id=request_id,
         outcome=outcome,
     )
+
+
+def changed_resource(
+    context: Context, request: Request, answer: Answer, connector_arn: str | None
+) -> str | None:
+    """The ARN of what a request has changed; None for phone numbers and the account itself.
+
+    `connector_arn` is that of the connector which the request names. To be asked of a request that
+    was carried out: the ids of any other may be any text, a phone number too.
+    """
+    told = dict(request)
+    for part in answer.values():
+        told |= part if isinstance(part, dict) else {}
+    if "ProxySessionId" in told:
+        return f"{connector_arn}/proxy-session/{told['ProxySessionId']}"
+    if "AccessKeyId" in told:
+        return f"arn:aws:chime:::access-key/{told['AccessKeyId']}"
+    if "VoiceConnectorGroupId" in told:
+        return connector_groups.arn(context, told["VoiceConnectorGroupId"])
+    return connector_arn or told.get("VoiceConnectorArn") or told.get("ResourceARN")
 
 
 def list_audit_records(context: Context, request: Request) -> Answer:

@@ -97,7 +97,7 @@ class Pipeline:
 
         if not handler.mutates:
             return await self._store.read(lambda tx: work(self._context(tx, key)))
-        note = Note(action, connector_id, request_id)
+        note = Note(action, request, request_id)
         try:
             return await self._store.write(lambda tx: note.successful(self._context(tx, key), work))
         except Refusal as refusal:
