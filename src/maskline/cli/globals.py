@@ -72,10 +72,7 @@ OPTIONS: tuple[Option, ...] = (
         "cli-binary-format",
         "binary_format",
         choices=("base64", "raw-in-base64-out"),
-        documentation=(
-            "How binary values are typed: as base64, or raw. The content of a fileb:// file is"
-            " always taken as it is."
-        ),
+        documentation="Accepted for the sake of scripts. No parameter takes binary values.",
     ),
     _switch("no-cli-pager", "no_cli_pager", "Show long output without a pager."),
     _switch("cli-auto-prompt", "auto_prompt", "Not offered: there is no prompt mode."),

@@ -15,7 +15,6 @@ EMPTY: dict[str, Any] = {
     "double": 0.0,
     "boolean": True,
     "timestamp": "1970-01-01T00:00:00",
-    "blob": None,
 }
 
 
@@ -85,7 +84,7 @@ def _commented(shape: "Shape", writer: Any, inside: tuple[str, ...] = ()) -> Any
     if shape.type == "map":
         assert shape.value is not None
         return {"KeyName": _commented(shape.value, writer, inside)}
-    return "" if shape.type == "blob" else sample(shape)
+    return sample(shape)
 
 
 def _comment(shape: "Shape", required: bool) -> str:

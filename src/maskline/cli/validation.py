@@ -25,10 +25,9 @@ TYPES: dict[str, tuple[type, ...]] = {
     "float": (float, Decimal, int),
     "double": (float, Decimal, int),
     "boolean": (bool,),
-    "blob": (bytes, bytearray, str),
     "timestamp": (str, int, float),
 }
-COUNTED = ("string", "list", "map", "blob")
+COUNTED = ("string", "list", "map")
 
 
 def check(shape: "Shape | None", parameters: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Requests and answers of a service, written and read as its model says (REST with JSON)."""
 
-import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,8 +80,6 @@ def _encode(shape: "Shape", value: Any) -> Any:
     if shape.type == "map" and isinstance(value, dict):
         assert shape.value is not None
         return {name: _encode(shape.value, item) for name, item in value.items()}
-    if shape.type == "blob":
-        return base64.b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()
     return value
 
 
