@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from . import allowed, sip
@@ -101,13 +102,15 @@ class Keyring:
 
 
 # What most legs have in common. Never change it while calls live: their tokens are packed by it.
+_STEP = 32
 _COMMON = b";transport=tls;transport=tcp>\n<sip:+;lr;transport=udp>\ncalled\ncaller\n"
 
 
 def _packed(plain: bytes) -> bytes:
     """Tokens stand in every message, and a message over UDP should stay under 1300 bytes."""
     packer = zlib.compressobj(6, zlib.DEFLATED, -10, 4, zlib.Z_DEFAULT_STRATEGY, _COMMON)
-    return packer.compress(plain) + packer.flush()
+    packed = packer.compress(plain) + packer.flush()
+    return packed + b"\0" * (-len(packed) % _STEP)  # its length would tell of the other's name
 
 
 def _unpacked(packed: bytes) -> bytes:
@@ -230,6 +233,52 @@ def _written(start: str, headers: list[tuple[str, str]], body: allowed.Body) -> 
     return sip.write(start, headers, body.content)
 
 
+class Branches:
+    """Hides the branch of our own Via: Kamailio makes it by hashing, without a key, what the
+    sender wrote, so a guess at the sender's identifiers could be checked against it. The hash is
+    put through a block cipher on its way out and back in a reply; the secret is this start's."""
+
+    _FORM = re.compile(rb"z9hG4bK([0-9a-f]{1,4})\.([0-9a-f]{32})\.([0-9a-f]{1,4})")
+    _TOP = re.compile(
+        rb"\r\n(?:Via|v)[ \t]*:[^\r,]*?;[ \t]*branch[ \t]*=[ \t]*([^;,\s]+)", re.IGNORECASE
+    )
+
+    def __init__(self, secret: str) -> None:
+        self._key = hashlib.sha256(b"branch" + secret.encode()).digest()
+        self._cipher = Cipher(algorithms.AES(self._key), modes.ECB())  # noqa: S305  one block
+
+    def hide(self, branch: bytes) -> bytes:
+        found = self._FORM.fullmatch(branch)
+        if not found:  # a branch that no reply comes back to: that of an ACK
+            return (
+                b"z9hG4bK"
+                + hashlib.blake2b(branch, key=self._key, digest_size=12).hexdigest().encode()
+            )
+        encryptor = self._cipher.encryptor()
+        hidden = encryptor.update(bytes.fromhex(found[2].decode())) + encryptor.finalize()
+        slot = self._slot(found[1], hidden)
+        return b"z9hG4bK%s.%s.%s" % (slot, hidden.hex().encode(), found[3])
+
+    def show(self, raw: bytes) -> bytes:
+        """A received reply with the branch that Kamailio knows; unchanged when it is not ours."""
+        found = self._TOP.search(raw)
+        form = self._FORM.fullmatch(found[1]) if found else None
+        if not found or not form:
+            return raw
+        hidden = bytes.fromhex(form[2].decode())
+        decryptor = self._cipher.decryptor()
+        known = decryptor.update(hidden) + decryptor.finalize()
+        slot = self._slot(form[1], hidden)
+        branch = b"z9hG4bK%s.%s.%s" % (slot, known.hex().encode(), form[3])
+        return raw[: found.start(1)] + branch + raw[found.end(1) :]
+
+    def _slot(self, digits: bytes, hidden: bytes) -> bytes:
+        """The transaction's place in Kamailio's table (its hex digits stand in reverse order)."""
+        mask = hashlib.blake2b(hidden, key=self._key, digest_size=2).digest()
+        value = int(digits[::-1], 16) ^ int.from_bytes(mask, "big")
+        return (b"%04x" % value)[::-1]
+
+
 class Gate:
     """The last thing that every outgoing message passes. A message leaves only with the
     private header that this start's secret signs, and only what that header holds leaves."""
@@ -238,9 +287,10 @@ class Gate:
         self._mark = f"\r\n{PRIVATE}: {secret} ".encode()
         hosts = "|".join(re.escape(host) for host in addresses)
         self._own_via = re.compile(
-            rf"\r\nVia: (SIP/2\.0/[A-Z]+ (?:{hosts});branch=z9hG4bK[0-9A-Za-z.-]+"
-            r"(?:;rport)?(?:;i=[0-9a-f]+)?(?:;alias)?)\r\n".encode()
+            rf"\r\nVia: (SIP/2\.0/[A-Z]+ (?:{hosts});branch=)(z9hG4bK[0-9A-Za-z.-]+)"
+            r"((?:;rport)?(?:;i=[0-9a-f]+)?(?:;alias)?)\r\n".encode()
         )
+        self._branches = Branches(secret)
 
     def header(self, payload: bytes) -> str:
         """The private header that lets `payload` pass, to be put on Kamailio's message."""
@@ -263,7 +313,12 @@ class Gate:
         if not via or head.find(b"\r\nVia:") != via.start():
             raise Refused("our own Via is not on top")
         start, _, rest = self._for_method(raw, payload).partition(b"\r\n")
-        return start + b"\r\nVia: " + via[1] + b"\r\n" + rest
+        own = via[1] + self._branches.hide(via[2]) + via[3]
+        return start + b"\r\nVia: " + own + b"\r\n" + rest
+
+    def enter(self, raw: bytes) -> bytes:
+        """What Kamailio reads instead of a received reply."""
+        return self._branches.show(raw)
 
     def _for_method(self, raw: bytes, payload: bytes) -> bytes:
         """Kamailio makes CANCEL and the ACK of a failure from an INVITE: so do we."""

@@ -19,6 +19,7 @@ from .settings import CONTROL, Settings
 from .switch import Switch, SwitchDown
 
 CONTEXT = "$avp(maskline)"
+RETRY = "Retry-After: 5"
 NUMBER = re.compile(r"\+?\d{3,15}")
 Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
 
@@ -71,7 +72,7 @@ class Routes:
             answer(488 if isinstance(error, sdp.Unacceptable) else 400)
         except (SwitchDown, MediaDown) as error:
             KSR.err(f"{type(error).__name__}: {error}\n")
-            answer(503, "Retry-After: 5")
+            answer(503, RETRY)
         except Exception as error:
             KSR.err(f"request route failed: {type(error).__name__} {_where(error)}\n")
             answer(500)
@@ -100,6 +101,14 @@ class Routes:
             KSR.pv.sets("$var(masked)", base64.b64encode(self.door.leave(raw())).decode())
         except Exception as error:
             KSR.err(f"kept back: {type(error).__name__} {_where(error)}\n")
+            return -1
+        return 1
+
+    def entrance(self, _message: Any) -> int:
+        try:
+            KSR.pv.sets("$var(masked)", base64.b64encode(self.door.enter(raw())).decode())
+        except Exception as error:
+            KSR.err(f"not let in: {type(error).__name__} {_where(error)}\n")
             return -1
         return 1
 
@@ -181,7 +190,7 @@ class Routes:
         transport = _transport(hop)
         local = self.settings.listener(transport)
         if local is None:
-            raise Refuse(503)
+            raise Refuse(503, RETRY)
         payload = mask.request_payload(
             self.keys, passage, request, _contact(local, transport), body
         )
@@ -192,7 +201,7 @@ class Routes:
         KSR.pv.sets(CONTEXT, json.dumps(kept))
         KSR.tm.t_on_reply("ksr_onreply")
         if KSR.tm.t_relay() < 0:
-            raise Refuse(503)
+            raise Refuse(503, RETRY)
 
     # -- route sets: a leg's is fixed when the dialog is made (RFC 3261 12.2), but a party that
     #    moves sends a new Contact alone, and what we seal anew must hold the old routes
@@ -259,8 +268,12 @@ class Routes:
         status = KSR.pv.get("$T_reply_code")
         if KSR.tm.t_is_canceled() > 0:
             ended_by, status = "caller", 487
+        elif KSR.tm.t_branch_timeout() > 0 and kept["reported"]:
+            ended_by = "us"
         elif KSR.tm.t_branch_timeout() > 0:
-            ended_by = "us" if kept["reported"] else "carrier"
+            ended_by, status = "carrier", 503
+            KSR.hdr.append_to_reply(RETRY + "\r\n")
+            KSR.tm.t_reply(status, allowed.reason(status))
         else:
             ended_by = "carrier" if 500 <= status < 600 else "called"
         self.media.delete(reference)

@@ -200,10 +200,10 @@ def test_a_session_without_voice_is_refused(
 def test_nobody_answers_at_the_carrier(
     telephony: Service, session: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The carrier is silent: the caller is told in the time that tm waits for a first reply."""
-    call_and_be_refused(telephony, tmp_path, 408, ALICE)
+    """No carrier is up: the caller is told to try later, in the time tm waits for a reply."""
+    call_and_be_refused(telephony, tmp_path, 503, ALICE)
     (record,) = until(lambda: [r for r in records(telephony, session) if "EndedTimestamp" in r])
-    assert (record["EndedBy"], record["SipStatus"]) == ("carrier", 408)
+    assert (record["EndedBy"], record["SipStatus"]) == ("carrier", 503)
 
 
 def test_an_ended_session_leads_to_the_fallback_number(

@@ -205,7 +205,7 @@ def test_a_call_keeps_its_key_when_the_current_one_changes() -> None:
     assert rotated.alias("a", "x") == KEYS.alias("a", "x")
 
 
-VIA = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKc82e.0f92.0\r\n"
+VIA = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKc82e.0f92e534c23df3aeb30efdd23a9aa6ad.0\r\n"
 GATE = mask.Gate("s3cret", ["192.0.2.1:5060"])
 REST = "From: <sip:SECRET@x>;tag=SECRET\r\nTo: <sip:b@y>\r\nCall-ID: SECRET\r\nCSeq: 1 INVITE\r\n"
 PAYLOAD = (
@@ -221,8 +221,9 @@ def leaving(start: str, extras: str = "", via: str = VIA, rest: str = REST) -> b
 def test_the_gate_lets_out_what_was_written_and_nothing_else() -> None:
     out = GATE.leave(leaving("INVITE sip:SECRET SIP/2.0", GATE.header(PAYLOAD)))
     assert out.startswith(
-        b"INVITE sip:b@y SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKc82e"
+        b"INVITE sip:b@y SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK"
     )
+    assert b"0f92e534" not in out
     assert b"SECRET" not in out
 
 
@@ -247,6 +248,30 @@ def test_the_gate_lets_out_what_was_written_and_nothing_else() -> None:
 def test_the_gate_keeps_back_what_nobody_wrote(raw: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  whichever kind: nothing leaves
         GATE.leave(raw)
+
+
+@given(st.integers(0, 0xFFFF), st.binary(min_size=16, max_size=16), st.integers(0, 15))
+def test_our_branch_is_hidden_and_comes_back(slot: int, digest: bytes, number: int) -> None:
+    reversed_slot = f"{slot:x}"[::-1].encode()
+    branch = b"z9hG4bK%s.%s.%x" % (reversed_slot, digest.hex().encode(), number)
+    hidden = mask.Branches("s3cret").hide(branch)
+    assert digest.hex().encode() not in hidden
+    reply = (
+        b"SIP/2.0 200 OK\r\nv : SIP/2.0/UDP 192.0.2.1;branch=%s;x=y, SIP/2.0/UDP b\r\nTo: x\r\n\r\n"
+    )
+    shown = mask.Branches("s3cret").show(reply % hidden)
+    found = re.search(rb"branch=z9hG4bK([0-9a-f]+)\.([0-9a-f]+)\.([0-9a-f]+);x=y", shown)
+    assert found
+    assert int(found[1][::-1], 16) == slot
+    assert (found[2].decode(), int(found[3], 16)) == (digest.hex(), number)
+    assert mask.Branches("other").show(reply % hidden) != shown
+
+
+def test_a_branch_that_is_not_ours_stays() -> None:
+    reply = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\n\r\n"
+    assert mask.Branches("s3cret").show(reply) == reply
+    assert mask.Branches("s3cret").show(b"") == b""
+    assert mask.Branches("s3cret").hide(b"z9hG4bKodd").startswith(b"z9hG4bK")
 
 
 def test_a_body_cannot_carry_the_private_header() -> None:
