@@ -18,18 +18,18 @@ import psycopg
 # Debian keeps them out of PATH, a directory for each version.
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
 START_SECONDS = 60
-SETTINGS = {
-    # What is in here need not outlive the tests.
+# What the tests store need not outlive them.
+FORGETFUL = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "autovacuum": "off",
-    "max_connections": "120",
 }
 
 
 class Cluster:
-    def __init__(self) -> None:
+    def __init__(self, durable: bool = False) -> None:
+        self._settings = {} if durable else FORGETFUL
         self._folder = Path(tempfile.mkdtemp(prefix="maskline-pg-"))
         atexit.register(self.stop)
         # PostgreSQL refuses to be root.
@@ -72,7 +72,8 @@ class Cluster:
 
     def _start(self) -> "subprocess.Popen[str]":
         settings = {
-            **SETTINGS,
+            **self._settings,
+            "max_connections": "120",
             "unix_socket_directories": str(self._folder),
             "listen_addresses": "127.0.0.1",
             "port": str(self._port),

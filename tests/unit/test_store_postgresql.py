@@ -2,6 +2,8 @@
 
 import asyncio
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from cluster import Cluster
 
 from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, dialect, open_store
 from maskline.store.secrets import make_key_file
+
+BENCH = str(Path(__file__).parents[2] / "bench" / "concurrency.py")
 
 
 @pytest.fixture
@@ -119,6 +123,15 @@ def test_a_database_is_not_opened_without_its_key(url: str, tmp_path: Path) -> N
     (tmp_path / "short").write_bytes(b"short")
     with pytest.raises(StoreUnusable, match="64 bytes"):
         open_store(url, tmp_path / "short")
+
+
+def test_processes_never_give_a_number_twice(url: str) -> None:
+    """The bench in its shortest form, with one process killed; it fails where the data is wrong."""
+    command = [sys.executable, BENCH, "--url", url]
+    sizes = ["--processes", "2", "--creates", "40", "--kill", "1"]
+    done = subprocess.run([*command, *sizes], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "all is well" in done.stdout
 
 
 def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -2,15 +2,16 @@
 
 Every piece of work is a transaction of its own, as if it ran alone (SERIALIZABLE). Where it could
 not have, PostgreSQL refuses it, and it is run again. So nothing that is right on SQLite, where one
-writes at a time, can be wrong here.
+writes at a time, can be wrong here. Work that was refused queues with the other such work of all
+processes: left to collide again and again, those who want the same few numbers would hardly ever
+finish.
 """
 
 import asyncio
-import random
-import time
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,17 +30,18 @@ T = TypeVar("T")
 Connection = psycopg.Connection[DictRow]
 
 STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items()}
-CONNECTIONS = 8
+# Of each kind, so that reads need not wait for writes that queue.
+THREADS = 4
 CONNECT_SECONDS = 10.0
-# Under the worst crowding that was measured, work needed a tenth of this.
 ATTEMPTS = 100
-LONGEST_PAUSE_SECONDS = 0.1
 COLLISIONS = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 # A key that is there already may have come meanwhile: work that runs again finds it, and says so in
 # its own words. Work that does not look will never find it.
 ATTEMPTS_AT_A_KEY = 3
 # Any number, the same in all processes: who holds this lock brings the schema up to date.
 PREPARING = 0x6D61736B
+# And this one: whose turn it is among those who collided.
+TURN = PREPARING + 1
 # One row, that tells a wrong key from the right one.
 PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
 
@@ -76,42 +78,50 @@ class PostgresqlStore:
             kwargs={"autocommit": True, "row_factory": dict_row},
             configure=configure,
             min_size=1,
-            max_size=CONNECTIONS,
+            max_size=2 * THREADS,
             timeout=CONNECT_SECONDS,
             open=True,
         )
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
+        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
+        self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
+        # Of those in this process, one at a time queues with a connection.
+        self._turn = threading.Lock()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        return await self._carry_out(READING, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._insist, READING, work)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        return await self._carry_out(WRITING, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, self._insist, WRITING, work)
 
     def close(self) -> None:
-        self._threads.shutdown()
+        self._readers.shutdown()
+        self._writers.shutdown()
         self._pool.close()
-
-    async def _carry_out(self, beginning: str, work: Callable[[Transaction], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._insist, beginning, work)
 
     def _insist(self, beginning: str, work: Callable[[Transaction], T]) -> T:
         """Runs the work until no other transaction is in its way."""
         for attempt in range(ATTEMPTS):
             try:
-                return self._attempt(beginning, work)
+                with self._turn if attempt else nullcontext():
+                    return self._attempt(beginning, work, queue=attempt > 0)
             except psycopg.errors.UniqueViolation:
                 if attempt + 1 >= ATTEMPTS_AT_A_KEY:
                     raise
             except COLLISIONS:
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.001 * 2**attempt)))
+                pass
             except psycopg.OperationalError as error:
                 raise StoreFailed(str(error)) from error
         raise StoreFailed(f"other work was in the way {ATTEMPTS} times")
 
-    def _attempt(self, beginning: str, work: Callable[[Transaction], T]) -> T:
-        with self._pool.connection() as connection, transaction(connection, beginning):
+    def _attempt(self, beginning: str, work: Callable[[Transaction], T], queue: bool) -> T:
+        with (
+            self._pool.connection() as connection,
+            # Before the transaction: what it sees is settled when it begins.
+            lock(connection, TURN) if queue else nullcontext(),
+            transaction(connection, beginning),
+        ):
             return work(PostgresqlTransaction(connection, self._cipher))
 
 
@@ -125,6 +135,17 @@ def transaction(connection: Connection, beginning: str) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+@contextmanager
+def lock(connection: Connection, number: int) -> Iterator[None]:
+    """Holds one of the locks that all processes know; it goes with the connection, too."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (number,))
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
 
 
 class TruthDumper(Dumper):
@@ -159,12 +180,9 @@ def connect(url: str) -> Connection:
 
 def prepare(connection: Connection, key_file: Path) -> Cipher:
     """Brings the schema up to date and gives the database's cipher, one process at a time."""
-    connection.execute("SELECT pg_advisory_lock(%s)", (PREPARING,))
-    try:
+    with lock(connection, PREPARING):
         migrate(connection)
         return cipher_of(connection, key_file)
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", (PREPARING,))
 
 
 def migrate(connection: Connection) -> None:
