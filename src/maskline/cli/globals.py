@@ -1,5 +1,6 @@
 """Options of the whole program: they may stand before the command, after it, or in between."""
 
+import shutil
 from typing import Any, NamedTuple
 
 from maskline.cli.faults import BadParameters, Fault
@@ -115,8 +116,8 @@ class Globals(NamedTuple):
         environment = self.profile.environment
         if "AWS_PAGER" in environment:
             return environment["AWS_PAGER"]
-        chosen = self.profile.setting("cli_pager")
-        return chosen if chosen is not None else environment.get("PAGER", "less")
+        chosen = self.profile.setting("cli_pager") or environment.get("PAGER")
+        return chosen if chosen is not None else shutil.which("less") or ""
 
 
 def resolve(values: dict[str, Any]) -> Globals:
