@@ -65,7 +65,8 @@ class Way:
 
 @dataclass(frozen=True)
 class Load:
-    """What became of the calls of one run. CPU in seconds by part, delays in milliseconds."""
+    """What became of the calls of one run. CPU in seconds by part, delays in milliseconds; `whole`
+    tells whether every process lived through it."""
 
     rate: float
     number: int
@@ -73,6 +74,7 @@ class Load:
     seconds: float
     cpu: dict[str, float]
     delays: list[float]
+    whole: bool
 
     @property
     def failed(self) -> int:
@@ -84,9 +86,15 @@ class Load:
         return self.number / (self.seconds - CALL_SECONDS)
 
     @property
-    def sustained(self) -> bool:
-        few = self.failed <= FAILURES_ALLOWED * self.number
-        return few and self.per_second >= KEPT_UP * self.rate
+    def fault(self) -> str:
+        """What went wrong; nothing when the rate was sustained."""
+        if not self.whole:
+            return f"{self.rate}: a process died and was started again"
+        if self.failed > FAILURES_ALLOWED * self.number:
+            return f"{self.rate}: {self.failed} of {self.number} failed"
+        if self.per_second < KEPT_UP * self.rate:
+            return f"{self.rate}: only {self.per_second:.0f} calls/s begun"
+        return ""
 
     def cpu_per_call(self, part: str) -> float:
         """Milliseconds."""
@@ -105,6 +113,11 @@ class Result:
     def cpu(self, *parts: str) -> float:
         """Median CPU per call of some parts together, in milliseconds."""
         return middle(sum(load.cpu_per_call(part) for part in parts) for load in self.loads)
+
+    def faults(self) -> list[str]:
+        """Why the CPU and the delays of this way cannot be compared with the others'."""
+        found = [] if self.sustained else ["no rate was sustained, so there is no half of it"]
+        return found + [load.fault for load in self.loads if load.fault]
 
     def delay(self, share: float) -> float:
         """A percentile of the time from INVITE to 180, in milliseconds."""
@@ -200,9 +213,9 @@ class Bench:
             self._caller(own, way, calls).wait()
             took = time.monotonic() - begin
             time.sleep(0.3)  # the last reports of the last calls
-            cpu = meter.spent()
+            cpu, whole = meter.spent(), meter.whole
         completed = successes(own / "caller.csv")
-        return Load(rate, calls.number, completed, took, cpu, delays(own))
+        return Load(rate, calls.number, completed, took, cpu, delays(own), whole)
 
     def _caller(self, own: Path, way: Way, calls: Calls) -> "subprocess.Popen[bytes]":
         return phone(
@@ -260,11 +273,9 @@ def climb(bench: Bench, result: Result, scale: Scale) -> None:
     for rate in scale.rates:
         for _ in range(2):
             load = bench.load(result.way, rate, scale.seconds)
-            if load.sustained:
+            if not load.fault:
                 break
-            result.beyond = f"{rate}: {load.failed} of {load.number} failed"
-            if load.failed <= FAILURES_ALLOWED * load.number:
-                result.beyond = f"{rate}: only {load.per_second:.0f} begun"
+            result.beyond = load.fault
             time.sleep(1)  # what is still repeated dies down
         else:
             return
@@ -288,6 +299,9 @@ def show(results: Sequence[Result], report: Report) -> None:
     masked, relay = results[3], results[0]
     ratio = masked.cpu(*PARTS) / relay.cpu(*PARTS)
     report.say("", f"masked + rtpengine / bare relay, all: {ratio:.2f} ×")
+    for result in results:
+        for fault in result.faults():
+            report.say("", f"NOT SOUND, {result.way.name}: {fault}")
     report.heading("Calls: time from INVITE to 180, in the same runs")
     headings = ["milliseconds", "p50", "p99", "added p50", "added p99"]
     report.table(headings, [delay_row(result, control_of(result, results)) for result in results])

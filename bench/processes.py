@@ -69,6 +69,12 @@ class Meter:
         """Seconds of CPU by group since the meter was made."""
         return {name: now - self._begin[name] for name, now in self._read().items()}
 
+    @property
+    def whole(self) -> bool:
+        """Whether all these processes still live: the CPU time of one that ended is lost, and with
+        it what was measured."""
+        return all(Path(f"/proc/{pid}").exists() for pids in self._groups.values() for pid in pids)
+
     def _read(self) -> dict[str, float]:
         return {name: cpu_seconds(pids) for name, pids in self._groups.items()}
 

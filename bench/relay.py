@@ -16,7 +16,7 @@ from maskline.engines.rtpengine import DELETE_SECONDS, ERRORS, SILENCE_SECONDS, 
 
 LOOPBACK = "127.0.0.1"
 TEMPLATE = Path(__file__).with_name("relay.cfg.template")
-# What our script asks rtpengine for (kamailio/maskline_sip/media.py), in the module's words.
+# What an ordinary deployment asks rtpengine for, whatever our own script asks.
 OPTIONS = "trust-address replace-origin ICE=remove RTP/AVP generate-RTCP rtcp-mux-demux"
 
 MediaPorts = tuple[int, int]
