@@ -1,6 +1,6 @@
 """Options of the whole program: they may stand before the command, after it, or in between."""
 
-import shutil
+import sys
 from typing import Any, NamedTuple
 
 from maskline.cli.faults import BadParameters, Fault
@@ -110,14 +110,18 @@ class Globals(NamedTuple):
         )
 
     def pager(self) -> str:
-        """The program that shows long output; empty for none."""
-        if self.values.get("no_cli_pager"):
+        """The program that shows long output on a terminal; empty for none."""
+        if not sys.stdout.isatty() or self.values.get("no_cli_pager"):
             return ""
         environment = self.profile.environment
         if "AWS_PAGER" in environment:
             return environment["AWS_PAGER"]
         chosen = self.profile.setting("cli_pager") or environment.get("PAGER")
-        return chosen if chosen is not None else shutil.which("less") or ""
+        if chosen is not None:
+            return chosen
+        import shutil
+
+        return shutil.which("less") or ""
 
 
 def resolve(values: dict[str, Any]) -> Globals:

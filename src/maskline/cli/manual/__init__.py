@@ -39,8 +39,7 @@ def show(globals_: Globals, *names: str) -> int:
     width = _width(terminal)
     groff = shutil.which("groff")
     text = _typeset(groff, page, width, terminal) if groff else plain.render(page, width)
-    pager = globals_.pager() if terminal else ""
-    if pager:
+    if pager := globals_.pager():
         output.page(text, pager)
     else:
         sys.stdout.write(text)

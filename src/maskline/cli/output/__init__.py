@@ -53,8 +53,8 @@ _WRITERS: dict[str, Callable[[Any, TextIO], None]] = {
 
 
 def show(form: str, title: str, answer: Any, color: str = "auto", pager: str = "") -> None:
-    """Write an answer to standard output, through the pager where that is a terminal."""
-    if not (pager and sys.stdout.isatty()):
+    """Write an answer to standard output, through the pager where there is one."""
+    if not pager:
         write(form, title, answer, sys.stdout, color)
         sys.stdout.flush()
         return
