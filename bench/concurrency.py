@@ -219,8 +219,14 @@ def main() -> None:
         run_work(*chosen.work, chosen.creates)
         return
     with tempfile.TemporaryDirectory() as folder:
-        url = chosen.url or Cluster(durable=chosen.durable).new_database()
-        measure(url, Path(folder), chosen)
+        if chosen.url:
+            measure(chosen.url, Path(folder), chosen)
+            return
+        cluster = Cluster(durable=chosen.durable)
+        try:
+            measure(cluster.new_database(), Path(folder), chosen)
+        finally:
+            cluster.stop()
 
 
 if __name__ == "__main__":

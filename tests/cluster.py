@@ -1,6 +1,5 @@
 """A PostgreSQL server for the tests of one process: started when it is first asked for."""
 
-import atexit
 import itertools
 import os
 import pwd
@@ -31,7 +30,6 @@ class Cluster:
     def __init__(self, durable: bool = False) -> None:
         self._settings = {} if durable else FORGETFUL
         self._folder = Path(tempfile.mkdtemp(prefix="maskline-pg-"))
-        atexit.register(self.stop)
         # PostgreSQL refuses to be root.
         self._user = pwd.getpwnam(
             "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())[0]
