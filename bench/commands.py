@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="how often each is started")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder, live_server(Path(folder)) as live:
-        os.environ.update(live.environment(), AWS_DEFAULT_REGION="us-east-1", AWS_PAGER="")
+        os.environ.update(live.environment())
         connector, session = prepare()
         ask = [{"CONNECTOR": connector, "SESSION": session}.get(word, word) for word in ASK]
         commands = {

@@ -12,8 +12,9 @@ import botocore.session
 import pytest
 from contract.cli_cases import CONNECTOR, SESSION, answers
 from contract.cli_clients import CLIENTS
-from contract.cli_live import Live, live_server
+from contract.cli_live import live_server
 from contract.cli_server import Answer, PlayedServer
+from house import House
 
 from maskline.__main__ import main
 
@@ -41,10 +42,10 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedSe
 
 
 @pytest.fixture
-def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.chdir(tmp_path)
     with live_server(tmp_path) as server:
-        set_variables(monkeypatch, server.key.id, server.key.secret, server.url)
+        set_variables(monkeypatch, server.operator.id, server.operator.secret, server.url)
         yield server
 
 
@@ -85,7 +86,7 @@ def write_settings(path: Path, **values: Any) -> None:
     )
 
 
-def test_the_doctor_finds_nothing_wrong(live: Live, tmp_path: Path, capsys: Output) -> None:
+def test_the_doctor_finds_nothing_wrong(live: House, tmp_path: Path, capsys: Output) -> None:
     write_settings(tmp_path)
     number = ["--e164-phone-numbers", "+12065550199", "--shared"]
     assert main(["admin", "import-phone-numbers", "--carrier-name", "acme", *number]) == 0
@@ -331,7 +332,7 @@ def home(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path / "home"
 
 
-def test_botocore_finds_the_model(home: Path, live: Live) -> None:
+def test_botocore_finds_the_model(home: Path, live: House) -> None:
     session = botocore.session.Session()
     session.set_config_variable("data_path", str(home / ".aws/models"))
     client = session.create_client("chime", region_name="us-east-1", endpoint_url=live.url)
@@ -347,7 +348,7 @@ def test_botocore_finds_the_model(home: Path, live: Live) -> None:
     not (CLIENTS / "awscli-newest" / "installed").exists(),
     reason="tools/client-venvs installs the AWS CLIs",
 )
-def test_the_newest_aws_cli_has_the_eight_operations_again(home: Path, live: Live) -> None:
+def test_the_newest_aws_cli_has_the_eight_operations_again(home: Path, live: House) -> None:
     environment = {**os.environ, "HOME": str(home), "AWS_DEFAULT_REGION": "us-east-1"}
 
     def aws(*words: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.cli_live import Live, live_server
+from contract.cli_live import live_server, receive_call
+from house import House
 
 from maskline.__main__ import main
 from maskline.cli import services
@@ -170,7 +171,7 @@ def settled(out: str, shown: str) -> str:
 
 
 @pytest.fixture
-def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "numbers.csv").write_text(
         "number,city\n+12065550197,Seattle\n\n+12065550196,\n+12065550195\n"
@@ -185,14 +186,14 @@ def examples(command: str, name: str) -> list[Example]:
     return read(services.SERVICES[command].model, name)
 
 
-def test_the_examples_do_what_they_show(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_do_what_they_show(live: House, capsys: pytest.CaptureFixture[str]) -> None:
     reader = Reader(capsys)
     for place, (command, name) in enumerate(ORDER):
         shown = examples(command, name)
         turn = ORDER[:place].count((command, name))
         last = (command, name) not in ORDER[place + 1 :]
         if name == "list-calls":
-            live.receive_call("+12065550100", "+19135550199")
+            receive_call(live, "+12065550100", "+19135550199")
         for example in shown[turn:] if last else shown[turn : turn + 1]:
             reader.follow(example)
 
@@ -206,7 +207,7 @@ def operations_of(command: str) -> list[str]:
     return list(services.operations_of(services.SERVICES[command]))
 
 
-def test_route_in_plain_words(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+def test_route_in_plain_words(live: House, capsys: pytest.CaptureFixture[str]) -> None:
     reader = Reader(capsys)
     for command, name in FOR_A_SESSION:
         reader.follow(examples(command, name)[0])
