@@ -128,7 +128,8 @@ async def serve(chosen: Settings) -> None:
     context = contexts(policy_of(chosen))
     with closing(open_data(chosen)) as store:
         run = run_directory(chosen.data_dir)
-        voice = Voice(chosen, run, Switchboard(store, context).ask)
+        switchboard = Switchboard(store, context)
+        voice = Voice(chosen, run, switchboard.ask)
         door = bound(
             socket.SOCK_STREAM, chosen.api.listen.host, chosen.api.listen.port, "api.listen"
         )
@@ -143,6 +144,7 @@ async def serve(chosen: Settings) -> None:
             await stop.wait()
             log.info("stopping")
             await keeper.farewell()
+        await switchboard.drain()
     os.close(claimed)
 
 

@@ -39,13 +39,22 @@ async def test_a_call_is_routed(switchboard: Switchboard) -> None:
     assert answer["SipStatus"] == 404
 
 
-async def test_a_report_belongs_to_a_call(switchboard: Switchboard) -> None:
+async def test_a_call_and_its_end_are_recorded(switchboard: Switchboard) -> None:
     call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
     report = {"CallId": call_id, "Event": "Ended", "Timestamp": 1, "SipStatus": 404}
     assert await switchboard.ask("ReportCall", report) == {}
-    with pytest.raises(SwitchRefusal) as refusal:
-        await switchboard.ask("ReportCall", report | {"CallId": str(uuid4())})
-    assert refusal.value.code == "NotFoundException"
+    await switchboard.drain()
+    row = await switchboard._store.read(lambda tx: tx.one("get_call", call_id=call_id))
+    assert row is not None
+    assert row["sip_status"] == 404
+
+
+async def test_a_report_of_no_call_changes_nothing(switchboard: Switchboard) -> None:
+    call_id = str(uuid4())
+    report = {"CallId": call_id, "Event": "Ended", "Timestamp": 1, "SipStatus": 404}
+    assert await switchboard.ask("ReportCall", report) == {}
+    await switchboard.drain()
+    assert await switchboard._store.read(lambda tx: tx.one("get_call", call_id=call_id)) is None
 
 
 @pytest.mark.parametrize(

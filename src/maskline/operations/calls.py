@@ -21,14 +21,20 @@ LOST_AFTER = 600_000
 
 def route_call(context: Context, request: Request) -> Answer:
     """Decides a call that has arrived, and opens its record."""
+    answer, call = decide_call(context, request)
+    save(context, call)
+    return answer
+
+
+def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
+    """The decision about a call that has arrived, and the record that is to be saved of it."""
     route = find_route(context, request["Caller"], request["Called"])
     call = record_of(context, request["CarrierName"], route)
-    save(context, call)
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
     if not isinstance(route.decision, Reject):
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
         answer["MaxCallSeconds"] = route.rules.max_call_seconds
-    return answer
+    return answer, call
 
 
 def report_call(context: Context, request: Request) -> Answer:
