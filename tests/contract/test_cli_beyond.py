@@ -65,6 +65,51 @@ def free_port() -> int:
         return int(door.getsockname()[1])
 
 
+# --- hints
+
+
+def hint(output: Output, *words: str) -> str:
+    assert main(list(words)) in (253, 254, 255)
+    lines = output.readouterr().err.splitlines()
+    return next((line for line in lines if line.startswith("hint: ")), "")
+
+
+LIST = ["chime", "list-voice-connectors"]
+REFUSED = {"x-amzn-ErrorType": "InvalidSignatureException"}
+
+
+def test_a_hint_at_the_clock(played: PlayedServer, capsys: Output) -> None:
+    then = {"Date": "Mon, 01 Jan 2001 00:00:00 GMT"}
+    played.play(Answer(403, b"{}", {**REFUSED, **then}))
+    assert hint(capsys, *LIST).startswith("hint: the clock of this machine is ")
+    later = {"Date": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    played.play(Answer(403, b"{}", {**REFUSED, **later}))
+    assert "minutes behind the server's; set it" in hint(capsys, *LIST)
+
+
+def test_a_hint_at_the_key(played: PlayedServer, capsys: Output) -> None:
+    played.play(Answer(403, b"{}", REFUSED))
+    assert hint(capsys, *LIST) == (
+        "hint: the request was signed with key AKIDEXAMPLE (from env) for region us-east-1;"
+        f" is it a key of the server at {played.url}?"
+    )
+
+
+def test_no_hint_where_there_is_nothing_to_say(played: PlayedServer, capsys: Output) -> None:
+    played.play(*answers(("ForbiddenException",)))
+    assert hint(capsys, *LIST) == ""
+
+
+def test_hints_where_there_is_no_server(played: PlayedServer, capsys: Output) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    assert "is the server running?" in hint(capsys, *LIST, "--endpoint-url", url)
+
+
+def test_a_hint_at_a_misspelt_option(played: PlayedServer, capsys: Output) -> None:
+    assert main([*LIST, "--max-result", "5", "--nxt-token", "x"]) == 252
+    assert "hint: did you mean --next-token instead of --nxt-token?" in capsys.readouterr().err
+
+
 # --- doctor
 
 
