@@ -174,7 +174,7 @@ class Service:
 
     def processes(self) -> list[int]:
         """Every process of its engines, by the mark that all of them carry."""
-        mark = f"MASKLINE_RUN={(self.data / 'run').resolve()}".encode()
+        mark = f"MASKLINE_RUN={(self.data / 'run').resolve()}/".encode()
         return [int(path.name) for path in Path("/proc").glob("[0-9]*") if carries(path, mark)]
 
     def health(self) -> tuple[int, dict[str, Any]]:
@@ -236,9 +236,10 @@ class Service:
 
 def carries(process: Path, mark: bytes) -> bool:
     try:
-        return mark in (process / "environ").read_bytes().split(b"\0")
+        variables = (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
+    return any(variable.startswith(mark) for variable in variables)
 
 
 def running(folder: Path, **choices: Any) -> Iterator[Service]:

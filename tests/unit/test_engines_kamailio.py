@@ -54,7 +54,7 @@ def ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rendered(run: Path) -> Program:
     around = Surroundings(
-        run=run,
+        directory=run / "kamailio",
         switch_socket=run / "switch.sock",
         control=Address("127.0.0.1", 4000),
         rtpengine=Address("127.0.0.1", 5000),

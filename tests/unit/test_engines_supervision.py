@@ -27,12 +27,11 @@ time.sleep(60)
 
 
 def alive(mark: Path) -> set[int]:
-    """The processes that carry the mark of this run directory, zombies left out."""
-    wanted = f"{MARK}={mark}".encode()
+    """The processes that carry the mark of this directory, zombies left out."""
     return {
         int(process.name)
         for process in Path("/proc").glob("[0-9]*")
-        if supervision.marked(process, wanted)
+        if supervision.belongs(process, mark)
     }
 
 
@@ -51,13 +50,13 @@ class StandIn:
         self.healthy = True
         self.starts = 0
         self.arguments = arguments
-        self.engine = Engine("stand-in", self.prepare)
+        self.engine = Engine(run, self.prepare)
 
     def prepare(self) -> Program:
         self.starts += 1
         self.file.unlink(missing_ok=True)
         command = [sys.executable, "-I", "-S", "-c", FORKING, str(self.file), *self.arguments]
-        return Program("stand-in", command, {MARK: str(self.run)}, self.answers)
+        return Program(command, {}, self.answers)
 
     async def answers(self) -> bool:
         return self.healthy and self.file.exists()
@@ -116,6 +115,22 @@ async def test_an_engine_that_stops_answering_is_started_again(tmp_path: Path) -
         await until(lambda: stand_in.up(2))
 
 
+async def test_an_engine_does_not_outlive_its_leash(tmp_path: Path) -> None:
+    """Not even one that is stopped, so that no signal but the last reaches it."""
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        old = alive(tmp_path)
+        os.kill(stand_in.pid, signal.SIGSTOP)
+        os.kill(leash_of(stand_in.pid), signal.SIGKILL)
+        await until(lambda: stand_in.up(2))
+        assert not old & alive(tmp_path)
+
+
+def leash_of(pid: int) -> int:
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 async def test_one_missed_answer_is_forgiven(tmp_path: Path) -> None:
     stand_in = StandIn(tmp_path)
     async with stand_in.running():
@@ -134,9 +149,9 @@ async def test_an_engine_that_cannot_start_is_tried_again(tmp_path: Path) -> Non
 
     def prepare() -> Program:
         lives.append(None)
-        return Program("failing", ["/bin/false"], {MARK: str(tmp_path)}, never)
+        return Program(["/bin/false"], {}, never)
 
-    keeping = asyncio.create_task(Engine("failing", prepare).keep())
+    keeping = asyncio.create_task(Engine(tmp_path, prepare).keep())
     await until(lambda: len(lives) >= 3)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)

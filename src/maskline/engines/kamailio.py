@@ -16,7 +16,7 @@ from typing import Any
 
 from maskline.engines.control import ControlLine
 from maskline.engines.ground import Runner, empty_directory
-from maskline.engines.supervision import MARK, Program
+from maskline.engines.supervision import Program
 from maskline.settings import Address, Settings
 
 PACKAGED_SCRIPT = Path(__file__).with_name("script")
@@ -30,9 +30,9 @@ FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What Kamailio must know beside the settings: where the others of this service are."""
+    """What Kamailio must know beside the settings: its own directory, and where the others are."""
 
-    run: Path
+    directory: Path
     switch_socket: Path
     control: Address
     rtpengine: Address
@@ -61,7 +61,7 @@ def mask_keys(path: Path) -> dict[str, Any]:
 def program(settings: Settings, around: Surroundings, line: ControlLine) -> Program:
     """Kamailio with a configuration rendered now."""
     runner = Runner.named(settings.sip.user, "sip.user")
-    own = empty_directory(around.run / "kamailio")
+    own = empty_directory(around.directory)
     # A copy, because Kamailio's user may not be able to read where we were installed.
     script = own / "script"
     shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
@@ -80,11 +80,10 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
         *("-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
     )
     environment = {
-        MARK: str(around.run),
         "PYTHONPATH": str(script),
         "MASKLINE_SIP_SETTINGS": str(own / "settings.json"),
     }
-    return Program("kamailio", command, environment, line.answers)
+    return Program(command, environment, line.answers)
 
 
 def placeholders(settings: Settings, script: Path, secret: str) -> dict[str, str]:

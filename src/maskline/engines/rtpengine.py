@@ -4,7 +4,7 @@ from pathlib import Path
 
 from maskline.engines.ground import Runner, empty_directory
 from maskline.engines.ng import NgClient
-from maskline.engines.supervision import MARK, Program
+from maskline.engines.supervision import Program
 from maskline.settings import Address, Settings
 
 # A call whose two sides both send nothing is dead; one on hold may be silent as long as it lasts.
@@ -18,11 +18,10 @@ MARGIN_SECONDS = 60
 WARNINGS, ERRORS = 4, 3
 
 
-def program(settings: Settings, run: Path, control: Address, client: NgClient) -> Program:
-    """rtpengine with the media settings, its control port at `control` of the loopback."""
+def program(settings: Settings, directory: Path, control: Address, client: NgClient) -> Program:
+    """rtpengine with the media settings, in `directory`, controlled at the address `control`."""
     runner = Runner.named(settings.media.user, "media.user")
-    own = empty_directory(run / "rtpengine")
-    runner.take(own)
+    runner.take(empty_directory(directory))
     longest = settings.max_call_minutes * 60 + MARGIN_SECONDS
     command = runner.command(
         "rtpengine",
@@ -42,6 +41,6 @@ def program(settings: Settings, run: Path, control: Address, client: NgClient) -
         f"--final-timeout={longest}",
         f"--offer-timeout={settings.max_ring_seconds + MARGIN_SECONDS}",
         f"--delete-delay={DELETE_SECONDS}",
-        f"--pidfile={own / 'pid'}",
+        f"--pidfile={directory / 'pid'}",
     )
-    return Program("rtpengine", command, {MARK: str(run)}, client.answers)
+    return Program(command, {}, client.answers)

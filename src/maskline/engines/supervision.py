@@ -5,6 +5,7 @@ It runs on a leash (`leash.py`), so it ends with the service however the service
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -19,8 +20,8 @@ import structlog
 from maskline.engines.ground import DAEMON_PATH
 
 LEASH = Path(__file__).with_name("leash.py")
-# Every process of an engine carries the service's run directory in its environment, which its
-# children inherit: so a later start finds what an earlier one left behind.
+# Every process of an engine carries the engine's directory in its environment, which its children
+# inherit: so what is left of an engine can be found, also by a later start of the service.
 MARK = "MASKLINE_RUN"
 # Ours is not passed on: it may hold secrets of whoever started us.
 PLAIN_ENVIRONMENT = {"PATH": DAEMON_PATH, "LANG": "C.UTF-8"}
@@ -46,7 +47,6 @@ class State(Enum):
 class Program:
     """What to run: the command, its environment, and how to ask whether it works."""
 
-    name: str
     command: list[str]
     environment: dict[str, str]
     answers: Callable[[], Awaitable[bool]]
@@ -61,12 +61,16 @@ def pauses() -> Iterator[float]:
 
 
 class Engine:
-    """One supervised program. `prepare` makes what it needs afresh before each start."""
+    """One supervised program, in a directory that bears its name.
 
-    def __init__(self, name: str, prepare: Callable[[], Program]) -> None:
-        self.name = name
+    `prepare` makes what the program needs afresh before each start.
+    """
+
+    def __init__(self, directory: Path, prepare: Callable[[], Program]) -> None:
+        self.name = directory.name
         self.state = State.DOWN
         self.up = asyncio.Event()
+        self._directory = directory
         self._prepare = prepare
 
     async def keep(self) -> None:
@@ -85,17 +89,9 @@ class Engine:
     async def _live(self) -> None:
         """One life of the program, from its start until it ends or no longer answers."""
         program = self._prepare()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", str(LEASH), *program.command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=PLAIN_ENVIRONMENT | program.environment,
-            start_new_session=True,
-        )  # fmt: skip
-        self._become(State.STARTING)
+        process = await self._start(program)
         told = asyncio.create_task(self._tell(process))
-        ended = asyncio.create_task(process.wait())
+        ended = asyncio.create_task(end_of(process.pid))
         ailing = asyncio.create_task(self._watch(program.answers))
         try:
             await asyncio.wait({ended, ailing}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,8 +99,22 @@ class Engine:
         finally:
             ailing.cancel()
             self._become(State.DOWN)
-            await self._end(process, at_once=ailing.done() and not ailing.cancelled())
+            await end(process, ended, at_once=ailing.done() and not ailing.cancelled())
+            end_leftovers(self._directory)
+            await process.wait()
             await told
+
+    async def _start(self, program: Program) -> asyncio.subprocess.Process:
+        self._become(State.STARTING)
+        mark = {MARK: str(self._directory)}
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", str(LEASH), *program.command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=PLAIN_ENVIRONMENT | mark | program.environment,
+            start_new_session=True,
+        )  # fmt: skip
 
     async def _watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
         """Returns when the program has stopped answering, or never began to."""
@@ -126,20 +136,6 @@ class Engine:
             self.state = state
             (self.up.set if state is State.UP else self.up.clear)()
 
-    async def _end(self, process: asyncio.subprocess.Process, *, at_once: bool) -> None:
-        assert process.stdin is not None
-        if process.returncode is not None:
-            return
-        if at_once:
-            process.stdin.write(b"!")
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
     async def _tell(self, process: asyncio.subprocess.Process) -> None:
         """Passes on what the program says, so that its pipe never fills."""
         assert process.stdout is not None
@@ -159,22 +155,52 @@ class Engine:
         tell("engine says", engine=self.name, line=line.strip())
 
 
-def end_leftovers(run_dir: Path) -> int:
-    """Ends every process an earlier service of the same run directory left; how many there were."""
-    mark = f"{MARK}={run_dir}".encode()
-    found = [process for process in Path("/proc").glob("[0-9]*") if marked(process, mark)]
+async def end_of(pid: int) -> None:
+    """Returns when a child of ours has ended, whoever still holds its end of a pipe."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(watched, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(watched)
+        os.close(watched)
+
+
+async def end(
+    process: asyncio.subprocess.Process, ended: asyncio.Task[None], *, at_once: bool
+) -> None:
+    """Ends a leash: its program is asked to end, or `at_once` is not asked."""
+    assert process.stdin is not None
+    if at_once:
+        process.stdin.write(b"!")
+    process.stdin.close()
+    await asyncio.wait({ended}, timeout=STOP_SECONDS)
+    if not ended.done():
+        process.kill()
+        await ended
+
+
+def end_leftovers(directory: Path) -> int:
+    """Ends every process of the engine in this directory, or of the engines in those below it,
+    whoever started it; how many there were."""
+    found = [process for process in Path("/proc").glob("[0-9]*") if belongs(process, directory)]
     for process in found:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(int(process.name), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    while any(marked(process, mark) for process in found):
+    while any(belongs(process, directory) for process in found):
         time.sleep(0.01)
     return len(found)
 
 
-def marked(process: Path, mark: bytes) -> bool:
+def belongs(process: Path, directory: Path) -> bool:
+    """Whether a process, by its place in /proc, carries the mark of an engine here or below."""
+    mark = f"{MARK}={directory}".encode()
     try:
-        return mark in (process / "environ").read_bytes().split(b"\0")
+        variables = (process / "environ").read_bytes().split(b"\0")
     except OSError:  # ended meanwhile, or somebody else's
         return False
+    return any(variable == mark or variable.startswith(mark + b"/") for variable in variables)

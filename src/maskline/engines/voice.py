@@ -37,8 +37,8 @@ class Voice:
         self.line = ControlLine(first_udp(settings))
         self._switch = SwitchServer(socket_path(run), ask)
         self._engines = [
-            Engine("rtpengine", self._rtpengine_program),
-            Engine("kamailio", self._kamailio_program),
+            Engine(run / "rtpengine", self._rtpengine_program),
+            Engine(run / "kamailio", self._kamailio_program),
         ]
 
     @asynccontextmanager
@@ -68,11 +68,12 @@ class Voice:
         return {engine.name: engine.state.value for engine in self._engines}
 
     def _rtpengine_program(self) -> Program:
-        return rtpengine.program(self._settings, self._run, self._ng, self.rtpengine)
+        directory = self._run / "rtpengine"
+        return rtpengine.program(self._settings, directory, self._ng, self.rtpengine)
 
     def _kamailio_program(self) -> Program:
         around = Surroundings(
-            run=self._run,
+            directory=self._run / "kamailio",
             switch_socket=socket_path(self._run),
             control=self.line.address,
             rtpengine=self._ng,
