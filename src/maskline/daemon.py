@@ -21,7 +21,7 @@ import uvicorn
 import uvloop
 
 from maskline import logs, settings
-from maskline.engines.ground import GroundError, bound, claim, run_directory
+from maskline.engines.ground import GroundError, bound, claim, node_of, run_directory
 from maskline.engines.keeper import Keeper, again
 from maskline.engines.switchboard import Switchboard
 from maskline.engines.voice import Voice
@@ -125,7 +125,8 @@ async def serve(chosen: Settings) -> None:
     """Runs the whole service until SIGTERM or SIGINT."""
     stop = stop_signal()
     claimed = claim(chosen.data_dir)
-    context = contexts(policy_of(chosen))
+    node = node_of(chosen.data_dir)
+    context = contexts(policy_of(chosen), node)
     with closing(open_data(chosen)) as store:
         run = run_directory(chosen.data_dir)
         switchboard = Switchboard(store, context)
@@ -134,7 +135,7 @@ async def serve(chosen: Settings) -> None:
             socket.SOCK_STREAM, chosen.api.listen.host, chosen.api.listen.port, "api.listen"
         )
         await welcome(store, chosen, context)
-        keeper = Keeper(store, voice.line, voice.rtpengine, context)
+        keeper = Keeper(store, voice.line, voice.rtpengine, context, node)
         app = build(store, chosen, voice.health)
         async with (
             serving(app, door),
@@ -171,13 +172,16 @@ def stop_signal() -> asyncio.Event:
     return told
 
 
-def contexts(policy: Policy) -> Callable[[Transaction], Context]:
-    """Gives the context for work of the service's own, which belongs to no account."""
+def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:
+    """Gives the context for work of the service's own, which belongs to no account.
+
+    The ids it gives out, those of calls, begin with the node's.
+    """
     return lambda tx: Context(
         tx=tx,
         account_id="",
         now=time.time_ns() // 1_000_000,
-        new_id=lambda: str(uuid4()),
+        new_id=lambda: node + str(uuid4())[len(node) :],
         settings=policy,
     )
 

@@ -36,6 +36,12 @@ def test_a_data_directory_is_claimed_once(tmp_path: Path) -> None:
     os.close(claim(tmp_path / "data"))
 
 
+def test_a_node_keeps_its_id(tmp_path: Path) -> None:
+    node = ground.node_of(tmp_path)
+    assert len(bytes.fromhex(node)) == 4
+    assert ground.node_of(tmp_path) == node
+
+
 @pytest.mark.usefixtures("ordinary")
 def test_an_ordinary_user_runs_in_the_data_directory(tmp_path: Path) -> None:
     assert ground.run_directory(tmp_path) == tmp_path / "run"

@@ -51,7 +51,7 @@ class House:
         self.store = store
         self.now = 1_000_000_000_000
         self.engines = Engines()
-        self.keeper = Keeper(store, self.engines, self.engines, self.context)
+        self.keeper = Keeper(store, self.engines, self.engines, self.context, "")
         self.account_id = ""
 
     def context(self, tx: Transaction) -> Context:
@@ -197,6 +197,20 @@ async def test_while_rtpengine_is_silent_nothing_is_concluded(house: House) -> N
     await house.keeper.reconcile()
     await house.settled()
     assert len(await house.live()) == 1
+
+
+async def test_the_calls_of_another_node_are_left_alone(house: House) -> None:
+    call_id = await house.dial()
+    await house.answer(call_id)
+    house.engines.held.clear()
+    house.now += keeper.SETTLE_MILLISECONDS
+    elsewhere = Keeper(house.store, house.engines, house.engines, house.context, "elsewhere")
+    await elsewhere.reconcile()
+    await elsewhere.farewell()
+    assert [call.call_id for call in await house.live()] == [call_id]
+    own = Keeper(house.store, house.engines, house.engines, house.context, call_id[:8])
+    await own.farewell()
+    assert await house.live() == []
 
 
 async def test_a_farewell_ends_every_answered_call(house: House) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import socket
 from dataclasses import dataclass
@@ -60,6 +61,14 @@ def run_directory(data_dir: Path) -> Path:
     run.unlink(missing_ok=True)
     run.symlink_to(own)
     return own
+
+
+def node_of(data_dir: Path) -> str:
+    """What tells this node from others that share a database: eight hex digits, made once."""
+    path = data_dir / "node"
+    if not path.exists():
+        path.write_text(secrets.token_hex(4))
+    return path.read_text().strip()
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,25 @@ class Relay(Protocol):
 
 
 class Keeper:
-    """`context` gives the context for work that nobody's request asks for."""
+    """`context` gives the context for work that nobody's request asks for.
+
+    The ids of the calls that this node carries begin with `node`. Any node can hang up any call,
+    but only its own rtpengine knows whether a call is still there.
+    """
 
     def __init__(
-        self, store: Store, line: Line, relay: Relay, context: Callable[[Transaction], Context]
+        self,
+        store: Store,
+        line: Line,
+        relay: Relay,
+        context: Callable[[Transaction], Context],
+        node: str,
     ) -> None:
         self._store = store
         self._line = line
         self._relay = relay
         self._context = context
+        self._node = node
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
 
@@ -69,21 +79,24 @@ class Keeper:
         self._start_ending(gone)
 
     async def farewell(self) -> None:
-        """Hangs up every answered call, as far as that is possible in a moment."""
-        calls = await self._store.read(lambda tx: live_calls(self._context(tx)))
+        """Hangs up every answered call of ours, as far as that is possible in a moment."""
+        calls = await self._store.read(lambda tx: self._own_calls(self._context(tx)))
         self._start_ending(call for call in calls if call.answered_at is not None)
         if self._ending:
             await asyncio.wait(self._ending.values(), timeout=FAREWELL_SECONDS)
 
     def _settled_calls(self, tx: Transaction) -> list[Call]:
-        """The live calls, those left out that rtpengine may not have heard of yet."""
+        """Our live calls, those left out that rtpengine may not have heard of yet."""
         context = self._context(tx)
         settled = context.now - SETTLE_MILLISECONDS
         return [
             call
-            for call in live_calls(context)
+            for call in self._own_calls(context)
             if max(call.forwarded_at or 0, call.answered_at or 0) <= settled
         ]
+
+    def _own_calls(self, context: Context) -> list[Call]:
+        return [call for call in live_calls(context) if call.call_id.startswith(self._node)]
 
     def _start_ending(self, calls: Iterable[Call]) -> None:
         for call in calls:
