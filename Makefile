@@ -4,7 +4,7 @@
 CONFIG ?= maskline.toml
 BIN := .venv/bin
 
-.PHONY: help serve demo test check format bench
+.PHONY: help serve demo test check format bench fuzz
 
 help:
 	@echo "make serve   run the service; settings: CONFIG=$(CONFIG)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format"
+	@echo "make fuzz    the command line under 20,000 rounds of random input, some 20 minutes"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
@@ -36,6 +37,11 @@ format:
 	@tools/install test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz:
+	@tools/install test
+	@tools/client-venvs
+	@exec env MASKLINE_FUZZ=20000 $(BIN)/pytest tests/contract/test_cli_fuzz.py
 
 bench:
 	@tools/install bench
