@@ -210,10 +210,11 @@ def test_a_pattern_that_is_read_another_way_matches_the_same(value: str) -> None
         assert same[0] is same[1]
 
 
-def test_the_largest_text_that_no_pattern_likes() -> None:
+@pytest.mark.parametrize("service", ["chime-sdk-voice", "maskline", "switch"])
+def test_the_largest_text_that_no_pattern_likes(service: str) -> None:
     # Read naively, these take hours.
-    patterns = {each.pattern for each in VOICE.shapes.values() if each.pattern}
-    for pattern in patterns:
-        for unit in ("x", " ", "1", "x ", "-"):
-            value = unit * 500_000 + "\n"
-            assert len(of(value, {"type": "string", "pattern": pattern})) == 1
+    for pattern in {each.pattern for each in load(service).shapes.values() if each.pattern}:
+        for start in ("", "arn:", "chime:"):
+            for unit in ("x", " ", "1", "x ", "-"):
+                value = start + unit * 500_000 + "\n"
+                assert len(of(value, {"type": "string", "pattern": pattern})) == 1
