@@ -175,7 +175,7 @@ def test_session_tokens_are_refused() -> None:
 
 def test_the_signer_of_the_javascript_sdk() -> None:
     dice = random.Random(3)
-    asked = [
+    asked: list[dict[str, Any]] = [
         {
             "region": dice.choice(REGIONS),
             "credentials": {"accessKeyId": KEY, "secretAccessKey": SECRET},

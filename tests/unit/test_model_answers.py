@@ -51,11 +51,12 @@ def test_a_session_and_its_call(desk: Desk) -> None:
     desk.maskline("EvaluateRoute", Caller=ANN, Called=PROXY)
     desk.maskline("EvaluateRoute", Caller="", Called=PROXY)
     call = desk.dial(ANN, PROXY)["CallId"]
-    for event, more in {
+    reports: dict[str, dict[str, Any]] = {
         "Ringing": {},
         "Answered": {"Legs": [LEG, LEG]},
         "Ended": {"EndedBy": "caller", "SipStatus": 200, "Cause": 16},
-    }.items():
+    }
+    for event, more in reports.items():
         desk.switch("ReportCall", CallId=call, Event=event, Timestamp=desk.now, **more)
     desk.dial("", PROXY)
     desk.maskline("GetCall", CallId=call)

@@ -114,7 +114,7 @@ def test_headers_booleans_and_lists() -> None:
         "Flag": {"shape": "Flag", "location": "header", "locationName": "X-Flag"},
         "Many": {"shape": "Many", "location": "querystring", "locationName": "many"},
     }
-    shapes = {
+    shapes: dict[str, dict[str, Any]] = {
         "In": {"type": "structure", "members": members},
         "Flag": {"type": "boolean"},
         "Number": {"type": "integer"},
