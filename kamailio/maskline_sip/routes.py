@@ -14,6 +14,7 @@ from typing import Any
 import KSR
 
 from . import allowed, mask, sdp, sip
+from .kept import context, passage_of
 from .media import Media, MediaDown
 from .settings import CONTROL, Settings
 from .switch import Switch, SwitchDown
@@ -147,7 +148,7 @@ class Routes:
         body = self._request_body(request, passage)
         if request.method == "BYE":
             self._ended_by(request, passage, origin)
-        self._relay(request, passage, body, context(passage, request, body))
+        self._relay(request, passage, body, context(passage, request, body, _received_at()))
 
     def _invite(self, request: sip.Message, origin: str) -> None:
         if KSR.tm.t_newtran() < 1:
@@ -177,7 +178,7 @@ class Routes:
             relayed = self.media.offer(route["CallId"], mask.CALLER, offered)
             body = self._sdp_body(relayed, passage)
         self._remember_routes(passage.key, passage.near)
-        kept = context(passage, request, body)
+        kept = context(passage, request, body, _received_at())
         KSR.tm.t_set_fr(1000 * route["MaxRingSeconds"], 5000)
         KSR.tm.t_on_failure("ksr_failure")
         self._relay(request, passage, body, kept)
@@ -365,6 +366,11 @@ def _transport(uri: str) -> str:
     return found[1].lower() if found else "udp"
 
 
+def _received_at() -> str:
+    where = f"{KSR.pv.get('$Ri')}:{KSR.pv.get('$Rp')}"
+    return _contact(where, KSR.pv.get("$proto"))
+
+
 def _contact(local: str, transport: str) -> str:
     return local if transport == "udp" else f"{local};transport={transport}"
 
@@ -375,32 +381,3 @@ def _where(error: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""
-
-
-def context(passage: mask.Passage, request: sip.Message, body: allowed.Body) -> dict[str, Any]:
-    """What the transaction keeps for the replies: Kamailio holds it as text."""
-    transport = KSR.pv.get("$proto")
-    asked = {
-        "vias": request.all("via"),
-        "sender": request.first("from"),
-        "receiver": request.first("to"),
-        "record_routes": request.all("record-route") if not passage.far.tag else [],
-        "local": _contact(f"{KSR.pv.get('$Ri')}:{KSR.pv.get('$Rp')}", transport),
-    }
-    return {
-        "key": passage.key,
-        "near": dataclasses.astuple(passage.near),
-        "far": dataclasses.astuple(passage.far),
-        "asked": asked,
-        "method": request.method,
-        "offered": bool(body.content),
-        "reported": [],
-    }
-
-
-def passage_of(kept: dict[str, Any]) -> mask.Passage:
-    def leg(fields: list[Any]) -> mask.Leg:
-        texts: list[Any] = [tuple(f) if isinstance(f, list) else f for f in fields]
-        return mask.Leg(*texts)
-
-    return mask.Passage(kept["key"], leg(kept["near"]), leg(kept["far"]))

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from accounts import add, count
 
 from maskline.store import Store, Transaction, open_store
 
@@ -25,20 +26,6 @@ def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
     store = open_store(store_url, tmp_path / "key")
     yield store
     store.close()
-
-
-def add(account_id: str) -> Callable[[Transaction], None]:
-    def work(tx: Transaction) -> None:
-        tx.run("insert_account", account_id=account_id, name="n", operator=True, now=1)
-
-    return work
-
-
-def count(tx: Transaction) -> int:
-    row = tx.one("count_accounts")
-    assert row is not None
-    accounts: int = row["accounts"]
-    return accounts
 
 
 async def test_what_was_written_is_read(store: Store) -> None:

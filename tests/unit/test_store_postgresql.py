@@ -5,11 +5,12 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from accounts import add, count
 from cluster import Cluster
 
 from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, dialect, open_store
@@ -28,20 +29,6 @@ def store(url: str, tmp_path: Path) -> Iterator[Store]:
     store = open_store(url, tmp_path / "key")
     yield store
     store.close()
-
-
-def add(account_id: str) -> Callable[[Transaction], None]:
-    def work(tx: Transaction) -> None:
-        tx.run("insert_account", account_id=account_id, name="n", operator=True, now=1)
-
-    return work
-
-
-def count(tx: Transaction) -> int:
-    row = tx.one("count_accounts")
-    assert row is not None
-    accounts: int = row["accounts"]
-    return accounts
 
 
 async def test_what_could_not_have_run_alone_runs_again(store: Store) -> None:
