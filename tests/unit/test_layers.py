@@ -18,9 +18,10 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"domain"},
     "operations": {"domain", "model", "store"} | LEAVES,
     "web": {"domain", "model", "store", "operations"} | LEAVES,
+    "sms": {"domain", "model", "store", "operations"} | LEAVES,
     "cli": {"domain", "model"} | LEAVES,
     "engines": {"domain", "model", "store", "operations"} | LEAVES,
-    "daemon": {"domain", "model", "store", "operations", "web", "engines"} | LEAVES,
+    "daemon": {"domain", "model", "store", "operations", "web", "sms", "engines"} | LEAVES,
     "__main__": {"daemon", "cli", "engines"} | LEAVES,
     "__init__": set(),
 }

@@ -1,0 +1,1 @@
+"""Texts: taken from carriers, kept until they are delivered, given to carriers."""

@@ -1,0 +1,195 @@
+"""Between the links and the relay: what a link hands in, what it is handed, what it answers.
+
+A *link* speaks a carrier's protocol (SMPP, HTTP, SIP MESSAGE) and knows nothing of sessions. The
+relay knows sessions and no protocol. They meet in the values and the two protocols of this file.
+
+Inward: a link gathers what one read of its socket brought, calls `Inbox.take` once for all of it,
+and answers its carrier by the verdicts. `take` returns after the commit; only then may a link
+acknowledge. If it raises, nothing was kept: the answer is the carrier's "try later".
+
+Outward: the relay calls `Link.submit` with at most `Link.room` texts. It never waits there. The
+link gives exactly one outcome for each of them, later, to `Inbox.settle`, again as many at once as
+one read of its socket brought. Of two people only one text is ever under way at a time in one
+direction, so a link need not keep an order.
+
+Everything comes in batches, because a commit costs the same for one text as for fifty. The values
+are msgspec structs: frozen, and made in a fraction of a dataclass's time.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from maskline.domain.message import Encoding, Reported
+
+
+class Part(Struct, frozen=True, gc=False):
+    """Which part of a long text this is (GSM 03.40 section 9.2.3.24.1): `number` of `total`.
+
+    `reference` is the sender's, of 8 or 16 bits; parts belong together when source, destination,
+    reference and total agree. A link hands parts in one by one, as they come; the relay joins them.
+    """
+
+    reference: int
+    number: int  # from 1
+    total: int
+
+
+class Media(Struct, frozen=True, gc=False):
+    """A picture or the like. In an `InboundText` its URL is the provider's, in an `Outgoing` ours:
+    a link that takes media in has put its own masked, expiring URL here before `take`."""
+
+    url: str
+    content_type: str
+
+
+class InboundText(Struct, frozen=True, kw_only=True, gc=False):
+    """A text, or one part of it, as a carrier delivered it.
+
+    `source` and `destination` are E.164 with its `+` where the carrier says that they are
+    international numbers (TON 1, or by its settings), else as they came: a short code, a name. The
+    relay decides about those.
+
+    `message_id` is the carrier's own id, if it gives one, and makes a repetition known.
+    `connection` names the connection (bind) it came by, anew after each reconnect: a carrier that
+    gives no ids repeats over a new connection what it got no answer for over the old one.
+
+    `received_at` is in milliseconds since the epoch. A text that cannot be decoded, or that is no
+    text, has the encoding BINARY and the text "": it is recorded as refused.
+    """
+
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    encoding: Encoding
+    received_at: int
+    message_id: str | None = None
+    connection: str = ""
+    part: Part | None = None
+    media: tuple[Media, ...] = ()
+
+
+class Receipt(Struct, frozen=True, kw_only=True, gc=False):
+    """What a carrier says has become of a text it took; it may come before the answer to submit.
+
+    `message_id` is the carrier's, as `Accepted` gave it: a link brings both into one form where the
+    carrier writes one in hexadecimal and the other in decimal. `error` is the carrier's code, as it
+    came. `at` is when it happened, or came, in milliseconds since the epoch. `source` and
+    `destination` are those of the text (so they are swapped in the PDU), `reference` what
+    `Outgoing.reference` was (user_message_reference), where the carrier says them: they find the
+    text whose answer was lost with the connection.
+    """
+
+    carrier: str
+    message_id: str
+    state: Reported
+    at: int
+    error: str | None = None
+    source: str | None = None
+    destination: str | None = None
+    reference: int | None = None
+
+
+class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
+    """A text for a carrier to take.
+
+    `message_id` is ours and stays the same when the text is sent again (an idempotency key where
+    the carrier has such), as does `reference` (16 bits): it goes into user_message_reference and
+    is the reference of the parts, so that a phone which gets a part twice shows it once.
+    `expires_at`, in milliseconds since the epoch, is when the carrier should give up.
+    """
+
+    message_id: str
+    reference: int
+    source: str  # the proxy number, E.164 with +
+    destination: str  # E.164 with +
+    text: str
+    expires_at: int
+    media: tuple[Media, ...] = ()
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """Taken. Of a submit: by the carrier under these ids, one for each segment it was sent in."""
+
+    message_ids: tuple[str, ...]
+    segments: int = 1
+    encoding: Encoding | None = None
+
+
+class TryLater(Struct, frozen=True, kw_only=True):
+    """Nothing was taken, now; again after so many seconds (None: as whoever tries thinks fit)."""
+
+    after: float | None = None
+    reason: str = "busy"
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """Never. `reason` is a word of ours (`rejected-by-carrier`, …), `error` the carrier's code.
+
+    A verdict of Refused is in the records, so a link acknowledges it, unless its protocol can tell
+    the sender that the text goes nowhere (SIP: by `sip_status`).
+    """
+
+    reason: str
+    error: str | None = None
+    sip_status: int = 403
+
+
+class Unknown(Struct, frozen=True, kw_only=True):
+    """The text, or a part of it, went to the carrier and no answer came: it may have been taken."""
+
+    reason: str
+
+
+Arrival = InboundText | Receipt
+# Accepted holds our id of the text, once; it says nothing about a receipt or an early part.
+Verdict = Accepted | TryLater | Refused
+Outcome = Accepted | TryLater | Refused | Unknown
+
+
+class Inbox(Protocol):
+    """What the relay is to a link."""
+
+    async def take(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        """Keeps what arrived, all in one commit; a verdict for each, in order.
+
+        Raises StoreFailed when nothing of it could be kept.
+        """
+
+    def settle(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """What became of submitted texts, by our message ids. Returns at once."""
+
+    def ready(self) -> None:
+        """Some link has more room than before (it came up, a pause is over). Returns at once."""
+
+
+class LinkHealth(Struct, frozen=True, kw_only=True):
+    """How a link is, for `/health` and the operator. `detail` holds no secret and no number."""
+
+    up: bool
+    detail: str = ""
+
+
+class Link(Protocol):
+    """All of one carrier's connections for texts, in this process."""
+
+    @property
+    def carrier(self) -> str: ...
+
+    @property
+    def room(self) -> int:
+        """How many more texts it would submit at once: windows, rates, pauses; 0 when down."""
+
+    @property
+    def health(self) -> LinkHealth: ...
+
+    async def run(self, inbox: Inbox) -> None:
+        """Keeps the connections up until cancelled; then every text under way gets its outcome."""
+
+    def submit(self, texts: Sequence[Outgoing]) -> None:
+        """Sends texts, at most `room`; see above."""
+
+    async def drain(self) -> None:
+        """Takes nothing in any more, and returns when nothing is under way."""
