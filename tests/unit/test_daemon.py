@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from maskline import settings
-from maskline.daemon import open_data
+from maskline.daemon import parser
+from maskline.daemon.house import open_data
+from maskline.daemon.roles import ROLES
 from maskline.engines.ground import GroundError
 from maskline.settings import Settings
 
@@ -31,3 +33,26 @@ def test_a_file_that_is_no_database(chosen: Settings) -> None:
     (chosen.data_dir / "maskline.db").write_text("something else " * 1000)
     with pytest.raises(GroundError, match=r"store\.url: cannot use .+ not a database"):
         open_data(chosen)
+
+
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        ([], []),
+        (["--role", "api"], [["api"]]),
+        (["--role", "sip,sms"], [["sip", "sms"]]),
+        (["--role", "sip", "--role", "sms"], [["sip"], ["sms"]]),
+        (["--role", "all"], [["all"]]),
+    ],
+)
+def test_roles_as_they_may_be_typed(words: list[str], roles: list[list[str]]) -> None:
+    assert parser().parse_args(words).role == roles
+
+
+@pytest.mark.parametrize("typed", ["", "web", "api,web", "API"])
+def test_a_role_that_there_is_not(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--role", typed])
+    told = capsys.readouterr().err
+    assert "there is no role" in told
+    assert all(role in told for role in ROLES)

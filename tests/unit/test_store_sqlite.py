@@ -86,3 +86,12 @@ def test_a_database_is_not_opened_without_its_key(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="its key, is not"):
         open_store(url)
     assert not key_file.exists()
+
+
+def test_a_file_serves_one_process_at_a_time(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path}/maskline.db"
+    first = open_store(url)
+    with pytest.raises(StoreUnusable, match=r"one process at a time.*PostgreSQL"):
+        open_store(url)
+    first.close()
+    open_store(url).close()

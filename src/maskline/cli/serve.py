@@ -26,6 +26,16 @@ COMMAND = Command(
             "config",
             documentation="The settings file. Left out, maskline.toml in the current directory.",
         ),
+        Option(
+            "role",
+            "role",
+            documentation=(
+                "What this process does: api answers the API, sip carries calls, sms carries texts,"
+                " all does everything and is what is done when the option is left out. Several"
+                " roles are joined by commas, or the option is repeated. More than one process"
+                " needs PostgreSQL as the store."
+            ),
+        ),
     ),
     run,
 )

@@ -5,6 +5,8 @@ takes what has gathered while the disk was busy and commits it at once.
 """
 
 import asyncio
+import fcntl
+import os
 import queue
 import sqlite3
 import threading
@@ -139,6 +141,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._cipher = cipher_beside(path)
+        self._held = hold(path)
         connection = connect(path)
         prepare(connection)
         self._local = threading.local()
@@ -166,6 +169,7 @@ class SqliteStore:
         self._writer.join()
         for connection in self._readers:
             connection.close()
+        os.close(self._held)
 
     def _reader(self) -> sqlite3.Connection:
         """The reading connection of this thread."""
@@ -183,7 +187,7 @@ def cipher_beside(path: Path) -> Cipher:
 
     A new key for an old database would make all its secrets unreadable, so there is none.
     """
-    key_file = path.with_name(path.name + ".key")
+    key_file = key_file_of(path)
     if not path.exists() and not key_file.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         make_key_file(key_file)
@@ -193,6 +197,28 @@ def cipher_beside(path: Path) -> Cipher:
         raise StoreUnusable(f"{path} is there, but {key_file}, its key, is not") from None
     except ValueError as error:
         raise StoreUnusable(str(error)) from None
+
+
+def key_file_of(path: Path) -> Path:
+    return path.with_name(path.name + ".key")
+
+
+def hold(path: Path) -> int:
+    """Takes a database for this process as long as the answer stays open.
+
+    One writer sees all that is written: another process would not know what this one remembers.
+    The lock is on the key: SQLite's own on the database would be lost with any file of ours on it.
+    """
+    held = os.open(key_file_of(path), os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise StoreUnusable(
+            "another process is using it. A SQLite file serves one process at a time;"
+            " several need a PostgreSQL database"
+        ) from None
+    return held
 
 
 def connect(path: Path) -> sqlite3.Connection:

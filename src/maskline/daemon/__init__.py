@@ -1,0 +1,117 @@
+"""`maskline serve`: puts the house together and runs it until it is told to stop."""
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from maskline import logs, settings
+from maskline.daemon.house import House, at_work, open_data
+from maskline.daemon.roles import ALL, parts_of, read_roles
+from maskline.daemon.upkeep import upkeep
+from maskline.engines.ground import GroundError, claim
+from maskline.guard import guarded
+from maskline.settings import Settings, SettingsError
+
+log = structlog.get_logger()
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the service under guard; the exit status."""
+    told = parser().parse_args(arguments)
+    roles = [name for names in told.role for name in names] or [ALL]
+    return guarded(lambda: run(told.config, roles))
+
+
+def run(path: Path, roles: list[str]) -> int:
+    """Runs the service in this process; the exit status."""
+    try:
+        chosen = read_settings(path)
+        logs.configure(chosen.log.format, chosen.log.level)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        os.umask(0o077)  # what the service keeps is nobody else's to read
+        allow_many_files()
+        uvloop.run(serve(chosen, roles))
+    except SettingsError as error:
+        return refuse(path, error.faults)
+    except (GroundError, OSError) as error:
+        return refuse(path, [str(error)])
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(prog="maskline serve", description=__doc__)
+    found.add_argument(
+        "--config",
+        type=Path,
+        default=Path("maskline.toml"),
+        metavar="FILE",
+        help="the settings; written with its defaults when it does not exist (maskline.toml)",
+    )
+    found.add_argument(
+        "--role",
+        type=read_roles,
+        action="append",
+        default=[],
+        metavar="ROLE",
+        help="what this process does: api, sip, sms or all; several with commas between (all)",
+    )
+    return found
+
+
+def read_settings(path: Path) -> Settings:
+    if not path.exists():
+        settings.write_default(path)
+        print(f"There was no {path}; it has been written with the defaults.", flush=True)
+    return settings.load(path)
+
+
+def refuse(path: Path, faults: list[str]) -> int:
+    for fault in faults:
+        print(f"maskline: {path}: {fault}", file=sys.stderr)
+    return 1
+
+
+async def serve(chosen: Settings, roles: list[str]) -> None:
+    """Runs the parts of those roles until SIGTERM or SIGINT."""
+    stop = stop_signal()
+    claimed = claim(chosen.data_dir)
+    with closing(open_data(chosen)) as store:
+        house = House(chosen, store)
+        house.parts += parts_of(house, roles)
+        async with AsyncExitStack() as running:
+            for part in house.parts:
+                await running.enter_async_context(part.running())
+            async with at_work(upkeep(house), announce(house)):
+                await stop.wait()
+                log.info("stopping")
+    os.close(claimed)
+
+
+async def announce(house: House) -> None:
+    """Says that all is up, and where, as soon as it is."""
+    for part in house.parts:
+        await part.up()
+    print("maskline ready:", *(part.place for part in house.parts), flush=True)
+
+
+def allow_many_files() -> None:
+    """For us and our engines: a call takes two sockets, a client of the API one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def stop_signal() -> asyncio.Event:
+    """Set when the service is told to stop."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told

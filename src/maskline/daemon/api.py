@@ -1,0 +1,135 @@
+"""The role `api`: the HTTP door."""
+
+import asyncio
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from maskline.daemon.house import House
+from maskline.engines.ground import bound
+from maskline.operations import Credentials, bootstrap_account
+from maskline.store import Transaction
+from maskline.web.app import build
+
+KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep an idle connection, so that they close first
+CLOSE_SECONDS = 3
+
+CREDENTIALS = """\
+[default]
+aws_access_key_id = {credentials.access_key_id}
+aws_secret_access_key = {credentials.secret_access_key}
+"""
+WELCOME = """\
+This is the first start: account {credentials.account_id} and its access key were made.
+The key is in {path}. To use it with boto3, an AWS SDK, the AWS CLI or the maskline command:
+
+  export AWS_SHARED_CREDENTIALS_FILE={path}
+  export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION=us-east-1
+  {program} chime list-voice-connectors
+  aws chime-sdk-voice list-voice-connectors
+  python -c 'import boto3; print(boto3.client("chime-sdk-voice").list_voice_connectors())'
+"""
+
+
+class Api:
+    """Answers the API; at the very first start it makes the account and key that open it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        listen = house.settings.api.listen
+        self._url = f"http://{listen}"
+        self._door = bound(socket.SOCK_STREAM, listen.host, listen.port, "api.listen")
+        self._app = build(house.store, house.settings, house.health)
+
+    @property
+    def place(self) -> str:
+        return f"api {self._url}"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self._welcome()
+        async with serving(self._app, self._door):
+            yield
+
+    async def up(self) -> None:
+        """It is, as soon as it runs."""
+
+    def health(self) -> dict[str, str]:
+        return {}
+
+    async def _welcome(self) -> None:
+        """On the first start makes an account and its key, and says how to use it."""
+        path = self._house.settings.data_dir / "credentials"
+
+        def make(tx: Transaction) -> Credentials | None:
+            credentials = bootstrap_account(self._house.context(tx))
+            if credentials is not None:  # before the commit: a key that nobody holds would be lost
+                write_credentials(path, credentials)
+            return credentials
+
+        credentials = await self._house.store.write(make)
+        if credentials is not None:
+            told = WELCOME.format(
+                credentials=credentials, path=path, url=self._url, program=program()
+            )
+            print(told, flush=True)
+
+
+def write_credentials(path: Path, credentials: Credentials) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(CREDENTIALS.format(credentials=credentials))
+
+
+def program() -> str:
+    """How our command is called from here: by its name where that is found."""
+    beside = Path(sys.executable).with_name("maskline")
+    return "maskline" if shutil.which("maskline") == str(beside) else str(beside)
+
+
+class Server(uvicorn.Server):
+    """An HTTP server that leaves signals to us and says when it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: Any, door: socket.socket) -> AsyncIterator[None]:
+    """Serves HTTP inside the block; requests under way at its end are answered."""
+    server = Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=CLOSE_SECONDS,
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[door]))
+    try:
+        await server.serving.wait()
+        yield
+    finally:
+        server.should_exit = True
+        await task

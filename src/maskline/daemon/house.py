@@ -1,0 +1,87 @@
+"""What all parts of one process share, and what a part is."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+from maskline.engines.ground import GroundError, node_of
+from maskline.operations import Context, Policy
+from maskline.operations.policy import policy_of
+from maskline.settings import Settings
+from maskline.store import Store, Transaction, open_store
+
+
+class Part(Protocol):
+    """What a role runs. Made only where it can run: making one raises GroundError elsewhere."""
+
+    @property
+    def place(self) -> str:
+        """What it is and where it can be reached, for the line that says that all is up."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Runs the part inside the block; nothing of it is left when the block is done."""
+
+    async def up(self) -> None:
+        """Returns when it does its work."""
+
+    def health(self) -> dict[str, str]:
+        """The state of each of its engines: `up`, `starting` or `down`."""
+
+
+class House:
+    """The settings, the store and the parts of this process."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self.node = node_of(settings.data_dir)
+        self.context = contexts(policy_of(settings), self.node)
+        self.parts: list[Part] = []
+
+    def health(self) -> dict[str, str]:
+        """The state of every engine that this process runs; other processes tell of theirs."""
+        return {engine: state for part in self.parts for engine, state in part.health().items()}
+
+
+def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:
+    """Gives the context for work of the service's own, which belongs to no account.
+
+    The ids it gives out, those of calls, begin with the node's.
+    """
+    return lambda tx: Context(
+        tx=tx,
+        account_id="",
+        now=time.time_ns() // 1_000_000,
+        new_id=lambda: node + str(uuid4())[len(node) :],
+        settings=policy,
+    )
+
+
+def open_data(chosen: Settings) -> Store:
+    """The store; raises GroundError when it cannot be used, whatever the reason."""
+    assert chosen.store.url is not None
+    try:
+        return open_store(chosen.store.url.text, key_file(chosen.data_dir))
+    except Exception as error:
+        raise GroundError(f"store.url: cannot use {chosen.store.url}: {error}") from error
+
+
+def key_file(data_dir: Path) -> Path:
+    """Where the key of a PostgreSQL database lies."""
+    return data_dir / "store.key"
+
+
+@asynccontextmanager
+async def at_work(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Does all the works inside the block and cancels at its end those that are not done."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
