@@ -81,6 +81,7 @@ class Service:
     sip_port: int = field(default_factory=free_port)
     carrier_port: int = field(default_factory=free_port)
     more_settings: str = ""
+    role: str = "all"
 
     def __post_init__(self) -> None:
         first, last = media_ports()
@@ -130,7 +131,10 @@ class Service:
         """Starts the service without waiting for it."""
         with (self.folder / "output").open("wb") as output, (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "maskline", "serve", "--config", str(self.config)],
+                [
+                    *(sys.executable, "-m", "maskline", "serve"),
+                    *("--role", self.role, "--config", str(self.config)),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,

@@ -45,7 +45,7 @@ def report(desk: Desk, call: dict[str, Any], event: str, **more: Any) -> None:
 
 
 def due(desk: Desk) -> list[str]:
-    return [call.call_id for call in take_calls_to_hang_up(desk.context(""))]
+    return [call.call_id for call in take_calls_to_hang_up(desk.context(""), node="")]
 
 
 def shown(desk: Desk, call: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, An
     report(desk, call, "Answered", Legs=LEGS)
     assert due(desk) == []
     desk.close(session)
-    (taken,) = take_calls_to_hang_up(desk.context(""))
+    (taken,) = take_calls_to_hang_up(desk.context(""), node="")
     assert list(taken.legs) == LEGS
     assert due(desk) == []
     desk.now += 10_000
@@ -189,6 +189,20 @@ def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, An
     report(desk, call, "Ended", EndedBy="us", SipStatus=200)
     desk.now += HOUR
     assert due(desk) == []
+
+
+def test_a_call_is_hung_up_by_its_own_node_and_by_others_only_when_that_is_dead(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    call = desk.dial(ANN, PROXY)
+    report(desk, call, "Answered", Legs=LEGS)
+    desk.close(session)
+    assert take_calls_to_hang_up(desk.context(""), node="elsewhere") == []
+    assert len(take_calls_to_hang_up(desk.context(""), node=call["CallId"][:8])) == 1
+    desk.now += 20_000  # it took the call and did not come back to it
+    assert take_calls_to_hang_up(desk.context(""), node="elsewhere") == []
+    desk.now += 5_000
+    assert len(take_calls_to_hang_up(desk.context(""), node="elsewhere")) == 1
 
 
 def test_a_call_answered_after_the_delete_is_hung_up_at_once(

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -65,14 +64,9 @@ def open_data(chosen: Settings) -> Store:
     """The store; raises GroundError when it cannot be used, whatever the reason."""
     assert chosen.store.url is not None
     try:
-        return open_store(chosen.store.url.text, key_file(chosen.data_dir))
+        return open_store(chosen.store.url.text, chosen.store.key)
     except Exception as error:
         raise GroundError(f"store.url: cannot use {chosen.store.url}: {error}") from error
-
-
-def key_file(data_dir: Path) -> Path:
-    """Where the key of a PostgreSQL database lies."""
-    return data_dir / "store.key"
 
 
 @asynccontextmanager

@@ -38,8 +38,9 @@ class Relay(Protocol):
 class Keeper:
     """`context` gives the context for work that nobody's request asks for.
 
-    The ids of the calls that this node carries begin with `node`. Any node can hang up any call,
-    but only its own rtpengine knows whether a call is still there.
+    The ids of the calls that this node carries begin with `node`. Only its own rtpengine knows
+    whether a call is still there. Any node can hang up any call, but does so only where the one
+    that carries it seems dead: the others reach the parties from an address they do not know.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class Keeper:
 
     async def hang_up_due(self) -> None:
         """Starts to hang up the calls whose time is over."""
-        due = await self._store.write(lambda tx: take_calls_to_hang_up(self._context(tx)))
+        due = await self._store.write(
+            lambda tx: take_calls_to_hang_up(self._context(tx), self._node)
+        )
         self._start_ending(due)
 
     async def reconcile(self) -> None:

@@ -14,6 +14,8 @@ from maskline.store import Row, rows
 # How long to wait before an unanswered hang-up is tried again, and how many to try at once.
 HANG_UP_AGAIN = 10_000
 HANG_UPS_AT_ONCE = 100
+# After how long any node hangs up a call whose own node does not: that one must have died.
+LEFT_ALONE = 15_000
 
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
@@ -80,13 +82,20 @@ def live_calls(context: Context) -> list[Call]:
     return [rows.call(row) for row in context.tx.all("list_live_calls")]
 
 
-def take_calls_to_hang_up(context: Context) -> list[Call]:
-    """Calls whose time is over, for the one who asks to hang up.
+def take_calls_to_hang_up(context: Context, node: str) -> list[Call]:
+    """Calls whose time is over, for the one who asks to hang up: those that this node carries,
+    and those that the node that carries them has not hung up.
 
     A call is given again after a while unless it was reported ended, so that a hang-up lost with
     whoever took it is made up for.
     """
-    due = context.tx.all("list_calls_to_hang_up", now=context.now, limit=HANG_UPS_AT_ONCE)
+    due = context.tx.all(
+        "list_calls_to_hang_up",
+        now=context.now,
+        node=node,
+        left_alone_since=context.now - LEFT_ALONE,
+        limit=HANG_UPS_AT_ONCE,
+    )
     for row in due:
         context.tx.run(
             "postpone_hang_up", call_id=row["call_id"], again_at=context.now + HANG_UP_AGAIN

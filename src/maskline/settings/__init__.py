@@ -77,7 +77,8 @@ def anchored(settings: Settings, directory: Path) -> Settings:
     url = settings.store.url or StoreUrl(f"sqlite:{data_dir / 'maskline.db'}")
     if url.path:
         url = StoreUrl(f"sqlite:{(directory / url.path).resolve()}")
-    store = replace(settings.store, url=url)
+    key = directory / settings.store.key if settings.store.key else data_dir / "store.key"
+    store = replace(settings.store, url=url, key=key.resolve())
     return replace(settings, data_dir=data_dir, store=store)
 
 

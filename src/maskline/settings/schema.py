@@ -97,10 +97,16 @@ class Store:
     url: StoreUrl | None = setting(
         "The database: sqlite: and the path of its file, or the postgresql:// URL of a database, "
         "which any number of processes can share. Left out, it is maskline.db in data_dir. "
-        "PostgreSQL needs the Python packages of maskline[postgresql] and the file store.key in "
-        "data_dir, the same for all processes of a database; the first of them makes it.",
+        "PostgreSQL needs the Python packages of maskline[postgresql].",
         None,
         example="sqlite:var/maskline.db",
+    )
+    key: Path | None = setting(
+        "The file with the key under which secrets are kept in a PostgreSQL database: the same for "
+        "all its processes; the first of them makes it. Left out, it is store.key in data_dir. "
+        "The key of a SQLite database always lies beside it.",
+        None,
+        example="var/store.key",
     )
 
 

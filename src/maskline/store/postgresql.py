@@ -206,7 +206,10 @@ def cipher_of(connection: Connection, key_file: Path) -> Cipher:
     try:
         cipher = open_cipher(key_file)
     except FileNotFoundError:
-        raise StoreUnusable(f"the database is there, but {key_file}, its key, is not") from None
+        raise StoreUnusable(
+            f"the database is there, but {key_file}, its key, is not;"
+            " it lies where another process of this database has its store.key"
+        ) from None
     except ValueError as error:
         raise StoreUnusable(str(error)) from None
     proof = cipher.seal("", "key_proof")
