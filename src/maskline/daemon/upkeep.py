@@ -10,6 +10,7 @@ from maskline.operations import (
     purge_audit_records,
     purge_calls,
     purge_phone_numbers,
+    purge_pictures,
     purge_sessions,
     settle_expired_sessions,
 )
@@ -21,6 +22,7 @@ UPKEEP = (
     purge_sessions,
     purge_calls,
     purge_phone_numbers,
+    purge_pictures,
     purge_audit_records,
 )
 

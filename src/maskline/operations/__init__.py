@@ -19,6 +19,7 @@ from maskline.operations.upkeep import (
     purge_audit_records,
     purge_calls,
     purge_phone_numbers,
+    purge_pictures,
     purge_sessions,
     settle_expired_sessions,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "purge_audit_records",
     "purge_calls",
     "purge_phone_numbers",
+    "purge_pictures",
     "purge_sessions",
     "record_audit",
     "settle_expired_sessions",

@@ -52,6 +52,11 @@ def purge_audit_records(context: Context) -> int:
     return context.tx.run("purge_audit_records", before=before, limit=PIECE)
 
 
+def purge_pictures(context: Context) -> int:
+    """Erases pictures whose links have expired."""
+    return context.tx.run("purge_pictures", now=context.now, limit=PIECE)
+
+
 def forget(context: Context, session: ProxySession) -> None:
     for participant in session.participants:
         _, peer = session.sides(participant.phone_number)

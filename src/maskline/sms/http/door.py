@@ -1,0 +1,205 @@
+"""The door for what providers send: `/carriers/<name>/messages` and `/carriers/<name>/status`, and
+for those who come to see a picture: `/media/<token>`. An ASGI application.
+
+Only what bears its provider's signature is read, and it is thanked for only once it is kept.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+
+from maskline.courier import Courier
+from maskline.operations import Context
+from maskline.operations.pictures import find_picture
+from maskline.sms.http.provider import (
+    MESSAGES,
+    STATUS,
+    Callback,
+    NotGenuine,
+    Provider,
+    Thanks,
+    Unreadable,
+)
+from maskline.sms.media import PATH as MEDIA
+from maskline.sms.media import MediaIntake
+from maskline.sms.port import Arrival, InboundText, Inbox, TryLater
+from maskline.store import Store, Transaction
+
+CARRIERS = "/carriers/"
+PREFIXES = (CARRIERS, MEDIA)
+MOST_BYTES = 262_144
+LONGEST_TOKEN = 64
+BUSY_SECONDS = 5.0
+# A picture is shown and nothing more: it runs nothing, is kept nowhere and tells nobody of itself.
+PICTURE_HEADERS = {
+    "content-security-policy": "default-src 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+    "cache-control": "private, no-store",
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex, nofollow",
+    "content-disposition": "inline",
+}
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger()
+
+
+class Turned(Exception):
+    """A request that is answered with a status alone."""
+
+    def __init__(self, status: int, reason: str = "", **headers: str) -> None:
+        super().__init__(reason)
+        self.status, self.headers = status, headers
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A carrier's place at the door."""
+
+    provider: Provider
+    courier: Courier
+
+
+class Door:
+    """`public_url` is what providers put before our paths, without a last slash."""
+
+    def __init__(
+        self,
+        desks: Sequence[Desk],
+        inbox: Inbox,
+        intake: MediaIntake,
+        store: Store,
+        context: Callable[[Transaction], Context],
+        public_url: str,
+    ) -> None:
+        self._desks = {desk.provider.carrier: desk for desk in desks}
+        self._inbox = inbox
+        self._intake = intake
+        self._store = store
+        self._context = context
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        carrier, kind = place_of(scope["path"])
+        began = time.perf_counter()
+        try:
+            if scope["path"].startswith(MEDIA):
+                answer = await self._picture(scope)
+            else:
+                answer = await self._called_back(carrier, kind, scope, receive)
+        except Turned as turned:
+            answer = Answer(turned.status, turned.headers)
+            if str(turned):
+                log.warning("callback turned away", carrier=carrier, reason=str(turned))
+        except Exception as error:  # nothing was kept: the provider is to come again
+            log.error("callback failed", carrier=carrier, error=type(error).__name__)
+            answer = Answer(503, {"retry-after": str(int(BUSY_SECONDS))})
+        log.info(
+            "callback",
+            carrier=carrier if carrier in self._desks else None,
+            kind=kind if kind in (MESSAGES, STATUS) else None,
+            status=answer.status,
+            milliseconds=round((time.perf_counter() - began) * 1000, 3),
+        )
+        await deliver(answer, scope["method"], send)
+
+    async def _picture(self, scope: Scope) -> Answer:
+        if scope["method"] not in ("GET", "HEAD"):
+            raise Turned(405, allow="GET, HEAD")
+        token = scope["path"][len(MEDIA) :]
+        if not token.isascii() or len(token) > LONGEST_TOKEN:
+            raise Turned(404)
+        found = await self._store.read(lambda tx: find_picture(self._context(tx), token))
+        if found is None:
+            raise Turned(404)
+        content_type, content = found
+        return Answer(200, {"content-type": content_type, **PICTURE_HEADERS}, content)
+
+    async def _called_back(self, carrier: str, kind: str, scope: Scope, receive: Receive) -> Answer:
+        desk = self._desks.get(carrier)
+        if desk is None or kind not in (MESSAGES, STATUS):
+            raise Turned(404)
+        if scope["method"] not in ("GET", "POST"):
+            raise Turned(405, allow="GET, POST")
+        callback = await self._callback(kind, scope, receive)
+        try:
+            reading = desk.provider.read(callback)
+        except NotGenuine:
+            raise Turned(403, "signature") from None
+        except Unreadable as error:
+            raise Turned(400, str(error)) from None
+        await self._keep([await self._passed_on(desk, each) for each in reading.arrivals])
+        return thanks(reading.thanks)
+
+    async def _passed_on(self, desk: Desk, arrival: Arrival) -> Arrival:
+        if isinstance(arrival, InboundText):
+            headers_of = desk.provider.media_headers
+            return await self._intake.pass_on(arrival, desk.courier, headers_of)
+        return arrival
+
+    async def _keep(self, arrivals: Sequence[Arrival]) -> None:
+        verdicts = await self._inbox.take(arrivals) if arrivals else []
+        busy = [verdict for verdict in verdicts if isinstance(verdict, TryLater)]
+        if busy:
+            after = max(verdict.after or BUSY_SECONDS for verdict in busy)
+            raise Turned(503, busy[0].reason, **{"retry-after": str(max(1, round(after)))})
+
+    async def _callback(self, kind: str, scope: Scope, receive: Receive) -> Callback:
+        query = scope["query_string"].decode("latin-1")
+        path = scope["raw_path"].decode("latin-1")
+        return Callback(
+            kind=kind,
+            method=scope["method"],
+            url=self._public_url + path + (f"?{query}" if query else ""),
+            query=query,
+            headers={
+                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+            },
+            body=await whole_body(receive),
+            received_at=time.time_ns() // 1_000_000,
+        )
+
+
+def place_of(path: str) -> tuple[str, str]:
+    """The carrier and the kind that a path names; empty where it names none."""
+    parts = path.removeprefix(CARRIERS).split("/")
+    return (unquote(parts[0]), parts[1]) if len(parts) == 2 else ("", "")
+
+
+async def whole_body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Turned(400)
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            raise Turned(413, "too large")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def thanks(said: Thanks) -> Answer:
+    return Answer(said.status, {"content-type": said.content_type} if said.body else {}, said.body)
+
+
+async def deliver(answer: Answer, method: str, send: Send) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})

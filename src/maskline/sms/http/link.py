@@ -1,0 +1,168 @@
+"""The link of a carrier that is sent to by HTTP: a request for each text, several at once."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from maskline.courier import Courier, NotSent, Unanswered
+from maskline.sms.http.provider import Provider
+from maskline.sms.port import Inbox, LinkHealth, Outcome, Outgoing, TryLater, Unknown
+
+PAUSE_SECONDS = 1.0  # after a "try later" that says no time
+UNREACHABLE_SECONDS = 5.0
+LONGEST_PAUSE = 60.0
+
+log = structlog.get_logger()
+
+
+class Rate:
+    """So many a second, and as many at once after a pause; `clock` in seconds."""
+
+    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._left = per_second
+        self._at = clock()
+
+    @property
+    def room(self) -> int:
+        now = self._clock()
+        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        return int(self._left)
+
+    def take(self, count: int) -> None:
+        self._left -= count
+
+    @property
+    def seconds_to_one(self) -> float:
+        return max(0.0, 1 - self._left) / self._per_second
+
+
+class HttpLink:
+    """Sends at most `most_at_once` texts at a time and `per_second` in a second.
+
+    A carrier that says "try later" is left alone for as long as it says.
+    """
+
+    def __init__(
+        self, provider: Provider, courier: Courier, *, most_at_once: int, per_second: float
+    ) -> None:
+        self._provider = provider
+        self._courier = courier
+        self._most_at_once = most_at_once
+        self._rate = Rate(per_second, time.monotonic)
+        self._inbox: Inbox | None = None
+        self._sending: dict[asyncio.Task[None], Outgoing] = {}
+        self._outcomes: list[tuple[str, Outcome]] = []
+        self._paused_until = 0.0
+        self._waking: asyncio.TimerHandle | None = None
+        self._trouble = ""
+        self._draining = False
+
+    @property
+    def carrier(self) -> str:
+        return self._provider.carrier
+
+    @property
+    def room(self) -> int:
+        if self._inbox is None or self._draining or time.monotonic() < self._paused_until:
+            return 0
+        return max(0, min(self._most_at_once - len(self._sending), self._rate.room))
+
+    @property
+    def health(self) -> LinkHealth:
+        return LinkHealth(up=not self._trouble, detail=self._trouble)
+
+    async def run(self, inbox: Inbox) -> None:
+        async with self._courier:
+            self._inbox = inbox
+            inbox.ready()
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._inbox = None
+                await self._give_up()
+                self._tell(inbox)
+
+    def submit(self, texts: Sequence[Outgoing]) -> None:
+        self._rate.take(len(texts))
+        for text in texts:
+            task = asyncio.create_task(self._send(text))
+            self._sending[task] = text
+            task.add_done_callback(self._sent)
+
+    async def drain(self) -> None:
+        self._draining = True
+        while self._sending:
+            await asyncio.wait(list(self._sending))
+
+    async def _send(self, text: Outgoing) -> None:
+        try:
+            self._settle(text.message_id, await self._outcome(text))
+        except Exception:
+            log.exception("text not sent", carrier=self.carrier, message_id=text.message_id)
+            self._settle(text.message_id, Unknown(reason="failure"))
+
+    async def _outcome(self, text: Outgoing) -> Outcome:
+        request = self._provider.request(text, time.time_ns() // 1_000_000)
+        try:
+            outcome = self._provider.outcome(await self._courier.send(request))
+        except NotSent as error:
+            self._pause(UNREACHABLE_SECONDS, f"not reached: {error}")
+            return TryLater(after=UNREACHABLE_SECONDS, reason="not-reached")
+        except Unanswered as error:
+            self._pause(PAUSE_SECONDS, f"no answer: {error}")
+            return Unknown(reason="no-answer")
+        if isinstance(outcome, TryLater):
+            self._pause(outcome.after or PAUSE_SECONDS, outcome.reason)
+        elif isinstance(outcome, Unknown):
+            self._pause(PAUSE_SECONDS, outcome.reason)
+        else:
+            self._trouble = ""
+        return outcome
+
+    def _pause(self, seconds: float, why: str) -> None:
+        if why != self._trouble:
+            log.warning("carrier takes no texts", carrier=self.carrier, reason=why)
+        self._trouble = why
+        until = time.monotonic() + min(seconds, LONGEST_PAUSE)
+        self._paused_until = max(self._paused_until, until)
+
+    def _settle(self, message_id: str, outcome: Outcome) -> None:
+        """Gathers what one turn of the loop brings, so that it is settled in one go."""
+        self._outcomes.append((message_id, outcome))
+        if len(self._outcomes) == 1 and self._inbox is not None:
+            asyncio.get_running_loop().call_soon(self._tell, self._inbox)
+
+    def _tell(self, inbox: Inbox) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        if outcomes:
+            inbox.settle(outcomes)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        text = self._sending.pop(task)
+        if task.cancelled():
+            self._settle(text.message_id, Unknown(reason="stopped"))
+        if self._inbox is None or self._draining:
+            return
+        if self.room:
+            self._inbox.ready()
+        elif self._waking is None:
+            wait = max(self._paused_until - time.monotonic(), self._rate.seconds_to_one, 0.001)
+            self._waking = asyncio.get_running_loop().call_later(wait, self._wake)
+
+    def _wake(self) -> None:
+        self._waking = None
+        if self._inbox is not None:
+            self._inbox.ready()
+
+    async def _give_up(self) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)

@@ -1,0 +1,80 @@
+"""What a provider of texts over HTTP is to the link that sends and to the door that listens.
+
+A provider does no I/O: requests, answers and callbacks are values.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from maskline.courier import HttpReply, HttpRequest
+from maskline.sms.port import Arrival, Outcome, Outgoing
+
+MESSAGES, STATUS = "messages", "status"
+
+
+class NotGenuine(Exception):
+    """A callback that does not bear the provider's signature."""
+
+
+class Unreadable(Exception):
+    """A callback that cannot be understood. The text says what is wrong, and holds no number."""
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A request that came in at a provider's path.
+
+    `kind` is MESSAGES or STATUS, `url` what the provider called, as it wrote it, with the query.
+    Header names are in lower case. `received_at` is in milliseconds since the epoch.
+    """
+
+    kind: str
+    method: str
+    url: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: int
+
+
+@dataclass(frozen=True)
+class Thanks:
+    """What a provider wants to hear when all was taken."""
+
+    status: int = 200
+    content_type: str = "text/plain"
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a callback holds, and the answer that it gets once that is kept."""
+
+    arrivals: Sequence[Arrival]
+    thanks: Thanks = field(default_factory=Thanks)
+
+
+class Provider(Protocol):
+    """One carrier's API for texts."""
+
+    @property
+    def carrier(self) -> str: ...
+
+    def request(self, text: Outgoing, now: int) -> HttpRequest:
+        """What to ask for the text to be sent; `now` is in milliseconds since the epoch."""
+
+    def outcome(self, reply: HttpReply) -> Outcome:
+        """What the answer says about the text."""
+
+    def read(self, callback: Callback) -> Reading:
+        """What a callback says; raises NotGenuine, Unreadable."""
+
+    def media_headers(self, url: str) -> Mapping[str, str]:
+        """The headers to fetch media at this URL with: a provider's own may ask for our key."""
+
+
+def retry_after(reply: HttpReply) -> float | None:
+    """Seconds to wait (RFC 9110 10.2.3), up to an hour; a date is as good as none here."""
+    text = reply.headers.get("retry-after", "").strip()
+    return min(float(text), 3600.0) if text.isascii() and text.isdigit() else None

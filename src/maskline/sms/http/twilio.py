@@ -1,0 +1,295 @@
+"""Twilio's REST API for messages and its webhooks, which other providers speak, too.
+
+Sources: Twilio's Message resource (2010-04-01), "Webhooks security", the error dictionary.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
+
+from maskline.courier import HttpReply, HttpRequest
+from maskline.domain.message import Encoding, Reported
+from maskline.sms.http.provider import (
+    MESSAGES,
+    STATUS,
+    Callback,
+    NotGenuine,
+    Reading,
+    Thanks,
+    Unreadable,
+    retry_after,
+)
+from maskline.sms.port import (
+    Accepted,
+    InboundText,
+    Media,
+    Outcome,
+    Outgoing,
+    Receipt,
+    Refused,
+    TryLater,
+    Unknown,
+)
+
+NO_REPLY = Thanks(
+    content_type="text/xml", body=b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+)
+FORM = "application/x-www-form-urlencoded"
+MOST_FIELDS = 500
+MOST_MEDIA = 10
+LONGEST_VALIDITY = 36_000  # seconds that Twilio keeps a message which waits
+HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
+BAD_KEYS_SECONDS = 60.0
+
+STATES = {
+    "accepted": Reported.ENROUTE,
+    "scheduled": Reported.ENROUTE,
+    "queued": Reported.ENROUTE,
+    "sending": Reported.ENROUTE,
+    "sent": Reported.ENROUTE,
+    "delivered": Reported.DELIVERED,
+    "read": Reported.DELIVERED,
+    "undelivered": Reported.UNDELIVERABLE,
+    "failed": Reported.REJECTED,
+    "canceled": Reported.DELETED,
+}
+EXPIRED_CODE = "30036"
+BUSY_CODES = ("14107", "20429", "21611", "30001", "63018")
+REASONS = {
+    "21610": "opted-out",
+    "30007": "filtered",
+    "30034": "not-registered",
+    **dict.fromkeys(("21211", "21214", "21217", "21408", "21612", "21614"), "bad-destination"),
+    **dict.fromkeys(("21212", "21603", "21606", "21659", "21660"), "bad-source"),
+    **dict.fromkeys(("21602", "21605", "21617", "21620", "21623"), "bad-content"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Who we are to the provider. The first token is ours; each may have signed a callback."""
+
+    base_url: str
+    account_sid: str
+    auth_tokens: tuple[str, ...]
+    messaging_service_sid: str | None = None
+
+
+class Twilio:
+    """`callbacks` is the URL under which `messages` and `status` reach us, without a last slash."""
+
+    def __init__(self, carrier: str, account: Account, callbacks: str) -> None:
+        self._carrier = carrier
+        self._account = account
+        self._callbacks = callbacks
+        pair = f"{account.account_sid}:{account.auth_tokens[0]}".encode()
+        self._authorization = "Basic " + base64.b64encode(pair).decode()
+        sid = quote(account.account_sid, safe="")
+        base = account.base_url.rstrip("/")
+        self._messages = f"{base}/2010-04-01/Accounts/{sid}/Messages.json"
+
+    @property
+    def carrier(self) -> str:
+        return self._carrier
+
+    def request(self, text: Outgoing, now: int) -> HttpRequest:
+        left = min(max((text.expires_at - now) // 1000, 1), LONGEST_VALIDITY)
+        fields = [
+            ("To", text.destination),
+            ("From", text.source),
+            ("StatusCallback", f"{self._callbacks}/{STATUS}?reference={text.reference}"),
+            ("ValidityPeriod", str(left)),
+        ]
+        if text.text or not text.media:
+            fields.append(("Body", text.text))
+        if self._account.messaging_service_sid:
+            fields.append(("MessagingServiceSid", self._account.messaging_service_sid))
+        fields += [("MediaUrl", media.url) for media in text.media[:MOST_MEDIA]]
+        headers = {"Authorization": self._authorization, "Content-Type": FORM}
+        return HttpRequest("POST", self._messages, headers, urlencode(fields).encode())
+
+    def outcome(self, reply: HttpReply) -> Outcome:
+        answer = read_object(reply.body)
+        if 200 <= reply.status < 300:
+            return taken(answer)
+        code = str(answer.get("code") or "")
+        if reply.status == 429 or code in BUSY_CODES:
+            return TryLater(after=retry_after(reply), reason="throttled")
+        if reply.status in (401, 404) or code.startswith("200"):
+            # Not the text is at fault but the settings: it waits until they are mended.
+            return TryLater(after=BAD_KEYS_SECONDS, reason="credentials-refused")
+        if reply.status in (408, 425, 503):
+            return TryLater(after=retry_after(reply), reason="busy")
+        if 400 <= reply.status < 500:
+            return Refused(reason=reason_of(code), error=code or str(reply.status))
+        if reply.status >= 500:
+            return Unknown(reason=f"http-{reply.status}")
+        return TryLater(after=BAD_KEYS_SECONDS, reason=f"http-{reply.status}")
+
+    def read(self, callback: Callback) -> Reading:
+        fields = self._signed_fields(callback)
+        sid = one_of(fields, "MessageSid", "SmsMessageSid", "SmsSid")
+        if not sid:
+            raise Unreadable("no MessageSid")
+        if callback.kind == MESSAGES:
+            return Reading([self._text(sid, fields, callback.received_at)], NO_REPLY)
+        receipt = self._receipt(sid, fields, callback)
+        return Reading([receipt] if receipt else [], Thanks(204))
+
+    def media_headers(self, url: str) -> Mapping[str, str]:
+        own = urlsplit(self._account.base_url)
+        asked = urlsplit(url)
+        same = (asked.scheme, asked.netloc) == (own.scheme, own.netloc)
+        return {"Authorization": self._authorization} if same else {}
+
+    def _signed_fields(self, callback: Callback) -> dict[str, list[str]]:
+        """The fields of a callback whose signature is right; raises NotGenuine, Unreadable."""
+        form = callback.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+        fields = read_form(callback.body.decode("utf-8", "replace")) if form else {}
+        if not form and callback.body and not body_hash_is_right(callback):
+            raise NotGenuine
+        given = callback.headers.get("x-twilio-signature", "")
+        algorithm = algorithm_of(callback.headers.get("x-twilio-webhooks-signature-settings", ""))
+        rights = [
+            signature(token, url, fields, algorithm)
+            for token in self._account.auth_tokens
+            for url in with_and_without_port(callback.url)
+        ]
+        if not any(hmac.compare_digest(given.encode(), right.encode()) for right in rights):
+            raise NotGenuine
+        if form:
+            return fields
+        return read_json_fields(callback.body) if callback.body else read_form(callback.query)
+
+    def _text(self, sid: str, fields: Mapping[str, list[str]], received_at: int) -> InboundText:
+        return InboundText(
+            carrier=self._carrier,
+            source=one_of(fields, "From"),
+            destination=one_of(fields, "To"),
+            text=one_of(fields, "Body"),
+            encoding=Encoding.UTF8,
+            received_at=received_at,
+            message_id=sid,
+            media=tuple(media_of(fields)),
+        )
+
+    def _receipt(
+        self, sid: str, fields: Mapping[str, list[str]], callback: Callback
+    ) -> Receipt | None:
+        """None for a state that says nothing about a text of ours."""
+        state = STATES.get(one_of(fields, "MessageStatus", "SmsStatus").lower())
+        if state is None:
+            return None
+        error = one_of(fields, "ErrorCode")
+        reference = parse_qs(callback.query).get("reference", [""])[0]
+        return Receipt(
+            carrier=self._carrier,
+            message_id=sid,
+            state=Reported.EXPIRED if error == EXPIRED_CODE else state,
+            at=callback.received_at,
+            error=error if error not in ("", "0") else None,
+            source=one_of(fields, "From") or None,
+            destination=one_of(fields, "To") or None,
+            reference=int(reference) if reference.isdecimal() and len(reference) < 6 else None,
+        )
+
+
+def taken(answer: Mapping[str, Any]) -> Outcome:
+    """A success that has no id of the message was none: the text may have gone out all the same."""
+    sid = answer.get("sid")
+    if not isinstance(sid, str) or not sid:
+        return Unknown(reason="answer-without-id")
+    if answer.get("status") in ("failed", "undelivered"):
+        code = str(answer.get("error_code") or "")
+        return Refused(reason=reason_of(code), error=code or None)
+    segments = str(answer.get("num_segments") or "1")
+    count = int(segments) if segments.isdecimal() and len(segments) < 4 else 1
+    return Accepted(message_ids=(sid,), segments=max(count, 1))
+
+
+def reason_of(code: str) -> str:
+    return REASONS.get(code, "rejected-by-carrier")
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A JSON object, empty for whatever else the bytes are."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_form(text: str) -> dict[str, list[str]]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Unreadable(f"more than {MOST_FIELDS} fields") from None
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def read_json_fields(body: bytes) -> dict[str, list[str]]:
+    found = read_object(body)
+    return {name: [str(value)] for name, value in found.items() if value is not None}
+
+
+def one_of(fields: Mapping[str, Sequence[str]], *names: str) -> str:
+    """The first of these fields that is there and not empty."""
+    return next((fields[name][0] for name in names if fields.get(name, [""])[0]), "")
+
+
+def media_of(fields: Mapping[str, list[str]]) -> Iterator[Media]:
+    count = one_of(fields, "NumMedia")
+    for place in range(min(int(count), MOST_MEDIA) if count.isdecimal() else 0):
+        url = one_of(fields, f"MediaUrl{place}")
+        if url:
+            yield Media(url=url, content_type=one_of(fields, f"MediaContentType{place}"))
+
+
+# -- signatures
+
+
+def signature(
+    token: str, url: str, fields: Mapping[str, Iterable[str]], algorithm: str = "HMAC_SHA1"
+) -> str:
+    """The signature of a callback: the URL, then every field in the order of the names."""
+    text = url + "".join(
+        name + value for name in sorted(fields) for value in sorted(set(fields[name]))
+    )
+    digest = hmac.new(token.encode(), text.encode(), HASHES[algorithm])
+    return base64.b64encode(digest.digest()).decode()
+
+
+def algorithm_of(settings: str) -> str:
+    """What `X-Twilio-Webhooks-Signature-Settings` names; raises NotGenuine for what is unknown."""
+    for part in settings.split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "algorithm" and value.strip():
+            if value.strip().upper() not in HASHES:
+                raise NotGenuine
+            return value.strip().upper()
+    return "HMAC_SHA1"
+
+
+def body_hash_is_right(callback: Callback) -> bool:
+    """A body that is no form is not signed itself; its hash stands in the URL, which is."""
+    given = parse_qs(callback.query).get("bodySHA256", [""])[0]
+    return hmac.compare_digest(given.encode(), hashlib.sha256(callback.body).hexdigest().encode())
+
+
+def with_and_without_port(url: str) -> tuple[str, str]:
+    """Twilio signs URLs in both forms, not always the one it was given."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    bare = host[: -len(f":{parts.port}")] if parts.port else host
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    rest = url[len(parts.scheme) + 3 + len(parts.netloc) :]
+    return f"{parts.scheme}://{bare}{rest}", f"{parts.scheme}://{bare}:{port}{rest}"

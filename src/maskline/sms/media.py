@@ -1,0 +1,121 @@
+"""What comes with a text: fetched from the provider, drawn anew, kept, and passed on by a link of
+our own that ends. The provider's URL goes no further than here.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from maskline.courier import Courier, ForbiddenPlace, HttpRequest, NotCarried
+from maskline.operations import Context
+from maskline.operations.pictures import keep_picture, new_token
+from maskline.sms.pictures import NotAPicture, drawn_anew
+from maskline.sms.port import InboundText, Media, Outgoing
+from maskline.store import Store, Transaction
+
+PATH = "/media/"
+FETCH_SECONDS = 8.0
+ALL_SECONDS = 12.0  # providers wait some 15 seconds for their answer
+ATTEMPTS, PAUSE_SECONDS = 2, 0.5
+HOPS = 3
+AT_ONCE = 2  # pictures drawn anew at a time: each takes a core and much memory
+UNSEEN = ("application/smil", "application/smil+xml")  # how a phone arranges the rest
+
+log = structlog.get_logger()
+
+
+class NotPassedOn(Exception):
+    """Something that came with a text stays behind. The text is a word for the log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRules:
+    """`public_url` is where links lead; without one nothing is passed on. `notice` is put into a
+    text of which something stayed behind."""
+
+    public_url: str | None
+    most_bytes: int
+    keep_milliseconds: int
+    notice: str
+
+
+class MediaIntake:
+    """Safe for use by many at once."""
+
+    def __init__(
+        self, store: Store, context: Callable[[Transaction], Context], rules: PictureRules
+    ) -> None:
+        self._store = store
+        self._context = context
+        self._rules = rules
+        self._drawing = asyncio.Semaphore(AT_ONCE)
+
+    async def pass_on(
+        self,
+        text: InboundText,
+        courier: Courier,
+        headers_of: Callable[[str], Mapping[str, str]],
+    ) -> InboundText:
+        """The text with links of ours for what came with it; what cannot be passed on is told."""
+        if not text.media:
+            return text
+        passed: list[Media] = []
+        behind = 0
+        ends = asyncio.get_running_loop().time() + ALL_SECONDS
+        for media in text.media:
+            if media.content_type.partition(";")[0].strip().lower() in UNSEEN:
+                continue
+            try:
+                async with asyncio.timeout_at(ends):
+                    passed.append(await self._one(media, courier, headers_of(media.url)))
+            except (NotPassedOn, TimeoutError) as error:
+                log.warning("attachment stays behind", carrier=text.carrier, reason=word(error))
+                behind += 1
+        words = "\n".join(filter(None, (text.text, self._rules.notice if behind else "")))
+        return msgspec.structs.replace(text, text=words, media=tuple(passed))
+
+    async def _one(self, media: Media, courier: Courier, headers: Mapping[str, str]) -> Media:
+        if not self._rules.public_url:
+            raise NotPassedOn("no-public-url")
+        content = await self._fetch(HttpRequest("GET", media.url, headers), courier)
+        try:
+            async with self._drawing:
+                content_type, clean = await asyncio.to_thread(drawn_anew, content)
+        except NotAPicture as error:
+            raise NotPassedOn(f"no picture: {error}") from None
+        token, keep = new_token(), self._rules.keep_milliseconds
+        await self._store.write(
+            lambda tx: keep_picture(self._context(tx), token, content_type, clean, keep)
+        )
+        return Media(url=self._rules.public_url + PATH + token, content_type=content_type)
+
+    async def _fetch(self, request: HttpRequest, courier: Courier) -> bytes:
+        """The bytes. Providers tell of media a moment too early, so a miss is tried again."""
+        reason = ""
+        for attempt in range(ATTEMPTS):
+            await asyncio.sleep(PAUSE_SECONDS if attempt else 0)
+            try:
+                reply = await courier.fetch(
+                    request, hops=HOPS, seconds=FETCH_SECONDS, most_bytes=self._rules.most_bytes
+                )
+            except ForbiddenPlace as error:
+                raise NotPassedOn(str(error)) from None
+            except (NotCarried, TimeoutError) as error:
+                reason = word(error)
+                continue
+            if reply.status == 200 and reply.body:
+                return reply.body
+            reason = f"http-{reply.status}"
+        raise NotPassedOn(reason)
+
+
+def word(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def in_words(text: Outgoing) -> str:
+    """The text for a carrier that takes nothing but text: links stand in it, a line for each."""
+    return "\n".join(filter(None, (text.text, *(media.url for media in text.media))))

@@ -1,0 +1,103 @@
+"""Pictures without what their files tell: drawn anew from their pixels, and from nothing else.
+
+Places, dates, serial numbers, comments, profiles, thumbnails and whatever hangs behind the picture
+stay behind, because only pixels are carried over.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from PIL import Image, ImageOps, ImageSequence
+
+MOST_PIXELS = 40_000_000  # of all frames together; a pixel takes four bytes while it is drawn anew
+MOST_FRAMES = 300
+TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+JPEG_QUALITY, WEBP_QUALITY = 88, 88
+
+
+class NotAPicture(Exception):
+    """What it is cannot be passed on. The text is a word for the log."""
+
+
+def drawn_anew(content: bytes) -> tuple[str, bytes]:
+    """The content type and the bytes of a JPEG, PNG, GIF or WebP picture, drawn anew.
+
+    What it is stands in its bytes, whatever anybody calls it. Raises NotAPicture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a hostile file makes the library say
+            with Image.open(io.BytesIO(content), formats=tuple(TYPES)) as picture:
+                return TYPES[str(picture.format)], written(picture)
+    except NotAPicture:
+        raise
+    except Exception as error:  # the library raises whatever a broken file makes it stumble over
+        raise NotAPicture(type(error).__name__) from None
+
+
+def written(picture: Image.Image) -> bytes:
+    frames = getattr(picture, "n_frames", 1) if picture.format != "JPEG" else 1
+    width, height = picture.size
+    if frames > MOST_FRAMES or width * height * frames > MOST_PIXELS:
+        raise NotAPicture("too-many-pixels")
+    into = io.BytesIO()
+    WRITERS[str(picture.format)](picture, frames > 1, into)
+    return into.getvalue()
+
+
+def write_jpeg(picture: Image.Image, _: bool, into: io.BytesIO) -> None:
+    bare(ImageOps.exif_transpose(picture), "RGB").save(into, "JPEG", quality=JPEG_QUALITY)
+
+
+def write_png(picture: Image.Image, moving: bool, into: io.BytesIO) -> None:
+    write_frames(picture, moving, "PNG", into)
+
+
+def write_gif(picture: Image.Image, moving: bool, into: io.BytesIO) -> None:
+    write_frames(picture, moving, "GIF", into, disposal=2)
+
+
+def write_webp(picture: Image.Image, moving: bool, into: io.BytesIO) -> None:
+    write_frames(picture, moving, "WEBP", into, quality=WEBP_QUALITY)
+
+
+WRITERS: dict[str, Callable[[Image.Image, bool, io.BytesIO], None]] = {
+    "JPEG": write_jpeg,
+    "PNG": write_png,
+    "GIF": write_gif,
+    "WEBP": write_webp,
+}
+
+
+def write_frames(
+    picture: Image.Image, moving: bool, kind: str, into: io.BytesIO, **choices: Any
+) -> None:
+    if not moving:
+        still = bare(ImageOps.exif_transpose(picture), "RGBA" if has_alpha(picture) else "RGB")
+        still.save(into, kind, **choices)
+        return
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(picture):
+        frames.append(bare(frame, "RGBA"))
+        durations.append(duration_of(frame))
+    first, *rest = frames
+    first.save(into, kind, save_all=True, append_images=rest, duration=durations, loop=0, **choices)
+
+
+def bare(picture: Image.Image, mode: str) -> Image.Image:
+    """The pixels alone: a new picture that knows nothing but them."""
+    pixels = picture.convert(mode)
+    return Image.frombytes(mode, pixels.size, pixels.tobytes())
+
+
+def has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+
+
+def duration_of(frame: Image.Image) -> int:
+    """Milliseconds that a frame is shown, between 20 and 10,000, in steps that tell nothing."""
+    given = frame.info.get("duration", 100)
+    milliseconds = int(given) if isinstance(given, int | float) else 100
+    return min(max(round(milliseconds, -1), 20), 10_000)

@@ -1,0 +1,465 @@
+"""The link that sends by HTTP and the door that listens, with a real peer on the loopback."""
+
+import asyncio
+import io
+import ipaddress
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
+from PIL import Image
+from twilio.request_validator import RequestValidator
+
+from maskline.courier import Courier
+from maskline.operations import Context, purge_pictures
+from maskline.sms.http.door import Desk, Door
+from maskline.sms.http.link import HttpLink, Rate
+from maskline.sms.http.twilio import Account, Twilio
+from maskline.sms.media import MediaIntake, PictureRules, in_words
+from maskline.sms.port import (
+    Accepted,
+    Arrival,
+    InboundText,
+    Media,
+    Outcome,
+    Outgoing,
+    Receipt,
+    Refused,
+    TryLater,
+    Unknown,
+    Verdict,
+)
+from maskline.store import Store, StoreFailed, Transaction, open_store
+
+PUBLIC = "https://sms.example.com"
+LOOPBACK = (ipaddress.ip_network("127.0.0.1/32"),)
+NOW = 1_790_000_000_000
+
+
+class Inbox:
+    """Takes what comes, with the verdict of the test's choosing."""
+
+    def __init__(self) -> None:
+        self.taken: list[Arrival] = []
+        self.verdict: Verdict | Exception = Accepted(message_ids=("ours",))
+        self.outcomes: dict[str, Outcome] = {}
+        self.batches: list[int] = []
+        self.readies = 0
+
+    async def take(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        self.taken += arrivals
+        return [self.verdict for _ in arrivals]
+
+    def settle(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        assert not self.outcomes.keys() & dict(outcomes).keys(), "two outcomes for one text"
+        self.outcomes |= dict(outcomes)
+        self.batches.append(len(outcomes))
+
+    def ready(self) -> None:
+        self.readies += 1
+
+
+@pytest.fixture
+def twilio() -> Iterator[FakeTwilio]:
+    with fake_twilio() as fake:
+        yield fake
+
+
+def provider(fake: FakeTwilio, token: str = TOKEN) -> Twilio:
+    account = Account(base_url=fake.url, account_sid=SID, auth_tokens=(token,))
+    return Twilio("tw", account, f"{PUBLIC}/carriers/tw")
+
+
+def text(name: str, to: str = "+14015550101", words: str = "Hello") -> Outgoing:
+    return Outgoing(
+        message_id=name,
+        reference=7,
+        source="+19135550199",
+        destination=to,
+        text=words,
+        expires_at=time.time_ns() // 1_000_000 + 60_000,
+    )
+
+
+@asynccontextmanager
+async def running(
+    fake: FakeTwilio, inbox: Inbox, token: str = TOKEN, **choices: Any
+) -> AsyncIterator[HttpLink]:
+    rules = {"most_at_once": 8, "per_second": 1000.0} | choices
+    link = HttpLink(provider(fake, token), Courier(LOOPBACK), **rules)
+    task = asyncio.create_task(link.run(inbox))
+    await until(lambda: link.room)
+    try:
+        yield link
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(true: Any) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+# -- sending
+
+
+async def test_a_text_goes_out_and_its_outcome_comes_back(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    async with running(twilio, inbox) as link:
+        link.submit([text("a"), text("b", words="Zweite ✓")])
+        await until(lambda: len(inbox.outcomes) == 2)
+        assert link.health.up
+    assert {fields["Body"][0] for fields in twilio.sent} == {"Hello", "Zweite ✓"}
+    sids = {outcome.message_ids[0] for outcome in inbox.outcomes.values()}  # type: ignore[union-attr]
+    assert sids == {f"SM{1:032x}", f"SM{2:032x}"}
+
+
+async def test_a_refusal_is_told_and_the_link_goes_on(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    twilio.answers += [(400, {"code": 21610}, {})]
+    async with running(twilio, inbox) as link:
+        link.submit([text("a")])
+        await until(lambda: inbox.outcomes)
+        assert link.room
+    assert inbox.outcomes["a"] == Refused(reason="opted-out", error="21610")
+
+
+async def test_a_busy_carrier_is_left_alone_for_as_long_as_it_says(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    twilio.answers += [(429, {"code": 20429}, {"Retry-After": "1"})]
+    async with running(twilio, inbox) as link:
+        readies = inbox.readies
+        link.submit([text("a")])
+        await until(lambda: inbox.outcomes)
+        assert inbox.outcomes["a"] == TryLater(after=1.0, reason="throttled")
+        assert link.room == 0
+        assert not link.health.up
+        await until(lambda: inbox.readies > readies)  # it says when it has room again
+        assert link.room
+        link.submit([text("b")])
+        await until(lambda: "b" in inbox.outcomes)
+        assert link.health.up
+
+
+async def test_wrong_keys_keep_texts_waiting(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    async with running(twilio, inbox, token="wrong") as link:
+        link.submit([text("a")])
+        await until(lambda: inbox.outcomes)
+        assert link.health.detail == "credentials-refused"
+    assert inbox.outcomes["a"] == TryLater(after=60.0, reason="credentials-refused")
+
+
+async def test_a_carrier_that_is_not_there_keeps_texts_waiting(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    twilio.port = 1
+    async with running(twilio, inbox) as link:
+        link.submit([text("a")])
+        await until(lambda: inbox.outcomes)
+    assert inbox.outcomes["a"] == TryLater(after=5.0, reason="not-reached")
+
+
+async def test_an_answer_that_never_comes_is_not_taken_for_one(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    twilio.answers += [(500, {}, {}), (201, {"nothing": 1}, {})]
+    async with running(twilio, inbox) as link:
+        link.submit([text("a")])
+        await until(lambda: inbox.outcomes)
+    assert inbox.outcomes["a"] == Unknown(reason="http-500")
+
+
+async def test_a_link_that_is_stopped_gives_every_text_its_outcome() -> None:
+    silent = asyncio.Event()
+    inbox = Inbox()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        silent.set()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        left.set()
+
+    left = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    fake = FakeTwilio(port=server.sockets[0].getsockname()[1])
+    async with server:
+        async with running(fake, inbox) as link:
+            link.submit([text("a")])
+            await silent.wait()
+            link.submit([text("b")])  # and one that has not even begun
+        await left.wait()
+    assert inbox.outcomes == dict.fromkeys(("a", "b"), Unknown(reason="stopped"))
+
+
+async def test_draining_waits_for_what_is_under_way(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    async with running(twilio, inbox) as link:
+        link.submit([text(f"{place}") for place in range(8)])
+        assert link.room == 0
+        await link.drain()
+        await until(lambda: len(inbox.outcomes) == 8)
+        assert link.room == 0
+
+
+def test_a_rate_gives_room_as_time_passes() -> None:
+    now = [0.0]
+    rate = Rate(2.0, lambda: now[0])
+    assert rate.room == 2
+    rate.take(2)
+    assert rate.room == 0
+    assert rate.seconds_to_one == 0.5
+    now[0] = 0.5
+    assert rate.room == 1
+    now[0] = 60.0
+    assert rate.room == 2
+
+
+# -- listening
+
+
+class House:
+    """A door with a store, and a client that calls it as a server would."""
+
+    def __init__(self, folder: Path, fake: FakeTwilio, public_url: str | None = PUBLIC) -> None:
+        self.store: Store = open_store(f"sqlite:{folder / 'maskline.db'}")
+        self.inbox = Inbox()
+        self.courier = Courier(LOOPBACK)
+        self.now = NOW
+        rules = PictureRules(
+            public_url=public_url, most_bytes=100_000, keep_milliseconds=1000, notice="(cut)"
+        )
+        intake = MediaIntake(self.store, self.context, rules)
+        self.door = Door(
+            [Desk(provider(fake), self.courier)],
+            self.inbox,
+            intake,
+            self.store,
+            self.context,
+            PUBLIC,
+        )
+
+    def context(self, tx: Transaction) -> Context:
+        return Context(tx=tx, account_id="", now=self.now, new_id=lambda: "id")
+
+    async def call(
+        self, method: str, path: str, body: bytes = b"", query: str = "", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        told: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
+        }
+        await self.door(scope, receive, send)
+        start, last = told
+        found = {name.decode(): value.decode() for name, value in start["headers"]}
+        return start["status"], found, last["body"]
+
+    async def deliver(
+        self, kind: str, fields: dict[str, str], token: str = TOKEN, query: str = ""
+    ) -> tuple[int, dict[str, str], bytes]:
+        path = f"/carriers/tw/{kind}"
+        url = PUBLIC + path + (f"?{query}" if query else "")
+        return await self.call(
+            "POST", path, urlencode(fields).encode(), query,
+            content_type="application/x-www-form-urlencoded",
+            x_twilio_signature=RequestValidator(token).compute_signature(url, fields),
+        )  # fmt: skip
+
+
+@pytest.fixture
+async def house(tmp_path: Path, twilio: FakeTwilio) -> AsyncIterator[House]:
+    found = House(tmp_path, twilio)
+    async with found.courier:
+        yield found
+    found.store.close()
+
+
+INBOUND = {"MessageSid": "SM9", "From": "+12065550100", "To": "+19135550199", "Body": "Hi"}
+
+
+async def test_a_text_is_thanked_for_when_it_is_kept(house: House) -> None:
+    status, headers, body = await house.deliver("messages", INBOUND)
+    assert (status, headers["content-type"]) == (200, "text/xml")
+    assert b"<Response></Response>" in body
+    (arrival,) = house.inbox.taken
+    assert isinstance(arrival, InboundText)
+    assert (arrival.message_id, arrival.text) == ("SM9", "Hi")
+
+
+async def test_a_status_is_thanked_for_when_it_is_kept(house: House) -> None:
+    fields = {"MessageSid": "SM9", "MessageStatus": "delivered"}
+    status, _, body = await house.deliver("status", fields, query="reference=7")
+    assert (status, body) == (204, b"")
+    (arrival,) = house.inbox.taken
+    assert isinstance(arrival, Receipt)
+    assert arrival.reference == 7
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [TryLater(after=9.6, reason="full"), StoreFailed("disk full"), RuntimeError("broken")],
+)
+async def test_what_is_not_kept_is_not_thanked_for(house: House, verdict: Any) -> None:
+    house.inbox.verdict = verdict
+    status, headers, body = await house.deliver("messages", INBOUND)
+    assert (status, body) == (503, b"")
+    assert headers["retry-after"] == ("10" if isinstance(verdict, TryLater) else "5")
+
+
+async def test_a_refusal_is_in_the_records_and_the_provider_is_thanked(house: House) -> None:
+    house.inbox.verdict = Refused(reason="no-session")
+    assert (await house.deliver("messages", INBOUND))[0] == 200
+
+
+async def test_who_cannot_sign_is_not_listened_to(house: House) -> None:
+    assert (await house.deliver("messages", INBOUND, token="guess"))[0] == 403
+    assert (await house.call("POST", "/carriers/tw/messages", b"Body=x"))[0] == 403
+    assert (await house.call("GET", "/carriers/tw/messages"))[0] == 403
+    assert house.inbox.taken == []
+
+
+async def test_other_places_are_nowhere(house: House) -> None:
+    for path in ("/carriers/other/messages", "/carriers/tw/other", "/carriers/tw", "/carriers/"):
+        assert (await house.call("POST", path))[0] == 404
+    assert (await house.call("DELETE", "/carriers/tw/messages"))[0] == 405
+    assert (await house.call("POST", "/carriers/tw/messages", b"x" * 300_000))[0] == 413
+
+
+# -- pictures
+
+
+def picture(mark: bytes) -> bytes:
+    into = io.BytesIO()
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(into, "JPEG", comment=mark)
+    return into.getvalue()
+
+
+def with_media(*urls: str) -> dict[str, str]:
+    fields = INBOUND | {"NumMedia": str(len(urls))}
+    for place, url in enumerate(urls):
+        fields |= {f"MediaUrl{place}": url, f"MediaContentType{place}": "image/jpeg"}
+    return fields
+
+
+def only(house: House) -> InboundText:
+    (arrival,) = house.inbox.taken
+    assert isinstance(arrival, InboundText)
+    return arrival
+
+
+async def test_a_picture_is_passed_on_by_a_link_of_ours(house: House, twilio: FakeTwilio) -> None:
+    twilio.media["/kept"] = ("image/jpeg", picture(b"SECA_comment"))
+    twilio.moved["/Media/ME1"] = f"http://localhost:{twilio.port}/kept"
+    house.courier._allowed += (ipaddress.ip_network("::1/128"),)
+    await house.deliver("messages", with_media(f"{twilio.url}/Media/ME1"))
+    (media,) = only(house).media
+    assert media.content_type == "image/jpeg"
+    assert media.url.startswith(f"{PUBLIC}/media/")
+    asked = [request for request in twilio.asked if request.startswith(b"GET")]
+    assert b"Authorization" in asked[0]
+    assert b"Authorization" not in asked[1]
+
+    token = media.url.removeprefix(f"{PUBLIC}/media/")
+    status, headers, content = await house.call("GET", f"/media/{token}")
+    assert status == 200
+    assert b"SECA" not in content
+    assert Image.open(io.BytesIO(content)).size == (8, 8)
+    assert headers["content-type"] == "image/jpeg"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in headers["content-security-policy"]
+    status, headers, content = await house.call("HEAD", f"/media/{token}")
+    assert (status, content) == (200, b"")
+    assert int(headers["content-length"]) > 0
+    assert (await house.call("POST", f"/media/{token}"))[0] == 405
+
+
+async def test_the_database_alone_shows_no_picture(
+    house: House, twilio: FakeTwilio, tmp_path: Path
+) -> None:
+    twilio.media["/a"] = ("image/jpeg", picture(b""))
+    await house.deliver("messages", with_media(f"{twilio.url}/a"))
+    token = only(house).media[0].url.rpartition("/")[2].encode()
+    files = b"".join(file.read_bytes() for file in tmp_path.glob("maskline.db*"))
+    assert token not in files
+    assert b"JFIF" not in files
+
+
+async def test_a_link_ends_and_the_picture_is_erased(house: House, twilio: FakeTwilio) -> None:
+    twilio.media["/a"] = ("image/jpeg", picture(b""))
+    await house.deliver("messages", with_media(f"{twilio.url}/a"))
+    token = only(house).media[0].url.rpartition("/")[2]
+    house.now += 1000
+    assert (await house.call("GET", f"/media/{token}"))[0] == 404
+    assert await house.store.write(lambda tx: purge_pictures(house.context(tx))) == 1
+    assert await house.store.write(lambda tx: purge_pictures(house.context(tx))) == 0
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "a" * 65, "../../etc/passwd", "%00"])
+async def test_no_other_link_leads_anywhere(house: House, token: str) -> None:
+    assert (await house.call("GET", f"/media/{token}"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "http://[::1]/",
+        "{own}/missing", "{own}/vcard", "{own}/long", "{own}/away",
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_passed_on_is_told_and_the_words_go_on(
+    house: House, twilio: FakeTwilio, url: str
+) -> None:
+    twilio.media["/vcard"] = ("image/jpeg", b"BEGIN:VCARD\r\nFN:Ann\r\nEND:VCARD")
+    twilio.media["/long"] = ("image/jpeg", picture(b"") + bytes(100_000))
+    twilio.moved["/away"] = "http://127.0.0.2/"
+    status, _, _ = await house.deliver("messages", with_media(url.format(own=twilio.url)))
+    assert status == 200
+    assert only(house).media == ()
+    assert only(house).text == "Hi\n(cut)"
+
+
+async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: House) -> None:
+    fields = INBOUND | {
+        "NumMedia": "1", "MediaUrl0": "http://x.invalid/", "MediaContentType0": "application/smil"
+    }  # fmt: skip
+    await house.deliver("messages", fields)
+    assert only(house).text == "Hi"
+
+
+async def test_without_a_public_url_no_picture_is_fetched(
+    tmp_path: Path, twilio: FakeTwilio
+) -> None:
+    house = House(tmp_path, twilio, public_url=None)
+    await house.deliver("messages", with_media(f"{twilio.url}/a"))
+    assert only(house).text == "Hi\n(cut)"
+    assert twilio.asked == []
+    house.store.close()
+
+
+def test_a_carrier_of_texts_alone_gets_the_links_in_words() -> None:
+    media = (Media(url="https://a/media/1", content_type="image/png"),)
+    outgoing = Outgoing(
+        message_id="m", reference=1, source="+1", destination="+2", text="See", expires_at=0,
+        media=media,
+    )  # fmt: skip
+    assert in_words(outgoing) == "See\nhttps://a/media/1"

@@ -1,0 +1,155 @@
+"""Pictures drawn anew: nothing that their files tell beside the pixels survives."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from maskline.sms import pictures
+from maskline.sms.pictures import NotAPicture, drawn_anew
+
+MARK = b"SECA_mark"
+PLACE = {1: "N", 2: (47.0, 36.0, 22.0), 3: "W", 4: (122.0, 19.0, 55.0)}
+
+
+def base(mode: str = "RGB", colour: object = (200, 30, 90)) -> Image.Image:
+    return Image.new(mode, (40, 24), colour)  # type: ignore[arg-type]
+
+
+def exif(orientation: int = 6) -> Image.Exif:
+    found = Image.Exif()
+    found[0x010E] = found[0x010F] = found[0x013B] = found[0x9C9B] = MARK.decode()
+    found[0x0112] = orientation
+    found.get_ifd(0x8825).update(PLACE)
+    found.get_ifd(0x8769)[0xA431] = MARK.decode()  # the serial number of the camera
+    return found
+
+
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + MARK + b"</x:xmpmeta>"
+
+
+def saved(picture: Image.Image, kind: str, **choices: object) -> bytes:
+    into = io.BytesIO()
+    picture.save(into, kind, **choices)  # type: ignore[arg-type]
+    return into.getvalue()
+
+
+def jpeg() -> bytes:
+    content = saved(base(), "JPEG", exif=exif(), comment=MARK, icc_profile=MARK * 20, xmp=XMP)
+    iptc = b"Photoshop 3.0\x008BIM\x04\x04\x00\x00\x00\x0e\x1c\x02\x78\x00\x09" + MARK
+    segment = b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
+    return content[:2] + segment + content[2:] + MARK  # and some behind its end
+
+
+def png() -> bytes:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Author", MARK.decode())
+    told.add_text("Comment", MARK.decode(), zip=True)
+    told.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    told.add(b"prVt", MARK)
+    content = saved(
+        base("RGBA", (1, 2, 3, 128)), "PNG", pnginfo=told, exif=exif(), icc_profile=MARK * 20
+    )
+    time = b"tIME" + bytes([7, 234, 11, 25, 8, 0, 0])
+    chunk = struct.pack(">I", 7) + time + struct.pack(">I", zlib.crc32(time))
+    return content[:33] + chunk + content[33:] + MARK
+
+
+def gif() -> bytes:
+    frames = [base(colour=(0, 0, shade)) for shade in (10, 120, 250)]
+    return (
+        saved(frames[0], "GIF", save_all=True, append_images=frames[1:], comment=MARK, duration=137)
+        + MARK
+    )
+
+
+def webp() -> bytes:
+    return saved(base(), "WEBP", exif=exif(), icc_profile=MARK * 20, xmp=XMP) + MARK
+
+
+MADE = {"image/jpeg": jpeg, "image/png": png, "image/gif": gif, "image/webp": webp}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_nothing_but_the_pixels_survives(kind: str) -> None:
+    content = MADE[kind]()
+    assert MARK in content
+    found, clean = drawn_anew(content)
+    assert found == kind
+    for trace in (MARK, b"Exif", b"8BIM", b"adobe", b"ICC", b"iCCP", b"tEXt", b"iTXt", b"tIME"):
+        assert trace not in clean
+    with Image.open(io.BytesIO(clean)) as picture:
+        known = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "version", "background"}
+        known |= {"duration", "loop", "extension", "timestamp", "transparency"}
+        assert not picture.getexif()
+        assert set(picture.info) <= known
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_the_picture_still_shows_what_it_showed(kind: str) -> None:
+    content = MADE[kind]()
+    _, clean = drawn_anew(content)
+    with Image.open(io.BytesIO(content)) as before, Image.open(io.BytesIO(clean)) as after:
+        turned = kind != "image/gif"  # the others say that they are to be turned
+        assert after.size == (before.size[::-1] if turned else before.size)
+        assert getattr(after, "n_frames", 1) == getattr(before, "n_frames", 1)
+        middle = tuple(part // 2 for part in before.size), tuple(part // 2 for part in after.size)
+        old = before.convert("RGBA").getpixel(middle[0])
+        new = after.convert("RGBA").getpixel(middle[1])
+        assert isinstance(old, tuple)
+        assert isinstance(new, tuple)
+        assert max(abs(a - b) for a, b in zip(old, new, strict=True)) <= 6
+
+
+def test_drawing_anew_twice_changes_no_more() -> None:
+    _, once = drawn_anew(png())
+    assert drawn_anew(once)[1] == once
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"BEGIN:VCARD\r\nFN:Ann Example\r\nEND:VCARD\r\n",
+        b"%PDF-1.7\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html><script>alert(1)</script>",
+        b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom",
+        b"\xff\xd8\xff\xe0" + bytes(100),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+    ],
+    ids=["nothing", "vcard", "pdf", "svg", "html", "mp4", "broken-jpeg", "broken-png"],
+)
+def test_what_is_no_picture_does_not_pass(content: bytes) -> None:
+    with pytest.raises(NotAPicture):
+        drawn_anew(content)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF", "ICO"])
+def test_other_kinds_of_pictures_do_not_pass(kind: str) -> None:
+    with pytest.raises(NotAPicture):
+        drawn_anew(saved(base(), kind))
+
+
+def test_a_picture_that_unfolds_into_too_much_does_not_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(NotAPicture, match="pixels"):
+        drawn_anew(saved(Image.new("1", (8_000, 8_000)), "PNG"))
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 40 * 24 * 2)
+    with pytest.raises(NotAPicture, match="pixels"):
+        drawn_anew(gif())
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_file_cut_off_or_spoiled_anywhere_never_breaks_anything(kind: str) -> None:
+    content = MADE[kind]()
+    for place in range(0, len(content), max(1, len(content) // 60)):
+        for spoiled in (content[:place], content[:place] + b"\xff\x00\xff" + content[place + 3 :]):
+            try:
+                _, clean = drawn_anew(spoiled)
+            except NotAPicture:
+                continue
+            assert MARK not in clean
