@@ -94,7 +94,7 @@ def their_shape(
     facts = theirs()["shapes"][name] | overrides().get(name, {}) | reference
     yield (*where, "type"), facts["type"]
     for fact in ("required", "enum"):
-        yield (*where, fact), tuple(facts.get(fact, ()))
+        yield (*where, fact), tuple(facts.get(fact) or ())
     for fact in ("pattern", "min", "max"):
         yield (*where, fact), facts.get(fact)
     yield (*where, "sensitive"), facts.get("sensitive", False)

@@ -15,11 +15,13 @@ def get_global_settings(context: Context, request: Request) -> Answer:
 
 def update_global_settings(context: Context, request: Request) -> Answer:
     """Keeps the name of the bucket. Call records are read with ListCalls; none are uploaded."""
-    context.tx.run(
-        "set_cdr_bucket",
-        account_id=context.account_id,
-        cdr_bucket=request["VoiceConnector"].get("CdrBucket"),
-    )
+    settings = request.get("VoiceConnector")
+    if settings is not None:
+        context.tx.run(
+            "set_cdr_bucket",
+            account_id=context.account_id,
+            cdr_bucket=settings.get("CdrBucket"),
+        )
     return {}
 
 

@@ -5,12 +5,14 @@ from urllib.parse import unquote
 
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, NotFound
+from maskline.model import load
 from maskline.operations.batches import each_of
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
 
 VOICE_CONNECTOR = "VoiceConnector"
+STATUSES = load("chime-sdk-voice").shapes["PhoneNumberStatus"].enum
 CHANGEABLE = ("ProductType", "CallingName", "Name")
 LISTS = {
     None: "list_phone_numbers",
@@ -30,6 +32,8 @@ def list_phone_numbers(context: Context, request: Request) -> Answer:
     if name not in LISTS:
         raise BadRequest(f"Phone numbers cannot be listed by {name}")
     status, product_type = request.get("Status"), request.get("ProductType")
+    if status and status not in STATUSES:
+        raise BadRequest(f"A phone number's Status is one of {', '.join(STATUSES)}")
     listing = ("ListPhoneNumbers", name, value, status, product_type)
     page = page_of(context, request, *listing, start="")
     found = context.tx.all(

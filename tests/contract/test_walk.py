@@ -1,0 +1,94 @@
+"""The contract, walked: every member and constraint of every operation's input, right and wrong.
+
+The walk itself (`walk/play.py`) runs in the Python of an unmodified client and knows nothing of us.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contract.walk import stage
+from contract.web_clients import CLIENTS
+from house import House
+
+from maskline.model import DATA, document, load
+
+PLAY = Path(__file__).parent / "walk" / "play.py"
+VOICE = "chime-sdk-voice"
+FRESH = 16  # accounts for what an account can do once
+
+# Where the old service took less than the new one does; what it took is right here too.
+OLD_LIMITS: dict[str, Any] = {
+    "PhoneNumberStatus": {"enum": None},
+    "ResultMax": {"max": 100},
+    "StreamingNotificationTarget": {"required": None},
+    "TagValue": {"min": 0},
+    "VoiceConnectorItem": {"required": ["VoiceConnectorId"]},
+}
+PYTHONS = {
+    VOICE: sys.executable,
+    "chime": str(CLIENTS / "boto3-1.37.1" / "bin" / "python"),
+}
+LEAST_CASES = {VOICE: 2000, "chime": 1700}
+NOT_OF_OLD = {
+    VOICE: set(),
+    "chime": {
+        "DeleteVoiceConnectorExternalSystemsConfiguration",
+        "GetVoiceConnectorExternalSystemsConfiguration",
+        "ListAvailableVoiceConnectorRegions",
+        "PutVoiceConnectorExternalSystemsConfiguration",
+    },
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path).open() as house:
+        yield house
+
+
+def walk(house: House, service: str) -> dict[str, Any]:
+    house.import_numbers(*stage.SHARED)
+    house.import_numbers(*stage.ORDERED, *stage.OTHERS, shared=False)
+    keys = [house.operator, *(house.new_tenant() for _ in range(FRESH))]
+    question = {
+        "service": service,
+        "url": house.url,
+        "keys": [[key.id, key.secret] for key in keys],
+        "widened": overrides() | (OLD_LIMITS if service == "chime" else {}),
+        "newest": document(VOICE),
+    }
+    done = subprocess.run(
+        [PYTHONS[service], "-W", "ignore", str(PLAY)],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=house.environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def overrides() -> dict[str, Any]:
+    path = DATA / VOICE / load(VOICE).version / "overrides.json"
+    found: dict[str, Any] = json.loads(path.read_bytes())["shapes"]
+    return found
+
+
+@pytest.mark.parametrize("service", PYTHONS)
+def test_the_model_walked(house: House, service: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path(PYTHONS[service]).exists():
+        pytest.skip("tools/client-venvs installs AWS's clients")
+    report = walk(house, service)
+    cases = sum(report["cases"].values())
+    with capsys.disabled():
+        print(f"\n{service}: {cases} cases of {len(report['cases'])} operations walked")
+    assert (report["faults"], report["unused"]) == ([], [])
+    assert report["cases"].keys() == load(VOICE).operations.keys() - NOT_OF_OLD[service]
+    assert cases > LEAST_CASES[service]
