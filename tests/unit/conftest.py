@@ -22,8 +22,12 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new database; its key belongs in `tmp_path`."""
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path}/maskline.db"
+    return new_store_url(request, request.param, tmp_path)
+
+
+def new_store_url(request: pytest.FixtureRequest, database: str, folder: Path) -> str:
+    if database == "sqlite":
+        return f"sqlite:{folder}/maskline.db"
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.new_database()
 

@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"domain", "model", "store"} | LEAVES,
     "web": {"domain", "model", "store", "operations"} | LEAVES,
     "sms": {"domain", "model", "store", "operations"} | LEAVES,
-    "cli": {"domain", "model"} | LEAVES,
+    "cli": {"domain", "model", "store"} | LEAVES,
     "engines": {"domain", "model", "store", "operations"} | LEAVES,
     "daemon": {"domain", "model", "store", "operations", "web", "sms", "engines"} | LEAVES,
     "__main__": {"daemon", "cli", "engines"} | LEAVES,

@@ -1,9 +1,31 @@
+"""The schema's steps, on a database in which there is something."""
+
+import asyncio
+import io
+import threading
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from cluster import Cluster
+from conftest import DATABASES, new_store_url
+from installation import ANN, CAT, Installation
 
-from maskline.store import StoreUnusable, migrations
+from maskline.store import StoreUnusable, migrations, open_store, steps_done
 from maskline.store.sqlite import connect, prepare
+from maskline.store.transfer import archive, export_store, import_store, source
+
+EARLIER = Path(__file__).parents[1] / "data" / "store" / "export-0001.jsonl"
+EARLIER_KEY = EARLIER.with_suffix(".key")
+FIRST = migrations.steps()[:1]
+LATER = migrations.Step(
+    len(migrations.steps()) + 1,
+    "colour_of_connectors",
+    "CREATE TABLE colours (colour TEXT PRIMARY KEY) STRICT;\n"
+    "ALTER TABLE proxy_sessions ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';\n"
+    "CREATE INDEX proxy_sessions_of_colour ON proxy_sessions (colour);\n",
+)
 
 
 def test_a_new_database_runs_every_step_once(tmp_path: Path) -> None:
@@ -11,19 +33,143 @@ def test_a_new_database_runs_every_step_once(tmp_path: Path) -> None:
     prepare(connection)
     prepare(connection)
     done = [row["step"] for row in connection.execute("SELECT step FROM migrations")]
-    assert done == [step.number for step in migrations.steps("sqlite")]
+    assert done == [step.number for step in migrations.steps()]
     connection.close()
 
 
 def test_only_what_is_missing_runs() -> None:
     ran: list[migrations.Step] = []
-    known = migrations.steps("sqlite")
+    known = migrations.steps()
     done = {step.number: step.name for step in known[1:]}
-    migrations.migrate("sqlite", done, ran.append)
+    migrations.migrate(done, ran.append)
     assert ran == known[:1]
 
 
 @pytest.mark.parametrize("done", [{1: "schema", 999: "later"}, {1: "another"}])
 def test_a_database_of_another_version_is_left_alone(done: dict[int, str]) -> None:
     with pytest.raises(StoreUnusable):
-        migrations.migrate("sqlite", done, lambda step: None)
+        migrations.migrate(done, lambda step: None)
+
+
+class Earlier:
+    """A database as the first version left it, with something in every table."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        path = url.removeprefix("sqlite:")
+        self.key = folder / "key" if path == url else Path(f"{path}.key")
+        with EARLIER.open("rb") as file:
+            import_store(url, self.key, file, EARLIER_KEY)
+
+
+@pytest.fixture
+def knows(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets the steps that the program knows."""
+    return lambda steps: monkeypatch.setattr(migrations, "steps", lambda: steps)
+
+
+@pytest.fixture(params=DATABASES)
+def earlier(request: pytest.FixtureRequest, tmp_path: Path, knows: Any) -> Earlier:
+    every_step = migrations.steps()
+    knows(FIRST)
+    found = Earlier(new_store_url(request, request.param, tmp_path), tmp_path)
+    knows(every_step)
+    return found
+
+
+def rows_of_the_first_version(url: str, key: Path) -> list[bytes]:
+    """Every row of its tables, with its columns, as lines of an export."""
+    tally = archive.Tally()
+    with EARLIER.open("rb") as file:
+        reader = archive.Reader(file)
+        tables = []
+        for table, rows in reader.tables():
+            assert list(rows)
+            tables.append(table)
+    with source(url, key) as side:
+        return list(
+            archive.lines(reader.header, [(each, side.rows(each)) for each in tables], tally)
+        )
+
+
+def test_every_row_of_the_first_version_is_kept(earlier: Earlier) -> None:
+    assert steps_done(earlier.url) == {1: "schema"}
+    open_store(earlier.url, earlier.key).close()
+    assert not migrations.pending(steps_done(earlier.url))
+    expected = EARLIER.read_bytes().splitlines(keepends=True)[:-1]
+    assert rows_of_the_first_version(earlier.url, earlier.key) == expected
+
+
+def test_a_database_of_an_earlier_version_is_not_exported(earlier: Earlier, knows: Any) -> None:
+    knows([*FIRST, migrations.Step(2, "later", "SELECT 1;")])
+    with pytest.raises(StoreUnusable, match="maskline migrate"):
+        export_store(earlier.url, earlier.key, io.BytesIO())
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(earlier: Earlier, knows: Any) -> None:
+    knows([*FIRST, migrations.Step(2, "broken", "CREATE TABLE a (a TEXT) STRICT;\nNONSENSE;\n")])
+    before = rows_of_the_first_version(earlier.url, earlier.key)
+    with pytest.raises(Exception, match=r"(?i)syntax error"):
+        open_store(earlier.url, earlier.key)
+    assert steps_done(earlier.url) == {1: "schema"}
+    assert rows_of_the_first_version(earlier.url, earlier.key) == before
+
+
+async def test_services_of_the_version_before_go_on_while_a_step_runs(
+    cluster: Cluster, tmp_path: Path, knows: Any
+) -> None:
+    """Requests of the version before, before, during and after a step of the next one: none fails,
+    nothing that was answered is lost."""
+    url, key = cluster.new_database(), tmp_path / "key"
+    store = open_store(url, key)
+    installation = Installation(store)
+    connector = await installation.prepare("+19135550100", "+19135550101")
+    made: list[str] = []
+    stop = asyncio.Event()
+
+    async def customer() -> None:
+        while not stop.is_set():
+            session = await installation.open(connector, ANN, CAT)
+            made.append(session["ProxySessionId"])
+            await installation.close(connector, session["ProxySessionId"])
+            await installation.sessions(connector)
+
+    async def at_least(sessions: int) -> None:
+        while len(made) < sessions and not customers.done():
+            await asyncio.sleep(0.01)
+
+    customers = asyncio.gather(customer(), customer())
+    await at_least(20)  # by now the driver has prepared the statements
+    knows([*migrations.steps(), LATER])
+    await asyncio.to_thread(lambda: open_store(url, key).close())
+    await at_least(len(made) + 20)
+    stop.set()
+    await customers
+    found = await store.read(
+        lambda tx: tx.all(
+            "list_proxy_sessions", voice_connector_id=connector, before=2**62, limit=10**6
+        )
+    )
+    store.close()
+    assert {row["proxy_session_id"] for row in found} == set(made)
+    assert {row["colour"] for row in found} == {"red"}
+
+
+def test_a_step_waits_for_its_locks_only_so_long(
+    cluster: Cluster, tmp_path: Path, knows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody reads for long: others are let through in between, and the step runs in the end."""
+    monkeypatch.setattr("maskline.store.postgresql.LOCK_MILLISECONDS", 50)
+    url, key = cluster.new_database(), tmp_path / "key"
+    open_store(url, key).close()
+    knows([*migrations.steps(), LATER])
+    with psycopg.connect(url) as reader, psycopg.connect(url, autocommit=True) as other:
+        reader.execute("SELECT count(*) FROM proxy_sessions")
+        migrating = threading.Thread(target=lambda: open_store(url, key).close())
+        migrating.start()
+        for _ in range(3):
+            other.execute("SELECT count(*) FROM proxy_sessions")
+        assert migrating.is_alive()
+        reader.rollback()
+        migrating.join()
+    assert steps_done(url)[LATER.number] == LATER.name

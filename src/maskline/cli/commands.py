@@ -28,6 +28,9 @@ class Command(NamedTuple):
 # The modules that hold a `COMMAND`. They are imported only when they are wanted.
 MODULES = {
     "serve": "maskline.cli.serve",
+    "migrate": "maskline.cli.migrate",
+    "export": "maskline.cli.export",
+    "import": "maskline.cli.import_",
     "route": "maskline.cli.route",
     "doctor": "maskline.cli.doctor",
     "completion": "maskline.cli.completion",

@@ -1,12 +1,23 @@
 """Where everything is kept: the only room that speaks SQL."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from maskline.store import sqlite
+from maskline.store.place import of_postgresql, sqlite_path
 from maskline.store.port import Row, Store, StoreFailed, StoreUnusable, Transaction
 from maskline.store.secrets import NotSealed
-from maskline.store.sqlite import SqliteStore
 
-__all__ = ["NotSealed", "Row", "Store", "StoreFailed", "StoreUnusable", "Transaction", "open_store"]
+__all__ = [
+    "NotSealed",
+    "Row",
+    "Store",
+    "StoreFailed",
+    "StoreUnusable",
+    "Transaction",
+    "open_store",
+    "steps_done",
+]
 
 
 def open_store(url: str, key_file: Path | None = None) -> Store:
@@ -17,25 +28,25 @@ def open_store(url: str, key_file: Path | None = None) -> Store:
     database.
 
     Raises ValueError for another kind of URL, StoreUnusable for a database of another version,
-    without its key or without the library it needs, and what that library raises when the database
-    cannot be reached.
+    without its key or without the library it needs, or that another process uses alone, and what
+    the library raises when the database cannot be reached.
     """
-    scheme, _, place = url.partition(":")
-    if scheme == "sqlite" and place:
-        return SqliteStore(Path(place))
-    if scheme == "postgresql" and place.startswith("//") and key_file:
-        return open_postgresql(url, key_file)
-    raise ValueError(
-        f"{url!r} is not a store such as sqlite:var/maskline.db or postgresql://host/name"
+    path = sqlite_path(url)
+    if path:
+        return sqlite.SqliteStore(path)
+    if key_file is None:
+        raise ValueError("a PostgreSQL store needs a key file")
+    store: Store = of_postgresql("maskline.store.postgresql").PostgresqlStore(url, key_file)
+    return store
+
+
+def steps_done(url: str) -> Mapping[int, str]:
+    """The steps of the schema that ran in a database, by number, which is left as it is.
+
+    None have where it is not there yet. Raises as `open_store`.
+    """
+    path = sqlite_path(url)
+    found: Mapping[int, str] = (
+        sqlite.steps_of(path) if path else of_postgresql("maskline.store.postgresql").steps_of(url)
     )
-
-
-def open_postgresql(url: str, key_file: Path) -> Store:
-    """As `open_store`; the library is loaded only where it is used, and need not be there."""
-    try:
-        from maskline.store.postgresql import PostgresqlStore
-    except ImportError as error:
-        raise StoreUnusable(
-            f"the Python packages of maskline[postgresql] are not installed: {error}"
-        ) from error
-    return PostgresqlStore(url, key_file)
+    return found

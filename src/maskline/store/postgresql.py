@@ -9,6 +9,7 @@ finish.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -23,7 +24,7 @@ from psycopg_pool import ConnectionPool
 
 from maskline.store import dialect, migrations
 from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
-from maskline.store.secrets import Cipher, make_key_file, open_cipher
+from maskline.store.secrets import Cipher, key_proof, make_key_file, open_cipher
 from maskline.store.statements import QUERIES
 
 T = TypeVar("T")
@@ -34,7 +35,10 @@ STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items
 THREADS = 4
 CONNECT_SECONDS = 10.0
 ATTEMPTS = 100
-COLLISIONS = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+LOCK_MILLISECONDS = 2000
+# A migration has changed a table that statements of the connection were prepared for.
+STALE = psycopg.errors.FeatureNotSupported
+COLLISIONS = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, STALE)
 # A key that is there already may have come meanwhile: work that runs again finds it, and says so in
 # its own words. Work that does not look will never find it.
 ATTEMPTS_AT_A_KEY = 3
@@ -118,11 +122,22 @@ class PostgresqlStore:
     def _attempt(self, beginning: str, work: Callable[[Transaction], T], queue: bool) -> T:
         with (
             self._pool.connection() as connection,
+            fresh(connection),
             # Before the transaction: what it sees is settled when it begins.
             lock(connection, TURN) if queue else nullcontext(),
             transaction(connection, beginning),
         ):
             return work(PostgresqlTransaction(connection, self._cipher))
+
+
+@contextmanager
+def fresh(connection: Connection) -> Iterator[None]:
+    """Leaves a connection whose statements are stale to nobody: the pool makes another."""
+    try:
+        yield
+    except STALE:
+        connection.close()
+        raise
 
 
 @contextmanager
@@ -186,14 +201,44 @@ def prepare(connection: Connection, key_file: Path) -> Cipher:
 
 
 def migrate(connection: Connection) -> None:
-    def run(step: migrations.Step) -> None:
-        with transaction(connection, WRITING):
-            connection.execute(dialect.schema(step.script).encode())
-            connection.execute("INSERT INTO migrations VALUES (%s, %s)", (step.number, step.name))
+    """Brings the schema up to date.
 
+    A step waits for its locks only so long: who needs the same tables queues behind it.
+    """
+
+    def run(step: migrations.Step) -> None:
+        for _ in range(ATTEMPTS):
+            try:
+                with transaction(connection, "BEGIN"):
+                    connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}".encode())
+                    run_step(connection, step)
+                return
+            except psycopg.errors.LockNotAvailable:
+                time.sleep(LOCK_MILLISECONDS / 1000)  # let the others pass
+        raise StoreFailed(f"step {step.number} of the schema was in others' way {ATTEMPTS} times")
+
+    migrations.migrate(done_steps(connection), run)
+
+
+def steps_of(url: str) -> dict[int, str]:
+    with connect(url) as connection:
+        return done_steps(connection)
+
+
+def done_steps(connection: Connection) -> dict[int, str]:
+    """The steps of the schema that ran, by number; none in a new database."""
+    found = connection.execute("SELECT to_regclass('migrations') AS ledger").fetchone()
+    if found is None or found["ledger"] is None:
+        return {}
+    ran = connection.execute("SELECT step, name FROM migrations").fetchall()
+    return {row["step"]: row["name"] for row in ran}
+
+
+def run_step(connection: Connection, step: migrations.Step) -> None:
+    """Runs a step and notes that it ran, inside a transaction."""
     connection.execute(dialect.schema(migrations.LEDGER).encode())
-    rows = connection.execute("SELECT step, name FROM migrations").fetchall()
-    migrations.migrate("sqlite", {row["step"]: row["name"] for row in rows}, run)
+    connection.execute(dialect.schema(step.script).encode())
+    connection.execute("INSERT INTO migrations VALUES (%s, %s)", (step.number, step.name))
 
 
 def cipher_of(connection: Connection, key_file: Path) -> Cipher:
@@ -212,7 +257,7 @@ def cipher_of(connection: Connection, key_file: Path) -> Cipher:
         ) from None
     except ValueError as error:
         raise StoreUnusable(str(error)) from None
-    proof = cipher.seal("", "key_proof")
+    proof = key_proof(key_file)
     if row is None:
         connection.execute("INSERT INTO key_proof VALUES (%s)", (proof,))
     elif row["proof"] != proof:

@@ -42,10 +42,15 @@ def open_cipher(key_file: Path) -> Cipher:
     return Cipher(key)
 
 
-def make_key_file(key_file: Path) -> None:
-    """Writes a new key, for its owner only to read; raises FileExistsError."""
+def key_proof(key_file: Path) -> bytes:
+    """What tells the key of this file from others, and nothing about it; raises as `open_cipher`"""
+    return open_cipher(key_file).seal("", "key_proof")
+
+
+def make_key_file(key_file: Path, key: bytes | None = None) -> None:
+    """Writes a key, a new one if none is given, for its owner only; raises FileExistsError."""
     descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(KEY_BYTES))
+        file.write(key or os.urandom(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())

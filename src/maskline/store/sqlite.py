@@ -243,16 +243,37 @@ def prepare(connection: sqlite3.Connection) -> None:
 
     def run(step: migrations.Step) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in statements(step.script):
-            connection.execute(statement)
-        connection.execute("INSERT INTO migrations VALUES (?, ?)", (step.number, step.name))
+        run_step(connection, step)
         connection.execute("COMMIT")
 
-    connection.execute(migrations.LEDGER)
-    done = {
-        row["step"]: row["name"] for row in connection.execute("SELECT step, name FROM migrations")
-    }
-    migrations.migrate("sqlite", done, run)
+    migrations.migrate(done_steps(connection), run)
+
+
+def steps_of(path: Path) -> dict[int, str]:
+    """The steps that ran in the database in a file, which need not be there."""
+    if not path.exists():
+        return {}
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA query_only = 1")
+        return done_steps(connection)
+    finally:
+        connection.close()
+
+
+def done_steps(connection: sqlite3.Connection) -> dict[int, str]:
+    """The steps of the schema that ran, by number; none in a new database."""
+    if not connection.execute("SELECT 1 FROM pragma_table_info('migrations')").fetchone():
+        return {}
+    ran = connection.execute("SELECT step, name FROM migrations")
+    return {row["step"]: row["name"] for row in ran}
+
+
+def run_step(connection: sqlite3.Connection, step: migrations.Step) -> None:
+    """Runs a step and notes that it ran, inside a transaction."""
+    for statement in [migrations.LEDGER, *statements(step.script)]:
+        connection.execute(statement)
+    connection.execute("INSERT INTO migrations VALUES (?, ?)", (step.number, step.name))
 
 
 def statements(script: str) -> list[str]:

@@ -1,13 +1,17 @@
-"""The schema as numbered steps, in a folder for each dialect of SQL.
+"""The schema as numbered steps, written for SQLite; `dialect.py` has them for PostgreSQL.
 
 A step is a file `0001_what_it_does.sql`. Steps run in order, each in a transaction of its own
-together with the note that it ran. A step that has been released is never edited.
+together with the note that it ran. A step that has been released is never edited. Processes of the
+version before go on working while a step runs and after it, so a step adds: it takes nothing away
+that they read, and what it demands of rows it gives a default.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+from maskline.store import dialect
+from maskline.store.place import sqlite_path
 from maskline.store.port import StoreUnusable
 
 LEDGER = "CREATE TABLE IF NOT EXISTS migrations (step INTEGER PRIMARY KEY, name TEXT NOT NULL)"
@@ -20,9 +24,9 @@ class Step:
     script: str
 
 
-def steps(dialect: str) -> list[Step]:
-    """All steps of a dialect in order."""
-    folder = resources.files("maskline.store.migrations") / dialect
+def steps() -> list[Step]:
+    """All steps in order."""
+    folder = resources.files("maskline.store.migrations") / "sqlite"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     found = [
         Step(int(name[:4]), name[5:-4], (folder / name).read_text(encoding="utf-8"))
@@ -32,9 +36,14 @@ def steps(dialect: str) -> list[Step]:
     return found
 
 
-def pending(dialect: str, done: Mapping[int, str]) -> list[Step]:
+def script_for(url: str, step: Step) -> str:
+    """The SQL of a step as the database at this URL gets it."""
+    return step.script if sqlite_path(url) else dialect.schema(step.script)
+
+
+def pending(done: Mapping[int, str]) -> list[Step]:
     """The steps still to run, given the names of those that ran; raises StoreUnusable."""
-    known = steps(dialect)
+    known = steps()
     for number, name in done.items():
         if (number, name) not in {(step.number, step.name) for step in known}:
             raise StoreUnusable(
@@ -43,7 +52,7 @@ def pending(dialect: str, done: Mapping[int, str]) -> list[Step]:
     return [step for step in known if step.number not in done]
 
 
-def migrate(dialect: str, done: Mapping[int, str], run: Callable[[Step], None]) -> None:
+def migrate(done: Mapping[int, str], run: Callable[[Step], None]) -> None:
     """Runs what is pending through `run`."""
-    for step in pending(dialect, done):
+    for step in pending(done):
         run(step)
