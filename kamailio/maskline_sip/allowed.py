@@ -125,6 +125,8 @@ def own_headers(reply: sip.Message) -> list[tuple[str, str]]:
     refused = [t for t in reply.listed("unsupported") if re.fullmatch(r"[A-Za-z0-9.-]{1,40}", t)]
     if refused:
         headers.append(("Unsupported", ", ".join(refused)))
+    if reply.status == 415:
+        headers.append(("Accept", "text/plain" if reply.method == "MESSAGE" else "application/sdp"))
     if reply.status == 405 or (reply.status == 200 and reply.method == "OPTIONS"):
         headers.append(("Allow", ALLOW))
     return headers

@@ -10,10 +10,11 @@ import json
 import re
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, mask, sdp, sip
+from . import allowed, mask, sdp, sip, texts
 from .kept import context, passage_of
 from .media import Media, MediaDown
 from .settings import CONTROL, Settings
@@ -71,6 +72,8 @@ class Routes:
         except (sip.Malformed, sdp.Unacceptable, mask.Refused) as error:
             KSR.info(f"refused: {type(error).__name__}: {error}\n")
             answer(488 if isinstance(error, sdp.Unacceptable) else 400)
+        except texts.NoText as refusal:
+            answer(refusal.status)
         except (SwitchDown, MediaDown) as error:
             KSR.err(f"{type(error).__name__}: {error}\n")
             answer(503, RETRY)
@@ -129,6 +132,8 @@ class Routes:
             answer(200)
         elif request.method == "INVITE":
             self._invite(request, origin)
+        elif request.method == "MESSAGE":
+            self._message(request, origin)
         elif request.method != "ACK":
             raise Refuse(405)
 
@@ -204,6 +209,45 @@ class Routes:
         if KSR.tm.t_relay() < 0:
             raise Refuse(503, RETRY)
 
+    # -- texts
+
+    def _message(self, request: sip.Message, origin: str) -> None:
+        carrier = self.settings.carriers.get(origin)
+        if carrier and not carrier.messages:
+            raise Refuse(405)
+        if KSR.tm.t_newtran() < 1:
+            return  # a retransmission
+        _check(request)
+        if carrier:
+            self._take_text(request, origin)
+        else:
+            self._send_text(request)
+
+    def _take_text(self, request: sip.Message, origin: str) -> None:
+        """A text from a carrier: answered when it is kept (RFC 3428 section 7)."""
+        sender = request.address("from")
+        parts = (request.call_id, sender.tag, str(request.cseq[0]))
+        verdict = self.switch.ask(
+            "AcceptMessage",
+            {
+                **_question(request, origin),
+                "Text": texts.read(request),
+                "MessageId": self.keys.alias(self.keys.current, "text", *parts),
+            },
+        )
+        retry = [f"Retry-After: {verdict['RetryAfter']}"] if verdict.get("RetryAfter") else []
+        answer(verdict["SipStatus"], *retry)
+
+    def _send_text(self, request: sip.Message) -> None:
+        """A text from the control plane, which names the carrier and both numbers."""
+        carrier = self.settings.carriers[unquote(request.first("x-carrier"))]
+        local = self.settings.listener(carrier.transport)
+        shown = f"sip:{sip.user(request.address('from').uri)}@{local}"
+        called = carrier.uri(sip.user(request.uri))
+        passage = mask.first_passage(self.keys, request, "text", shown, called)
+        kept = context(passage, request, allowed.NO_BODY, _received_at())
+        self._relay(request, passage, texts.body(request.body), kept)
+
     # -- route sets: a leg's is fixed when the dialog is made (RFC 3261 12.2), but a party that
     #    moves sends a new Contact alone, and what we seal anew must hold the old routes
 
@@ -227,7 +271,9 @@ class Routes:
             return
         passage, asked = passage_of(kept), mask.Asked(**kept["asked"])
         first = kept["method"] == "INVITE" and not passage.far.tag
-        body = self._reply_body(reply, passage, kept["offered"])
+        body = allowed.NO_BODY
+        if kept["method"] != "MESSAGE":
+            body = self._reply_body(reply, passage, kept["offered"])
         payload = mask.reply_payload(self.keys, passage, asked, reply, body)
         KSR.hdr.append(self.door.header(payload))
         if first and reply.status < 300:

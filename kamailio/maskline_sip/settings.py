@@ -17,6 +17,7 @@ class Carrier:
     name: str
     address: str
     transport: str
+    messages: bool
 
     def uri(self, number: str) -> str:
         parameter = "" if self.transport == "udp" else f";transport={self.transport}"
@@ -35,7 +36,8 @@ class Settings:
         self.listeners = [tuple(listener.split(":", 1)) for listener in given["listen"]]
         self._control = given["control"]
         self.carriers = {
-            c["name"]: Carrier(c["name"], c["address"], c["transport"]) for c in given["carriers"]
+            c["name"]: Carrier(c["name"], c["address"], c["transport"], c["messages"])
+            for c in given["carriers"]
         }
         self._sources = [
             (ipaddress.ip_network(source), carrier["name"])

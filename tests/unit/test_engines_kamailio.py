@@ -97,6 +97,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
                 "name": "acme",
                 "address": "192.0.2.20:5080",
                 "transport": "tcp",
+                "messages": False,
                 "sources": ["192.0.2.20/32", "2001:db8::/64"],
             }
         ],

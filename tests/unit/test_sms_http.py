@@ -4,7 +4,7 @@ import asyncio
 import io
 import ipaddress
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
+from inbox import Inbox
 from PIL import Image
 from twilio.request_validator import RequestValidator
 
@@ -22,48 +23,19 @@ from maskline.sms.http.link import HttpLink, Rate
 from maskline.sms.http.twilio import Account, Twilio
 from maskline.sms.media import MediaIntake, PictureRules, in_words
 from maskline.sms.port import (
-    Accepted,
-    Arrival,
     InboundText,
     Media,
-    Outcome,
     Outgoing,
     Receipt,
     Refused,
     TryLater,
     Unknown,
-    Verdict,
 )
 from maskline.store import Store, StoreFailed, Transaction, open_store
 
 PUBLIC = "https://sms.example.com"
 LOOPBACK = (ipaddress.ip_network("127.0.0.1/32"),)
 NOW = 1_790_000_000_000
-
-
-class Inbox:
-    """Takes what comes, with the verdict of the test's choosing."""
-
-    def __init__(self) -> None:
-        self.taken: list[Arrival] = []
-        self.verdict: Verdict | Exception = Accepted(message_ids=("ours",))
-        self.outcomes: dict[str, Outcome] = {}
-        self.batches: list[int] = []
-        self.readies = 0
-
-    async def take(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
-        if isinstance(self.verdict, Exception):
-            raise self.verdict
-        self.taken += arrivals
-        return [self.verdict for _ in arrivals]
-
-    def settle(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
-        assert not self.outcomes.keys() & dict(outcomes).keys(), "two outcomes for one text"
-        self.outcomes |= dict(outcomes)
-        self.batches.append(len(outcomes))
-
-    def ready(self) -> None:
-        self.readies += 1
 
 
 @pytest.fixture

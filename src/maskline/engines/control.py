@@ -2,13 +2,17 @@
 
 Kamailio knows the address (`control` in its settings) and takes from it what it takes from nobody
 else: a BYE for a leg of a call, in that leg's own dialogue, which it masks and passes on as if the
-other side had hung up. Timers are those of RFC 3261, 17.1.2.2.
+other side had hung up; and a MESSAGE for a carrier, which it writes anew. Timers are those of
+RFC 3261, 17.1.2.2.
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from maskline.engines.ground import family
 from maskline.settings import Address
@@ -18,6 +22,26 @@ FINAL_SECONDS = 64 * T1
 PROBE_SECONDS = 1.0
 # The parties count their requests from low numbers; ours must be higher than any of theirs.
 HIGH_CSEQ = 2**30
+RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A final reply; `retry_after` is in seconds, None when it names none."""
+
+    status: int
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class SipText:
+    """A text for a carrier: numbers in E.164, `call_id` the same each time that it is sent."""
+
+    carrier: str
+    shown: str
+    called: str
+    call_id: str
+    content: bytes
 
 
 class ControlLine(asyncio.DatagramProtocol):
@@ -26,7 +50,7 @@ class ControlLine(asyncio.DatagramProtocol):
     def __init__(self, kamailio: Address) -> None:
         self._kamailio = (kamailio.host, kamailio.port)
         self._transport: asyncio.DatagramTransport | None = None
-        self._waiting: dict[str, asyncio.Future[int]] = {}
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._cseq = HIGH_CSEQ
 
     async def open(self) -> None:
@@ -50,7 +74,7 @@ class ControlLine(asyncio.DatagramProtocol):
         status, branch = read_reply(data)
         answer = self._waiting.get(branch)
         if answer is not None and status >= 200 and not answer.done():
-            answer.set_result(status)
+            answer.set_result(Reply(status, retry_after(data)))
 
     async def answers(self) -> bool:
         """Whether Kamailio's workers answer an OPTIONS at all."""
@@ -66,14 +90,26 @@ class ControlLine(asyncio.DatagramProtocol):
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         """Sends BYE to one leg of a call: its final SIP status, None when there was none."""
         self._cseq += 1
-        return await self._request("BYE", leg, self._cseq, limit=FINAL_SECONDS)
+        reply = await self._request("BYE", leg, self._cseq, limit=FINAL_SECONDS)
+        return reply.status if reply else None
+
+    async def send_text(self, text: SipText) -> Reply | None:
+        """Sends a MESSAGE to a carrier: the final reply, None when there was none."""
+        leg = {
+            "CallId": text.call_id,
+            "From": f"<sip:{text.shown}@{self.address}>;tag={text.call_id[:16]}",
+            "To": f"<sip:{text.called}@{Address(*self._kamailio)}>",
+            "Target": f"sip:{text.called}@{Address(*self._kamailio)}",
+            "X-Carrier": quote(text.carrier),
+        }
+        return await self._request("MESSAGE", leg, 1, limit=FINAL_SECONDS, body=text.content)
 
     async def _request(
-        self, method: str, leg: Mapping[str, str], cseq: int, limit: float
-    ) -> int | None:
+        self, method: str, leg: Mapping[str, str], cseq: int, limit: float, body: bytes = b""
+    ) -> Reply | None:
         assert self._transport is not None, "open() comes first"
         branch = "z9hG4bK" + secrets.token_hex(8)
-        message = request(method, leg, cseq, self.address, branch)
+        message = request(method, leg, cseq, self.address, branch, body)
         answer = self._waiting[branch] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(limit):
@@ -83,7 +119,7 @@ class ControlLine(asyncio.DatagramProtocol):
         finally:
             del self._waiting[branch]
 
-    async def _repeat(self, message: bytes, answer: asyncio.Future[int]) -> int:
+    async def _repeat(self, message: bytes, answer: asyncio.Future[Reply]) -> Reply:
         assert self._transport is not None
         wait = T1
         while not answer.done():
@@ -93,8 +129,10 @@ class ControlLine(asyncio.DatagramProtocol):
         return answer.result()
 
 
-def request(method: str, leg: Mapping[str, str], cseq: int, own: Address, branch: str) -> bytes:
-    """A request without a body in the dialogue of a leg; the leg's values are used as they are."""
+def request(
+    method: str, leg: Mapping[str, str], cseq: int, own: Address, branch: str, body: bytes = b""
+) -> bytes:
+    """A request in the dialogue of a leg; the leg's values are used as they are."""
     lines = [
         f"{method} {leg['Target']} SIP/2.0",
         f"Via: SIP/2.0/UDP {own};branch={branch}",
@@ -103,9 +141,11 @@ def request(method: str, leg: Mapping[str, str], cseq: int, own: Address, branch
         f"To: {leg['To']}",
         f"Call-ID: {leg['CallId']}",
         f"CSeq: {cseq} {method}",
-        "Content-Length: 0",
+        *(f"{name}: {leg[name]}" for name in ("X-Carrier",) if name in leg),
+        *(["Content-Type: text/plain;charset=UTF-8"] if body else []),
+        f"Content-Length: {len(body)}",
     ]
-    return "\r\n".join([*lines, "", ""]).encode()
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def read_reply(data: bytes) -> tuple[int, str]:
@@ -122,3 +162,9 @@ def read_reply(data: bytes) -> tuple[int, str]:
             pairs = (parameter.strip().partition("=") for parameter in parameters)
             return int(status), next((text for name, _, text in pairs if name == "branch"), "")
     return 0, ""
+
+
+def retry_after(reply: bytes) -> float | None:
+    """What a reply says about trying again (RFC 3261 20.33)."""
+    found = RETRY_AFTER.search(reply)
+    return float(found[1]) if found else None

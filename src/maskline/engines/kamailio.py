@@ -111,6 +111,7 @@ def script_settings(settings: Settings, around: Surroundings, secret: str) -> di
                 "name": carrier.name,
                 "address": str(carrier.sip.address),
                 "transport": carrier.sip.transport,
+                "messages": carrier.sip.messages,
                 "sources": [str(source) for source in carrier.sip.sources],
             }
             for carrier in settings.carriers

@@ -7,7 +7,7 @@ a crash takes with it is made up for by the keeper, which ends the calls that no
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -24,12 +24,27 @@ SERVICE = "switch"
 log = structlog.get_logger()
 
 
-class Switchboard:
-    """`context` gives the context for work that belongs to no account."""
+AcceptText = Callable[[dict[str, Any]], Awaitable[Answer]]
 
-    def __init__(self, store: Store, context: Callable[[Transaction], Context]) -> None:
+
+async def accept_nothing(_: dict[str, Any]) -> Answer:
+    """Where nobody carries texts."""
+    return {"SipStatus": 405}
+
+
+class Switchboard:
+    """`context` gives the context for work that belongs to no account; `accept_text` carries out
+    AcceptMessage, whose answer waits until the text is kept."""
+
+    def __init__(
+        self,
+        store: Store,
+        context: Callable[[Transaction], Context],
+        accept_text: AcceptText = accept_nothing,
+    ) -> None:
         self._store = store
         self._context = context
+        self._accept_text = accept_text
         self._operations = load(SERVICE).operations
 
         self._writing: dict[str, asyncio.Task[None]] = {}
@@ -39,6 +54,8 @@ class Switchboard:
         self._check(name, request)
         if name == "RouteCall":
             return await self._route(request)
+        if name == "AcceptMessage":
+            return await self._accept_text(request)
         self._write(request["CallId"], lambda tx: report_call(self._context(tx), request))
         return {}
 

@@ -134,6 +134,9 @@ class CarrierSip:
         "The networks its calls come from. A call from anywhere else is refused.",
         example="192.0.2.20/32",
     )
+    messages: bool = setting(
+        "Whether the trunk also carries texts, as SIP MESSAGE (RFC 3428), both ways.", False
+    )
 
 
 @dataclass(frozen=True)

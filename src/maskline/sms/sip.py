@@ -1,0 +1,218 @@
+"""Texts over SIP: MESSAGE (RFC 3428), in and out through Kamailio, which masks them as it does
+calls. SIP has no receipts that carriers send, so a text's last state is "accepted".
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from maskline.domain.message import Encoding
+from maskline.sms.media import in_words
+from maskline.sms.port import (
+    Accepted,
+    InboundText,
+    Inbox,
+    LinkHealth,
+    Outcome,
+    Outgoing,
+    Refused,
+    TryLater,
+    Unknown,
+)
+from maskline.store import StoreFailed
+
+BUSY_SECONDS = 5
+# A message over UDP should fit one packet (RFC 3428 section 8): with our headers 1,300 bytes.
+MOST_BYTES_UDP, MOST_BYTES = 800, 20_000
+AT_ONCE = 16
+
+log = structlog.get_logger()
+
+
+# -- in
+
+
+async def accept(inbox: Inbox, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Keeps the text of an AcceptMessage request; the answer to it, which is the sender's, too."""
+    text = InboundText(
+        carrier=request["CarrierName"],
+        source=international(request["Caller"]),
+        destination=international(request["Called"]),
+        text=request["Text"],
+        encoding=Encoding.UTF8,
+        received_at=time.time_ns() // 1_000_000,
+        message_id=request["MessageId"],
+    )
+    try:
+        (verdict,) = await inbox.take([text])
+    except StoreFailed:
+        return {"SipStatus": 503, "RetryAfter": BUSY_SECONDS}
+    match verdict:
+        case TryLater():
+            return {"SipStatus": 503, "RetryAfter": max(1, round(verdict.after or BUSY_SECONDS))}
+        case Refused():
+            return {"SipStatus": verdict.sip_status}
+        case _:
+            return {"SipStatus": 202}
+
+
+def international(number: str) -> str:
+    """Trunks give international numbers with their plus or without; others are left as they are."""
+    plain = number.isascii() and number.isdigit() and not number.startswith("0")
+    return f"+{number}" if plain and len(number) >= 8 else number
+
+
+# -- out
+
+
+class Answer(Protocol):
+    """What became of a MESSAGE."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def retry_after(self) -> float | None: ...
+
+
+# Carrier, proxy number, number, Call-ID, content; None when nobody answered.
+Send = Callable[[str, str, str, str, bytes], Awaitable[Answer | None]]
+
+
+class SipLink:
+    """Sends by `send` while `up` says that somebody is there. `packets`: the trunk is UDP."""
+
+    def __init__(self, carrier: str, send: Send, up: Callable[[], bool], *, packets: bool) -> None:
+        self._carrier = carrier
+        self._send = send
+        self._up = up
+        self._most_bytes = MOST_BYTES_UDP if packets else MOST_BYTES
+        self._inbox: Inbox | None = None
+        self._sending: dict[asyncio.Task[None], Outgoing] = {}
+        self._paused_until = 0.0
+        self._trouble = ""
+        self._draining = False
+
+    @property
+    def carrier(self) -> str:
+        return self._carrier
+
+    @property
+    def room(self) -> int:
+        resting = self._draining or time.monotonic() < self._paused_until
+        if self._inbox is None or resting or not self._up():
+            return 0
+        return max(0, AT_ONCE - len(self._sending))
+
+    @property
+    def health(self) -> LinkHealth:
+        return LinkHealth(up=self._up() and not self._trouble, detail=self._trouble)
+
+    async def run(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        try:
+            was_up = False
+            while True:  # the engine tells nobody that it is up again
+                if self._up() and not was_up:
+                    inbox.ready()
+                was_up = self._up()
+                await asyncio.sleep(1)
+        finally:
+            for task in self._sending:
+                task.cancel()
+            await asyncio.gather(*self._sending, return_exceptions=True)
+            self._inbox = None
+
+    def submit(self, texts: Sequence[Outgoing]) -> None:
+        for text in texts:
+            task = asyncio.create_task(self._submit(text))
+            self._sending[task] = text
+            task.add_done_callback(self._sent)
+
+    async def drain(self) -> None:
+        self._draining = True
+        while self._sending:
+            await asyncio.wait(list(self._sending))
+
+    async def _submit(self, text: Outgoing) -> None:
+        try:
+            outcome = await self._outcome(text)
+        except Exception:
+            log.exception("text not sent", carrier=self._carrier, message_id=text.message_id)
+            outcome = Unknown(reason="failure")
+        self._settle(text.message_id, outcome)
+
+    async def _outcome(self, text: Outgoing) -> Outcome:
+        pieces = split(in_words(text), self._most_bytes)
+        call_ids = [call_id(text.message_id, place) for place in range(len(pieces))]
+        for piece, name in zip(pieces, call_ids, strict=True):
+            answer = await self._send(self._carrier, text.source, text.destination, name, piece)
+            outcome = outcome_of(answer)
+            if outcome is not None:
+                self._rest(outcome)
+                return outcome
+        self._trouble = ""
+        return Accepted(message_ids=tuple(call_ids), segments=len(pieces), encoding=Encoding.UTF8)
+
+    def _rest(self, outcome: Outcome) -> None:
+        """A trunk that is busy gets a moment's peace; a refusal is about one text alone."""
+        if isinstance(outcome, TryLater | Unknown):
+            self._trouble = outcome.reason
+            after = outcome.after if isinstance(outcome, TryLater) else None
+            wait = min(after or 1.0, 60.0)
+            self._paused_until = time.monotonic() + wait
+            asyncio.get_running_loop().call_later(wait, self._ready)
+
+    def _settle(self, message_id: str, outcome: Outcome) -> None:
+        if self._inbox is not None:
+            self._inbox.settle([(message_id, outcome)])
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        text = self._sending.pop(task)
+        if task.cancelled():
+            self._settle(text.message_id, Unknown(reason="stopped"))
+        self._ready()
+
+    def _ready(self) -> None:
+        if self._inbox is not None and self.room:
+            self._inbox.ready()
+
+
+def outcome_of(answer: Answer | None) -> Outcome | None:
+    """What a final reply says of the text; None for a success."""
+    if answer is None or answer.status == 408:
+        return Unknown(reason="no-answer")
+    status = answer.status
+    if 200 <= status < 300:
+        return None
+    if status in (404, 410, 484, 604):
+        return Refused(reason="bad-destination", error=str(status))
+    if status in (413, 415, 488):
+        return Refused(reason="bad-content", error=str(status))
+    if status in (429, 480, 486, 491) or 500 <= status < 600:
+        return TryLater(after=answer.retry_after, reason=f"sip-{status}")
+    return Refused(reason="rejected-by-carrier", error=str(status))
+
+
+def call_id(message_id: str, place: int) -> str:
+    """The same each time that a text is sent again, so that a phone which got it shows it once."""
+    return hashlib.blake2b(f"{message_id}/{place}".encode(), digest_size=16).hexdigest()
+
+
+def split(text: str, most_bytes: int) -> list[bytes]:
+    """Pieces of UTF-8, broken between words where there are any, never within a character."""
+    pieces = []
+    rest = text.encode()
+    while len(rest) > most_bytes:
+        cut = most_bytes
+        while rest[cut] & 0xC0 == 0x80:  # in the middle of a character
+            cut -= 1
+        space = rest.rfind(b" ", cut // 2, cut)
+        cut = space + 1 if space >= 0 else cut
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    return [*pieces, rest]
