@@ -46,6 +46,8 @@ def test_a_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, name
         ("list_open_proxy_sessions", "proxy_sessions_running"),
         ("list_calls_to_hang_up", "calls_to_hang_up"),
         ("list_live_calls", "calls_live"),
+        ("list_calls", "calls_of_account"),
+        ("list_calls", "calls_of_account_by_time"),
         ("list_expired_proxy_sessions", "proxy_sessions_by_expiry"),
         ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
     ],
@@ -64,6 +66,10 @@ def test_candidates_come_sorted_from_the_index(connection: sqlite3.Connection, n
     inner = [step for step in plan(connection, name) if "TEMP B-TREE" in step]
     # What is sorted beside the index is the window, never the pool.
     assert len(inner) <= 1, inner
+
+
+def test_a_page_of_calls_is_read_in_its_order(connection: sqlite3.Connection) -> None:
+    assert not [step for step in plan(connection, "list_calls") if "TEMP B-TREE" in step]
 
 
 def test_comments_are_not_part_of_a_query() -> None:

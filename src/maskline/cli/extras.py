@@ -33,7 +33,22 @@ class Extra(NamedTuple):
         return carry_out(service, operation, parameters, value, globals_)
 
 
+EXPORT = Extra(
+    Option(
+        "export",
+        "export",
+        documentation=(
+            "Writes the whole list, all its pages, into a file instead of showing it: a table in"
+            " CSV or in Parquet, as the name of the file ends with .csv or .parquet. The columns"
+            " are the members shown under OUTPUT. Parquet needs maskline[parquet]."
+        ),
+    ),
+    "maskline.cli.list_export",
+)
+
 EXTRAS: dict[str, Extra] = {
+    "ListAuditRecords": EXPORT,
+    "ListCalls": EXPORT,
     "ListProxySessions": Extra(
         Option(
             "watch",

@@ -1,7 +1,7 @@
 """Requests and answers of a service that speaks REST with JSON: bytes to members and back."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import msgspec
 
 from maskline.model.service import Operation, Shape
 
-EPOCH = datetime(1970, 1, 1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_CONTENT = 204
 LONGEST_NUMBER = 20  # characters of the longest integer that a shape can hold
 BOOLEANS = {"true": True, "false": False}
@@ -119,7 +119,19 @@ def _from_text(shape: Shape, text: str) -> Any:
     if shape.type in ("integer", "long") and len(text) <= LONGEST_NUMBER:
         digits = text.removeprefix("-")
         return int(text) if digits.isascii() and digits.isdigit() else text
+    if shape.type == "timestamp":
+        return _from_timestamp(text)
     return text
+
+
+def _from_timestamp(text: str) -> int | str:
+    """A time in ISO 8601 as milliseconds since the epoch; without a zone it is in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+        since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH
+    except (ValueError, OverflowError):
+        return text
+    return since // timedelta(milliseconds=1)
 
 
 def serialise(operation: Operation, result: dict[str, Any]) -> tuple[int, bytes]:
@@ -170,4 +182,4 @@ def _list_encoder(inner: Encode | None) -> Encode | None:
 def written_timestamp(milliseconds: int) -> str:
     """A time as AWS writes it: 2020-04-15T16:10:10.288Z."""
     moment = EPOCH + timedelta(milliseconds=milliseconds)
-    return f"{moment.isoformat(timespec='milliseconds')}Z"
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"

@@ -14,13 +14,14 @@ from maskline.model.service import Shape
 Check = Callable[[Any, str, list[str]], None]  # value, where it stands, faults found
 Rule = tuple[Callable[[Any], bool], str]  # whether a value breaks it, and what it says
 
-# Type -> the Python types of its values in JSON. A boolean is no number.
+# Type -> the Python types of its values once read. A boolean is no number, a time that could be
+# read is one.
 TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
     "list": (list,),
     "map": (dict,),
     "string": (str,),
-    "timestamp": (str,),
+    "timestamp": (int,),
     "integer": (int,),
     "long": (int,),
     "float": (float, int),

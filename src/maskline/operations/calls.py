@@ -17,6 +17,8 @@ HANG_UPS_AT_ONCE = 100
 # After how long any node hangs up a call whose own node does not: that one must have died.
 LEFT_ALONE = 15_000
 
+LATEST = 253_402_300_800_000  # the year 10000
+
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
 
@@ -66,11 +68,14 @@ def get_call(context: Context, request: Request) -> Answer:
 
 def list_calls(context: Context, request: Request) -> Answer:
     session_id = request.get("ProxySessionId")
-    page = page_of(context, request, "ListCalls", session_id)
+    first, end = request.get("ReceivedFrom", 0), request.get("ReceivedUntil", LATEST)
+    page = page_of(context, request, "ListCalls", session_id, f"{first}-{end}")
     found = context.tx.all(
         "list_calls_of_session" if session_id else "list_calls",
         account_id=context.account_id,
         proxy_session_id=session_id,
+        received_from=first,
+        received_until=end,
         before=page.before,
         limit=page.limit,
     )

@@ -22,14 +22,28 @@ ON CONFLICT (call_id) DO UPDATE SET
 SELECT * FROM calls WHERE call_id = :call_id
 
 -- name: list_calls
+-- Calls are written about in the order in which they are received; within an hour, surely. So a
+-- look at the index by time tells where to begin and where to stop reading.
 SELECT * FROM calls
 WHERE account_id = :account_id AND sequence < :before
+    AND received_at >= :received_from AND received_at < :received_until
+    AND sequence > coalesce((
+        SELECT sequence FROM calls
+        WHERE account_id = :account_id AND received_at < :received_from - 3600000
+        ORDER BY received_at DESC LIMIT 1
+    ), 0)
+    AND sequence < coalesce((
+        SELECT sequence FROM calls
+        WHERE account_id = :account_id AND received_at >= :received_until + 3600000
+        ORDER BY received_at LIMIT 1
+    ), :before)
 ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_calls_of_session
 SELECT * FROM calls
 WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id AND sequence < :before
+    AND received_at >= :received_from AND received_at < :received_until
 ORDER BY sequence DESC
 LIMIT :limit
 
