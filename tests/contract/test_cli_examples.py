@@ -38,6 +38,7 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ORDER = [
     ("admin", "import-phone-numbers"),
     ("chime", "list-available-voice-connector-regions"),
+    ("admin", "list-imported-phone-numbers"),
     ("chime", "search-available-phone-numbers"),
     ("chime", "create-phone-number-order"),
     ("chime", "get-phone-number-order"),
@@ -108,6 +109,7 @@ ORDER = [
     ("chime", "update-phone-number-settings"),
     ("chime", "get-phone-number-settings"),
     ("chime", "delete-voice-connector"),
+    ("admin", "remove-phone-numbers"),
     ("admin", "create-account"),
     ("admin", "list-accounts"),
     ("admin", "list-access-keys"),
@@ -139,7 +141,7 @@ class Reader:
             command = command.replace(pretended, real)
         code = main(shlex.split(command)[1:])
         out, err = self.capsys.readouterr()
-        if shown.startswith("{") and out:
+        if shown.startswith(("{", "[")) and out:
             self.learn(json.loads(shown), json.loads(out))
         if found := re.search(r"arn:aws:chime:[^:]*:(\d{12}):", out):
             self.real.setdefault(ACCOUNT, found[1])

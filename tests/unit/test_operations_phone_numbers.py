@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import pytest
@@ -260,6 +261,88 @@ def test_a_deleted_number_can_be_restored_for_seven_days(desk: Desk) -> None:
     assert purge_phone_numbers(desk.context("")) == 1
     with pytest.raises(NotFound):
         details(desk)
+
+
+def test_a_number_is_gone_after_seven_days_whether_or_not_anybody_noticed(desk: Desk) -> None:
+    desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    desk.now += 7 * 24 * HOUR
+    for operation in ("GetPhoneNumber", "RestorePhoneNumber", "DeletePhoneNumber"):
+        with pytest.raises(NotFound):
+            desk.call(operation, PhoneNumberId=PROXY)
+    assert PROXY not in str(desk.call("ListPhoneNumbers"))
+
+
+def test_what_an_account_gives_up_is_the_operators_again(desk: Desk) -> None:
+    desk.import_numbers(THIRD)
+    operator = desk.account_id
+    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    search = partial(desk.call, "SearchAvailablePhoneNumbers")
+    assert search()["E164PhoneNumbers"] == [PROXY]
+    order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY, THIRD]}
+    made = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
+    done = desk.call("GetPhoneNumberOrder", PhoneNumberOrderId=made["PhoneNumberOrderId"])
+    outcome = {each["E164PhoneNumber"]: each["Status"] for each in
+               done["PhoneNumberOrder"]["OrderedPhoneNumbers"]}  # fmt: skip
+    assert outcome == {PROXY: "Acquired", THIRD: "Failed"}  # the operator shares the other
+    assert search()["E164PhoneNumbers"] == []
+    desk.call("UpdatePhoneNumber", PhoneNumberId=PROXY, Name="ours")
+    desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    desk.now += 7 * 24 * HOUR
+    assert purge_phone_numbers(desk.context("")) == 1
+    assert search()["E164PhoneNumbers"] == [PROXY]
+    with pytest.raises(NotFound):
+        desk.call("GetPhoneNumber", PhoneNumberId=PROXY)
+    desk.account_id = operator
+    assert desk.call("GetPhoneNumber", PhoneNumberId=PROXY)["PhoneNumber"]["Name"] is None
+
+
+def test_a_number_that_sessions_still_use_cannot_be_ordered(desk: Desk) -> None:
+    connector = desk.connector()
+    associated = {"VoiceConnectorId": connector, "E164PhoneNumbers": [PROXY]}
+    desk.call("AssociatePhoneNumbersWithVoiceConnector", **associated)
+    session = desk.open(connector, ANN, BEN)
+    desk.call("DisassociatePhoneNumbersFromVoiceConnector", **associated)
+    order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY]}
+    for found, status in (([], "Failed"), ([PROXY], "Successful")):
+        assert desk.call("SearchAvailablePhoneNumbers")["E164PhoneNumbers"] == found
+        made = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
+        done = desk.call("GetPhoneNumberOrder", PhoneNumberOrderId=made["PhoneNumberOrderId"])
+        assert done["PhoneNumberOrder"]["Status"] == status
+        desk.close(desk.get(session))
+
+
+def test_the_inventory_as_the_operator_sees_it(desk: Desk) -> None:
+    (shown,) = desk.maskline("ListImportedPhoneNumbers")["ImportedPhoneNumbers"]
+    assert (shown["E164PhoneNumber"], shown["CarrierName"], shown["Shared"]) == (
+        PROXY,
+        "acme",
+        False,
+    )
+    other = {"CarrierName": "bell"}
+    assert desk.maskline("ListImportedPhoneNumbers", **other)["ImportedPhoneNumbers"] == []
+    desk.import_numbers(SECOND)
+    page = desk.maskline("ListImportedPhoneNumbers", MaxResults=1)
+    rest = desk.maskline("ListImportedPhoneNumbers", NextToken=page["NextToken"])
+    found = page["ImportedPhoneNumbers"] + rest["ImportedPhoneNumbers"]
+    assert [each["E164PhoneNumber"] for each in found] == sorted([PROXY, SECOND])
+
+
+def test_the_operator_takes_numbers_out(desk: Desk) -> None:
+    desk.import_numbers(PROXY)  # shared now
+    connector = desk.connector()
+    session = desk.open(connector, ANN, BEN)
+    remove = partial(desk.maskline, "RemovePhoneNumbers", E164PhoneNumbers=[PROXY, SECOND])
+    assert errors(remove()) == {PROXY: "Conflict", SECOND: "NotFound"}
+    desk.close(session)
+    associated = {"VoiceConnectorId": connector, "E164PhoneNumbers": [PROXY]}
+    desk.call("AssociatePhoneNumbersWithVoiceConnector", **associated)
+    assert errors(remove())[PROXY] == "Conflict"
+    desk.call("DisassociatePhoneNumbersFromVoiceConnector", **associated)
+    assert errors(remove()) == {SECOND: "NotFound"}
+    assert desk.maskline("ListImportedPhoneNumbers")["ImportedPhoneNumbers"] == []
+    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    with pytest.raises(Forbidden):
+        remove()
 
 
 def test_a_number_in_use_is_not_deleted(desk: Desk) -> None:

@@ -1,13 +1,17 @@
-"""Orders: an account takes numbers that the operator has imported and nobody uses."""
+"""Orders: an account takes numbers that the operator has imported and nobody uses.
+
+What can be had are the numbers imported for the account itself, and those of the operator's own.
+"""
 
 import json
 from typing import Any
 
-from maskline.domain.refusals import BadRequest, NotFound, Refusal
+from maskline.domain.refusals import BadRequest, NotFound
 from maskline.operations.batches import require_few
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
-from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of, require_number
+from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of
+from maskline.operations.tenancy import operator_account
 from maskline.store import Row
 
 MOST_FOUND = 500
@@ -30,6 +34,7 @@ def search_available_phone_numbers(context: Context, request: Request) -> Answer
     found = context.tx.all(
         "search_phone_numbers",
         account_id=context.account_id,
+        stock=operator_account(context),
         after=page.position,
         limit=page.limit,
         **criteria,
@@ -40,8 +45,11 @@ def search_available_phone_numbers(context: Context, request: Request) -> Answer
 
 
 def list_supported_phone_number_countries(context: Context, request: Request) -> Answer:
-    """The countries that the account has numbers of."""
-    found = context.tx.all("list_countries", account_id=context.account_id)
+    """The countries of which the account has numbers or can order some."""
+    if request["ProductType"] != VOICE_CONNECTOR:
+        return {"PhoneNumberCountries": []}
+    stock = operator_account(context)
+    found = context.tx.all("list_countries", account_id=context.account_id, stock=stock)
     return {
         "PhoneNumberCountries": [
             {
@@ -82,14 +90,20 @@ def create_phone_number_order(context: Context, request: Request) -> Answer:
 
 def acquire(context: Context, number: str, order_id: str, name: str | None) -> str:
     """The status of an ordered number: acquired, if it is there to be had."""
-    try:
-        row = require_number(context, number)
-    except Refusal:
+    row = context.tx.one("get_phone_number", phone_number=number)
+    owners = (context.account_id, operator_account(context))
+    # Sessions may go on using a number that is associated with nothing any more.
+    if row is None or row["account_id"] not in owners or row["open_sessions"]:
         return FAILED
     if not row["orderable"]:
         return FAILED
     context.tx.run(
-        "order_number", phone_number=number, order_id=order_id, name=name, now=context.now
+        "order_number",
+        phone_number=number,
+        account_id=context.account_id,
+        order_id=order_id,
+        name=name,
+        now=context.now,
     )
     return ACQUIRED
 

@@ -7,11 +7,12 @@ from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, NotFound
 from maskline.model import load
 from maskline.operations.batches import each_of
-from maskline.operations.context import Answer, Context, Request
+from maskline.operations.context import DAY, Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
 
 VOICE_CONNECTOR = "VoiceConnector"
+DELETION_DAYS = 7  # how long a deleted number can be restored
 STATUSES = load("chime-sdk-voice").shapes["PhoneNumberStatus"].enum
 CHANGEABLE = ("ProductType", "CallingName", "Name")
 LISTS = {
@@ -40,6 +41,7 @@ def list_phone_numbers(context: Context, request: Request) -> Answer:
         LISTS[name],
         account_id=context.account_id,
         filter=value,
+        released=context.now - DELETION_DAYS * DAY,
         status=status or "",
         product_type=product_type or "",
         after=page.position,
@@ -124,9 +126,15 @@ def require_number(context: Context, number_id: str) -> Row:
     """The row of a number of the account; raises NotFound."""
     number = number_of(number_id)
     row = context.tx.one("get_phone_number", phone_number=number)
-    if row is None or row["account_id"] != context.account_id:
+    if row is None or row["account_id"] != context.account_id or is_released(context, row):
         raise NotFound(f"Could not find PhoneNumber {e164.redact(number)}")
     return row
+
+
+def is_released(context: Context, row: Row) -> bool:
+    """Whether a deleted number can no more be restored, noticed by the upkeep or not."""
+    deleted_at = row["deleted_at"]
+    return deleted_at is not None and context.now >= deleted_at + DELETION_DAYS * DAY
 
 
 def shown(row: Row) -> dict[str, Any]:

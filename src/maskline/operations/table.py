@@ -109,6 +109,7 @@ OUR_READS: Operations = {
     "ListAccounts": accounts.list_accounts,
     "ListAuditRecords": audit.list_audit_records,
     "ListCalls": calls.list_calls,
+    "ListImportedPhoneNumbers": phone_number_imports.list_imported_phone_numbers,
 }
 
 OUR_WRITES: Operations = {
@@ -117,6 +118,7 @@ OUR_WRITES: Operations = {
     "DeleteAccessKey": access_keys.delete_access_key,
     "ImportPhoneNumbers": phone_number_imports.import_phone_numbers,
     "PutVoiceConnectorRules": connector_rules.put_voice_connector_rules,
+    "RemovePhoneNumbers": phone_number_imports.remove_phone_numbers,
     "RotateAccessKey": access_keys.rotate_access_key,
     "UpdateAccessKey": access_keys.update_access_key,
 }

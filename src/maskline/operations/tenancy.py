@@ -12,6 +12,14 @@ def require_account(context: Context, account_id: str) -> Row:
     return row
 
 
+def operator_account(context: Context) -> str:
+    """The id of the operator's account."""
+    row = context.tx.one("get_operator_account")
+    assert row is not None, "an account of the operator is there from the first start"
+    account_id: str = row["account_id"]
+    return account_id
+
+
 def is_operator(context: Context) -> bool:
     row = context.tx.one("get_account", account_id=context.account_id)
     return row is not None and bool(row["operator"])

@@ -7,12 +7,13 @@ several times at once.
 
 from maskline.domain.session import ProxySession
 from maskline.operations.context import DAY, Context
+from maskline.operations.phone_numbers import DELETION_DAYS
 from maskline.operations.proxy_sessions import end, hang_up_calls
 from maskline.operations.routes import rules_of
+from maskline.operations.tenancy import operator_account
 from maskline.store import rows
 
 PIECE = 200
-DELETION_DAYS = 7
 
 
 def settle_expired_sessions(context: Context) -> int:
@@ -42,9 +43,22 @@ def purge_calls(context: Context) -> int:
 
 
 def purge_phone_numbers(context: Context) -> int:
-    """Removes numbers for good that have waited in the deletion queue."""
-    before = context.now - DELETION_DAYS * DAY
-    return context.tx.run("purge_phone_numbers", before=before, limit=PIECE)
+    """Ends the wait of deleted numbers: an account's are the operator's again, to be ordered.
+
+    Those of the operator are removed for good.
+    """
+    released = context.now - DELETION_DAYS * DAY
+    old = context.tx.all("list_released_phone_numbers", released=released, limit=PIECE)
+    operator = operator_account(context)
+    for row in old:
+        number = row["phone_number"]
+        if row["account_id"] == operator:
+            context.tx.run("remove_phone_number", phone_number=number)
+        else:
+            context.tx.run(
+                "take_phone_number_back", phone_number=number, account_id=operator, now=context.now
+            )
+    return len(old)
 
 
 def purge_audit_records(context: Context) -> int:

@@ -18,6 +18,9 @@ WHERE access_key_id = :access_key_id
 -- name: get_account
 SELECT * FROM accounts WHERE account_id = :account_id
 
+-- name: get_operator_account
+SELECT account_id FROM accounts WHERE operator = 1 ORDER BY account_id LIMIT 1
+
 -- name: list_accounts
 SELECT * FROM accounts WHERE account_id > :after ORDER BY account_id LIMIT :limit
 

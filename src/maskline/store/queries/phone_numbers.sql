@@ -26,6 +26,7 @@ UPDATE phone_numbers SET open_sessions = open_sessions - 1 WHERE phone_number = 
 SELECT * FROM phone_numbers
 WHERE account_id = :account_id AND phone_number > :after
     AND :status IN ('', status) AND :product_type IN ('', product_type)
+    AND (deleted_at IS NULL OR deleted_at > :released)
 ORDER BY phone_number
 LIMIT :limit
 
@@ -33,6 +34,7 @@ LIMIT :limit
 SELECT * FROM phone_numbers
 WHERE voice_connector_id = :filter AND account_id = :account_id AND phone_number > :after
     AND :status IN ('', status) AND :product_type IN ('', product_type)
+    AND (deleted_at IS NULL OR deleted_at > :released)
 ORDER BY phone_number
 LIMIT :limit
 
@@ -40,22 +42,41 @@ LIMIT :limit
 SELECT * FROM phone_numbers
 WHERE voice_connector_group_id = :filter AND account_id = :account_id AND phone_number > :after
     AND :status IN ('', status) AND :product_type IN ('', product_type)
+    AND (deleted_at IS NULL OR deleted_at > :released)
 ORDER BY phone_number
 LIMIT :limit
 
 -- name: search_phone_numbers
--- What an order can have; '' stands for any country, area code and type.
-SELECT phone_number FROM phone_numbers
-WHERE account_id = :account_id AND orderable = 1 AND phone_number > :after
-    AND :country IN ('', country) AND :area_code IN ('', area_code)
-    AND (:toll_free IS NULL OR toll_free = :toll_free)
+-- What an order can have, of the account's own and of the operator's stock; '' stands for any
+-- country, area code and type.
+SELECT phone_number FROM (
+    SELECT phone_number FROM phone_numbers
+    WHERE account_id = :account_id AND orderable = 1 AND phone_number > :after
+        AND open_sessions = 0
+        AND :country IN ('', country) AND :area_code IN ('', area_code)
+        AND (:toll_free IS NULL OR toll_free = :toll_free)
+    ORDER BY phone_number
+    LIMIT :limit
+) AS candidates
+UNION
+SELECT phone_number FROM (
+    SELECT phone_number FROM phone_numbers
+    WHERE account_id = :stock AND orderable = 1 AND phone_number > :after
+        AND open_sessions = 0
+        AND :country IN ('', country) AND :area_code IN ('', area_code)
+        AND (:toll_free IS NULL OR toll_free = :toll_free)
+    ORDER BY phone_number
+    LIMIT :limit
+) AS candidates
 ORDER BY phone_number
 LIMIT :limit
 
 -- name: list_countries
+-- Of the numbers that an account has, and of those of the operator's that it can order.
 SELECT country, max(toll_free) AS toll_free, min(toll_free) AS only_toll_free
 FROM phone_numbers
-WHERE account_id = :account_id AND deleted_at IS NULL
+WHERE deleted_at IS NULL
+    AND (account_id = :account_id OR (account_id = :stock AND orderable = 1))
 GROUP BY country
 ORDER BY country
 
@@ -80,13 +101,28 @@ WHERE phone_number = :phone_number
 UPDATE phone_numbers SET deleted_at = :deleted_at, updated_at = :now
 WHERE phone_number = :phone_number
 
--- name: purge_phone_numbers
-DELETE FROM phone_numbers WHERE phone_number IN (
-    SELECT phone_number FROM phone_numbers WHERE deleted_at <= :before LIMIT :limit
-)
+-- name: list_released_phone_numbers
+SELECT phone_number, account_id FROM phone_numbers WHERE deleted_at <= :released LIMIT :limit
+
+-- name: remove_phone_number
+DELETE FROM phone_numbers WHERE phone_number = :phone_number
+
+-- name: take_phone_number_back
+-- It can be ordered again, and nothing of the account that had it is left on it.
+UPDATE phone_numbers
+SET account_id = :account_id, shared = 0, product_type = 'VoiceConnector', name = NULL,
+    calling_name = NULL, phone_number_order_id = NULL, deleted_at = NULL, updated_at = :now
+WHERE phone_number = :phone_number
+
+-- name: list_imported_phone_numbers
+SELECT * FROM phone_numbers
+WHERE account_id = :account_id AND phone_number > :after AND :carrier IN ('', carrier)
+ORDER BY phone_number
+LIMIT :limit
 
 -- name: order_number
-UPDATE phone_numbers SET phone_number_order_id = :order_id, name = :name, updated_at = :now
+UPDATE phone_numbers
+SET account_id = :account_id, phone_number_order_id = :order_id, name = :name, updated_at = :now
 WHERE phone_number = :phone_number
 
 -- name: insert_phone_number_order
