@@ -85,7 +85,7 @@ def running_stage(config: Path) -> Stage | None:
             pass
     except (OSError, SettingsError):
         return None
-    playable = (carrier for carrier in settings.carriers if carrier.name == "demo")
+    playable = (one for one in settings.carriers if one.name == "demo" and one.sip is not None)
     carrier = next(playable, None)
     return Stage(settings, carrier) if carrier else None
 

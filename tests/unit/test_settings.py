@@ -116,7 +116,10 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
             "store.url: 'mysql://x' is not a store such as sqlite:var/maskline.db"
             " or postgresql://host/name",
         ),
-        ("[[carriers]]\nname = 'a'", "carriers[0].sip: missing; it has no default"),
+        (
+            "[[carriers]]\nname = 'a'",
+            "carriers[0]: has neither sip nor smpp, so it carries nothing",
+        ),
         (
             "[[carriers]]\nname = 'a'\n[carriers.sip]\naddress = '127.0.0.1:1'\nsources = ['x']",
             "carriers[0].sip.sources[0]: 'x' is not a network such as 192.0.2.0/24",
@@ -159,6 +162,8 @@ def test_the_guide_is_what_the_settings_say() -> None:
 def test_the_default_file_names_every_setting() -> None:
     text = default_file()
     for key, _, _ in leaves(Settings):
+        if key.startswith("carriers[].smpp."):
+            continue  # its carrier has none; they stand in the guide
         assert f"{key.rpartition('.')[2]} = " in text, key
 
 

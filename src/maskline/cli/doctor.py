@@ -130,10 +130,10 @@ def about_carriers(chosen: Settings) -> Iterator[Finding]:
     if not chosen.carriers:
         remedy = "add a [[carriers]] part to the settings"
         yield Finding(DOUBTFUL, "no carrier is set: nobody can call", remedy)
-    for carrier in chosen.carriers:
-        name, address = f"carrier {carrier.name}", carrier.sip.address
+    for carrier, trunk in chosen.trunks.items():
+        name, address = f"carrier {carrier}", trunk.address
         try:
-            reach(address, carrier.sip.transport)
+            reach(address, trunk.transport)
         except OSError as error:
             remedy = "check sip.address of the carrier, and the way there"
             yield Finding(BAD, f"{name}: {address} is out of reach: {error.strerror}", remedy)

@@ -108,12 +108,12 @@ def script_settings(settings: Settings, around: Surroundings, secret: str) -> di
         "media_addresses": [str(settings.media.address)],
         "carriers": [
             {
-                "name": carrier.name,
-                "address": str(carrier.sip.address),
-                "transport": carrier.sip.transport,
-                "messages": carrier.sip.messages,
-                "sources": [str(source) for source in carrier.sip.sources],
+                "name": name,
+                "address": str(trunk.address),
+                "transport": trunk.transport,
+                "messages": trunk.messages,
+                "sources": [str(source) for source in trunk.sources],
             }
-            for carrier in settings.carriers
+            for name, trunk in settings.trunks.items()
         ],
     }

@@ -13,6 +13,7 @@ def policy_of(chosen: Settings) -> Policy:
         call_retention_days=chosen.call_retention_days,
         audit_retention_days=chosen.audit_retention_days,
         carriers=tuple(carrier.name for carrier in chosen.carriers),
+        carriers_down={one.name for one in chosen.carriers if one.sip is None},
         rules=Rules(
             number_assignment=Assignment(chosen.number_assignment),
             unknown_caller=UnknownCaller(chosen.unknown_caller),

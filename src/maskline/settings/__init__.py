@@ -1,23 +1,35 @@
 """The settings of the service: one TOML file, read once at start, refused by name where wrong."""
 
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from maskline.settings import smpp
 from maskline.settings.document import default_file
-from maskline.settings.reader import Faults, read
+from maskline.settings.reader import Faults, is_table, read
 from maskline.settings.schema import Carrier, CarrierSip, Settings
-from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl
+from maskline.settings.smpp import CarrierSmpp
+from maskline.settings.values import (
+    Address,
+    Host,
+    Listener,
+    Network,
+    PortRange,
+    Secret,
+    StoreUrl,
+)
 
 __all__ = [
     "Address",
     "Carrier",
     "CarrierSip",
+    "CarrierSmpp",
     "Host",
     "Listener",
     "Network",
     "PortRange",
+    "Secret",
     "Settings",
     "SettingsError",
     "StoreUrl",
@@ -69,17 +81,35 @@ def check_together(settings: Settings, faults: Faults) -> None:
     for place, name in enumerate(names):
         if name in names[:place]:
             faults.add(f"carriers[{place}].name", f"{name!r} is the name of another carrier")
+    for place, carrier in enumerate(settings.carriers):
+        if carrier.sip is None and carrier.smpp is None:
+            faults.add(f"carriers[{place}]", "has neither sip nor smpp, so it carries nothing")
+        if carrier.smpp is not None:
+            smpp.check(carrier.smpp, f"carriers[{place}].smpp", faults)
 
 
 def anchored(settings: Settings, directory: Path) -> Settings:
     """The same settings with every path absolute."""
-    data_dir = (directory / settings.data_dir).resolve()
-    url = settings.store.url or StoreUrl(f"sqlite:{data_dir / 'maskline.db'}")
+    settings = with_paths(settings, directory)
+    url = settings.store.url or StoreUrl(f"sqlite:{settings.data_dir / 'maskline.db'}")
     if url.path:
         url = StoreUrl(f"sqlite:{(directory / url.path).resolve()}")
-    key = directory / settings.store.key if settings.store.key else data_dir / "store.key"
-    store = replace(settings.store, url=url, key=key.resolve())
-    return replace(settings, data_dir=data_dir, store=store)
+    key = settings.store.key or settings.data_dir / "store.key"
+    return replace(settings, store=replace(settings.store, url=url, key=key))
+
+
+def with_paths(value: Any, directory: Path) -> Any:
+    """A value of the settings in which every path begins at the root."""
+    if isinstance(value, Path):
+        return (directory / value).resolve()
+    if isinstance(value, tuple):
+        return tuple(with_paths(item, directory) for item in value)
+    if is_table(type(value)):
+        changed = {
+            one.name: with_paths(getattr(value, one.name), directory) for one in fields(value)
+        }
+        return replace(value, **changed)
+    return value
 
 
 def write_default(path: Path) -> None:

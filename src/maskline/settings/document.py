@@ -110,7 +110,7 @@ def section_class(table: str) -> type:
     kind: Any = Settings
     for name in table.split("."):
         hint = get_type_hints(kind)[name.removesuffix("[]")]
-        kind = get_args(hint)[0] if name.endswith("[]") else hint
+        kind = hint if isinstance(hint, type) else get_args(hint)[0]
     assert isinstance(kind, type)
     return kind
 

@@ -99,9 +99,10 @@ def leaves(kind: type, prefix: str = "") -> Iterator[tuple[str, Field[Any], Any]
     types_by_name = get_type_hints(kind)
     for one in fields(kind):
         hint = types_by_name[one.name]
-        inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+        several = get_origin(hint) is tuple
+        inner = hint if is_table(hint) else (*get_args(hint), hint)[0]
         if is_table(inner):
-            mark = "[]." if inner is not hint else "."
+            mark = "[]." if several else "."
             yield from leaves(inner, prefix + one.name + mark)
         else:
             yield prefix + one.name, one, hint

@@ -1,33 +1,18 @@
 """Every setting, its meaning and its default: the only place that says them.
 
 The reader, the file written on first start and `docs/guides/configuration.md` are readings of
-these classes, so a setting that is not documented here does not exist.
+these classes, and of those that stand in files of their own: what has no documentation there
+does not exist.
 """
 # ruff: noqa: RUF009 - `setting` makes a field, and every default is a frozen value
 
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from maskline.settings.setting import setting
+from maskline.settings.smpp import CarrierSmpp
 from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl
-
-
-def setting(
-    about: str,
-    default: Any = MISSING,
-    *,
-    least: int | None = None,
-    most: int | None = None,
-    example: str | None = None,
-) -> Any:
-    """A setting: what it is for, its default (none: it must be given), its bounds when a number.
-
-    `example` is what the documentation shows for a setting whose default follows from others.
-    """
-    return field(
-        default=default,
-        metadata={"about": about, "least": least, "most": most, "example": example},
-    )
 
 
 @dataclass(frozen=True)
@@ -147,7 +132,8 @@ class Carrier:
         "What imported phone numbers name as their carrier.",
         example="acme",
     )
-    sip: CarrierSip = setting("The SIP trunk of the carrier.")
+    sip: CarrierSip | None = setting("The SIP trunk of the carrier, for calls.", None)
+    smpp: CarrierSmpp | None = setting("The SMPP binds to the carrier, for texts.", None)
 
 
 @dataclass(frozen=True)
@@ -205,3 +191,8 @@ class Settings:
     store: Store = setting("Where data is kept.", Store())
     log: Log = setting("What the service tells about itself.", Log())
     carriers: tuple[Carrier, ...] = setting("The carriers.", ())
+
+    @property
+    def trunks(self) -> dict[str, CarrierSip]:
+        """The SIP trunks of the carriers that have one, by the carrier's name."""
+        return {one.name: one.sip for one in self.carriers if one.sip is not None}

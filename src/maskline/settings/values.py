@@ -142,3 +142,19 @@ class StoreUrl:
     def __str__(self) -> str:
         """The URL without its password."""
         return PASSWORD.sub("***", self.text)
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret text: never printed, not even by mistake."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(text)
+
+    def __str__(self) -> str:
+        return "***"
+
+    __repr__ = __str__
