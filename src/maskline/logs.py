@@ -1,10 +1,15 @@
 """What the service tells about itself: one line for each unit of work, no phone number in it."""
 
+import asyncio
 import logging
 import re
 import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
@@ -12,33 +17,118 @@ from maskline.domain.e164 import redact
 
 # A phone number as it could slip into a line: E.164 with its plus, or as many digits bare.
 PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}(?![0-9])|(?<![\w.-])[1-9][0-9]{9,14}(?![\w.-])")
+SEVEN_DIGITS = re.compile(r"[1-9][0-9]{6}")  # found faster, and in every phone number
+SEQUENCES = list, tuple
+
+# How long a line of the event loop may wait for others to be written with it: what is lost when
+# the process is killed.
+GATHER_SECONDS = 0.02
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """A line of which there are very many. Nothing looks for phone numbers in it, so its texts are
+    all of our own choosing."""
+
+    event: str
+    level: str = "info"
+    timestamp: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+
+
+class Output:
+    """Where lines go. Those of the event loop are gathered for a moment and written together,
+    since each writing costs as much as all else about a line; those of other threads, of a program
+    without a loop and of errors are written at once. Their order stays.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._due = False
+        self._writing = threading.Lock()
+
+    def write(self, text: str) -> None:
+        """Takes whole lines, with their ends."""
+        self._lines.append(text)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if not self._due:
+            self._due = True
+            loop.call_later(GATHER_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        with self._writing:
+            self._due = False
+            text = "".join(self._lines.popleft() for _ in range(len(self._lines)))
+            self._stream.write(text)
+            self._stream.flush()
+
+    def msg(self, line: str) -> None:
+        self.write(f"{line}\n")
+
+    def urgent(self, line: str) -> None:
+        self.msg(line)
+        self.flush()
+
+    # What structlog calls a line of each level by.
+    debug = info = warning = msg
+    error = exception = critical = urgent
+
+
+class State:
+    """Where lines go, once that is known; `straight` when a Line needs no more than its JSON."""
+
+    output: Output | None = None
+    straight = False
+
+
+def tell(line: Line) -> None:
+    """Writes a line of which there are very many."""
+    if State.straight and State.output:
+        State.output.msg(msgspec.json.encode(line).decode())
+    else:
+        structlog.get_logger().info(**msgspec.structs.asdict(line))
+
+
+def flush() -> None:
+    """Writes what was gathered; to be called at the end."""
+    if State.output:
+        State.output.flush()
+
+
+def reset() -> None:
+    """As if nothing had been configured."""
+    State.output, State.straight = None, False
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=[], force=True)
 
 
 def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
     """Sends every line, also those of libraries, to `stream`; `form` and `level` as in `[log]`."""
     if form == "auto":
         form = "console" if stream.isatty() else "json"
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+    State.output = output = Output(stream)
+    State.straight = form == "json" and level in ("debug", "info")
+    processors: list[Processor] = [
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_time,
         structlog.processors.format_exc_info,
         hide_phone_numbers,
     ]
+    render = renderer(form, stream)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*processors, render],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                renderer(form, stream),
-            ],
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
@@ -47,7 +137,16 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
 def renderer(form: str, stream: TextIO) -> Processor:
     if form == "console":
         return structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    return structlog.processors.JSONRenderer()
+    return as_json
+
+
+def as_json(_logger: object, _method: str, line: EventDict) -> str:
+    return msgspec.json.encode(line, enc_hook=repr).decode()
+
+
+def add_time(_logger: object, _method: str, line: EventDict) -> EventDict:
+    line["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
+    return line
 
 
 def hide_phone_numbers(_logger: object, _method: str, line: EventDict) -> EventDict:
@@ -58,9 +157,11 @@ def hide_phone_numbers(_logger: object, _method: str, line: EventDict) -> EventD
 def hidden(value: Any) -> Any:
     """The value with every phone number in its texts redacted, however deep."""
     if isinstance(value, str):
+        if SEVEN_DIGITS.search(value) is None:
+            return value
         return PHONE_NUMBER.sub(lambda found: redact(found[0]), value)
     if isinstance(value, dict):
         return {hidden(key): hidden(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, SEQUENCES):
         return [hidden(item) for item in value]
     return value

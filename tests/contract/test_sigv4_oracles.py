@@ -43,9 +43,9 @@ def seen(
 ) -> SignedRequest:
     """A request as the server sees it."""
     parts = urlsplit(url)
-    lines = [(name.encode(), text.encode() if isinstance(text, str) else text)
+    lines = [(name.lower().encode(), text.encode() if isinstance(text, str) else text)
              for name, text in headers]  # fmt: skip
-    if not any(name.lower() == b"host" for name, _ in lines):
+    if not any(name == b"host" for name, _ in lines):
         lines.append((b"host", parts.netloc.encode()))
     return SignedRequest(method, parts.path.encode(), parts.query.encode(), joined(lines), body)
 

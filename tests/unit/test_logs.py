@@ -1,5 +1,6 @@
 """Log lines: their two looks, and that no phone number gets into one."""
 
+import asyncio
 import io
 import json
 import logging
@@ -14,8 +15,7 @@ from maskline import logs
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     yield io.StringIO()
-    structlog.reset_defaults()
-    logging.basicConfig(handlers=[], force=True)
+    logs.reset()
 
 
 def test_a_line_is_one_json_object(stream: io.StringIO) -> None:
@@ -63,3 +63,44 @@ def test_numbers_are_redacted_wherever_they_stand(stream: io.StringIO, text: str
 )
 def test_what_is_no_number_stays(text: str) -> None:
     assert logs.hidden(text) == text
+
+
+def test_lines_of_a_loop_are_written_together_and_in_order(stream: io.StringIO) -> None:
+    logs.configure("json", "info", stream)
+    log = structlog.get_logger()
+
+    async def work() -> None:
+        log.info("one")
+        logs.tell(logs.Line(event="two"))
+        assert stream.getvalue() == ""
+        await asyncio.to_thread(log.info, "three")
+        assert events(stream) == ["one", "two", "three"]
+        log.info("four")
+        await asyncio.sleep(4 * logs.GATHER_SECONDS)
+        assert events(stream)[3:] == ["four"]
+        log.error("five")
+        assert events(stream)[4:] == ["five"]
+
+    asyncio.run(work())
+
+
+def test_nothing_is_lost_at_the_end(stream: io.StringIO) -> None:
+    logs.configure("json", "info", stream)
+
+    async def work() -> None:
+        logs.tell(logs.Line(event="last"))
+
+    asyncio.run(work())
+    logs.flush()
+    assert events(stream) == ["last"]
+
+
+@pytest.mark.parametrize(("form", "level"), [("console", "info"), ("json", "warning")])
+def test_a_line_looks_like_all_others(stream: io.StringIO, form: str, level: str) -> None:
+    logs.configure(form, level, stream)
+    logs.tell(logs.Line(event="request"))
+    assert ("request" in stream.getvalue()) is (level == "info")
+
+
+def events(stream: io.StringIO) -> list[str]:
+    return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]

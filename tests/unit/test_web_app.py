@@ -1,14 +1,18 @@
 """The HTTP door: what it answers, to whom, and what it says about it in the log."""
 
+import io
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from door import Door, Reply
 
+from maskline import logs
 from maskline.cli.signer import AccessKey
 from maskline.model import load
 from maskline.operations import TABLE, Handler
@@ -26,23 +30,19 @@ def door(tmp_path: Path) -> Iterator[Door]:
     opened.close()
 
 
-class Lines:
-    """A log that remembers."""
-
-    def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
-
-    def info(self, event: str, **fields: Any) -> None:
-        self.lines.append({"event": event, **fields})
-
-    error = info
-
-
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    log = Lines()
-    monkeypatch.setattr(web_app, "log", log)
-    return log.lines
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What the log has got so far."""
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+    monkeypatch.setattr(web_app, "log", structlog.get_logger())  # the old one may be bound
+
+    def read() -> list[dict[str, Any]]:
+        logs.flush()
+        return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    yield read
+    logs.reset()
 
 
 def connector(door: Door, key: AccessKey | None = None) -> str:
@@ -228,13 +228,23 @@ def account_of(door: Door, key: AccessKey) -> str:
     return account_id
 
 
+def test_a_disabled_key_stops_at_once(door: Door) -> None:
+    key = door.new_key(
+        door.ask("POST", "/admin/accounts", {"Name": "a"}).content["Account"]["AccountId"]
+    )
+    assert door.ask("GET", "/voice-connectors", key=key).status == 200
+    changed = door.ask("POST", f"/admin/access-keys/{key.id}", {"Status": "Inactive"})
+    assert changed.content["AccessKey"]["Status"] == "Inactive"
+    assert door.ask("GET", "/voice-connectors", key=key).error == "UnrecognizedClientException"
+
+
 def test_one_line_for_each_request_and_no_number_in_it(
-    door: Door, lines: list[dict[str, Any]]
+    door: Door, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     import_numbers(door)
     door.ask("GET", "/voice-connectors/%2B12065550100/proxy-sessions/+14015550101")
     door.send("GET", "/+12065550100", {})
-    assert [(line["event"], line["route"], line["error"]) for line in lines] == [
+    assert [(line["event"], line["route"], line["error"]) for line in lines()] == [
         ("request", "/admin/phone-numbers/import", None),
         (
             "request",
@@ -243,12 +253,12 @@ def test_one_line_for_each_request_and_no_number_in_it(
         ),
         ("request", None, "UnknownOperationException"),
     ]
-    assert lines[0]["access_key_id"] == door.key.id
-    assert "5550" not in str(lines)
+    assert lines()[0]["access_key_id"] == door.key.id
+    assert "5550" not in str(lines())
 
 
 def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
-    door: Door, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    door: Door, lines: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_context: object, _request: object) -> dict[str, Any]:
         try:
@@ -260,11 +270,11 @@ def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
     reply = door.ask("GET", "/voice-connectors")
     assert (reply.status, reply.error) == (500, "ServiceFailureException")
     assert reply.content["Message"] == "The service failed to carry out the request"
-    failure, request = lines
+    failure, request = lines()
     assert failure["errors"] == ["ValueError", "KeyError"]
     assert failure["at"][-1].endswith(" fail")
     assert failure["request_id"] == request["request_id"] == reply.headers["x-amzn-requestid"]
-    assert "5550" not in str(lines)
+    assert "5550" not in str(lines())
 
 
 def test_lifespan_is_left_alone(door: Door, caplog: pytest.LogCaptureFixture) -> None:

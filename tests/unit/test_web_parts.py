@@ -16,6 +16,7 @@ from maskline.domain.refusals import (
     Unavailable,
 )
 from maskline.model import load
+from maskline.operations import AccessKey
 from maskline.store import open_store
 from maskline.web import answers
 from maskline.web.keys import KEPT_SECONDS, KeyRing
@@ -88,7 +89,7 @@ def test_a_bucket_fills_while_nobody_draws() -> None:
         throttle.take("a")
 
 
-async def test_a_disabled_key_stops_soon(tmp_path: Path) -> None:
+async def test_a_key_disabled_by_another_process_stops_soon(tmp_path: Path) -> None:
     clock = Clock()
     store = open_store(f"sqlite:{tmp_path / 'keys.db'}")
     key = await store.write(lambda tx: add_key(tx, add_account(tx)))
@@ -102,6 +103,23 @@ async def test_a_disabled_key_stops_soon(tmp_path: Path) -> None:
     assert await ring.find(key.id) == found
     clock.now = KEPT_SECONDS
     assert await ring.find(key.id) is None
+    store.close()
+
+
+async def test_a_key_that_changes_while_it_is_looked_up_is_not_kept(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:{tmp_path / 'keys.db'}")
+    key = await store.write(lambda tx: add_key(tx, add_account(tx)))
+    ring = KeyRing(store)
+    look_up = ring._look_up
+
+    async def slow(access_key_id: str) -> AccessKey | None:
+        found = await look_up(access_key_id)
+        ring.changed(access_key_id)
+        return found
+
+    ring._look_up = slow  # type: ignore[method-assign]
+    assert await ring.find(key.id) is not None
+    assert ring._kept == {}
     store.close()
 
 

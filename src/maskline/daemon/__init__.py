@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -44,6 +45,8 @@ def run(path: Path, roles: list[str]) -> int:
         return refuse(path, error.faults)
     except (GroundError, OSError) as error:
         return refuse(path, [str(error)])
+    finally:
+        logs.flush()
     return 0
 
 
@@ -90,6 +93,7 @@ async def serve(chosen: Settings, roles: list[str]) -> None:
         async with AsyncExitStack() as running:
             for part in house.parts:
                 await running.enter_async_context(part.running())
+            gc.freeze()  # models and settings stay: nothing to collect there, again and again
             async with at_work(upkeep(house), announce(house)):
                 await stop.wait()
                 log.info("stopping")

@@ -122,6 +122,7 @@ async def serving(app: Any, door: socket.socket) -> AsyncIterator[None]:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing here goes by a client's address
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_SECONDS,
         )

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+ANYTHING = "*"
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -26,11 +28,11 @@ class Grant:
         )
 
 
-EVERYTHING = Grant(("*",), ("*",))
+EVERYTHING = Grant((ANYTHING,), (ANYTHING,))
 
 
 def matches(patterns: tuple[str, ...], text: str) -> bool:
-    return any(compiled(pattern).fullmatch(text) for pattern in patterns)
+    return ANYTHING in patterns or any(compiled(pattern).fullmatch(text) for pattern in patterns)
 
 
 @lru_cache(maxsize=4096)

@@ -30,7 +30,7 @@ class ProxySession:
     """A session as stored. Times are milliseconds since the epoch.
 
     `expires_at` is the end of its window; `ended_at` is set when it was ended before, or when the
-    end of the window has been noted. What holds now is asked of `status` and `ended`.
+    end of the window has been noted. What holds now is asked of `ended`.
     """
 
     proxy_session_id: str
@@ -50,15 +50,8 @@ class ProxySession:
     ended_at: int | None
 
     def ended(self, now: int) -> int | None:
-        """When the session ended, if it has by `now`: it needs nobody to notice its expiry."""
-        if self.ended_at is not None:
-            return self.ended_at
-        return self.expires_at if now >= self.expires_at else None
-
-    def status(self, now: int, live_call: bool) -> Status:
-        if self.ended(now) is not None:
-            return Status.CLOSED
-        return Status.IN_PROGRESS if live_call else Status.OPEN
+        """When the session ended, if it has by `now`."""
+        return end_of(self.expires_at, self.ended_at, now)
 
     def allows(self, capability: Capability) -> bool:
         return capability in self.capabilities
@@ -67,6 +60,20 @@ class ProxySession:
         """The participant with that number, then the other one."""
         first, second = self.participants
         return (first, second) if first.phone_number == phone_number else (second, first)
+
+
+def end_of(expires_at: int, ended_at: int | None, now: int) -> int | None:
+    """When a session ended, if it has by `now`: it needs nobody to notice its expiry."""
+    if ended_at is not None:
+        return ended_at
+    return expires_at if now >= expires_at else None
+
+
+def status_of(end: int | None, live_call: bool) -> Status:
+    """What a session is that has ended then or, with None, not yet."""
+    if end is not None:
+        return Status.CLOSED
+    return Status.IN_PROGRESS if live_call else Status.OPEN
 
 
 def expiry(now: int, minutes: int) -> int:

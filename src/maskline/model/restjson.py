@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,7 +26,7 @@ class Input(NamedTuple):
 
     uri: dict[str, str]  # name in the path -> member
     query: dict[str, tuple[str, Shape]]  # name in the query string -> member
-    headers: dict[str, tuple[str, Shape]]  # name of the header, in lower case -> member
+    headers: dict[bytes, tuple[str, Shape]]  # name of the header, in lower case -> member
     body: dict[str, str]  # name in the body -> member
 
 
@@ -34,7 +34,7 @@ def parse(
     operation: Operation,
     path_params: Mapping[str, str],
     query: Mapping[str, list[str]],
-    headers: Mapping[str, str],
+    headers: Mapping[bytes, bytes],
     body: bytes,
 ) -> dict[str, Any]:
     """The request's members by name, not validated yet. Raises BadBody.
@@ -48,9 +48,9 @@ def parse(
         if name in places.query:
             member, shape = places.query[name]
             found[member] = _from_query(shape, values)
-    for name, (member, shape) in places.headers.items():
-        if name in headers:
-            found[member] = _from_text(shape, headers[name])
+    for header, (member, shape) in places.headers.items():
+        if header in headers:
+            found[member] = _from_text(shape, headers[header].decode("latin-1"))
     for name, text in path_params.items():
         found[places.uri[name]] = text
     return found
@@ -67,7 +67,7 @@ def _input(operation: Operation) -> Input:
             case "querystring":
                 places.query[wire_name] = (name, shape)
             case "header":
-                places.headers[wire_name.lower()] = (name, shape)
+                places.headers[wire_name.lower().encode()] = (name, shape)
             case _:
                 places.body[wire_name] = name
     return places
@@ -181,5 +181,10 @@ def _list_encoder(inner: Encode | None) -> Encode | None:
 
 def written_timestamp(milliseconds: int) -> str:
     """A time as AWS writes it: 2020-04-15T16:10:10.288Z."""
-    moment = EPOCH + timedelta(milliseconds=milliseconds)
-    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{_written_minute(minutes)}:{rest // 1000:02}.{rest % 1000:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _written_minute(minutes: int) -> str:
+    return (EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes")[:-6]

@@ -13,7 +13,6 @@ PREFIXES = ("console",)
 ENCODED_PLUS = ("%2B", "%2b")
 
 Query = Mapping[str, list[str]]
-Template = tuple[str | None, ...]  # the segments of a path; None where any may stand
 
 
 class NoOperation(Exception):
@@ -41,7 +40,7 @@ class Choice(NamedTuple):
 
     service: Service
     operation: Operation
-    names: dict[int, str]
+    names: list[tuple[int, str]]
 
 
 class Route:
@@ -51,15 +50,10 @@ class Route:
         self._choices: list[tuple[dict[str, list[str]], Choice]] = []
         self._telling: set[str] = set()
 
-    def add(self, service: Service, operation: Operation) -> None:
-        fixed = {name: [value] for name, value in operation.query.items()}
-        names = {
-            position: segment[1:-1]
-            for position, segment in enumerate(segments_of(operation.uri))
-            if is_parameter(segment)
-        }
-        self._choices.append((fixed, Choice(service, operation, names)))
-        self._telling |= operation.query.keys()
+    def add(self, choice: Choice) -> None:
+        fixed = {name: [value] for name, value in choice.operation.query.items()}
+        self._choices.append((fixed, choice))
+        self._telling |= fixed.keys()
 
     def choose(self, query: Query) -> Choice | None:
         """The one whose query says exactly what the request's does about what tells them apart.
@@ -67,7 +61,47 @@ class Route:
         So a misspelt `?operation=` is no operation, rather than the one that has none.
         """
         said = {name: query[name] for name in self._telling if name in query}
-        return next((choice for fixed, choice in self._choices if fixed == said), None)
+        for fixed, choice in self._choices:
+            if fixed == said:
+                return choice
+        return None
+
+
+class Branch:
+    """What may follow the beginning of a path: segments spelt out, or any at all."""
+
+    def __init__(self) -> None:
+        self.literals: dict[str, Branch] = {}
+        self.parameter: Branch | None = None
+        self.routes: dict[str, Route] = {}  # by method, of the paths that end here
+
+    def grown(self, segments: list[str]) -> "Branch":
+        """The branch at the end of a template's segments, made where it is not there yet."""
+        if not segments:
+            return self
+        first, *rest = segments
+        if not is_parameter(first):
+            return self.literals.setdefault(first, Branch()).grown(rest)
+        if self.parameter is None:
+            self.parameter = Branch()
+        return self.parameter.grown(rest)
+
+    def find(self, path: list[str], at: int, method: str, query: Query) -> Choice | None:
+        """What a path means from its segment `at` on; what is spelt out goes first."""
+        if at == len(path):
+            route = self.routes.get(method)
+            return route.choose(query) if route else None
+        literal = self.literals.get(path[at])
+        if literal and (found := literal.find(path, at + 1, method, query)):
+            return found
+        return self.parameter.find(path, at + 1, method, query) if self.parameter else None
+
+    def methods(self, path: list[str]) -> set[str]:
+        """The methods that a path has, whatever the query says."""
+        if not path:
+            return {*self.routes}
+        followers = (self.literals.get(path[0]), self.parameter)
+        return {method for each in followers if each for method in each.methods(path[1:])}
 
 
 class Router:
@@ -78,8 +112,7 @@ class Router:
 
     def __init__(self, services: Iterable[Service], refused: Service | None = None) -> None:
         self._refused = refused
-        self._routes: dict[tuple[str, Template], Route] = {}
-        self._kinds: dict[tuple[str, int], list[tuple[bool, ...]]] = {}
+        self._root = Branch()
         for service in (*services, *([refused] if refused else [])):
             for operation in service.operations.values():
                 self._add(service, operation)
@@ -89,47 +122,27 @@ class Router:
 
         Raises NoOperation. An empty segment is an empty parameter, for validation to refuse.
         """
-        segments = [unquote(segment) for segment in segments_of(raw_path)]
+        segments = segments_of(raw_path)
+        if "%" in raw_path:
+            segments = [unquote(segment) for segment in segments]
         for path in readings(segments):
-            for route in self._candidates(method, path):
-                if choice := route.choose(query):
-                    return self._matched(choice, path)
-        raise NoOperation(self._allowed(segments))
+            if choice := self._root.find(path, 0, method, query):
+                return self._matched(choice, path)
+        allowed = {each for path in readings(segments) for each in self._root.methods(path)}
+        raise NoOperation(tuple(sorted(allowed)))
 
     def _matched(self, choice: Choice, path: list[str]) -> Match:
         service, operation, names = choice
         if service is self._refused:
             raise NoOperation((), operation.name)
-        params = {name: parameter(path[at]) for at, name in names.items()}
+        params = {name: parameter(path[at]) for at, name in names}
         return Match(service, operation, params)
 
     def _add(self, service: Service, operation: Operation) -> None:
-        template = tuple(
-            None if is_parameter(segment) else segment for segment in segments_of(operation.uri)
-        )
-        route = self._routes.setdefault((operation.method, template), Route())
-        route.add(service, operation)
-        kinds = self._kinds.setdefault((operation.method, len(template)), [])
-        kind = tuple(segment is not None for segment in template)
-        if kind not in kinds:
-            kinds.append(kind)
-            kinds.sort(reverse=True)  # a path that is spelt out goes before one with a parameter
-
-    def _candidates(self, method: str, path: list[str]) -> Iterable[Route]:
-        for kind in self._kinds.get((method, len(path)), ()):
-            template = tuple(
-                segment if literal else None for segment, literal in zip(path, kind, strict=True)
-            )
-            if route := self._routes.get((method, template)):
-                yield route
-
-    def _allowed(self, segments: list[str]) -> tuple[str, ...]:
-        methods = sorted({method for method, _ in self._kinds})
-        return tuple(
-            method
-            for method in methods
-            if any(True for path in readings(segments) for _ in self._candidates(method, path))
-        )
+        segments = segments_of(operation.uri)
+        names = [(at, each[1:-1]) for at, each in enumerate(segments) if is_parameter(each)]
+        routes = self._root.grown(segments).routes
+        routes.setdefault(operation.method, Route()).add(Choice(service, operation, names))
 
 
 def segments_of(path: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from maskline.domain.connector import Rules
 from maskline.store import Transaction
@@ -30,8 +30,7 @@ class Policy:
     carriers_down: Collection[str] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """Who asks, when, and in which transaction. `now` is in milliseconds since the epoch.
 
     `account_id` is empty for what belongs to no account: a call arriving, the service's own work.
@@ -42,7 +41,7 @@ class Context:
     account_id: str
     now: int
     new_id: Callable[[], str]
-    settings: Policy = field(default_factory=Policy)
+    settings: Policy = Policy()
     access_key_id: str | None = None
 
 

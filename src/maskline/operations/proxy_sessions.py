@@ -4,7 +4,7 @@ from typing import Any
 
 from maskline.domain import selection
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Unavailable
-from maskline.domain.session import Capability, Participant, ProxySession, Status, expiry
+from maskline.domain.session import Capability, ProxySession, Status, end_of, expiry, status_of
 from maskline.operations.assignment import Wish, assign_numbers
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
@@ -242,33 +242,33 @@ def stored_capabilities(capabilities: list[str]) -> str:
 
 
 def shown(row: Row, now: int) -> dict[str, Any]:
-    session = rows.proxy_session(row)
+    end = end_of(row["expires_at"], row["ended_at"], now)
     return {
-        "VoiceConnectorId": session.voice_connector_id,
-        "ProxySessionId": session.proxy_session_id,
-        "Name": session.name,
-        "Status": session.status(now, bool(row["live_call"])).value,
-        "ExpiryMinutes": session.expiry_minutes,
-        "Capabilities": [each.value for each in sorted(session.capabilities)],
-        "CreatedTimestamp": session.created_at,
-        "UpdatedTimestamp": session.updated_at,
-        "EndedTimestamp": session.ended(now),
-        # AWS's own answers have them in this order, whatever the order of the request.
-        "Participants": [shown_participant(each) for each in sorted(session.participants)],
-        "NumberSelectionBehavior": session.number_selection_behavior,
-        "GeoMatchLevel": session.geo_match_level,
-        "GeoMatchParams": shown_geo(session),
+        "VoiceConnectorId": row["voice_connector_id"],
+        "ProxySessionId": row["proxy_session_id"],
+        "Name": row["name"],
+        "Status": status_of(end, row["live_call"]),
+        "ExpiryMinutes": row["expiry_minutes"],
+        "Capabilities": row["capabilities"].split(","),
+        "CreatedTimestamp": row["created_at"],
+        "UpdatedTimestamp": row["updated_at"],
+        "EndedTimestamp": end,
+        "Participants": shown_participants(row),
+        "NumberSelectionBehavior": row["number_selection_behavior"],
+        "GeoMatchLevel": row["geo_match_level"],
+        "GeoMatchParams": shown_geo(row),
     }
 
 
-def shown_participant(participant: Participant) -> dict[str, str]:
-    return {
-        "PhoneNumber": participant.phone_number,
-        "ProxyPhoneNumber": participant.proxy_number,
-    }
+def shown_participants(row: Row) -> list[dict[str, str]]:
+    """The participants in the order of their numbers, whatever the order of the request: AWS's
+    own answers have them so."""
+    first = {"PhoneNumber": row["first_number"], "ProxyPhoneNumber": row["first_proxy_number"]}
+    second = {"PhoneNumber": row["second_number"], "ProxyPhoneNumber": row["second_proxy_number"]}
+    return [first, second] if row["first_number"] < row["second_number"] else [second, first]
 
 
-def shown_geo(session: ProxySession) -> dict[str, str | None] | None:
-    if session.geo_match_country is None:
+def shown_geo(row: Row) -> dict[str, str | None] | None:
+    if row["geo_match_country"] is None:
         return None
-    return {"Country": session.geo_match_country, "AreaCode": session.geo_match_area_code}
+    return {"Country": row["geo_match_country"], "AreaCode": row["geo_match_area_code"]}

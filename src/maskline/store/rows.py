@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 from maskline.domain.call import Call, Party
@@ -63,7 +64,7 @@ def proxy_session(row: Row) -> ProxySession:
         voice_connector_id=row["voice_connector_id"],
         name=row["name"],
         expiry_minutes=row["expiry_minutes"],
-        capabilities=frozenset(map(Capability, row["capabilities"].split(","))),
+        capabilities=capabilities(row["capabilities"]),
         participants=(
             Participant(phone_number=row["first_number"], proxy_number=row["first_proxy_number"]),
             Participant(phone_number=row["second_number"], proxy_number=row["second_proxy_number"]),
@@ -77,6 +78,11 @@ def proxy_session(row: Row) -> ProxySession:
         expires_at=row["expires_at"],
         ended_at=row["ended_at"],
     )
+
+
+@cache
+def capabilities(text: str) -> frozenset[Capability]:
+    return frozenset(map(Capability, text.split(",")))
 
 
 def call(row: Row) -> Call:

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from maskline import logs
 from maskline.domain.refusals import Refusal
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
@@ -16,7 +17,7 @@ from maskline.web import answers
 from maskline.web.answers import HttpAnswer
 from maskline.web.canonical import joined
 from maskline.web.faults import Fault
-from maskline.web.pipeline import Pipeline, Trail, new_id
+from maskline.web.pipeline import Pipeline, Trail, new_request_id
 from maskline.web.requests import Disconnected, Receive, Scope, Send
 
 HEALTH = "/health"
@@ -59,12 +60,12 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started, trail = time.perf_counter(), Trail(new_id())
+        started, trail = time.perf_counter(), Trail(new_request_id())
         try:
             answer = await self._answer(scope, receive, trail)
         except Disconnected:
             return
-        tell(scope["method"], trail, answer, time.perf_counter() - started)
+        logs.tell(line_of(scope["method"], trail, answer, time.perf_counter() - started))
         await deliver(answer, trail.request_id, send)
 
     async def _answer(self, scope: Scope, receive: Receive, trail: Trail) -> HttpAnswer:
@@ -92,11 +93,23 @@ def health_answer(engines: Mapping[str, str]) -> HttpAnswer:
     return answers.document(200 if well else 503, content)
 
 
-def tell(method: str, trail: Trail, answer: HttpAnswer, seconds: float) -> None:
+class RequestLine(logs.Line, kw_only=True):
     """The line in the log. Of the path it holds the template only: ids may be phone numbers."""
+
+    event: str = "request"
+    request_id: str
+    method: str
+    route: str | None
+    operation: str | None
+    access_key_id: str | None
+    status: int
+    error: str | None
+    milliseconds: float
+
+
+def line_of(method: str, trail: Trail, answer: HttpAnswer, seconds: float) -> RequestLine:
     operation = trail.operation
-    log.info(
-        "request",
+    return RequestLine(
         request_id=trail.request_id,
         method=method,
         route=operation.uri if operation else None,

@@ -6,7 +6,7 @@ Source: the AWS documentation, "Create a signed AWS API request".
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 UNRESERVED = "~"  # beside letters, digits, "_", "." and "-", which `quote` never touches
@@ -73,10 +73,12 @@ def parameters(query: bytes) -> list[tuple[bytes, bytes]]:
     return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
 
 
-def joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
-    """Headers by lower-case name; the values of a repeated one in a row, with commas between."""
-    found: dict[bytes, bytes] = {}
+def joined(headers: Collection[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """Headers by name, lower-case as they come; values of a repeated one with commas between."""
+    found = dict(headers)
+    if len(found) == len(headers):
+        return found
+    found.clear()
     for name, value in headers:
-        lowered = name.lower()
-        found[lowered] = found[lowered] + b"," + value.strip() if lowered in found else value
+        found[name] = found[name] + b"," + value.strip() if name in found else value
     return found

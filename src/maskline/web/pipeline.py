@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import getrandbits
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from maskline.web.answers import HttpAnswer
 from maskline.web.audit import Note
 from maskline.web.faults import Fault, OperationNotOffered, UnknownClient, UnknownOperation
 from maskline.web.keys import KeyRing
-from maskline.web.requests import Receive, Scope, query_of, read_body, text_headers
+from maskline.web.requests import Receive, Scope, query_of, read_body
 from maskline.web.sigv4 import SignedRequest
 from maskline.web.throttle import Throttle
 
@@ -99,11 +100,14 @@ class Pipeline:
             return await self._store.read(lambda tx: work(self._context(tx, key)))
         note = Note(action, request, request_id)
         try:
-            return await self._store.write(lambda tx: note.successful(self._context(tx, key), work))
+            done = await self._store.write(lambda tx: note.successful(self._context(tx, key), work))
         except Refusal as refusal:
             name = answers.exception_name(refusal, match.operation.errors)
             await self._store.write(lambda tx: note.write(self._context(tx, key), name))
             raise
+        if "AccessKeyId" in request:
+            self._keys.changed(request["AccessKeyId"])
+        return done
 
     def _context(self, tx: Transaction, key: AccessKey) -> Context:
         return Context(
@@ -138,9 +142,7 @@ def parse(
     match: Match, query: Mapping[str, list[str]], headers: Mapping[bytes, bytes], body: bytes
 ) -> dict[str, Any]:
     try:
-        return restjson.parse(
-            match.operation, match.path_params, query, text_headers(headers), body
-        )
+        return restjson.parse(match.operation, match.path_params, query, headers, body)
     except restjson.BadBody as error:
         raise BadRequest(str(error)) from None
 
@@ -152,3 +154,9 @@ def validate(operation: Operation, request: dict[str, Any]) -> None:
 
 def new_id() -> str:
     return str(uuid4())
+
+
+def new_request_id() -> str:
+    """A UUID of version 4, made quickly; it need not be hard to guess."""
+    digits = f"{getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

@@ -42,7 +42,3 @@ def query_of(query_string: bytes) -> dict[str, list[str]]:
                 value.decode(errors="replace")
             )
     return found
-
-
-def text_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}

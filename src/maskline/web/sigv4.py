@@ -11,9 +11,9 @@ Signature Version 4, and how AWS's own clients sign.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from maskline.web.canonical import canonical_request, parameters
 from maskline.web.faults import (
@@ -41,8 +41,7 @@ BODY_DIGEST = b"x-amz-content-sha256"
 PRESIGNED = b"x-amz-signature"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(NamedTuple):
     """A request as it came on the wire: path and query raw, header names in lower case."""
 
     method: str
@@ -52,8 +51,7 @@ class SignedRequest:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """What a request says about its signature. `expires` is in seconds, for a presigned URL."""
 
     access_key_id: str
