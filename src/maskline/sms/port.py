@@ -16,7 +16,7 @@ Everything comes in batches, because a commit costs the same for one text as for
 are msgspec structs: frozen, and made in a fraction of a dataclass's time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -53,7 +53,8 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
 
     `message_id` is the carrier's own id, if it gives one, and makes a repetition known.
     `connection` names the connection (bind) it came by, anew after each reconnect: a carrier that
-    gives no ids repeats over a new connection what it got no answer for over the old one.
+    gives no ids repeats over another connection what it got no answer for over one that broke. See
+    `Link.connections`.
 
     `received_at` is in milliseconds since the epoch. A text that cannot be decoded, or that is no
     text, has the encoding BINARY and the text "": it is recorded as refused.
@@ -184,6 +185,13 @@ class Link(Protocol):
 
     @property
     def health(self) -> LinkHealth: ...
+
+    @property
+    def connections(self) -> Collection[str]:
+        """The names of the connections that are open now, as `InboundText.connection` has them.
+
+        None where the carrier gives each text an id.
+        """
 
     async def run(self, inbox: Inbox) -> None:
         """Keeps the connections up until cancelled; then every text under way gets its outcome."""

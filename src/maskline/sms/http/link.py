@@ -76,6 +76,10 @@ class HttpLink:
     def health(self) -> LinkHealth:
         return LinkHealth(up=not self._trouble, detail=self._trouble)
 
+    @property
+    def connections(self) -> tuple[str, ...]:
+        return ()  # providers give their texts ids
+
     async def run(self, inbox: Inbox) -> None:
         async with self._courier:
             self._inbox = inbox

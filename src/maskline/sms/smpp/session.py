@@ -1,0 +1,388 @@
+"""The session of one bind, seen from the ESME: who may say what when, and what is still to answer.
+
+No I/O and no clock: octets and times (in seconds, of any steady clock) are arguments, events are
+returned, octets to send gather until `outgoing` is asked. Whoever drives a session calls
+`receive` with what was read, `tick` when `due` has come, sends `outgoing` after each call, and
+closes the connection when the session is `closed`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+from typing import Any, NamedTuple
+
+from maskline.sms.smpp import codes
+from maskline.sms.smpp.pdu import HEADER, Bind, BindResp, Data, MessageResp, PduError, ShortMessage
+from maskline.sms.smpp.pdu import pdu as whole_pdu
+
+LEAST_OCTETS = 16
+MOST_OCTETS = 70_000  # a message_payload of 64 KiB with everything around it
+LAST_SEQUENCE = 0x7FFFFFFF
+LATE_ANSWERS_KNOWN = 10_000
+
+
+class State(Enum):
+    """Section 2.2, and what is between its states."""
+
+    OPEN = "open"  # connected; no bind was sent yet
+    BINDING = "binding"
+    BOUND_TX = "bound_tx"
+    BOUND_RX = "bound_rx"
+    BOUND_TRX = "bound_trx"
+    UNBINDING = "unbinding"  # unbind was sent
+    CLOSED = "closed"
+
+
+ALWAYS = frozenset({codes.ENQUIRE_LINK, codes.UNBIND})
+RECEIVING = ALWAYS | {codes.DELIVER_SM, codes.DATA_SM, codes.ALERT_NOTIFICATION}
+
+# The requests that the SMSC may make in each state (section 2.3).
+REQUESTS: dict[State, frozenset[int]] = {
+    State.OPEN: ALWAYS | {codes.OUTBIND},
+    State.BINDING: ALWAYS | {codes.OUTBIND},
+    State.BOUND_TX: ALWAYS,
+    State.BOUND_RX: RECEIVING,
+    State.BOUND_TRX: RECEIVING,
+    State.UNBINDING: ALWAYS,
+    State.CLOSED: frozenset(),
+}
+SUBMITTING = frozenset({State.BOUND_TX, State.BOUND_TRX})
+
+# What a bind leads to.
+BOUND: dict[int, State] = {
+    codes.BIND_TRANSMITTER: State.BOUND_TX,
+    codes.BIND_RECEIVER: State.BOUND_RX,
+    codes.BIND_TRANSCEIVER: State.BOUND_TRX,
+}
+ANSWERED_BY_RESPONSE = frozenset(
+    {*RECEIVING, *BOUND, codes.SUBMIT_SM, 0x03, 0x07, 0x08, 0x21}  # query, replace, cancel, multi
+) - {codes.ALERT_NOTIFICATION}
+BODIES: dict[int, type[ShortMessage] | type[Data]] = {
+    codes.DELIVER_SM: ShortMessage,
+    codes.DATA_SM: Data,
+}
+RESPONSES_WITH_ID = frozenset({codes.DELIVER_SM, codes.DATA_SM})
+SUBMIT_RESPONSES = frozenset({codes.SUBMIT_SM_RESP, codes.DATA_SM_RESP})
+EMPTY_ID = b"\0"  # the message_id of a response by an ESME, which has none
+NAMES = {
+    codes.BIND_TRANSMITTER: "bind_transmitter",
+    codes.BIND_RECEIVER: "bind_receiver",
+    codes.BIND_TRANSCEIVER: "bind_transceiver",
+    codes.ENQUIRE_LINK: "enquire_link",
+    codes.UNBIND: "unbind",
+}
+
+
+@dataclass(frozen=True)
+class Timers:
+    """How long, in seconds, things may take (section 7.2)."""
+
+    bind: float = 30.0
+    response: float = 30.0
+    enquire_link: float = 30.0  # of silence, after which the peer is asked whether it lives
+    inactivity: float = 120.0  # of silence, after which the connection is given up
+
+
+class Bound(NamedTuple):
+    """The SMSC took the bind."""
+
+    system_id: str
+
+
+class Arrived(NamedTuple):
+    """A deliver_sm or data_sm, to be answered by `answer` with its command and sequence."""
+
+    command_id: int
+    sequence_number: int
+    body: ShortMessage | Data
+
+
+class Answered(NamedTuple):
+    """What the SMSC said to a submit. `late`: `Unanswered` was told of it before."""
+
+    token: Any
+    status: int
+    message_id: str
+    late: bool = False
+
+
+class Unanswered(NamedTuple):
+    """A submit whose answer is overdue: nobody knows whether it was taken."""
+
+    token: Any
+
+
+class Ended(NamedTuple):
+    """The session is over; `status` is the SMSC's, when it refused the bind."""
+
+    reason: str
+    status: int | None = None
+
+
+Event = Bound | Arrived | Answered | Unanswered | Ended
+
+
+class Submit(NamedTuple):
+    """A text, or a part of one, that the SMSC has not answered yet."""
+
+    command_id: int
+    token: Any
+    deadline: float
+
+
+class Other(NamedTuple):
+    """Another request that the SMSC has not answered yet."""
+
+    command_id: int
+    deadline: float
+
+
+class Session:
+    """One bind.
+
+    `strays` counts responses that answer nothing, `nacks` what the peer could not read, `malformed`
+    what we could not.
+    """
+
+    def __init__(self, command_id: int, bind: Bind, timers: Timers, now: float) -> None:
+        self.state = State.OPEN
+        self.strays = 0
+        self.nacks = 0
+        self.malformed = 0
+        self._command_id = command_id
+        self._bind = bind
+        self._timers = timers
+        self._heard = now
+        self._rest = b""
+        self._sequence = 0
+        # Requests of ours without an answer yet, by sequence_number, the oldest first.
+        self._submits: dict[int, Submit] = {}
+        self._others: dict[int, Other] = {}
+        self._late: dict[int, Any] = {}
+        self._outgoing: list[bytes] = []
+
+    @property
+    def closed(self) -> bool:
+        return self.state is State.CLOSED
+
+    @property
+    def bound(self) -> bool:
+        return self.state in (State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX)
+
+    @property
+    def submitting(self) -> bool:
+        """Whether `submit` may be called."""
+        return self.state in SUBMITTING
+
+    @property
+    def under_way(self) -> int:
+        """How many submits wait for their answer: what of the window is in use."""
+        return len(self._submits)
+
+    def outgoing(self) -> bytes:
+        """What is to be sent now."""
+        octets = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return octets
+
+    # --- what we do
+
+    def start(self, now: float) -> None:
+        """Asks to be bound."""
+        self.state = State.BINDING
+        sequence = self._send(self._command_id, self._bind.write())
+        self._others[sequence] = Other(self._command_id, now + self._timers.bind)
+
+    def submit(self, command_id: int, body: bytes, token: Any, now: float) -> None:
+        """Sends a submit_sm or data_sm; its token comes back in `Answered` or `Unanswered`."""
+        assert self.submitting
+        sequence = self._send(command_id, body)
+        self._submits[sequence] = Submit(command_id, token, now + self._timers.response)
+
+    def answer(self, command_id: int, sequence_number: int, status: int) -> None:
+        """Answers what `Arrived`. An answer that comes after the end goes nowhere."""
+        if not self.closed:
+            self._respond(command_id, sequence_number, status)
+
+    def unbind(self, now: float) -> None:
+        """Asks to end; the end comes with the answer."""
+        if self.bound:
+            self.state = State.UNBINDING
+            self._ask(codes.UNBIND, now)
+        else:
+            self.state = State.CLOSED
+
+    def lost(self, reason: str) -> list[Event]:
+        """The connection is gone."""
+        return [] if self.closed else [self._end(reason)]
+
+    def abandoned(self) -> list[Any]:
+        """The tokens of all submits that will get no answer any more; none twice."""
+        tokens = [one.token for one in self._submits.values()]
+        self._submits.clear()
+        return tokens
+
+    # --- what time does
+
+    def due(self) -> float:
+        """When `tick` is to be called next."""
+        times = [self._heard + self._timers.inactivity]
+        if self.bound and not self._others:
+            times.append(self._heard + self._timers.enquire_link)
+        times += [one.deadline for one in islice(self._submits.values(), 1)]
+        times += [one.deadline for one in self._others.values()]
+        return min(times)
+
+    def tick(self, now: float) -> list[Event]:
+        """What is overdue at a time."""
+        if self.closed:
+            return []
+        events = self._overdue_submits(now)
+        for one in self._others.values():
+            if one.deadline <= now:
+                return [*events, self._end(f"no answer to {NAMES[one.command_id]}")]
+        silence = now - self._heard
+        if silence >= self._timers.inactivity:
+            return [*events, self._end("silence")]
+        if self.bound and silence >= self._timers.enquire_link and not self._others:
+            self._ask(codes.ENQUIRE_LINK, now)
+        return events
+
+    def _overdue_submits(self, now: float) -> list[Event]:
+        overdue: list[Event] = []
+        while self._submits:
+            sequence, oldest = next(iter(self._submits.items()))
+            if oldest.deadline > now:
+                break
+            del self._submits[sequence]
+            self._late[sequence] = oldest.token
+            if len(self._late) > LATE_ANSWERS_KNOWN:
+                del self._late[next(iter(self._late))]
+            overdue.append(Unanswered(oldest.token))
+        return overdue
+
+    # --- what the peer does
+
+    def receive(self, octets: bytes, now: float) -> list[Event]:
+        """What came of octets that were read."""
+        self._heard = now
+        events: list[Event] = []
+        buffer = self._rest + octets if self._rest else octets
+        place, end = 0, len(buffer)
+        while end - place >= LEAST_OCTETS and not self.closed:
+            length, command_id, status, sequence = HEADER.unpack_from(buffer, place)
+            if not LEAST_OCTETS <= length <= MOST_OCTETS or place + length > end:
+                break
+            body = buffer[place + LEAST_OCTETS : place + length]
+            place += length
+            self._take(command_id, status, sequence, body, events)
+        self._rest = buffer[place:]
+        if len(self._rest) >= 4 and not self.closed:
+            self._check_length(events)
+        return events
+
+    def _check_length(self, events: list[Event]) -> None:
+        """Ends the session where the next PDU's length makes no sense: its end cannot be found."""
+        if not LEAST_OCTETS <= int.from_bytes(self._rest[:4], "big") <= MOST_OCTETS:
+            self._nack(0, codes.ESME_RINVCMDLEN)
+            events.append(self._end("the carrier sent what is no PDU"))
+
+    def _take(
+        self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
+    ) -> None:
+        if command_id & codes.RESPONSE:
+            self._take_response(command_id, status, sequence, body, events)
+        elif command_id in REQUESTS[self.state]:
+            self._take_request(command_id, sequence, body, events)
+        elif command_id in ANSWERED_BY_RESPONSE:
+            self._respond(command_id, sequence, codes.ESME_RINVBNDSTS)
+        elif command_id not in (codes.OUTBIND, codes.ALERT_NOTIFICATION):  # these have no answer
+            self._nack(sequence, codes.ESME_RINVCMDID)
+
+    def _take_request(
+        self, command_id: int, sequence: int, body: bytes, events: list[Event]
+    ) -> None:
+        kind = BODIES.get(command_id)
+        if kind is not None:
+            try:
+                events.append(Arrived(command_id, sequence, kind.read(body)))
+            except PduError as error:
+                self.malformed += 1
+                self._respond(command_id, sequence, error.status)
+        elif command_id == codes.ENQUIRE_LINK:
+            self._respond(command_id, sequence, codes.ESME_ROK)
+        elif command_id == codes.UNBIND:
+            self._respond(command_id, sequence, codes.ESME_ROK)
+            events.append(self._end("the carrier unbound"))
+
+    def _take_response(
+        self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
+    ) -> None:
+        submit = self._submits.get(sequence)
+        if submit is not None and answers(submit, command_id):
+            del self._submits[sequence]
+            events.append(Answered(submit.token, status, message_id_of(body)))
+            return
+        other = self._others.get(sequence)
+        if other is None or not answers(other, command_id):
+            self._take_stray(command_id, status, sequence, body, events)
+            return
+        del self._others[sequence]
+        if other.command_id == self._command_id:
+            events.append(self._bind_answered(status, body))
+        elif other.command_id == codes.UNBIND:
+            events.append(self._end("unbound"))
+
+    def _take_stray(
+        self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
+    ) -> None:
+        if command_id in SUBMIT_RESPONSES and sequence in self._late:
+            token = self._late.pop(sequence)
+            events.append(Answered(token, status, message_id_of(body), late=True))
+        elif command_id == codes.GENERIC_NACK:
+            self.nacks += 1
+        else:
+            self.strays += 1
+
+    def _bind_answered(self, status: int, body: bytes) -> Event:
+        if status != codes.ESME_ROK:
+            return self._end("the carrier refused the bind", status)
+        self.state = BOUND[self._command_id]
+        try:
+            return Bound(BindResp.read(body).system_id)
+        except PduError:
+            return Bound("")  # it names itself oddly; the status counts
+
+    # --- small things
+
+    def _send(self, command_id: int, body: bytes) -> int:
+        """Sends a request; its sequence_number."""
+        self._sequence = self._sequence % LAST_SEQUENCE + 1
+        self._outgoing.append(whole_pdu(command_id, self._sequence, body))
+        return self._sequence
+
+    def _ask(self, command_id: int, now: float) -> None:
+        self._others[self._send(command_id, b"")] = Other(command_id, now + self._timers.response)
+
+    def _respond(self, command_id: int, sequence: int, status: int) -> None:
+        body = EMPTY_ID if command_id in RESPONSES_WITH_ID else b""
+        self._outgoing.append(whole_pdu(command_id | codes.RESPONSE, sequence, body, status))
+
+    def _nack(self, sequence: int, status: int) -> None:
+        self._outgoing.append(whole_pdu(codes.GENERIC_NACK, sequence, b"", status))
+
+    def _end(self, reason: str, status: int | None = None) -> Ended:
+        self.state = State.CLOSED
+        return Ended(reason, status)
+
+
+def answers(request: Submit | Other, command_id: int) -> bool:
+    return command_id in (request.command_id | codes.RESPONSE, codes.GENERIC_NACK)
+
+
+def message_id_of(body: bytes) -> str:
+    """The id in a response; nothing where there is none to be read."""
+    try:
+        return MessageResp.read(body).message_id
+    except PduError:
+        return ""

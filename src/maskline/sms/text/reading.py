@@ -1,0 +1,79 @@
+"""What octets say: text as it came from a carrier, made whole and fit to be kept.
+
+What cannot be read becomes U+FFFD: a text is never thrown away for a wrong character. The result
+holds no lone surrogate and no NUL, which stores refuse.
+"""
+
+import re
+from typing import Literal
+
+from maskline.sms.text import gsm
+
+Charset = Literal[
+    "gsm", "ascii", "latin1", "ucs2", "utf8", "cyrillic", "hebrew", "shift_jis", "iso2022_jp",
+    "euc_kr",
+]  # fmt: skip
+
+PYTHON_NAMES = {
+    "ascii": "ascii",
+    "latin1": "latin_1",
+    "utf8": "utf_8",
+    "cyrillic": "iso8859_5",
+    "hebrew": "iso8859_8",
+    "shift_jis": "shift_jis",
+    "iso2022_jp": "iso2022_jp",
+    "euc_kr": "euc_kr",
+}
+UNREADABLE = "\ufffd"
+BYTE_ORDER_MARKS = {b"\xfe\xff": "utf_16_be", b"\xff\xfe": "utf_16_le"}
+SURROGATE = re.compile("[\ud800-\udfff]")
+# Half a pair at the border of a part is kept as a private character until the parts are joined.
+KEPT = 0x100000
+HALF = re.compile(f"[{chr(KEPT + 0xD800)}-{chr(KEPT + 0xDFFF)}]")
+
+
+def read(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
+    """The text of a whole short message; `locking` and `single` are its header's languages."""
+    return mended(read_part(octets, charset, locking, single))
+
+
+def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
+    """The text of a part, to be kept until `join`: a character cut in two is marked, not lost."""
+    if charset == "gsm":
+        return gsm.alphabet(locking, single).decode(octets)
+    if charset == "ucs2":
+        text = read_utf16(octets)
+    else:
+        text = octets.decode(PYTHON_NAMES[charset], "replace")
+    return text.rstrip("\0").replace("\0", UNREADABLE) if "\0" in text else text
+
+
+def read_utf16(octets: bytes) -> str:
+    """UCS-2 as phones really send it: UTF-16, big-endian unless a byte order mark says not."""
+    codec = BYTE_ORDER_MARKS.get(octets[:2])
+    if codec is not None:
+        octets = octets[2:]
+    odd = UNREADABLE if len(octets) % 2 else ""
+    even = octets[:-1] if odd else octets
+    try:
+        return even.decode(codec or "utf_16_be") + odd
+    except UnicodeDecodeError:
+        text = even.decode(codec or "utf_16_be", "surrogatepass")
+        return SURROGATE.sub(lambda half: chr(KEPT + ord(half[0])), text) + odd
+
+
+def join(parts: list[str]) -> str:
+    """The text of which these are the parts in order; characters cut in two are whole again.
+
+    Every half that finds no other half becomes U+FFFD; an escape that finds nothing, nothing.
+    """
+    return mended("".join(parts))
+
+
+def mended(text: str) -> str:
+    if gsm.ESC in text:
+        text = gsm.DEFAULT.unescaped(text).replace(gsm.ESC, "")
+    if HALF.search(text):
+        halves = HALF.sub(lambda half: chr(ord(half[0]) - KEPT), text)
+        text = halves.encode("utf_16_be", "surrogatepass").decode("utf_16_be", "replace")
+    return text
