@@ -18,14 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from . import allowed, sip
 
 CALLER, CALLED = "caller", "called"
-PRIVATE = "X-Maskline"
-LOCAL = "local"
 CONTACT_METHODS = ("INVITE", "UPDATE")
 KEY_BYTES = 64
 
@@ -240,124 +237,3 @@ def _written(start: str, headers: list[tuple[str, str]], body: allowed.Body) -> 
     if body.content:
         headers.append(("Content-Type", body.type))
     return sip.write(start, headers, body.content)
-
-
-class Branches:
-    """Hides the branch of our own Via: Kamailio makes it by hashing, without a key, what the
-    sender wrote, so a guess at the sender's identifiers could be checked against it. The hash is
-    put through a block cipher on its way out and back in a reply; the secret is this start's."""
-
-    _FORM = re.compile(rb"z9hG4bK([0-9a-f]{1,4})\.([0-9a-f]{32})\.([0-9a-f]{1,4})")
-    _TOP = re.compile(
-        rb"\r\n(?:Via|v)[ \t]*:[^\r,]*?;[ \t]*branch[ \t]*=[ \t]*([^;,\s]+)", re.IGNORECASE
-    )
-
-    def __init__(self, secret: str) -> None:
-        self._key = hashlib.sha256(b"branch" + secret.encode()).digest()
-        self._cipher = Cipher(algorithms.AES(self._key), modes.ECB())  # noqa: S305  one block
-
-    def hide(self, branch: bytes) -> bytes:
-        found = self._FORM.fullmatch(branch)
-        if not found:  # a branch that no reply comes back to: that of an ACK
-            return (
-                b"z9hG4bK"
-                + hashlib.blake2b(branch, key=self._key, digest_size=12).hexdigest().encode()
-            )
-        encryptor = self._cipher.encryptor()
-        hidden = encryptor.update(bytes.fromhex(found[2].decode())) + encryptor.finalize()
-        slot = self._slot(found[1], hidden)
-        return b"z9hG4bK%s.%s.%s" % (slot, hidden.hex().encode(), found[3])
-
-    def show(self, raw: bytes) -> bytes:
-        """A received reply with the branch that Kamailio knows; unchanged when it is not ours."""
-        found = self._TOP.search(raw)
-        form = self._FORM.fullmatch(found[1]) if found else None
-        if not found or not form:
-            return raw
-        hidden = bytes.fromhex(form[2].decode())
-        decryptor = self._cipher.decryptor()
-        known = decryptor.update(hidden) + decryptor.finalize()
-        slot = self._slot(form[1], hidden)
-        branch = b"z9hG4bK%s.%s.%s" % (slot, known.hex().encode(), form[3])
-        return raw[: found.start(1)] + branch + raw[found.end(1) :]
-
-    def _slot(self, digits: bytes, hidden: bytes) -> bytes:
-        """The transaction's place in Kamailio's table (its hex digits stand in reverse order)."""
-        mask = hashlib.blake2b(hidden, key=self._key, digest_size=2).digest()
-        value = int(digits[::-1], 16) ^ int.from_bytes(mask, "big")
-        return (b"%04x" % value)[::-1]
-
-
-class Gate:
-    """The last thing that every outgoing message passes. A message leaves only with the
-    private header that this start's secret signs, and only what that header holds leaves."""
-
-    def __init__(self, secret: str, addresses: Sequence[str]) -> None:
-        self._mark = f"\r\n{PRIVATE}: {secret} ".encode()
-        hosts = "|".join(re.escape(host) for host in addresses)
-        self._own_via = re.compile(
-            rf"\r\nVia: (SIP/2\.0/[A-Z]+ (?:{hosts});branch=)(z9hG4bK[0-9A-Za-z.-]+)"
-            r"((?:;rport)?(?:;i=[0-9a-f]+)?(?:;alias)?)\r\n".encode()
-        )
-        self._branches = Branches(secret)
-
-    def header(self, payload: bytes) -> str:
-        """The private header that lets `payload` pass, to be put on Kamailio's message."""
-        text = self._mark.decode().lstrip() + base64.b64encode(payload).decode()
-        return text + "\r\n"
-
-    def leave(self, raw: bytes) -> bytes:
-        """What goes on the wire instead of `raw`; `Refused` when nothing may."""
-        head = raw.partition(b"\r\n\r\n")[0] + b"\r\n"
-        marks = [part.split(b"\r\n", 1)[0] for part in head.split(self._mark)[1:]]
-        sealed = [mark for mark in marks if mark != LOCAL.encode()]
-        if not marks:
-            raise Refused("no private header")
-        if not sealed:
-            return _own_message(sip.parse(raw))
-        payload = base64.b64decode(sealed[-1], validate=True)
-        if payload.startswith(b"SIP/2.0 "):
-            return payload
-        via = self._own_via.search(head)
-        if not via or head.find(b"\r\nVia:") != via.start():
-            raise Refused("our own Via is not on top")
-        start, _, rest = self._for_method(raw, payload).partition(b"\r\n")
-        own = via[1] + self._branches.hide(via[2]) + via[3]
-        return start + b"\r\nVia: " + own + b"\r\n" + rest
-
-    def enter(self, raw: bytes) -> bytes:
-        """What Kamailio reads instead of a received reply."""
-        return self._branches.show(raw)
-
-    def _for_method(self, raw: bytes, payload: bytes) -> bytes:
-        """Kamailio makes CANCEL and the ACK of a failure from an INVITE: so do we."""
-        method = raw.split(b" ", 1)[0].decode()
-        if payload.startswith(method.encode() + b" "):
-            return payload
-        invite = sip.parse(payload.replace(b"\r\n", b"\r\nVia: x\r\n", 1))
-        if method not in ("ACK", "CANCEL") or invite.method != "INVITE":
-            raise Refused(f"{method} made from {invite.method}")
-        kept = ("max-forwards", "from", "to", "call-id", "route")
-        headers = [(allowed.NAMES[name], v) for name, v in invite.headers if name in kept]
-        headers.append(("CSeq", f"{invite.cseq[0]} {method}"))
-        tag = sip.parse(raw).address("to").tag if method == "ACK" else ""
-        if tag:
-            headers = [_with_tag(header, tag) for header in headers]
-        return sip.write(f"{method} {invite.uri} SIP/2.0", headers)
-
-
-def _with_tag(header: tuple[str, str], tag: str) -> tuple[str, str]:
-    name, value = header
-    untagged = name == "To" and not sip.address(value).tag
-    return (name, f"{value};tag={tag}") if untagged else header
-
-
-def _own_message(message: sip.Message) -> bytes:
-    """A message of Kamailio's own making holds nothing of another leg: a reply is made from
-    the very request that it answers. It is still written anew."""
-    kept = ("via", "from", "to", "call-id", "cseq", "record-route")
-    if not message.is_reply:
-        raise Refused("a request of nobody's")
-    headers = [(allowed.NAMES[n], v) for n, v in message.headers if n in kept]
-    headers += allowed.own_headers(message)
-    return sip.write(f"SIP/2.0 {message.status} {allowed.reason(message.status)}", headers)

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import KSR
 
 from . import allowed, mask, sdp, sip, texts
+from .gate import Entrance, Gate
 from .kept import context, passage_of
 from .media import Media, MediaDown
 from .settings import CONTROL, Settings
@@ -24,10 +25,6 @@ CONTEXT = "$avp(maskline)"
 RETRY = "Retry-After: 5"
 NUMBER = re.compile(r"\+?\d{3,15}")
 Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
-
-
-def received() -> sip.Message:
-    return sip.parse(raw())
 
 
 def raw() -> bytes:
@@ -55,7 +52,8 @@ class Routes:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.keys = mask.Keyring(settings.keys, settings.current_key)
-        self.door = mask.Gate(settings.secret, settings.own_hosts)
+        self.entry = Entrance(settings.salt)
+        self.door = Gate(settings.secret, self.entry, settings.own_hosts)
         self.switch = Switch(settings.switch_socket)
         self.media = Media(settings.media_control, settings.media_addresses)
 
@@ -64,7 +62,7 @@ class Routes:
 
     # -- what Kamailio calls
 
-    def ksr_request_route(self, _message: Any) -> int:
+    def request(self, _message: Any) -> int:
         try:
             self._request()
         except Refuse as refusal:
@@ -82,18 +80,15 @@ class Routes:
             answer(500)
         return 1
 
-    def ksr_reply_route(self, _message: Any) -> int:
-        return 1
-
-    def ksr_onreply(self, _message: Any) -> int:
+    def reply(self, _message: Any) -> int:
         try:
             self._reply()
         except Exception as error:
             KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
-            KSR.set_drop()
+            return -1
         return 1
 
-    def ksr_failure(self, _message: Any) -> int:
+    def failed(self, _message: Any) -> int:
         try:
             self._failed()
         except Exception as error:
@@ -110,7 +105,7 @@ class Routes:
 
     def entrance(self, _message: Any) -> int:
         try:
-            KSR.pv.sets("$var(masked)", base64.b64encode(self.door.enter(raw())).decode())
+            KSR.pv.sets("$var(marked)", base64.b64encode(self.entry.mark(raw())).decode())
         except Exception as error:
             KSR.err(f"not let in: {type(error).__name__} {_where(error)}\n")
             return -1
@@ -122,7 +117,7 @@ class Routes:
         origin = self.settings.origin(KSR.pv.get("$si"), KSR.pv.get("$sp"))
         if origin is None:
             return  # strangers get silence
-        request = received()
+        request = sip.parse(self.entry.unmark(raw()))
         if request.method == "CANCEL":
             if KSR.tm.t_check_trans() > 0:
                 KSR.tm.t_relay()
@@ -185,7 +180,7 @@ class Routes:
         self._remember_routes(passage.key, passage.near)
         kept = context(passage, request, body, _received_at())
         KSR.tm.t_set_fr(1000 * route["MaxRingSeconds"], 5000)
-        KSR.tm.t_on_failure("ksr_failure")
+        KSR.tm.t_on_failure("failed")
         self._relay(request, passage, body, kept)
 
     def _relay(
@@ -205,7 +200,7 @@ class Routes:
         KSR.pv.sets("$fs", f"{transport}:{local}")
         KSR.hdr.append(self.door.header(payload))
         KSR.pv.sets(CONTEXT, json.dumps(kept))
-        KSR.tm.t_on_reply("ksr_onreply")
+        KSR.tm.t_on_reply("back")
         if KSR.tm.t_relay() < 0:
             raise Refuse(503, RETRY)
 
@@ -266,9 +261,7 @@ class Routes:
 
     def _reply(self) -> None:
         kept = json.loads(KSR.pv.get(CONTEXT))
-        reply = received()
-        if reply.status == 100:
-            return
+        reply = sip.parse(raw())
         passage, asked = passage_of(kept), mask.Asked(**kept["asked"])
         first = kept["method"] == "INVITE" and not passage.far.tag
         body = allowed.NO_BODY

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 CONTROL = "control"
-DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,14 @@ class Carrier:
 class Settings:
     def __init__(self, given: dict[str, Any]) -> None:
         self.secret: str = given["secret"]
+        self.salt: str = given["salt"]
         self.keys = {name: base64.b64decode(key) for name, key in given["keys"].items()}
         self.current_key: str = given["current_key"]
         self.switch_socket: str = given["switch_socket"]
         self.media_addresses: list[str] = given["media_addresses"]
         host, _, port = given["media_control"].rpartition(":")
         self.media_control = (host, int(port))
+        self.own_hosts: list[str] = given["own_hosts"]
         self.listeners = [tuple(listener.split(":", 1)) for listener in given["listen"]]
         self._control = given["control"]
         self.carriers = {
@@ -68,13 +69,3 @@ class Settings:
     def listener(self, transport: str) -> str | None:
         """Our first address for a transport, as host:port."""
         return next((where for kind, where in self.listeners if kind == transport), None)
-
-    @property
-    def own_hosts(self) -> list[str]:
-        """How our addresses may stand in our own Via: a default port is left out."""
-        short = [
-            where.rpartition(":")[0]
-            for kind, where in self.listeners
-            if where.endswith(f":{DEFAULT_PORTS.get(kind, 0)}")
-        ]
-        return [where for _, where in self.listeners] + short

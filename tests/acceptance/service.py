@@ -81,10 +81,11 @@ class Service:
     sip_port: int = field(default_factory=free_port)
     carrier_port: int = field(default_factory=free_port)
     more_settings: str = ""
+    media_ports: tuple[int, int] = field(default_factory=media_ports)
     role: str = "all"
 
     def __post_init__(self) -> None:
-        first, last = media_ports()
+        first, last = self.media_ports
         text = SETTINGS.format(
             api=f"127.0.0.1:{self.api_port}",
             sip=self.sip,

@@ -95,7 +95,7 @@ def test_nothing_of_one_party_reaches_the_other(masked: Service, tmp_path: Path,
     for file, text in zip(files, SCENARIOS[name], strict=True):
         file.write_text(text)
     tape = tmp_path / "capture.pcap"
-    with capture(tape):
+    with capture(masked, tape):
         ended = play(
             masked, tmp_path, *files, PROXY_NUMBER, Calls(seconds=15),
             "-cid_str", f"SECA_CID%u-%p@{CALLER_HOST}",

@@ -84,8 +84,10 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
     )
     read = known(tmp_path)
     assert str(read["secret"]) in (tmp_path / "kamailio" / "kamailio.cfg").read_text()
-    del read["secret"], read["keys"]
+    assert str(read["salt"]) in (tmp_path / "kamailio" / "kamailio.cfg").read_text()
+    del read["secret"], read["salt"], read["keys"]
     assert read == {
+        "own_hosts": ["192.0.2.1:5060", "[2001:db8::1]:5062", "192.0.2.1"],
         "current_key": "a",
         "switch_socket": str(tmp_path / "switch.sock"),
         "listen": ["udp:192.0.2.1:5060", "tcp:[2001:db8::1]:5062"],

@@ -7,10 +7,11 @@ script must know stands in a file that only Kamailio's user can read.
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ TEMPLATE = "kamailio.cfg.template"
 SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
 MASK_KEY_BYTES = 64  # AES-SIV with 256-bit keys
 SECRET_BYTES = 16
+LONGEST_REQUEST = 60_000  # bytes; what is added to a request must still fit Kamailio's buffer
+# In an address, and in a regular expression without backslashes, which Kamailio's strings change.
+POSIX_SPECIAL = re.compile(r"[][.]")
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so more than cores
 
 
@@ -37,6 +42,15 @@ class Surroundings:
     control: Address
     rtpengine: Address
     mask_keys: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What nobody outside can know, new at each start: `secret` marks what this Kamailio wrote,
+    `salt` what it makes of a Call-ID."""
+
+    secret: str = field(default_factory=lambda: secrets.token_hex(SECRET_BYTES))
+    salt: str = field(default_factory=lambda: secrets.token_hex(SECRET_BYTES))
 
 
 def script_folder() -> Path:
@@ -65,12 +79,11 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     # A copy, because Kamailio's user may not be able to read where we were installed.
     script = own / "script"
     shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
-    # What bears it was written by this Kamailio: nobody outside can know it.
-    secret = secrets.token_hex(SECRET_BYTES)
+    marks = Marks()
     template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
-    configuration = template.substitute(placeholders(settings, script, secret))
+    configuration = template.substitute(placeholders(settings, script, marks))
     (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
-    known = script_settings(settings, around, secret)
+    known = script_settings(settings, around, marks)
     (own / "settings.json").write_text(json.dumps(known, indent=2), encoding="utf-8")
     runner.take(own)
     command = runner.command(
@@ -86,20 +99,32 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     return Program(command, environment, line.answers)
 
 
-def placeholders(settings: Settings, script: Path, secret: str) -> dict[str, str]:
+def placeholders(settings: Settings, script: Path, marks: Marks) -> dict[str, str]:
     """What stands for each placeholder of the template."""
     return {
         "listen": "\n".join(f"listen={listener}" for listener in settings.sip.listen),
         "script_dir": str(script),
-        "secret": secret,
+        "secret": marks.secret,
+        "salt": marks.salt,
+        "own_hosts": "|".join(POSIX_SPECIAL.sub(r"[\g<0>]", host) for host in own_hosts(settings)),
+        "longest_request": str(LONGEST_REQUEST),
         "workers": str(max(FEWEST_WORKERS, os.cpu_count() or 1)),
     }
 
 
-def script_settings(settings: Settings, around: Surroundings, secret: str) -> dict[str, Any]:
+def own_hosts(settings: Settings) -> list[str]:
+    """How our addresses may stand in our own Via: a default port is left out."""
+    named = [(str(one.address), DEFAULT_PORTS[one.transport]) for one in settings.sip.listen]
+    short = [name.removesuffix(f":{port}") for name, port in named if name.endswith(f":{port}")]
+    return [name for name, _ in named] + short
+
+
+def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> dict[str, Any]:
     """What the script reads: the carriers it may talk to, its keys, where we can be asked."""
     return {
-        "secret": secret,
+        "secret": marks.secret,
+        "salt": marks.salt,
+        "own_hosts": own_hosts(settings),
         **around.mask_keys,
         "switch_socket": str(around.switch_socket),
         "listen": [str(listener) for listener in settings.sip.listen],
