@@ -1,0 +1,171 @@
+"""A provider's API described by data: which request sends a text, what its answer and its
+callbacks say. The descriptions that come with us lie in `providers/`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import jmespath
+import msgspec
+from jmespath.exceptions import JMESPathError
+from msgspec import Struct
+
+from maskline.domain.message import Reported
+from maskline.sms.http.signatures import SignatureRules
+from maskline.sms.http.templates import BadTemplate, names
+
+# What a placeholder of a request can stand for, beside the values that the settings give.
+OFFERED = (
+    "source", "source_digits", "destination", "destination_digits", "text", "message_id",
+    "reference", "valid_seconds", "valid_until", "media_urls", "media_url", "messages_url",
+    "status_url",
+)  # fmt: skip
+
+
+class BadDescription(Exception):
+    """A description that cannot be used; the text says what is wrong with it."""
+
+
+class Basic(Struct, frozen=True, forbid_unknown_fields=True):
+    """User and password of the Authorization header."""
+
+    user: str
+    password: str
+
+
+class RequestRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The request that sends a text. `media_body` takes the place of `body` for one with media;
+    without it, links stand in the text. `form`: the body is no JSON but a form."""
+
+    url: str
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = {}
+    basic: Basic | None = None
+    body: dict[str, Any] | None = None
+    media_body: dict[str, Any] | None = None
+    form: bool = False
+    signature: SignatureRules | None = None
+
+
+class AnswerRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where things stand in the answer (JMESPath). `accepted` must be true of a success that says
+    no by its content. `busy` are error codes that mean "try later", `reasons` our words for codes
+    of texts that will never be taken."""
+
+    message_id: str
+    accepted: str | None = None
+    segments: str | None = None
+    error: str | None = None
+    busy: tuple[str, ...] = ()
+    reasons: dict[str, str] = {}
+
+
+class MessageRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where things stand in a callback with texts. `items` gives one or a list of them, `when` must
+    be true of one that is a text; without it, all that come to the path of messages are."""
+
+    message_id: str
+    source: str
+    destination: str
+    text: str
+    items: str = "@"
+    when: str | None = None
+    media: str | None = None
+    media_types: str | None = None
+
+
+class StatusRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where things stand in a callback about a text of ours. `states` gives our word for each of
+    theirs; a state that it does not name says nothing."""
+
+    message_id: str
+    state: str
+    states: dict[str, Reported]
+    items: str = "@"
+    when: str | None = None
+    error: str | None = None
+    source: str | None = None
+    destination: str | None = None
+    reference: str | None = None
+
+
+class ThanksRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answer to a callback whose content was kept."""
+
+    status: int = 200
+    content_type: str = "application/json"
+    body: str = "{}"
+
+
+class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`values` are those that the settings must give, each with what it is. `digits`: numbers come
+    in as digits alone, without their plus."""
+
+    about: str
+    request: RequestRules
+    answer: AnswerRules
+    values: dict[str, str] = {}
+    digits: bool = False
+    messages: MessageRules | None = None
+    status: StatusRules | None = None
+    signature: SignatureRules | None = None
+    thanks: ThanksRules = ThanksRules()
+
+
+def shipped() -> list[str]:
+    """The names of the descriptions that come with us."""
+    folder = resources.files("maskline.sms.http.providers")
+    return sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml"))
+
+
+def load(provider: str) -> Description:
+    """The description of this name, or in the file at this path; raises BadDescription."""
+    try:
+        if "/" in provider or provider.endswith(".toml"):
+            text = Path(provider).read_text(encoding="utf-8")
+        elif provider in shipped():
+            folder = resources.files("maskline.sms.http.providers")
+            text = (folder / f"{provider}.toml").read_text(encoding="utf-8")
+        else:
+            offered = ", ".join(shipped())
+            raise BadDescription(f"there is no {provider!r}, only {offered}, or the path of a file")
+        return read(tomllib.loads(text))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadDescription(f"{provider}: {error}") from None
+
+
+def read(table: dict[str, Any]) -> Description:
+    """The description that a TOML document holds; raises BadDescription."""
+    try:
+        found = msgspec.convert(table, Description)
+        check_placeholders(found)
+        check_expressions(msgspec.to_builtins(found))
+    except (msgspec.ValidationError, BadTemplate) as error:
+        raise BadDescription(str(error)) from None
+    return found
+
+
+def check_placeholders(found: Description) -> None:
+    request = found.request
+    basic = [request.basic.user, request.basic.password] if request.basic else []
+    known = {*OFFERED, *found.values}
+    for template in (request.url, request.headers, basic, request.body, request.media_body):
+        for name in names(template):
+            if name not in known:
+                raise BadDescription(f"request: {{{name}}} is neither offered nor among the values")
+    for name in names([*request.headers.values(), *basic]):
+        if name in OFFERED:  # what people write has no place there
+            raise BadDescription(f"request: {{{name}}} cannot stand in a header")
+
+
+def check_expressions(parts: Mapping[str, Any]) -> None:
+    for name in ("answer", "messages", "status"):
+        for key, text in (parts[name] or {}).items():
+            if isinstance(text, str):
+                try:
+                    jmespath.compile(text)
+                except JMESPathError:
+                    raise BadDescription(f"{name}.{key}: {text!r} is no JMESPath") from None

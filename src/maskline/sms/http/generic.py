@@ -1,0 +1,289 @@
+"""A provider whose API is described by data (`description`)."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import jmespath
+import msgspec
+from jmespath.exceptions import JMESPathError
+
+from maskline.courier import HttpReply, HttpRequest
+from maskline.domain.message import Encoding
+from maskline.sms.http.description import OFFERED, Description, MessageRules, StatusRules
+from maskline.sms.http.provider import (
+    MESSAGES,
+    STATUS,
+    Callback,
+    NotGenuine,
+    Reading,
+    Thanks,
+    Unreadable,
+    retry_after,
+)
+from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
+from maskline.sms.http.templates import filled, filled_structure, filled_url
+from maskline.sms.media import in_words
+from maskline.sms.port import (
+    Accepted,
+    Arrival,
+    InboundText,
+    Media,
+    Outcome,
+    Outgoing,
+    Receipt,
+    Refused,
+    TryLater,
+    Unknown,
+)
+
+FORM = "application/x-www-form-urlencoded"
+BAD_KEYS_SECONDS = 60.0
+LEAST_VALIDITY, LONGEST_VALIDITY = 60, 172_800  # seconds
+MOST_MEDIA, MOST_ITEMS = 10, 100
+DIGITS = re.compile(r"\d{7,15}")
+
+
+class Generic:
+    """`values` are what the settings give for the description's values, `secrets` prove callbacks
+    (the first also signs requests), `callbacks` is where `messages` and `status` reach us."""
+
+    def __init__(
+        self,
+        carrier: str,
+        description: Description,
+        *,
+        values: Mapping[str, str],
+        secrets: Sequence[str],
+        callbacks: str,
+    ) -> None:
+        self._carrier = carrier
+        self._rules = description
+        self._values = dict(values)
+        self._secrets = tuple(secrets)
+        self._callbacks = callbacks
+
+    @property
+    def carrier(self) -> str:
+        return self._carrier
+
+    def request(self, text: Outgoing, now: int) -> HttpRequest:
+        rules = self._rules.request
+        pictured = bool(text.media and rules.media_body)
+        values = {**self._values, **self._offered(text, now, pictured)}
+        url = filled_url(rules.url, values)
+        headers = {name: filled(part, values) for name, part in rules.headers.items()}
+        headers |= self._authorization(values)
+        body = b""
+        if template := rules.media_body if pictured else rules.body:
+            content = filled_structure(template, values)
+            headers.setdefault("Content-Type", FORM if rules.form else "application/json")
+            body = (urlencode(content, doseq=True) if rules.form else to_json(content)).encode()
+        if rules.signature and self._secrets:
+            signed = Signed(url, {}, body, now / 1000)
+            secret = self._secrets[0]
+            headers |= signature_headers(rules.signature, secret, text.message_id, signed)
+        return HttpRequest(rules.method, url, headers, body)
+
+    def outcome(self, reply: HttpReply) -> Outcome:
+        rules, answer = self._rules.answer, content_of(reply.body)
+        code = word(found(rules.error, answer))
+        refused = Refused(
+            reason=rules.reasons.get(code, "rejected-by-carrier"), error=code or str(reply.status)
+        )
+        if reply.status == 429 or (code and code in rules.busy):
+            return TryLater(after=retry_after(reply), reason="throttled")
+        if 200 <= reply.status < 300:
+            if rules.accepted and not found(rules.accepted, answer):
+                return refused
+            return self._taken(answer)
+        if code in rules.reasons:
+            return refused
+        if reply.status in (401, 403, 404):
+            # Not the text is at fault but the settings: it waits until they are mended.
+            return TryLater(after=BAD_KEYS_SECONDS, reason="credentials-refused")
+        if reply.status in (408, 425, 503):
+            return TryLater(after=retry_after(reply), reason="busy")
+        if reply.status >= 500:
+            return Unknown(reason=f"http-{reply.status}")
+        if reply.status >= 400:
+            return refused
+        return TryLater(after=BAD_KEYS_SECONDS, reason=f"http-{reply.status}")
+
+    def read(self, callback: Callback) -> Reading:
+        signed = Signed(callback.url, callback.headers, callback.body, callback.received_at / 1000)
+        if self._rules.signature is None or not is_genuine(
+            self._rules.signature, self._secrets, signed
+        ):
+            raise NotGenuine
+        content = sent(callback)
+        try:
+            arrivals = [*self._texts(callback, content), *self._receipts(callback, content)]
+        except JMESPathError:
+            raise Unreadable("not of the form that the description expects") from None
+        thanks = self._rules.thanks
+        return Reading(arrivals, Thanks(thanks.status, thanks.content_type, thanks.body.encode()))
+
+    def media_headers(self, url: str) -> Mapping[str, str]:
+        """The Authorization of our own requests, for media at the place that they go to."""
+        rules = self._rules.request
+        values = {**dict.fromkeys(OFFERED, ""), **self._values}
+        own, asked = urlsplit(filled_url(rules.url, values)), urlsplit(url)
+        if (own.scheme, own.netloc) != (asked.scheme, asked.netloc):
+            return {}
+        named = {name.lower(): part for name, part in rules.headers.items()}
+        if "authorization" in named:
+            return {"Authorization": filled(named["authorization"], values)}
+        return self._authorization(values)
+
+    def _authorization(self, values: Mapping[str, Any]) -> dict[str, str]:
+        basic = self._rules.request.basic
+        if basic is None:
+            return {}
+        pair = f"{filled(basic.user, values)}:{filled(basic.password, values)}"
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+    def _offered(self, text: Outgoing, now: int, pictured: bool) -> dict[str, Any]:
+        left = min(max((text.expires_at - now) // 1000, LEAST_VALIDITY), LONGEST_VALIDITY)
+        until = datetime.fromtimestamp(now // 1000 + left, UTC)
+        urls = [media.url for media in text.media[:MOST_MEDIA]]
+        return {
+            "source": text.source,
+            "source_digits": text.source.removeprefix("+"),
+            "destination": text.destination,
+            "destination_digits": text.destination.removeprefix("+"),
+            "text": text.text if pictured else in_words(text),
+            "message_id": text.message_id,
+            "reference": str(text.reference),
+            "valid_seconds": left,
+            "valid_until": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "media_urls": urls,
+            "media_url": urls[0] if urls else None,
+            "messages_url": f"{self._callbacks}/{MESSAGES}",
+            "status_url": f"{self._callbacks}/{STATUS}",
+        }
+
+    def _taken(self, answer: Any) -> Outcome:
+        rules = self._rules.answer
+        message_id = word(found(rules.message_id, answer))
+        if not message_id:
+            return Unknown(reason="answer-without-id")
+        segments = word(found(rules.segments, answer))
+        count = int(segments) if segments.isdecimal() and len(segments) < 4 else 1
+        return Accepted(message_ids=(message_id,), segments=max(count, 1))
+
+    def _texts(self, callback: Callback, content: Any) -> Iterator[Arrival]:
+        rules = self._rules.messages
+        for item in items_of(rules, content, callback.kind == MESSAGES):
+            assert rules is not None
+            message_id = word(jmespath.search(rules.message_id, item))
+            if not message_id:
+                raise Unreadable("a text without an id")
+            yield InboundText(
+                carrier=self._carrier,
+                source=self._number(jmespath.search(rules.source, item)),
+                destination=self._number(jmespath.search(rules.destination, item)),
+                text=word(jmespath.search(rules.text, item)),
+                encoding=Encoding.UTF8,
+                received_at=callback.received_at,
+                message_id=message_id,
+                media=tuple(media_of(rules, item)),
+            )
+
+    def _receipts(self, callback: Callback, content: Any) -> Iterator[Arrival]:
+        rules = self._rules.status
+        for item in items_of(rules, content, callback.kind == STATUS):
+            assert rules is not None
+            states = {theirs.lower(): ours for theirs, ours in rules.states.items()}
+            state = states.get(word(jmespath.search(rules.state, item)).lower())
+            message_id = word(jmespath.search(rules.message_id, item))
+            if not message_id:
+                raise Unreadable("a status without an id")
+            if state is None:
+                continue
+            reference = word(found(rules.reference, item))
+            yield Receipt(
+                carrier=self._carrier,
+                message_id=message_id,
+                state=state,
+                at=callback.received_at,
+                error=word(found(rules.error, item)) or None,
+                source=self._number(found(rules.source, item)) or None,
+                destination=self._number(found(rules.destination, item)) or None,
+                reference=int(reference) if re.fullmatch(r"\d{1,5}", reference) else None,
+            )
+
+    def _number(self, value: Any) -> str:
+        text = word(value)
+        return f"+{text}" if self._rules.digits and DIGITS.fullmatch(text) else text
+
+
+def to_json(content: Any) -> str:
+    return msgspec.json.encode(content).decode()
+
+
+def content_of(body: bytes) -> Any:
+    """What JSON holds; None for whatever else the bytes are."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def sent(callback: Callback) -> Any:
+    """What a callback holds: JSON, or the fields of a form or a query, each as a text."""
+    form = callback.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+    if callback.body and not form:
+        content = content_of(callback.body)
+        if content is None:
+            raise Unreadable("neither JSON nor a form")
+        return content
+    text = callback.body.decode("utf-8", "replace") if form else callback.query
+    try:
+        fields = parse_qs(text, keep_blank_values=True, max_num_fields=500)
+    except ValueError:
+        raise Unreadable("too many fields") from None
+    return {name: values[0] for name, values in fields.items()}
+
+
+def found(expression: str | None, content: Any) -> Any:
+    """What stands there; None where nothing does, or where the content has another form."""
+    if expression is None or content is None:
+        return None
+    try:
+        return jmespath.search(expression, content)
+    except JMESPathError:
+        return None
+
+
+def word(value: Any) -> str:
+    """A text or a number as a text; empty for whatever else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)
+
+
+def items_of(
+    rules: MessageRules | StatusRules | None, content: Any, own_path: bool
+) -> Iterator[Any]:
+    """The items that these rules are for."""
+    if rules is None or (rules.when is None and not own_path):
+        return
+    items = jmespath.search(rules.items, content)
+    for item in (items if isinstance(items, list) else [items])[:MOST_ITEMS]:
+        if item is not None and (rules.when is None or jmespath.search(rules.when, item)):
+            yield item
+
+
+def media_of(rules: MessageRules, item: Any) -> Iterator[Media]:
+    urls, types = found(rules.media, item), found(rules.media_types, item)
+    urls = urls if isinstance(urls, list) else [urls]
+    types = types if isinstance(types, list) else [types]
+    for place, url in enumerate(urls[:MOST_MEDIA]):
+        if isinstance(url, str) and url:
+            kind = types[place] if place < len(types) else None
+            yield Media(url=url, content_type=word(kind))

@@ -1,0 +1,1 @@
+"""The descriptions of providers that come with us, a TOML file for each."""
