@@ -1,5 +1,6 @@
 """The settings file: what it accepts, how it refuses, and that its documentation is whole."""
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
         ),
         (
             "[[carriers]]\nname = 'a'",
-            "carriers[0]: has neither sip nor smpp, so it carries nothing",
+            "carriers[0]: has none of sip, smpp, twilio and http, so it carries nothing",
         ),
         (
             "[[carriers]]\nname = 'a'\n[carriers.sip]\naddress = '127.0.0.1:1'\nsources = ['x']",
@@ -162,8 +163,8 @@ def test_the_guide_is_what_the_settings_say() -> None:
 def test_the_default_file_names_every_setting() -> None:
     text = default_file()
     for key, _, _ in leaves(Settings):
-        if key.startswith("carriers[].smpp."):
-            continue  # its carrier has none; they stand in the guide
+        if key.startswith(("carriers[].smpp.", "carriers[].twilio.", "carriers[].http.")):
+            continue  # its carrier has none of them; they stand in the guide
         assert f"{key.rpartition('.')[2]} = " in text, key
 
 
@@ -174,3 +175,76 @@ def test_a_database_of_postgresql_is_shown_without_its_password(tmp_path: Path) 
     assert url is not None
     assert url.text.count("secret") == 2
     assert str(url) == "postgresql://ann:***@db:5432/maskline?password=***"
+
+
+TWILIO = """
+[api]
+public_url = "https://sms.example.com/"
+[[carriers]]
+name = "tw"
+[carriers.twilio]
+account_sid = "AC1"
+auth_token = "secret-token"
+"""
+TELNYX = """
+[api]
+public_url = "https://sms.example.com"
+[[carriers]]
+name = "tx"
+[carriers.http]
+provider = "telnyx"
+callback_secrets = ["one", "two"]
+[carriers.http.values]
+api_key = "secret-key"
+"""
+
+
+def test_carriers_of_texts_over_http_are_read() -> None:
+    (twilio,) = settings.parse(tomllib.loads(TWILIO)).carriers
+    assert twilio.twilio is not None
+    assert str(twilio.twilio.base_url) == "https://api.twilio.com"
+    read = settings.parse(tomllib.loads(TELNYX))
+    assert str(read.api.public_url) == "https://sms.example.com"
+    (telnyx,) = read.carriers
+    assert telnyx.http is not None
+    assert telnyx.http.values == {"api_key": settings.Secret("secret-key")}
+    assert telnyx.ways_of_texts == ("http",)
+    assert not {"secret-token", "secret-key", "one"} & set(re.split(r"['\"]", repr((read, twilio))))
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "fault"),
+    [
+        (TWILIO, "[api]\npublic_url", "#", "api.public_url: missing"),
+        (TWILIO, "https:", "ftp:", "api.public_url: 'ftp://sms.example.com/' is not a URL"),
+        (TWILIO, ".com/", ".com/?a=b", "is not a URL"),
+        (TWILIO, "//sms", "//me:word@sms", "is not a URL"),
+        (TWILIO, 'auth_token = "secret-token"', "", "carriers[0].twilio.auth_token_file: needed"),
+        (
+            TWILIO,
+            "auth_token =",
+            'base_url = "http://10.0.0.1"\nauth_token =',
+            "carriers[0].twilio.base_url: http://10.0.0.1 would send the token in the open",
+        ),
+        (TELNYX, 'provider = "telnyx"', "", "carriers[0].http.provider: needed"),
+        (TELNYX, "provider", 'description = "x.toml"\nprovider', "but not both"),
+        (TELNYX, "callback_secrets", 'callback_secrets_file = "x"\ncallback_secrets', "which?"),
+        (TELNYX, 'api_key = "secret-key"', "api_key = 1", "carriers[0].http.values.api_key"),
+        (
+            TELNYX,
+            "[carriers.http]",
+            '[carriers.twilio]\naccount_sid = "a"\nauth_token = "b"\n[carriers.http]',
+            "carriers[0]: carries texts by twilio and by http: choose one",
+        ),
+        (
+            TELNYX,
+            "[carriers.http]",
+            '[carriers.sip]\naddress = "192.0.2.1:5060"\nsources = []\nmessages = true\n'
+            "[carriers.http]",
+            "carriers[0]: carries texts by http and by sip.messages: choose one",
+        ),
+    ],
+)
+def test_a_fault_of_a_carrier_over_http_is_named(text: str, old: str, new: str, fault: str) -> None:
+    assert old in text
+    assert any(fault in told for told in faults(text.replace(old, new, 1)))

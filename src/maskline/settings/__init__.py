@@ -5,8 +5,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from maskline.settings import smpp
+from maskline.settings import http, smpp
 from maskline.settings.document import default_file
+from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.reader import Faults, is_table, read
 from maskline.settings.schema import Carrier, CarrierSip, Settings
 from maskline.settings.smpp import CarrierSmpp
@@ -18,21 +19,26 @@ from maskline.settings.values import (
     PortRange,
     Secret,
     StoreUrl,
+    Url,
 )
 
 __all__ = [
     "Address",
     "Carrier",
+    "CarrierHttp",
     "CarrierSip",
     "CarrierSmpp",
+    "CarrierTwilio",
     "Host",
     "Listener",
     "Network",
+    "Pictures",
     "PortRange",
     "Secret",
     "Settings",
     "SettingsError",
     "StoreUrl",
+    "Url",
     "load",
     "parse",
     "write_default",
@@ -82,10 +88,24 @@ def check_together(settings: Settings, faults: Faults) -> None:
         if name in names[:place]:
             faults.add(f"carriers[{place}].name", f"{name!r} is the name of another carrier")
     for place, carrier in enumerate(settings.carriers):
-        if carrier.sip is None and carrier.smpp is None:
-            faults.add(f"carriers[{place}]", "has neither sip nor smpp, so it carries nothing")
-        if carrier.smpp is not None:
-            smpp.check(carrier.smpp, f"carriers[{place}].smpp", faults)
+        check_carrier(carrier, f"carriers[{place}]", settings.api.public_url, faults)
+
+
+def check_carrier(carrier: Carrier, place: str, public_url: Url | None, faults: Faults) -> None:
+    """It carries something, and texts by one way alone."""
+    ways = carrier.ways_of_texts
+    if carrier.sip is None and not ways:
+        faults.add(place, "has none of sip, smpp, twilio and http, so it carries nothing")
+    if len(ways) > 1:
+        faults.add(place, f"carries texts by {' and by '.join(ways)}: choose one")
+    if carrier.smpp is not None:
+        smpp.check(carrier.smpp, f"{place}.smpp", faults)
+    if carrier.twilio is not None:
+        http.check_twilio(carrier.twilio, f"{place}.twilio", faults)
+    if carrier.http is not None:
+        http.check_http(carrier.http, f"{place}.http", faults)
+    if (carrier.twilio or carrier.http) and public_url is None:
+        faults.add("api.public_url", f"missing; {place} sends its texts to it")
 
 
 def anchored(settings: Settings, directory: Path) -> Settings:

@@ -138,6 +138,8 @@ def meaning(kind: Any) -> str:
         return "One of " + ", ".join(f"`{choice}`" for choice in get_args(kind))
     if get_origin(kind) is tuple:
         return "A list; each item: " + meaning(get_args(kind)[0])
+    if get_origin(kind) is dict:
+        return "A table"
     if get_origin(kind) in (Union, types.UnionType):
         return meaning(get_args(kind)[0])
     if hasattr(kind, "parse"):

@@ -48,6 +48,8 @@ def value(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> A
         return value(arguments[0], given, one, faults, key)
     if origin is tuple:
         return items(arguments[0], given, one, faults, key)
+    if origin is dict:
+        return members(arguments[1], given, one, faults, key)
     if is_table(kind):
         if isinstance(given, dict):
             return read(kind, given, faults, key + ".")
@@ -65,6 +67,14 @@ def items(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> t
     return tuple(
         value(kind, item, one, faults, f"{key}[{place}]") for place, item in enumerate(given)
     )
+
+
+def members(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> dict[str, Any]:
+    """A table whose names are not ours."""
+    if not isinstance(given, dict):
+        faults.add(key, "must be a table")
+        return {}
+    return {name: value(kind, item, one, faults, f"{key}.{name}") for name, item in given.items()}
 
 
 def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.setting import setting
 from maskline.settings.smpp import CarrierSmpp
-from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl
+from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl, Url
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Api:
         10_000,
         least=1,
         most=1_000_000,
+    )
+    public_url: Url | None = setting(
+        "Where others find this API from outside, through your TLS proxy: providers of texts send "
+        "to it, below /carriers/, and links to pictures lead to it, below /media/. No other path "
+        "has to be open to them.",
+        None,
+        example="https://sms.example.com",
     )
 
 
@@ -134,6 +142,14 @@ class Carrier:
     )
     sip: CarrierSip | None = setting("The SIP trunk of the carrier, for calls.", None)
     smpp: CarrierSmpp | None = setting("The SMPP binds to the carrier, for texts.", None)
+    twilio: CarrierTwilio | None = setting("Twilio's API, for texts.", None)
+    http: CarrierHttp | None = setting("Another provider's API, for texts.", None)
+
+    @property
+    def ways_of_texts(self) -> tuple[str, ...]:
+        """The names of the tables by which it carries texts; there is at most one."""
+        named = [name for name in ("smpp", "twilio", "http") if getattr(self, name) is not None]
+        return (*named, "sip.messages") if self.sip and self.sip.messages else tuple(named)
 
 
 @dataclass(frozen=True)
@@ -188,6 +204,7 @@ class Settings:
     api: Api = setting("The HTTP door.", Api())
     sip: Sip = setting("The SIP door.", Sip())
     media: Media = setting("Sound.", Media())
+    pictures: Pictures = setting("Pictures in texts.", Pictures())
     store: Store = setting("Where data is kept.", Store())
     log: Log = setting("What the service tells about itself.", Log())
     carriers: tuple[Carrier, ...] = setting("The carriers.", ())

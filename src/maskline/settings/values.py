@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import urlsplit
 
 PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+")
 
@@ -158,3 +159,30 @@ class Secret:
         return "***"
 
     __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Url:
+    """A web address without a query: `https://sms.example.com`; a slash at its end is left out."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        try:
+            parts = urlsplit(text)
+            wrong = parts.username is not None or (parts.port or 1) < 1
+        except ValueError:
+            parts, wrong = urlsplit(""), True
+        if wrong or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{text!r} is not a URL such as https://sms.example.com")
+        if parts.query or parts.fragment or not text.isascii() or not text.isprintable():
+            raise ValueError(f"{text!r} is not a URL such as https://sms.example.com")
+        return cls(text.rstrip("/"))
+
+    @property
+    def encrypted(self) -> bool:
+        return self.text.startswith("https:")
+
+    def __str__(self) -> str:
+        return self.text

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from maskline.web.faults import Fault
 from maskline.web.pipeline import Pipeline, Trail, new_request_id
 from maskline.web.requests import Disconnected, Receive, Scope, Send
 
+Door = Callable[[Scope, Receive, Send], Awaitable[None]]
+
 HEALTH = "/health"
 UP = "up"
 
@@ -35,10 +37,12 @@ def build(
     settings: Settings,
     health: Callable[[], Mapping[str, str]],
     clock: Callable[[], int] = now,
+    doors: Mapping[str, Door] | None = None,
 ) -> "App":
     """The application. `health` tells the state of each engine, `up` for one that works.
 
-    `clock` gives the time in milliseconds since the epoch.
+    `clock` gives the time in milliseconds since the epoch. `doors` are applications of others, by
+    what the paths begin with that are theirs.
     """
     pipeline = Pipeline(
         store,
@@ -47,19 +51,29 @@ def build(
         requests_per_second=settings.api.max_requests_per_second,
         clock=clock,
     )
-    return App(pipeline, health)
+    return App(pipeline, health, doors or {})
 
 
 class App:
     """Answers every request, whatever happens, and leaves one line in the log for it."""
 
-    def __init__(self, pipeline: Pipeline, health: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        health: Callable[[], Mapping[str, str]],
+        doors: Mapping[str, Door],
+    ) -> None:
         self._pipeline = pipeline
         self._health = health
+        self._doors = tuple(doors.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        for prefix, door in self._doors:
+            if scope["path"].startswith(prefix):
+                await door(scope, receive, send)
+                return
         started, trail = time.perf_counter(), Trail(new_request_id())
         try:
             answer = await self._answer(scope, receive, trail)

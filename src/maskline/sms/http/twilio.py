@@ -24,6 +24,7 @@ from maskline.sms.http.provider import (
     Unreadable,
     retry_after,
 )
+from maskline.sms.media import in_words
 from maskline.sms.port import (
     Accepted,
     InboundText,
@@ -72,12 +73,14 @@ REASONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Who we are to the provider. The first token is ours; each may have signed a callback."""
+    """Who we are to the provider. The first token is ours; each may have signed a callback.
+    Without `mms` pictures go by their links."""
 
     base_url: str
     account_sid: str
     auth_tokens: tuple[str, ...]
     messaging_service_sid: str | None = None
+    mms: bool = True
 
 
 class Twilio:
@@ -105,11 +108,13 @@ class Twilio:
             ("StatusCallback", f"{self._callbacks}/{STATUS}?reference={text.reference}"),
             ("ValidityPeriod", str(left)),
         ]
-        if text.text or not text.media:
-            fields.append(("Body", text.text))
+        words = text.text if self._account.mms else in_words(text)
+        if words or not text.media:
+            fields.append(("Body", words))
         if self._account.messaging_service_sid:
             fields.append(("MessagingServiceSid", self._account.messaging_service_sid))
-        fields += [("MediaUrl", media.url) for media in text.media[:MOST_MEDIA]]
+        if self._account.mms:
+            fields += [("MediaUrl", media.url) for media in text.media[:MOST_MEDIA]]
         headers = {"Authorization": self._authorization, "Content-Type": FORM}
         return HttpRequest("POST", self._messages, headers, urlencode(fields).encode())
 

@@ -1,0 +1,65 @@
+"""The carriers of the settings that are spoken to by HTTP, made ready."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from maskline import settings
+from maskline.settings import Carrier
+from maskline.sms.http.carriers import BadCarrier, by_http, courier_of, link_of, provider_of
+from maskline.sms.http.generic import Generic
+from maskline.sms.http.twilio import Twilio
+from maskline.sms.port import Media, Outgoing
+
+PUBLIC = "https://sms.example.com"
+TEXT = Outgoing(
+    message_id="m", reference=1, source="+19135550199", destination="+14015550101", text="Hi",
+    expires_at=0, media=(Media(url=f"{PUBLIC}/media/a", content_type="image/png"),),
+)  # fmt: skip
+
+
+def carrier(text: str, folder: Path = Path("/")) -> Carrier:
+    head = f'[api]\npublic_url = "{PUBLIC}"\n[[carriers]]\nname = "tw"\n'
+    (found,) = settings.anchored(settings.parse(tomllib.loads(head + text)), folder).carriers
+    return found
+
+
+def test_twilio_is_made_ready(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first\nsecond\n")
+    text = '[carriers.twilio]\naccount_sid = "AC1"\nauth_token_file = "token"\npictures = "link"\n'
+    found = carrier(text + 'allow_networks = ["10.0.0.0/8"]', tmp_path)
+    assert by_http(found)
+    provider = provider_of(found, PUBLIC)
+    assert isinstance(provider, Twilio)
+    body = provider.request(TEXT, 0).body.decode()
+    assert "carriers%2Ftw%2Fstatus" in body
+    assert "MediaUrl" not in body
+    assert "Hi%0Ahttps" in body
+    assert courier_of(found).may_go_to("10.1.2.3")
+    assert link_of(found, PUBLIC).carrier == "tw"
+
+
+def test_a_described_provider_is_made_ready() -> None:
+    text = '[carriers.http]\nprovider = "telnyx"\n[carriers.http.values]\napi_key = "k"\n'
+    provider = provider_of(carrier(text), PUBLIC)
+    assert isinstance(provider, Generic)
+    assert provider.request(TEXT, 0).headers["Authorization"] == "Bearer k"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[carriers.http]\nprovider = "nobody"', "there is no 'nobody'"),
+        ('[carriers.http]\nprovider = "telnyx"', r"api_key \(an API key\)"),
+        ('[carriers.http]\nprovider = "telnyx"\nvalues = { api_key = "k", b = "c" }', "b: not"),
+        ('[carriers.http]\ndescription = "none.toml"', "none.toml"),
+        ('[carriers.twilio]\naccount_sid = "A"\nauth_token_file = "none"', "none"),
+        ('[carriers.twilio]\naccount_sid = "A"\nauth_token_file = "empty"', "holds no secret"),
+    ],
+)
+def test_what_cannot_be_made_ready_is_named(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n \n")
+    with pytest.raises(BadCarrier, match=words) as refused:
+        link_of(carrier(text, tmp_path), PUBLIC)
+    assert str(refused.value).startswith("carriers: tw: ")
