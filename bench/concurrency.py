@@ -36,6 +36,10 @@ VOICE = "chime-sdk-voice"
 TRIALS = 200
 
 
+def clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class Service:
     def __init__(self, store: Store, account_id: str = "") -> None:
         self.store, self.account_id = store, account_id
@@ -44,14 +48,17 @@ class Service:
         return Context(
             tx=tx,
             account_id=self.account_id,
-            now=time.time_ns() // 1_000_000,
+            now=clock(),
+            clock=clock,
             new_id=lambda: str(uuid4()),
             settings=Policy(carriers=("acme",)),
         )
 
     async def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:
-        function = TABLE[service, operation].function
-        return await self.store.write(lambda tx: function(self.context(tx), request))
+        handler = TABLE[service, operation]
+        return await self.store.write(
+            lambda tx: handler.function(self.context(tx), request), beside=handler.beside
+        )
 
     async def open(self, connector: str, pair: list[str]) -> dict[str, Any]:
         made = await self.call(

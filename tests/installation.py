@@ -20,19 +20,26 @@ class Installation:
         self.now = now
         self.account_id = account_id
 
+    def clock(self) -> int:
+        return self.now or time.time_ns() // 1_000_000
+
     def context(self, tx: Transaction) -> Context:
         return Context(
             tx=tx,
             account_id=self.account_id,
-            now=self.now or time.time_ns() // 1_000_000,
+            now=self.clock(),
+            clock=self.clock,
             new_id=lambda: str(uuid4()),
             settings=Policy(carriers=("acme",)),
         )
 
     async def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:
         handler = TABLE[service, operation]
-        carry_out = self.store.write if handler.mutates else self.store.read
-        return await carry_out(lambda tx: handler.function(self.context(tx), request))
+        if not handler.mutates:
+            return await self.store.read(lambda tx: handler.function(self.context(tx), request))
+        return await self.store.write(
+            lambda tx: handler.function(self.context(tx), request), beside=handler.beside
+        )
 
     async def prepare(self, *numbers: str) -> str:
         """Makes the account and a connector with these numbers in its pool; the connector's id."""
@@ -98,7 +105,7 @@ class Installation:
             "switch",
             CallId=call["CallId"],
             Event="Ringing",
-            Timestamp=self.context(None).now,  # type: ignore[arg-type]
+            Timestamp=self.clock(),
         )
         await self._configure(connector)
         return connector

@@ -31,38 +31,97 @@ def store(url: str, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-async def test_what_could_not_have_run_alone_runs_again(store: Store) -> None:
-    """Each adds an account for those it counts: run one after the other, no two count the same."""
-    both_counted, seen = threading.Barrier(2), []
+async def test_work_is_done_as_if_it_were_alone(store: Store) -> None:
+    """Each adds an account for those it counts: one after the other, no two count the same."""
 
     def work(tx: Transaction) -> int:
         accounts = count(tx)
-        seen.append(accounts)
-        if len(seen) <= 2:
-            both_counted.wait(10)
-        add(f"{accounts} {threading.get_ident()}")(tx)
+        add(f"{accounts}")(tx)
         return accounts
 
-    assert sorted(await asyncio.gather(store.write(work), store.write(work))) == [0, 1]
-    assert len(seen) == 3
+    assert sorted(await asyncio.gather(*(store.write(work) for _ in range(20)))) == [*range(20)]
 
 
-async def test_a_key_that_somebody_else_takes_meanwhile_is_seen_in_the_next_run(
-    store: Store,
+async def test_work_beside_other_work_waits_for_names_only(store: Store) -> None:
+    met = threading.Barrier(3)
+
+    def work(tx: Transaction, name: str) -> None:
+        tx.lock(name)
+        met.wait(30)
+
+    names = ("a", "b", "c")
+    await asyncio.gather(
+        *(store.write(lambda tx, name=name: work(tx, name), beside=True) for name in names)
+    )
+
+
+async def test_who_waited_for_a_name_sees_what_its_holder_did(store: Store) -> None:
+    """In whatever order each names them, and whoever else works."""
+
+    def work(tx: Transaction, names: list[str]) -> int:
+        tx.lock(*names)
+        accounts = count(tx)
+        add(f"{accounts}")(tx)
+        return accounts
+
+    def names(turn: int) -> list[str]:
+        return ["both", f"own {turn}"] if turn % 2 else [f"own {turn}", "both"]
+
+    counted = await asyncio.gather(
+        *(store.write(lambda tx, n=n: work(tx, names(n)), beside=True) for n in range(20))
+    )
+    assert sorted(counted) == [*range(20)]
+
+
+async def test_work_alone_waits_for_work_beside_others(store: Store) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(tx: Transaction) -> None:
+        begun.set()
+        go.wait(30)
+        add("1")(tx)
+
+    beside = asyncio.create_task(store.write(slow, beside=True))
+    await asyncio.to_thread(begun.wait, 30)
+    alone = asyncio.create_task(store.write(count))
+    await store.read(count)
+    assert not alone.done()
+    go.set()
+    assert await alone == 1
+    await beside
+
+
+async def test_a_name_that_somebody_holds_is_told(store: Store) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        tx.lock("a", "b")
+        begun.set()
+        go.wait(30)
+
+    holding = asyncio.create_task(store.write(hold, beside=True))
+    await asyncio.to_thread(begun.wait, 30)
+
+    def try_all(tx: Transaction) -> list[bool]:
+        return [tx.try_lock(*names) for names in (["b"], ["a", "c"], ["c"], ["c", "d"])]
+
+    assert await store.write(try_all, beside=True) == [False, False, True, True]
+    go.set()
+    await holding
+    assert await store.write(try_all, beside=True) == [True] * 4
+
+
+async def test_a_restart_of_the_server_between_two_pieces_of_work_is_not_noticed(
+    store: Store, url: str
 ) -> None:
-    both_looked, seen = threading.Barrier(2), []
-
-    def add_once(tx: Transaction) -> str:
-        found = tx.one("get_account", account_id="1")
-        seen.append(found)
-        if len(seen) <= 2:
-            both_looked.wait(10)
-        if found is None:
-            add("1")(tx)
-        return "there" if found else "new"
-
-    outcomes = await asyncio.gather(store.write(add_once), store.write(add_once))
-    assert sorted(outcomes) == ["new", "there"]
+    await asyncio.gather(*(store.write(add(f"{number}"), beside=True) for number in range(8)))
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle'"
+            " AND datname = current_database()"
+        )
+    await asyncio.gather(*(store.write(add(f"later {number}")) for number in range(8)))
+    assert await store.read(count) == 16
 
 
 async def test_work_fails_with_its_connection_and_the_next_gets_another(

@@ -54,10 +54,16 @@ def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:
     return lambda tx: Context(
         tx=tx,
         account_id="",
-        now=time.time_ns() // 1_000_000,
+        now=clock(),
+        clock=clock,
         new_id=lambda: node + str(uuid4())[len(node) :],
         settings=policy,
     )
+
+
+def clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def open_data(chosen: Settings) -> Store:

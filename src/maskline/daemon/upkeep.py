@@ -14,6 +14,7 @@ from maskline.operations import (
     purge_sessions,
     settle_expired_sessions,
 )
+from maskline.store import Transaction
 
 UPKEEP_SECONDS = 5.0
 UPKEEP = (
@@ -30,8 +31,12 @@ UPKEEP = (
 async def upkeep(house: House) -> None:
     """Does it in pieces, until cancelled."""
 
+    def piece(work: Callable[[Context], int], tx: Transaction) -> int:
+        """A piece of the work, unless another process is at one."""
+        return work(house.context(tx)) if tx.try_lock(work.__name__) else 0
+
     async def finish(work: Callable[[Context], int]) -> None:
-        while await house.store.write(lambda tx: work(house.context(tx))):
+        while await house.store.write(lambda tx: piece(work, tx), beside=True):
             pass
 
     async def one_round() -> None:

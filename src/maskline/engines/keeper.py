@@ -68,7 +68,7 @@ class Keeper:
     async def hang_up_due(self) -> None:
         """Starts to hang up the calls whose time is over."""
         due = await self._store.write(
-            lambda tx: take_calls_to_hang_up(self._context(tx), self._node)
+            lambda tx: take_calls_to_hang_up(self._context(tx), self._node), beside=True
         )
         self._start_ending(due)
 
@@ -111,7 +111,9 @@ class Keeper:
         try:
             async with self._places:
                 statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
-            await self._store.write(lambda tx: complete_call(self._context(tx), call.call_id))
+            await self._store.write(
+                lambda tx: complete_call(self._context(tx), call.call_id), beside=True
+            )
             log.info("call hung up", call_id=call.call_id, statuses=statuses)
         except Exception:  # the call stays due, so it is tried again
             log.exception("hanging up failed", call_id=call.call_id)

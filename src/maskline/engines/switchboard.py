@@ -88,7 +88,7 @@ class Switchboard:
         if before is not None:
             await asyncio.wait({before})
         try:
-            await self._store.write(work)
+            await self._store.write(work, beside=True)
         except Refusal as refusal:
             log.warning("report refused", call_id=call_id, reason=refusal.kind)
         except Exception:

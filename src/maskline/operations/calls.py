@@ -43,6 +43,7 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
 
 def report_call(context: Context, request: Request) -> Answer:
     """Adds what happened to the record of a call. The same report may come again, or late."""
+    context.tx.lock(request["CallId"])
     row = context.tx.one("get_call", call_id=request["CallId"])
     if row is None:
         raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
@@ -101,11 +102,16 @@ def take_calls_to_hang_up(context: Context, node: str) -> list[Call]:
         left_alone_since=context.now - LEFT_ALONE,
         limit=HANG_UPS_AT_ONCE,
     )
-    for row in due:
-        context.tx.run(
-            "postpone_hang_up", call_id=row["call_id"], again_at=context.now + HANG_UP_AGAIN
-        )
-    return [rows.call(row) for row in due]
+    return [rows.call(row) for row in due if take_call(context, row["call_id"])]
+
+
+def take_call(context: Context, call_id: str) -> bool:
+    """Whether this call is left to us to hang up; nobody else is given it for a while."""
+    if not context.tx.try_lock(call_id):
+        return False
+    again_at = context.now + HANG_UP_AGAIN
+    taken = context.tx.run("postpone_hang_up", call_id=call_id, now=context.now, again_at=again_at)
+    return taken == 1
 
 
 def complete_lost_calls(context: Context) -> int:
@@ -113,13 +119,15 @@ def complete_lost_calls(context: Context) -> int:
     lost = context.tx.all(
         "list_lost_calls", lost_before=context.now - LOST_AFTER, limit=HANG_UPS_AT_ONCE
     )
-    for row in lost:
-        complete_call(context, row["call_id"])
-    return len(lost)
+    ended = [row["call_id"] for row in lost if context.tx.try_lock(row["call_id"])]
+    for call_id in ended:
+        complete_call(context, call_id)
+    return len(ended)
 
 
 def complete_call(context: Context, call_id: str) -> None:
     """Ends the record of a call that is over without anybody having told us when."""
+    context.tx.lock(call_id)
     row = context.tx.one("get_call", call_id=call_id)
     assert row is not None, call_id
     save(

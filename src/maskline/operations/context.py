@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from maskline.domain.connector import Rules
 from maskline.store import Transaction
@@ -34,7 +34,7 @@ class Context(NamedTuple):
     """Who asks, when, and in which transaction. `now` is in milliseconds since the epoch.
 
     `account_id` is empty for what belongs to no account: a call arriving, the service's own work.
-    `new_id` gives a fresh UUID as text.
+    `new_id` gives a fresh UUID as text, `clock` the time as it goes on (None: it stands still).
     """
 
     tx: Transaction
@@ -43,6 +43,15 @@ class Context(NamedTuple):
     new_id: Callable[[], str]
     settings: Policy = Policy()
     access_key_id: str | None = None
+    clock: Callable[[], int] | None = None
+
+    def holding(self, *names: str) -> Self:
+        """The context when no other work holds these names any more; they are held to the end.
+
+        It may have been a while: what the others did is in the past of its `now`.
+        """
+        self.tx.lock(*names)
+        return self._replace(now=self.clock()) if self.clock else self
 
 
 Operation = Callable[[Context, Request], Answer]
@@ -50,7 +59,9 @@ Operation = Callable[[Context, Request], Answer]
 
 @dataclass(frozen=True)
 class Handler:
-    """An operation, and whether it changes anything: the edge opens the transaction by it."""
+    """An operation, and what the edge opens its transaction by: whether it changes anything, and
+    whether it may be done beside others, because it holds what it works on by name."""
 
     function: Operation
     mutates: bool
+    beside: bool = False

@@ -32,6 +32,7 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
     if configuration.disabled:
         raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
     participants = require_participants(context, request["ParticipantPhoneNumbers"])
+    context = context.holding(*participants)
     minutes = request.get("ExpiryMinutes")
     minutes = require_expiry(
         context, configuration.default_expiry_minutes if minutes is None else minutes
@@ -58,15 +59,15 @@ def get_proxy_session(context: Context, request: Request) -> Answer:
 
 def update_proxy_session(context: Context, request: Request) -> Answer:
     """Replaces the capabilities; with ExpiryMinutes, a window of that length starts now."""
-    session = rows.proxy_session(require_session_row(context, request))
+    context, session = hold_session(context, request)
     if session.ended(context.now) is not None:
-        raise BadRequest(f"ProxySession with Id '{session.proxy_session_id}' is closed")
+        raise closed(session)
     minutes, expires_at = session.expiry_minutes, session.expires_at
     if request.get("ExpiryMinutes") is not None:
         minutes = require_expiry(context, request["ExpiryMinutes"])
         expires_at = expiry(context.now, minutes)
         hold_until(context, session, expires_at)
-    context.tx.run(
+    updated = context.tx.run(
         "update_proxy_session",
         proxy_session_id=session.proxy_session_id,
         capabilities=stored_capabilities(request["Capabilities"]),
@@ -74,6 +75,8 @@ def update_proxy_session(context: Context, request: Request) -> Answer:
         expires_at=expires_at,
         now=context.now,
     )
+    if not updated:
+        raise closed(session)
     return answer_with(context, session.voice_connector_id, session.proxy_session_id)
 
 
@@ -93,7 +96,7 @@ def list_proxy_sessions(context: Context, request: Request) -> Answer:
 
 def delete_proxy_session(context: Context, request: Request) -> Answer:
     """Ends the session; one that has ended already stays as it is."""
-    session = rows.proxy_session(require_session_row(context, request))
+    context, session = hold_session(context, request)
     ended_at = session.ended(context.now)
     end(context, session, context.now if ended_at is None else ended_at)
     if ended_at is None:
@@ -111,12 +114,25 @@ def end(context: Context, session: ProxySession, at: int) -> None:
     if not ended:
         return
     hold_until(context, session, at)
-    for number in {participant.proxy_number for participant in session.participants}:
-        context.tx.run("remove_open_session", phone_number=number)
+    for number in proxy_numbers(session):
+        context.tx.run("remove_open_sessions", phone_number=number, sessions=1)
+
+
+def closed(session: ProxySession) -> BadRequest:
+    return BadRequest(f"ProxySession with Id '{session.proxy_session_id}' is closed")
+
+
+def proxy_numbers(session: ProxySession) -> list[str]:
+    """The session's one or two proxy numbers, in the order in which all change their rows."""
+    return sorted({participant.proxy_number for participant in session.participants})
 
 
 def hang_up_calls(context: Context, session: ProxySession) -> None:
     """Marks the session's live calls to be hung up now."""
+    live = context.tx.all("list_live_calls_of_session", proxy_session_id=session.proxy_session_id)
+    if not live:
+        return
+    context.tx.lock(*(row["call_id"] for row in live))  # a report writes the whole record
     context.tx.run(
         "hang_up_calls_of_session", proxy_session_id=session.proxy_session_id, now=context.now
     )
@@ -186,7 +202,7 @@ def record(
     )
     for place, participant in enumerate(participants):
         claim(context, session_id, participant, participants[1 - place], numbers[place], expires_at)
-    for number in set(numbers):
+    for number in sorted(set(numbers)):
         context.tx.run("add_open_session", phone_number=number, now=context.now)
 
 
@@ -217,8 +233,12 @@ def answer_with(context: Context, connector_id: str, session_id: str) -> Answer:
     return {"ProxySession": shown(row, context.now)}
 
 
-def require_session_row(context: Context, request: Request) -> Row:
-    return session_row(context, request["VoiceConnectorId"], request["ProxySessionId"])
+def hold_session(context: Context, request: Request) -> tuple[Context, ProxySession]:
+    """The session of a request, when nobody else works on it or on others of its participants."""
+    ids = request["VoiceConnectorId"], request["ProxySessionId"]
+    session = rows.proxy_session(session_row(context, *ids))
+    context = context.holding(*(each.phone_number for each in session.participants))
+    return context, rows.proxy_session(session_row(context, *ids))
 
 
 def session_row(context: Context, connector_id: str, session_id: str) -> Row:

@@ -125,8 +125,17 @@ OUR_WRITES: Operations = {
 
 SWITCH_WRITES: Operations = {"ReportCall": calls.report_call, "RouteCall": calls.route_call}
 
+# What is done all the time. The others have the store for themselves while they change it.
+BESIDE = {
+    "CreateProxySession",
+    "UpdateProxySession",
+    "DeleteProxySession",
+    "RouteCall",
+    "ReportCall",
+}
+
 TABLE: dict[tuple[str, str], Handler] = {
-    (service, name): Handler(function, mutates)
+    (service, name): Handler(function, mutates, name in BESIDE)
     for service, operations, mutates in (
         ("chime-sdk-voice", VOICE_READS, False),
         ("chime-sdk-voice", VOICE_WRITES, True),

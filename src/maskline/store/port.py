@@ -28,6 +28,16 @@ class Transaction(Protocol):
     def run(self, query: str, **parameters: Any) -> int:
         """Carries out a change and gives the number of rows it changed."""
 
+    def lock(self, *names: str) -> None:
+        """Waits until no other transaction holds one of these names; holds them to the end.
+
+        What is read afterwards is as the others left it. For work that is written `beside` other
+        such work. Who holds names may only wait for more if nobody who holds those waits for his.
+        """
+
+    def try_lock(self, *names: str) -> bool:
+        """As `lock`, but does not wait: False where another transaction holds one of them."""
+
 
 class Store(Protocol):
     """A database. Work is a synchronous function of a transaction.
@@ -39,8 +49,11 @@ class Store(Protocol):
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """What `work` gives, from one consistent state that holds all that was answered before."""
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         """What `work` gives, once its changes are safe on disk.
+
+        No other work is done at the same time, unless both are to be done `beside` others: such
+        work locks by name what nobody else may change meanwhile.
 
         An exception in `work` undoes its changes and no other work's, and is raised here.
         Raises StoreFailed when the changes could not be kept.

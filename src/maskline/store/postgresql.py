@@ -1,18 +1,18 @@
 """The store on PostgreSQL, for any number of processes.
 
-Every piece of work is a transaction of its own, as if it ran alone (SERIALIZABLE). Where it could
-not have, PostgreSQL refuses it, and it is run again. So nothing that is right on SQLite, where one
-writes at a time, can be wrong here. Work that was refused queues with the other such work of all
-processes: left to collide again and again, those who want the same few numbers would hardly ever
-finish.
+Writers keep out of each other's way by locks, which they take before they look (READ COMMITTED:
+each statement sees what was committed before it). All share one lock, the house's. Most work takes
+it for itself alone, so that nothing that is right on SQLite, where one writes at a time, can be
+wrong here. What is done often takes it with others, and locks by name what it works on. So nothing
+collides and nothing is done twice; see docs/decisions/writing-on-postgresql.md.
 """
 
 import asyncio
-import threading
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,23 +34,33 @@ STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items
 # Of each kind, so that reads need not wait for writes that queue.
 THREADS = 4
 CONNECT_SECONDS = 10.0
-ATTEMPTS = 100
+# How long work waits for a lock, and how long a transaction may stand still: a machine that died in
+# the midst of one must not hold its locks for longer.
+LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
 LOCK_MILLISECONDS = 2000
+ATTEMPTS = 5 * THREADS
 # A migration has changed a table that statements of the connection were prepared for.
 STALE = psycopg.errors.FeatureNotSupported
-COLLISIONS = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, STALE)
-# A key that is there already may have come meanwhile: work that runs again finds it, and says so in
-# its own words. Work that does not look will never find it.
-ATTEMPTS_AT_A_KEY = 3
 # Any number, the same in all processes: who holds this lock brings the schema up to date.
 PREPARING = 0x6D61736B
-# And this one: whose turn it is among those who collided.
-TURN = PREPARING + 1
+# And this one is the house's, held by all who write.
+HOUSE = PREPARING + 1
 # One row, that tells a wrong key from the right one.
 PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
 
-WRITING = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+ALONE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({HOUSE})"
+BESIDE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({HOUSE})"
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# In the order in which they stand: whoever wants the same locks takes them in the same order.
+LOCK = b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
+TRY_LOCK = (
+    b"SELECT bool_and(pg_try_advisory_xact_lock(number)) AS mine"
+    b" FROM unnest(%s::bigint[]) AS number"
+)
+
+
+class NotBegun(Exception):
+    """The connection was lost while nobody used it: a restart of the server, say."""
 
 
 class PostgresqlTransaction:
@@ -69,6 +79,19 @@ class PostgresqlTransaction:
     def run(self, query: str, **parameters: Any) -> int:
         return self._execute(STATEMENTS[query], parameters).rowcount
 
+    def lock(self, *names: str) -> None:
+        self._execute(LOCK, [numbers_of(names)])
+
+    def try_lock(self, *names: str) -> bool:
+        row = self._execute(TRY_LOCK, [numbers_of(names)]).fetchone()
+        return row is not None and bool(row["mine"])
+
+
+def numbers_of(names: Iterable[str]) -> list[int]:
+    """What names are called among PostgreSQL's locks. Two names of one number only wait more."""
+    digests = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names}
+    return sorted(int.from_bytes(digest, signed=True) for digest in digests)
+
 
 class PostgresqlStore:
     """A database of a PostgreSQL server, shared with other processes that have the same key."""
@@ -80,7 +103,7 @@ class PostgresqlStore:
             url,
             connection_class=Connection,
             kwargs={"autocommit": True, "row_factory": dict_row},
-            configure=configure,
+            configure=configure_for_work,
             min_size=1,
             max_size=2 * THREADS,
             timeout=CONNECT_SECONDS,
@@ -88,16 +111,15 @@ class PostgresqlStore:
         )
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
-        # Of those in this process, one at a time queues with a connection.
-        self._turn = threading.Lock()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._insist, READING, work)
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writers, self._insist, WRITING, work)
+        beginning = BESIDE if beside else ALONE
+        return await loop.run_in_executor(self._writers, self._insist, beginning, work)
 
     def close(self) -> None:
         self._readers.shutdown()
@@ -105,26 +127,20 @@ class PostgresqlStore:
         self._pool.close()
 
     def _insist(self, beginning: str, work: Callable[[Transaction], T]) -> T:
-        """Runs the work until no other transaction is in its way."""
-        for attempt in range(ATTEMPTS):
+        """Runs the work again where it failed for no fault of its own and left nothing behind."""
+        for _ in range(ATTEMPTS):
             try:
-                with self._turn if attempt else nullcontext():
-                    return self._attempt(beginning, work, queue=attempt > 0)
-            except psycopg.errors.UniqueViolation:
-                if attempt + 1 >= ATTEMPTS_AT_A_KEY:
-                    raise
-            except COLLISIONS:
-                pass
+                return self._attempt(beginning, work)
+            except (STALE, NotBegun, psycopg.errors.DeadlockDetected):
+                continue
             except psycopg.OperationalError as error:
                 raise StoreFailed(str(error)) from error
-        raise StoreFailed(f"other work was in the way {ATTEMPTS} times")
+        raise StoreFailed(f"the work could not be done in {ATTEMPTS} attempts")
 
-    def _attempt(self, beginning: str, work: Callable[[Transaction], T], queue: bool) -> T:
+    def _attempt(self, beginning: str, work: Callable[[Transaction], T]) -> T:
         with (
             self._pool.connection() as connection,
             fresh(connection),
-            # Before the transaction: what it sees is settled when it begins.
-            lock(connection, TURN) if queue else nullcontext(),
             transaction(connection, beginning),
         ):
             return work(PostgresqlTransaction(connection, self._cipher))
@@ -142,14 +158,24 @@ def fresh(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def transaction(connection: Connection, beginning: str) -> Iterator[None]:
-    connection.execute(beginning)
     try:
+        begin(connection, beginning)
         yield
     except BaseException:
-        if not connection.broken:
-            connection.execute("ROLLBACK")
+        if not connection.closed:
+            # Not by psycopg, which would forget all that it has prepared: no table came or went.
+            connection.pgconn.exec_(b"ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def begin(connection: Connection, beginning: str) -> None:
+    try:
+        connection.execute(beginning.encode())
+    except psycopg.OperationalError as error:
+        if connection.broken:
+            raise NotBegun from error
+        raise
 
 
 @contextmanager
@@ -182,6 +208,11 @@ class WholeLoader(Loader):
 def configure(connection: Connection) -> None:
     connection.adapters.register_dumper(bool, TruthDumper)
     connection.adapters.register_loader("numeric", WholeLoader)
+
+
+def configure_for_work(connection: Connection) -> None:
+    configure(connection)
+    connection.execute(LONGEST_WAIT)
 
 
 def connect(url: str) -> Connection:

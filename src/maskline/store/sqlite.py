@@ -45,6 +45,12 @@ class SqliteTransaction:
     def run(self, query: str, **parameters: Any) -> int:
         return self._execute(QUERIES[query], parameters).rowcount
 
+    def lock(self, *names: str) -> None:
+        """There is nobody to wait for: one writes at a time."""
+
+    def try_lock(self, *names: str) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Job:
@@ -158,7 +164,7 @@ class SqliteStore:
         finally:
             connection.execute("COMMIT")
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._writer.jobs.put(Job(work, future, loop))

@@ -100,10 +100,14 @@ class Pipeline:
             return await self._store.read(lambda tx: work(self._context(tx, key)))
         note = Note(action, request, request_id)
         try:
-            done = await self._store.write(lambda tx: note.successful(self._context(tx, key), work))
+            done = await self._store.write(
+                lambda tx: note.successful(self._context(tx, key), work), beside=handler.beside
+            )
         except Refusal as refusal:
             name = answers.exception_name(refusal, match.operation.errors)
-            await self._store.write(lambda tx: note.write(self._context(tx, key), name))
+            await self._store.write(
+                lambda tx: note.write(self._context(tx, key), name), beside=True
+            )
             raise
         if "AccessKeyId" in request:
             self._keys.changed(request["AccessKeyId"])
@@ -117,6 +121,7 @@ class Pipeline:
             new_id=new_id,
             settings=self._policy,
             access_key_id=key.access_key_id,
+            clock=self._clock,
         )
 
 

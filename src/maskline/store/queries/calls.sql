@@ -50,6 +50,10 @@ LIMIT :limit
 -- name: list_live_calls
 SELECT * FROM calls WHERE ended_at IS NULL AND forwarded_at IS NOT NULL
 
+-- name: list_live_calls_of_session
+SELECT call_id FROM calls
+WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND forwarded_at IS NOT NULL
+
 -- name: hang_up_calls_of_session
 UPDATE calls SET hang_up_at = :now
 WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND forwarded_at IS NOT NULL
@@ -79,4 +83,6 @@ DELETE FROM calls WHERE sequence IN (
 )
 
 -- name: postpone_hang_up
-UPDATE calls SET hang_up_at = :again_at WHERE call_id = :call_id
+-- Changes no row when somebody else has taken the call, or ended it.
+UPDATE calls SET hang_up_at = :again_at
+WHERE call_id = :call_id AND hang_up_at <= :now AND ended_at IS NULL

@@ -19,8 +19,9 @@ UPDATE phone_numbers
 SET open_sessions = open_sessions + 1, last_assigned_at = :now
 WHERE phone_number = :phone_number
 
--- name: remove_open_session
-UPDATE phone_numbers SET open_sessions = open_sessions - 1 WHERE phone_number = :phone_number
+-- name: remove_open_sessions
+UPDATE phone_numbers SET open_sessions = open_sessions - :sessions
+WHERE phone_number = :phone_number
 
 -- name: list_phone_numbers
 SELECT * FROM phone_numbers

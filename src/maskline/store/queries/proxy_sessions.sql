@@ -35,15 +35,21 @@ WHERE proxy_session_id = :proxy_session_id
     )
 
 -- name: update_proxy_session
+-- Changes no row when the end of the session was noted meanwhile.
 UPDATE proxy_sessions
 SET capabilities = :capabilities, expiry_minutes = :expiry_minutes, expires_at = :expires_at,
     updated_at = :now
-WHERE proxy_session_id = :proxy_session_id
+WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL
 
 -- name: end_proxy_session
 -- Changes no row when its end was noted before.
 UPDATE proxy_sessions SET ended_at = :ended_at
 WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL
+
+-- name: end_expired_proxy_session
+-- Changes no row when its end was noted before, or its window was moved.
+UPDATE proxy_sessions SET ended_at = expires_at
+WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND expires_at <= :now
 
 -- name: list_proxy_sessions
 SELECT page.*, EXISTS (
