@@ -10,6 +10,7 @@ class Encoding(StrEnum):
     LATIN1 = "Latin1"
     UCS2 = "UCS2"  # UTF-16 where a character needs two units
     UTF8 = "UTF8"  # what HTTP and SIP carry
+    OTHER = "Other"  # an alphabet of one country (Cyrillic, Hebrew, Japanese, Korean)
     BINARY = "Binary"
 
 

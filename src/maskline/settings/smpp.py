@@ -161,6 +161,11 @@ class CarrierSmpp:
         "message_payload, for the carrier to cut.",
         "udh",
     )
+    user_message_reference: bool = setting(
+        "Whether to send our reference of each text along (user_message_reference). It helps to "
+        "match receipts of texts whose answer was lost; turn it off for a carrier that refuses it.",
+        True,
+    )
     service_type: str | None = setting(
         "The service_type of what we send, when the carrier wants one.", None, example="CMT"
     )

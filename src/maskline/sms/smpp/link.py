@@ -1,0 +1,349 @@
+"""The link to a carrier by SMPP: its binds, kept up, and the texts between them and the relay."""
+
+import asyncio
+import random
+import ssl
+import time
+from collections import deque
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from maskline.domain.message import Reported
+from maskline.settings import CarrierSmpp
+from maskline.sms import text as sms
+from maskline.sms.port import (
+    Arrival,
+    Inbox,
+    LinkHealth,
+    Outcome,
+    Outgoing,
+    Receipt,
+    Refused,
+    Verdict,
+)
+from maskline.sms.smpp import codes
+from maskline.sms.smpp.codes import status_name
+from maskline.sms.smpp.connection import Connection
+from maskline.sms.smpp.dialect import Dialect
+from maskline.sms.smpp.pace import Pace
+from maskline.sms.smpp.pdu import Bind, PduError
+from maskline.sms.smpp.session import Answered, Arrived, Ended, Session, Timers, Unanswered
+from maskline.sms.smpp.submission import CONGESTED, Submission
+
+FIRST_RETRY, LONGEST_RETRY = 0.5, 60.0  # seconds between attempts to connect
+FAREWELL_SECONDS = 3.0  # for the carrier's answer to unbind
+DRAINING_STEP = 0.02
+
+SHORT_NAMES = {
+    codes.BIND_TRANSCEIVER: "trx", codes.BIND_TRANSMITTER: "tx", codes.BIND_RECEIVER: "rx"
+}  # fmt: skip
+MODES: dict[str, tuple[int, ...]] = {
+    "transceiver": (codes.BIND_TRANSCEIVER,),
+    "transmitter_receiver": (codes.BIND_TRANSMITTER, codes.BIND_RECEIVER),
+    "transmitter": (codes.BIND_TRANSMITTER,),
+    "receiver": (codes.BIND_RECEIVER,),
+}
+
+log = structlog.get_logger()
+
+
+class SmppLink:
+    """All binds to one carrier (see `maskline.sms.port.Link`)."""
+
+    def __init__(self, carrier: str, settings: CarrierSmpp) -> None:
+        """Raises OSError, also as ssl.SSLError, for files that cannot be used."""
+        self._carrier = carrier
+        self._settings = settings
+        self._dialect = Dialect(carrier, settings)
+        self._password = password_of(settings)
+        self._tls = tls_context(settings)
+        self._pace = Pace(settings.max_per_second, time.monotonic)
+        self._inbox: Inbox | None = None
+        self._connections: list[Connection] = []
+        self._queue: deque[Submission] = deque()
+        self._outcomes: list[tuple[str, Outcome]] = []
+        self._waking: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._trouble = "not started"
+
+    # --- the port
+
+    @property
+    def carrier(self) -> str:
+        return self._carrier
+
+    @property
+    def room(self) -> int:
+        if self._draining or self._inbox is None:
+            return 0
+        window = self._settings.window
+        free = sum(window - one.under_way for one in self._submitting())
+        free -= sum(one.to_send for one in self._queue)
+        pace = self._pace.room
+        if pace == 0:
+            self._wake_later()
+        return max(0, free if pace is None else min(free, pace))
+
+    @property
+    def health(self) -> LinkHealth:
+        wanted = self._settings.binds * len(MODES[self._settings.bind])
+        up = sum(one.bound for one in self._connections)
+        detail = f"{up} of {wanted} binds" + (f"; {self._trouble}" if self._trouble else "")
+        return LinkHealth(up=up > 0, detail=detail)
+
+    @property
+    def connections(self) -> Collection[str]:
+        return [one.name for one in self._connections if one.bound]
+
+    async def run(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        try:
+            async with asyncio.TaskGroup() as group:
+                for mode in MODES[self._settings.bind]:
+                    for _ in range(self._settings.binds):
+                        group.create_task(self._keep_up(mode))
+        finally:
+            self._give_back("stopped")
+            self._tell()
+            self._inbox = None
+
+    def submit(self, texts: Sequence[Outgoing]) -> None:
+        now = time.time_ns() // 1_000_000
+        for text in texts:
+            try:
+                submits = self._dialect.submits(text, now)
+            except (sms.TooLong, UnicodeError, PduError) as error:
+                self._settle(text.message_id, refusal(error))
+            else:
+                self._queue.append(Submission(text, submits))
+        self._pump()
+
+    async def drain(self) -> None:
+        self._draining = True
+        for one in self._connections:
+            one.refusing = True
+        # There is no one event that would say all of this.
+        while self._queue or not all(one.idle for one in self._connections):  # noqa: ASYNC110
+            await asyncio.sleep(DRAINING_STEP)
+
+    # --- sending
+
+    def _submitting(self) -> list[Connection]:
+        return [one for one in self._connections if one.submitting]
+
+    def _pump(self) -> None:
+        """Sends what may be sent now, over the binds with the most room."""
+        while self._queue:
+            submission = self._queue[0]
+            if not submission.to_send:
+                self._queue.popleft().queued = False
+                continue
+            connection = min(self._submitting(), key=lambda one: one.under_way, default=None)
+            if connection is None:
+                self._give_back("no bind")
+                break
+            if connection.under_way >= self._settings.window:
+                break
+            if self._pace.room == 0:
+                self._wake_later()
+                break
+            number, body = submission.next()
+            connection.submit(body, (submission, number))
+            self._pace.sent(1)
+        for one in self._connections:
+            one.flush()
+
+    def _give_back(self, reason: str) -> None:
+        """Ends what waits to be sent: no bind can take it."""
+        while self._queue:
+            submission = self._queue.popleft()
+            submission.queued = False
+            submission.given_up(reason)
+            self._settle_if_done(submission)
+
+    def _settle_if_done(self, submission: Submission, pause: float | None = None) -> None:
+        outcome = submission.outcome(pause)
+        if outcome is not None:
+            self._settle(submission.text.message_id, outcome)
+
+    def _settle(self, message_id: str, outcome: Outcome) -> None:
+        """Gathers what one turn of the loop brings, so that it is settled in one go."""
+        self._outcomes.append((message_id, outcome))
+        if len(self._outcomes) == 1:
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        if outcomes and self._inbox is not None:
+            self._inbox.settle(outcomes)
+
+    def _wake_later(self) -> None:
+        """Goes on when the pace allows it."""
+        if self._waking is None:
+            seconds = max(self._pace.seconds_to_room, 0.001)
+            self._waking = asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    def _wake(self) -> None:
+        self._waking = None
+        self._pump()
+        if self._pace.room == 0:
+            self._wake_later()
+        elif self._inbox is not None:
+            self._inbox.ready()
+
+    # --- what connections tell (see `connection.Owner`)
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        assert self._inbox is not None
+        return await self._inbox.take(arrivals)
+
+    def arrival(self, event: Arrived, connection: str) -> Arrival:
+        return self._dialect.arrival(event.body, connection, time.time_ns() // 1_000_000)
+
+    def late(self, event: Answered) -> Arrival | None:
+        """An answer after its time: the text's outcome was Unknown, now there is an id for it."""
+        submission, _ = event.token
+        if event.status != codes.ESME_ROK or not event.message_id:
+            return None
+        text: Outgoing = submission.text
+        return Receipt(
+            carrier=self._carrier,
+            message_id=self._dialect.answered_id(event.message_id),
+            state=Reported.ENROUTE,
+            at=time.time_ns() // 1_000_000,
+            source=text.source,
+            destination=text.destination,
+            reference=text.reference,
+        )
+
+    def told(self, connection: Connection, answers: Sequence[Answered | Unanswered]) -> None:
+        for answer in answers:
+            submission, number = answer.token
+            if isinstance(answer, Unanswered):
+                submission.unanswered("no answer")
+                self._settle_if_done(submission)
+            else:
+                self._answered(submission, number, answer)
+        self._pump()
+
+    def _answered(self, submission: Submission, number: int, answer: Answered) -> None:
+        submission.answered(number, answer.status, self._dialect.answered_id(answer.message_id))
+        pause = None
+        if answer.status in CONGESTED:
+            pause = self._pace.congested()
+            self._troubled(status_name(answer.status))
+            self._wake_later()
+        elif answer.status == codes.ESME_ROK:
+            self._pace.taken()
+            self._trouble = ""
+        if submission.text.expires_at <= time.time_ns() // 1_000_000:
+            submission.given_up("expired")
+        self._settle_if_done(submission, pause)
+        if submission.to_send and not submission.queued:
+            submission.queued = True
+            self._queue.appendleft(submission)
+
+    def bound(self, connection: Connection) -> None:
+        self._trouble = ""
+        log.info("bound", carrier=self._carrier, connection=connection.name)
+        if self._inbox is not None and not self._draining:
+            self._inbox.ready()
+
+    def lost(self, connection: Connection, tokens: Sequence[Any]) -> None:
+        for submission, _ in tokens:
+            submission.unanswered("connection lost")
+            self._settle_if_done(submission)
+        if connection in self._connections:
+            self._connections.remove(connection)
+        self._pump()
+
+    def _troubled(self, why: str) -> None:
+        if why != self._trouble:
+            log.warning("carrier in trouble", carrier=self._carrier, reason=why)
+        self._trouble = why
+
+    # --- keeping binds up
+
+    async def _keep_up(self, mode: int) -> None:
+        """Connects and binds, again and again; pauses grow while it does not work."""
+        pause = FIRST_RETRY
+        while True:
+            began = time.monotonic()
+            ended = await self._one_bind(mode)
+            if time.monotonic() - began > pause + self._settings.bind_seconds:
+                pause = FIRST_RETRY  # it stood for a while
+            self._troubled(ended)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, LONGEST_RETRY)
+
+    async def _one_bind(self, mode: int) -> str:
+        """One connection from its beginning to its end; why it ended."""
+        kind = SHORT_NAMES[mode]
+        name = f"{self._carrier}-{kind}-{uuid4().hex[:8]}"
+        connection = Connection(name, partial(self._session, mode), self)
+        try:
+            async with asyncio.timeout(self._settings.bind_seconds):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, self._settings.host, self._settings.port, **self._tls
+                )
+        except (OSError, TimeoutError) as error:
+            return f"cannot connect: {error or 'no answer'}"
+        self._connections.append(connection)
+        connection.refusing = self._draining
+        try:
+            return ending(await connection.until_lost())
+        finally:
+            await connection.leave(FAREWELL_SECONDS)
+
+    def _session(self, mode: int, now: float) -> Session:
+        one = self._settings
+        bind = Bind(
+            system_id=one.system_id,
+            password=self._password,
+            system_type=one.system_type or "",
+            addr_ton=one.addr_ton,
+            addr_npi=one.addr_npi,
+            address_range=one.address_range or "",
+        )
+        timers = Timers(
+            bind=one.bind_seconds,
+            response=one.response_seconds,
+            enquire_link=one.enquire_link_seconds,
+            inactivity=one.inactivity_seconds,
+        )
+        return Session(mode, bind, timers, now)
+
+
+def password_of(settings: CarrierSmpp) -> str:
+    if settings.password_file is not None:
+        return settings.password_file.read_text(encoding="ascii").split("\n", 1)[0].rstrip("\r")
+    return settings.password.text if settings.password is not None else ""
+
+
+def tls_context(settings: CarrierSmpp) -> dict[str, Any]:
+    """What makes a connection one by TLS: the carrier's certificate is always checked."""
+    if not settings.tls:
+        return {}
+    context = ssl.create_default_context(cafile=settings.tls_ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.tls_certificate is not None:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return {"ssl": context, "server_hostname": settings.tls_name or settings.host}
+
+
+def refusal(error: ValueError) -> Refused:
+    """Why a text cannot be written for the carrier."""
+    match error:
+        case sms.TooLong():
+            return Refused(reason="too-long")
+        case UnicodeError():
+            return Refused(reason="no-alphabet")
+    return Refused(reason="unsendable")
+
+
+def ending(ended: Ended) -> str:
+    return ended.reason if ended.status is None else f"{ended.reason}: {status_name(ended.status)}"

@@ -1,0 +1,65 @@
+"""How fast a carrier may be sent to: a rate it was promised, and pauses that it asks for."""
+
+import random
+from collections.abc import Callable
+
+BURST_SECONDS = 0.1  # how much of a second's messages may go at once
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+
+
+class Pace:
+    """So many messages a second (None: any number), and pauses that double while it goes on.
+
+    `clock` gives seconds. A pause lasts until `resumed` finds it over; the next is as long as the
+    first again when a message was taken in between.
+    """
+
+    def __init__(self, per_second: int | None, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._per_second = per_second
+        self._most = max(1.0, (per_second or 0) * BURST_SECONDS)
+        self._left = self._most
+        self._counted = clock()
+        self._pause = FIRST_PAUSE
+        self._paused_until = 0.0
+
+    @property
+    def paused(self) -> bool:
+        return self._clock() < self._paused_until
+
+    @property
+    def room(self) -> int | None:
+        """How many messages may be sent now; None: any number."""
+        if self.paused:
+            return 0
+        if self._per_second is None:
+            return None
+        now = self._clock()
+        earned = (now - self._counted) * self._per_second
+        self._left, self._counted = min(self._most, self._left + earned), now
+        return int(self._left)
+
+    @property
+    def seconds_to_room(self) -> float:
+        """How long until something may be sent."""
+        pause = max(0.0, self._paused_until - self._clock())
+        if self._per_second is None:
+            return pause
+        return max(pause, (1 - self._left) / self._per_second, 0.0)
+
+    def sent(self, count: int) -> None:
+        self._left -= count
+
+    def taken(self) -> None:
+        """The carrier took a message: it is well."""
+        if not self.paused:
+            self._pause = FIRST_PAUSE
+
+    def congested(self) -> float:
+        """The carrier says that it is too much. How long it is left alone, in seconds."""
+        if not self.paused:
+            length = self._pause * random.uniform(0.8, 1.2)
+            self._paused_until = self._clock() + length
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        return self._paused_until - self._clock()

@@ -1,0 +1,472 @@
+"""The link to a carrier, against an SMSC that behaves well, badly and in between."""
+
+import asyncio
+import ssl
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from certificates import self_signed
+from relays import Relay
+from smsc import DATA_SM, Manners, Smsc, Text
+
+from maskline.domain.message import Encoding, Reported
+from maskline.settings import CarrierSmpp, Secret
+from maskline.sms import text as sms
+from maskline.sms.port import Accepted, Outgoing, Refused, TryLater, Unknown
+from maskline.sms.smpp import codes, link, pace
+from maskline.sms.smpp.link import SmppLink
+
+ANN, PROXY = "12065550100", "19135550199"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "FIRST_RETRY", 0.02)
+    monkeypatch.setattr(link, "LONGEST_RETRY", 0.2)
+    monkeypatch.setattr(link, "FAREWELL_SECONDS", 1.0)
+    monkeypatch.setattr(pace, "FIRST_PAUSE", 0.02)
+
+
+@asynccontextmanager
+async def linked(
+    manners: Manners | None = None, served_by: ssl.SSLContext | None = None, **settings: object
+) -> AsyncIterator[tuple[Relay, SmppLink, Smsc]]:
+    """A link to an SMSC of its own, running."""
+    smsc, relay = Smsc(manners), Relay()
+    await smsc.start(tls=served_by)
+    given = {"host": "127.0.0.1", "port": smsc.port, "system_id": "maskline"}
+    one = SmppLink("acme", CarrierSmpp(**{**given, "password": Secret("secret"), **settings}))
+    task = asyncio.create_task(one.run(relay))
+    try:
+        yield relay, one, smsc
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await smsc.stop()
+
+
+# --- out
+
+
+async def test_a_text_goes_out_and_its_receipt_comes_in() -> None:
+    async with linked(source_ton=1, dest_npi=1) as (relay, one, smsc):
+        text = relay.outgoing("Grüße € 5")
+        outcome = await relay.outcome(one, text)
+        assert outcome == Accepted(message_ids=("1",), segments=1, encoding=Encoding.GSM)
+        [taken] = smsc.taken
+        assert (taken.source, taken.destination, taken.numbers) == (PROXY, ANN, b"\1\1\1\1")
+        assert sms.read(taken.octets, "gsm") == "Grüße € 5"
+        assert (taken.registered, taken.data_coding, taken.esm_class) == (1, 0, 0)
+        assert taken.tlvs == {codes.USER_MESSAGE_REFERENCE: struct.pack(">H", text.reference)}
+        assert taken.validity.startswith("0000000")
+        assert taken.validity.endswith("000R")
+        await relay.until(lambda: relay.receipts)
+        [receipt] = relay.receipts
+        assert (receipt.message_id, receipt.state) == ("1", Reported.DELIVERED)
+        assert (receipt.source, receipt.destination) == (text.source, text.destination)
+        assert receipt.reference == text.reference
+        assert one.health.up
+
+
+@pytest.mark.parametrize(
+    ("long_texts", "esm_class", "count"), [("udh", 0x40, 3), ("udh16", 0x40, 3), ("sar", 0, 3)]
+)
+async def test_a_long_text_goes_in_parts(long_texts: str, esm_class: int, count: int) -> None:
+    async with linked(long_texts=long_texts) as (relay, one, smsc):
+        text = relay.outgoing("abcdefghi " * 40, reference=0x1234)
+        outcome = await relay.outcome(one, text)
+        assert outcome == Accepted(
+            message_ids=("1", "2", "3"), segments=count, encoding=Encoding.GSM
+        )
+        assert [taken.esm_class for taken in smsc.taken] == [esm_class] * count
+        for taken in smsc.taken:
+            smsc.send(
+                Text(
+                    taken.source, taken.destination, taken.octets, taken.esm_class,
+                    tlvs=b"".join(struct.pack(">HH", t, len(v)) + v for t, v in taken.tlvs.items()),
+                )
+            )  # fmt: skip
+        await relay.until(lambda: len(relay.texts) == count)
+        parts = [one.part for one in relay.texts]
+        assert [part and (part.number, part.total) for part in parts] == [(1, 3), (2, 3), (3, 3)]
+        assert {part and part.reference for part in parts} == {
+            0x34 if long_texts == "udh" else 0x1234
+        }
+        assert sms.join([one.text for one in relay.texts]) == text.text
+
+
+async def test_a_long_text_goes_whole_in_a_payload() -> None:
+    async with linked(long_texts="payload") as (relay, one, smsc):
+        outcome = await relay.outcome(one, relay.outgoing("ж" * 200))
+        assert outcome == Accepted(message_ids=("1",), segments=3, encoding=Encoding.UCS2)
+        [taken] = smsc.taken
+        assert (taken.octets, taken.esm_class) == (b"", 0)
+        assert sms.read(taken.tlvs[codes.MESSAGE_PAYLOAD], "ucs2") == "ж" * 200
+
+
+async def test_what_cannot_be_written_is_refused() -> None:
+    async with linked(data_codings=("default",)) as (relay, one, smsc):
+        for text, reason in [("ж", "no-alphabet"), ("a" * 40_000, "too-long")]:
+            assert await relay.outcome(one, relay.outgoing(text)) == Refused(reason=reason)
+        strange = relay.outgoing(destination="+1\x00")
+        assert await relay.outcome(one, strange) == Refused(reason="unsendable")
+        assert smsc.taken == []
+
+
+async def test_a_refusal_says_why() -> None:
+    async with linked(Manners(refuse=1.0)) as (relay, one, _):
+        assert await relay.outcome(one, relay.outgoing()) == Refused(
+            reason="rejected-by-carrier", error="ESME_RINVDSTADR"
+        )
+
+
+async def test_the_window_is_kept() -> None:
+    async with linked(Manners(late=1.0, late_seconds=0.05), window=3) as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        assert one.room == 3
+        most = 0
+        texts = [relay.outgoing() for _ in range(20)]
+        smsc.on_submit = lambda _: None
+        for text in texts:
+            await relay.until(lambda: one.room)
+            one.submit([text])
+            most = max(most, 3 - one.room)
+        await relay.until(lambda: len(relay.outcomes) == 20)
+        assert most == 3
+        assert all(isinstance(found[0], Accepted) for found in relay.outcomes.values())
+
+
+async def test_a_long_text_is_longer_than_the_window() -> None:
+    async with linked(window=2) as (relay, one, _):
+        outcome = await relay.outcome(one, relay.outgoing("a" * 1000))
+        assert isinstance(outcome, Accepted)
+        assert len(outcome.message_ids) == 7
+
+
+async def test_a_throttled_text_is_for_later_and_the_carrier_is_left_alone() -> None:
+    async with linked(Manners(throttle=1.0)) as (relay, one, smsc):
+        outcome = await relay.outcome(one, relay.outgoing())
+        assert isinstance(outcome, TryLater)
+        assert outcome.reason == "ESME_RTHROTTLED"
+        assert outcome.after is not None
+        assert one.room == 0
+        smsc.manners.throttle = 0.0
+        before = relay.readies
+        await relay.until(lambda: one.room)
+        assert relay.readies > before
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+
+
+async def test_a_long_text_goes_on_where_it_was_throttled() -> None:
+    """What the carrier has is not sent twice."""
+    async with linked(Manners(throttle=0.5), window=3) as (relay, one, smsc):
+        for seed in range(3):
+            smsc.chance.seed(seed)
+            text = relay.outgoing(f"{seed}" * 1000)
+            while isinstance(outcome := await relay.outcome(one, text), TryLater):
+                relay.outcomes.clear()
+            assert isinstance(outcome, Accepted)
+        assert len(smsc.taken) == 21
+        assert smsc.counts["throttled"]
+
+
+@pytest.mark.parametrize("trouble", ["nack", "full"])
+async def test_other_troubles_are_for_later(trouble: str) -> None:
+    async with linked(Manners(**{trouble: 1.0})) as (relay, one, _):
+        assert isinstance(await relay.outcome(one, relay.outgoing()), TryLater)
+
+
+async def test_a_rate_is_kept() -> None:
+    async with linked(max_per_second=20) as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        loop = asyncio.get_running_loop()
+        moments: list[float] = []
+        smsc.on_submit = lambda _: moments.append(loop.time())
+        for _ in range(12):
+            await relay.until(lambda: one.room)
+            one.submit([relay.outgoing()])
+        await relay.until(lambda: len(moments) == 12)
+        assert moments[-1] - moments[0] >= 9 / 20  # two may go at once
+
+
+async def test_an_answer_that_never_comes_leaves_the_text_unknown() -> None:
+    async with linked(Manners(silent=1.0), response_seconds=1) as (relay, one, smsc):
+        assert await relay.outcome(one, relay.outgoing()) == Unknown(reason="no answer")
+        assert len(smsc.taken) == 1
+
+
+async def test_a_late_answer_is_told_as_a_receipt() -> None:
+    manners = Manners(late=1.0, late_seconds=1.5, receipts=False)
+    async with linked(manners, response_seconds=1) as (relay, one, _):
+        text = relay.outgoing()
+        assert await relay.outcome(one, text) == Unknown(reason="no answer")
+        await relay.until(lambda: relay.receipts)
+        [receipt] = relay.receipts
+        assert (receipt.message_id, receipt.state) == ("1", Reported.ENROUTE)
+        assert (receipt.source, receipt.reference) == (text.source, text.reference)
+        assert relay.outcomes[text.message_id] == [Unknown(reason="no answer")]
+
+
+async def test_a_wrong_sequence_number_is_no_answer() -> None:
+    async with linked(Manners(wrong_sequence=1.0), response_seconds=1) as (relay, one, _):
+        assert await relay.outcome(one, relay.outgoing()) == Unknown(reason="no answer")
+
+
+@pytest.mark.parametrize("how", ["drop", "drop_mid_pdu"])
+async def test_a_lost_link_leaves_the_text_unknown_and_comes_back(how: str) -> None:
+    async with linked() as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        setattr(smsc.manners, how, 1.0)
+        assert await relay.outcome(one, relay.outgoing()) == Unknown(reason="connection lost")
+        setattr(smsc.manners, how, 0.0)
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+        assert smsc.counts["binds"] >= 2
+
+
+async def test_a_receipt_may_come_before_the_answer() -> None:
+    async with linked(Manners(receipt_first=1.0, late=1.0)) as (relay, one, _):
+        outcome = await relay.outcome(one, relay.outgoing())
+        assert isinstance(outcome, Accepted)
+        [receipt] = relay.receipts
+        assert (receipt.message_id,) == outcome.message_ids
+
+
+async def test_ids_are_brought_into_one_form() -> None:
+    manners = Manners(receipt_id="{:010}".format, receipt_form="text")
+    async with linked(manners, receipt_ids="hex_decimal") as (relay, one, smsc):
+        smsc._number = 0xABC
+        outcome = await relay.outcome(one, relay.outgoing())
+        assert isinstance(outcome, Accepted)
+        await relay.until(lambda: relay.receipts)
+        assert outcome.message_ids == (relay.receipts[0].message_id,) == (str(0xABD),)
+
+
+# --- in
+
+
+async def test_texts_come_in_and_are_answered_after_they_are_kept() -> None:
+    async with linked() as (relay, one, smsc):
+        may = asyncio.Event()
+        relay.gate = may.wait
+        texts = [Text(ANN, PROXY, f"text {n}".encode()) for n in range(5)]
+        texts.append(Text("Bank", PROXY, b"x", ton=5, command=DATA_SM))
+        for text in texts:
+            smsc.send(text)
+        await relay.until(lambda: texts[-1].deliveries)
+        assert not any(text.answers for text in texts)
+        may.set()
+        await relay.until(lambda: smsc.delivered)
+        assert [text.answers for text in texts] == [[0]] * 6
+        found = {(one.source, one.destination, one.text) for one in relay.texts}
+        assert found == {(f"+{ANN}", f"+{PROXY}", f"text {n}") for n in range(5)} | {
+            ("Bank", PROXY, "x")
+        }
+        assert {text.connection for text in relay.texts} == set(one.connections)
+
+
+async def test_what_arrives_during_a_commit_is_kept_in_the_next() -> None:
+    async with linked() as (relay, _, smsc):
+        may = asyncio.Event()
+        relay.gate = may.wait
+        for n in range(40):
+            smsc.send(Text(f"120655501{n:02}", PROXY, b"x"))
+        await asyncio.sleep(0.1)
+        may.set()
+        await relay.until(lambda: smsc.delivered)
+        assert len(relay.texts) == 40
+        assert len(relay.batches) <= 3
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answer"),
+    [
+        (TryLater(reason="queue-full"), codes.ESME_RMSGQFUL),
+        (Refused(reason="no-session"), codes.ESME_ROK),
+    ],
+)
+async def test_verdicts_become_answers(verdict: TryLater | Refused, answer: int) -> None:
+    async with linked() as (relay, _, smsc):
+        text = Text(ANN, PROXY, b"x")
+        relay.judge = lambda _: verdict if not text.answers else Accepted(message_ids=("ours",))
+        smsc.send(text)
+        await relay.until(lambda: smsc.delivered)
+        assert text.answers[0] == answer
+
+
+async def test_what_cannot_be_kept_is_put_off() -> None:
+    async with linked() as (relay, _, smsc):
+        failures = iter([True, False])
+
+        async def fail() -> None:
+            if next(failures):
+                raise OSError("the disk is full")
+
+        relay.gate = fail
+        text = Text(ANN, PROXY, b"x")
+        smsc.send(text)
+        await relay.until(lambda: smsc.delivered)
+        assert text.answers == [codes.ESME_RX_T_APPN, 0]
+
+
+async def test_a_relay_that_does_not_keep_up_stops_the_carrier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("maskline.sms.smpp.connection.MOST_WAITING", 20)
+    async with linked(Manners(window=100_000)) as (relay, one, smsc):
+        may = asyncio.Event()
+        relay.gate = may.wait
+        for n in range(20_000):
+            smsc.send(Text(f"1206{n:07}", PROXY, b"x" * 150))
+        await asyncio.sleep(0.3)
+        [connection] = one._connections
+        assert not connection._reading
+        assert len(connection._waiting) < 10_000
+        may.set()
+        await relay.until(lambda: smsc.delivered)
+        assert len(relay.texts) == 20_000
+
+
+async def test_a_text_without_answer_is_repeated_over_another_connection() -> None:
+    async with linked() as (relay, one, smsc):
+        may = asyncio.Event()
+        relay.gate = may.wait
+        text = Text(ANN, PROXY, b"x")
+        smsc.send(text)
+        await relay.until(lambda: text.deliveries)
+        smsc.drop_links()
+        await relay.until(lambda: text.deliveries == 2)
+        may.set()
+        await relay.until(lambda: smsc.delivered and len(relay.texts) == 2)
+        names = {arrived.connection for arrived in relay.texts}
+        assert len(names) == 2
+        assert set(one.connections) < names
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, struct.pack(">IIII", 1 << 31, 5, 0, 1)]
+)
+async def test_garbage_ends_the_link_and_a_new_one_works(garbage: bytes) -> None:
+    async with linked() as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        smsc.sessions[0].send(garbage)
+        await relay.until(lambda: smsc.counts["binds"] == 2 and one.room)
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+
+
+async def test_unknown_pdus_are_nacked() -> None:
+    async with linked() as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        smsc.sessions[0].send(struct.pack(">IIII", 16, 0x77, 0, 5))
+        await relay.until(lambda: smsc.counts["stray answers"])
+        assert one.room
+
+
+# --- binds
+
+
+async def test_transmitters_and_receivers_share_the_work() -> None:
+    async with linked(bind="transmitter_receiver", binds=2) as (relay, one, smsc):
+        await relay.until(lambda: len(one.connections) == 4)
+        assert one.room == 20
+        assert one.health.detail == "4 of 4 binds"
+        smsc.send(Text(ANN, PROXY, b"x"))
+        outcomes = [await relay.outcome(one, relay.outgoing()) for _ in range(4)]
+        assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+        await relay.until(lambda: smsc.delivered and len(relay.receipts) == 4)
+        modes = sorted(session.mode for session in smsc.sessions)
+        assert modes == [codes.BIND_RECEIVER] * 2 + [codes.BIND_TRANSMITTER] * 2
+
+
+async def test_a_receiver_sends_nothing() -> None:
+    async with linked(bind="receiver") as (relay, one, _):
+        await relay.until(lambda: one.connections)
+        assert one.room == 0
+
+
+async def test_a_refused_bind_is_tried_again() -> None:
+    async with linked(Manners(refuse_bind=codes.ESME_RBINDFAIL)) as (relay, one, smsc):
+        await relay.until(lambda: "ESME_RBINDFAIL" in one.health.detail)
+        assert not one.health.up
+        smsc.manners.refuse_bind = None
+        await relay.until(lambda: one.room)
+
+
+async def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "password"
+    wrong.write_text("wrong\n")
+    async with linked(password=None, password_file=wrong) as (relay, one, _):
+        await relay.until(lambda: "ESME_RINVPASWD" in one.health.detail)
+
+
+async def test_a_carrier_that_is_not_there_is_tried_again() -> None:
+    async with linked() as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        await smsc.stop()
+        await relay.until(lambda: "cannot connect" in one.health.detail)
+        assert (one.room, one.health.up, list(one.connections)) == (0, False, [])
+        await smsc.start()
+        await relay.until(lambda: one.room)
+
+
+async def test_texts_for_a_link_without_binds_are_for_later() -> None:
+    async with linked(Manners(refuse_bind=codes.ESME_RBINDFAIL)) as (relay, one, _):
+        text = relay.outgoing()
+        one.submit([text])
+        await relay.until(lambda: relay.outcomes)
+        assert relay.outcomes[text.message_id] == [TryLater(reason="no bind")]
+
+
+async def test_a_silent_carrier_is_left() -> None:
+    manners = Manners(ignore_enquiries=True)
+    async with linked(manners, enquire_link_seconds=1, response_seconds=1) as (relay, _one, smsc):
+        await relay.until(lambda: smsc.counts["binds"] == 2)
+        assert smsc.counts["enquiries"] >= 1
+
+
+# --- the end
+
+
+async def test_stopping_unbinds_and_leaves_nothing_open() -> None:
+    async with linked(Manners(silent=1.0)) as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        text = relay.outgoing()
+        one.submit([text])
+        await relay.until(lambda: smsc.taken)
+    assert smsc.counts["unbinds"] == 1
+    assert relay.outcomes == {text.message_id: [Unknown(reason="connection lost")]}
+
+
+async def test_draining_waits_for_what_is_under_way_and_takes_nothing_in() -> None:
+    async with linked(Manners(late=1.0)) as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        text: Outgoing = relay.outgoing()
+        one.submit([text])
+        draining = asyncio.create_task(one.drain())
+        await asyncio.sleep(0)
+        arriving = Text(ANN, PROXY, b"x")
+        smsc.send(arriving)
+        await draining
+        await relay.until(lambda: relay.outcomes and arriving.answers)
+        assert one.room == 0
+        assert arriving.answers[0] == codes.ESME_RX_T_APPN
+        assert isinstance(relay.outcomes[text.message_id][0], Accepted)
+
+
+# --- TLS
+
+
+async def test_tls_checks_the_carriers_certificate(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, "smsc.example")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    good = {"tls": True, "tls_ca": certificate, "tls_name": "smsc.example"}
+    async with linked(served_by=context, **good) as (relay, one, _):
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+    for bad in ({"tls_ca": None}, {"tls_name": "other.example"}):
+        async with linked(served_by=context, **{**good, **bad}) as (relay, one, smsc):
+            await relay.until(lambda: "certificate verify failed" in one.health.detail)
+            assert smsc.counts["binds"] == 0
