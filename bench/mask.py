@@ -32,7 +32,7 @@ LINE = 64
 HERE, PEER = "192.0.2.1:5060", "192.0.2.12:5060"
 NUMBER, SHOWN = "+19135550199", f"sip:+19135550199@{HERE}"
 CALLED = f"sip:+14015550101@{PEER}"
-CALL = "9b7b7c1e-6a0c-4b0e-8f7a-1d9f0a3c2b11"
+CALL = mask.Call("9b7b7c1e-6a0c-4b0e-8f7a-1d9f0a3c2b11", SHOWN, CALLED)
 DESCRIPTION = b"""v=0\r
 o=- 53655765 2353687637 IN IP4 192.0.2.11\r
 s=-\r
@@ -66,7 +66,7 @@ class Sample:
         first = [*dialog, ("To", receiver), ("CSeq", "1 INVITE"), contact, ("Max-Forwards", "70")]
         self.invite = message(f"INVITE sip:{NUMBER}@{HERE} SIP/2.0", first, DESCRIPTION)
         self.request = sip.parse(self.invite)
-        self.passage = mask.first_passage(self.keys, self.request, CALL, SHOWN, CALLED)
+        self.passage = mask.first_passage(self.keys, self.request, CALL)
         answer = [
             ("From", f"<{SHOWN}>;tag=x"), ("To", f"<{CALLED}>;tag=5712b1"), ("Call-ID", "y"),
             ("CSeq", "1 INVITE"), ("Contact", f"<sip:{PEER};transport=UDP>"),
@@ -132,7 +132,7 @@ def steps(one: Sample) -> list[Step]:
         ("parse a reply", 4, lambda: sip.parse(one.ok)),
         ("parse an ACK or BYE", 2, lambda: sip.parse(one.bye)),
         ("who calls whom (first passage)", 1,
-         lambda: mask.first_passage(keys, one.request, CALL, SHOWN, CALLED)),
+         lambda: mask.first_passage(keys, one.request, CALL)),
         ("whose dialogue (passage by token)", 2, lambda: mask.dialog_passage(keys, one.later)),
         ("- of which: open a token", 0, lambda: keys.open(token)),
         ("seal a leg for the first time", 2, lambda: seal_anew(keys, "a", passage.near)),

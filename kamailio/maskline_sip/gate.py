@@ -66,7 +66,7 @@ class Gate:
         self._mark = f"\r\n{PRIVATE}: {secret} ".encode()
         hosts = "|".join(re.escape(host) for host in addresses)
         self._own_via = re.compile(
-            rf"\r\n(Via: SIP/2\.0/[A-Z]+ (?:{hosts});branch=z9hG4bK[0-9A-Za-z.-]+"
+            rf"\r\n(Via: SIP/2\.0/[A-Z]+ +(?:{hosts});branch=z9hG4bK[0-9A-Za-z.-]+"
             r"(?:;rport)?(?:;i=[0-9a-f]+)?(?:;alias)?)\r\n".encode()
         )
 
@@ -85,6 +85,8 @@ class Gate:
             raise Refused("no private header")
         if sealed:
             return self._sealed(raw, head, sealed[-1])
+        if raw.startswith(b"HTTP/1.1 "):
+            return _upgrade(head)
         return _own_message(sip.parse(self._entrance.answered(raw)))
 
     def _sealed(self, raw: bytes, head: bytes, mark: list[bytes]) -> bytes:
@@ -124,6 +126,16 @@ def _with_tag(header: tuple[str, str], tag: str) -> tuple[str, str]:
     name, value = header
     untagged = name == "To" and not sip.address(value).tag
     return (name, f"{value};tag={tag}") if untagged else header
+
+
+_UPGRADE = (b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol")
+
+
+def _upgrade(head: bytes) -> bytes:
+    """Kamailio's answer to who asks for a WebSocket (RFC 6455 4.2.2), before any SIP is spoken."""
+    start, *lines = head.split(b"\r\n")
+    kept = [line for line in lines if line.partition(b":")[0].strip().lower() in _UPGRADE]
+    return b"\r\n".join([start, *kept, b"Content-Length: 0", b"", b""])
 
 
 def _own_message(message: sip.Message) -> bytes:

@@ -36,7 +36,9 @@ class Leg:
     """One party's side of a call, in that party's own words.
 
     `own` and `peer` are the addresses of itself and of the other side as they stand in the
-    party's From and To, without tags; `tag` is the party's own; `target` its Contact URI.
+    party's From and To, without tags; `tag` is the party's own; `target` its Contact URI. `trunk`
+    and `peer_trunk` are marks of the carriers of this leg and of the other one. `flow` is where
+    requests to the party go when no other way leads to it: back over a connection of its own.
     """
 
     reference: str
@@ -47,6 +49,9 @@ class Leg:
     peer: str
     target: str
     routes: tuple[str, ...] = ()
+    trunk: str = ""
+    peer_trunk: str = ""
+    flow: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Keyring:
     @functools.lru_cache(maxsize=1024)  # noqa: B019  a worker holds one keyring for its life
     def seal(self, key: str, leg: Leg) -> str:
         """A leg as one token of lower-case letters and digits, fit for a URI's user part."""
-        plain = "\n".join((*_fields(leg), *leg.routes)).encode("latin-1")
+        plain = "\n".join(_fields(leg)).encode("latin-1")
         sealed = self._seals[key].encrypt(_packed(plain), [b"leg"])
         return key + base64.b32encode(sealed).decode().rstrip("=").lower()
 
@@ -91,10 +96,10 @@ class Keyring:
             plain = _unpacked(self._seals[key].decrypt(sealed, [b"leg"]))
         except (InvalidTag, ValueError, zlib.error):
             return None
-        reference, side, call_id, tag, own, peer, target, *routes = plain.decode("latin-1").split(
-            "\n"
-        )
-        return key, Leg(reference, side, call_id, tag, own, peer, target, tuple(routes))
+        *fields, trunk, peer_trunk, flow = plain.decode("latin-1").split("\n")
+        reference, side, call_id, tag, own, peer, target, *routes = fields
+        leg = Leg(reference, side, call_id, tag, own, peer, target, tuple(routes))
+        return key, replace(leg, trunk=trunk, peer_trunk=peer_trunk, flow=flow)
 
 
 # What most legs have in common. Never change it while calls live: their tokens are packed by it.
@@ -124,31 +129,60 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def _fields(leg: Leg) -> tuple[str, ...]:
-    return (leg.reference, leg.side, leg.call_id, leg.tag, leg.own, leg.peer, leg.target)
+    named = (leg.reference, leg.side, leg.call_id, leg.tag, leg.own, leg.peer, leg.target)
+    return (*named, *leg.routes, leg.trunk, leg.peer_trunk, leg.flow)
 
 
-def first_passage(
-    keys: Keyring, request: sip.Message, reference: str, shown: str, called: str
-) -> Passage:
-    """The passage of a call's first request: `shown` is the URI that the called party sees as
-    the caller's, `called` the URI to ring (RFC 3261 12.1)."""
+@dataclass(frozen=True)
+class Call:
+    """What was decided about a new call: `shown` is the URI that the called party sees as the
+    caller's, `called` the URI to ring; `trunk` and `called_trunk` mark the carriers of both."""
+
+    reference: str
+    shown: str
+    called: str
+    trunk: str = ""
+    called_trunk: str = ""
+
+
+def first_passage(keys: Keyring, request: sip.Message, call: Call, flow: str = "") -> Passage:
+    """The passage of a call's first request (RFC 3261 12.1)."""
     key, sender = keys.current, request.address("from")
     if not sender.tag:
         raise Refused("a request without a From tag")
-    near = _sender_leg(request, reference, CALLER)
-    far_call_id = keys.alias(key, "call", near.call_id, near.tag)
-    far = Leg(reference, CALLED, far_call_id, "", f"<{called}>", f"<{shown}>", called)
+    near = replace(
+        _sender_leg(request, call.reference, CALLER),
+        trunk=call.trunk,
+        peer_trunk=call.called_trunk,
+        flow=flow,
+    )
+    far = Leg(
+        call.reference,
+        CALLED,
+        keys.alias(key, "call", near.call_id, near.tag),
+        tag="",
+        own=f"<{call.called}>",
+        peer=f"<{call.shown}>",
+        target=call.called,
+        trunk=call.called_trunk,
+        peer_trunk=call.trunk,
+    )
     return Passage(key, near, far)
 
 
-def dialog_passage(keys: Keyring, request: sip.Message) -> Passage | None:
+def dialog_passage(keys: Keyring, request: sip.Message, flow: str = "") -> Passage | None:
     """The passage of a request within a dialog, from the token in its request URI. None when
     the token is not ours, or was not given to this sender in this dialog."""
     opened = keys.open(sip.user(request.uri))
     if opened is None:
         return None
     key, far = opened
-    near = _sender_leg(request, far.reference, CALLER if far.side == CALLED else CALLED)
+    near = replace(
+        _sender_leg(request, far.reference, CALLER if far.side == CALLED else CALLED),
+        trunk=far.peer_trunk,
+        peer_trunk=far.trunk,
+        flow=flow,
+    )
     caller, called_call_id = (near, far.call_id) if far.side == CALLED else (far, near.call_id)
     belongs = called_call_id == keys.alias(key, "call", caller.call_id, caller.tag)
     if not belongs or request.address("to").tag != keys.alias(key, "tag", far.call_id, far.tag):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from . import sdp
+from . import mask, sdp
 
 # The media of one leg is told nothing of the other's: no ICE candidates, and no RTCP, which names
 # its sender. The engine swallows only RTCP that begins with a report, and a telephone's farewell
@@ -16,16 +17,41 @@ from . import sdp
 # other open, while neither side is told: what they send goes nowhere.
 OPTIONS = {
     "ICE": "remove",
-    "transport-protocol": "RTP/AVP",
+    "DTLS": "off",
     "replace": ["origin"],
     "flags": ["trust-address", "generate-RTCP"],
     "rtcp-mux": ["accept", "require"],
+    # Offered are two suites that everybody has, and the strongest.
+    "SDES": [
+        "no-NULL_HMAC_SHA1_80", "no-NULL_HMAC_SHA1_32", "no-F8_128_HMAC_SHA1_80",
+        "no-F8_128_HMAC_SHA1_32", "no-AES_192_CM_HMAC_SHA1_80", "no-AES_192_CM_HMAC_SHA1_32",
+        "no-AES_256_CM_HMAC_SHA1_32", "no-AEAD_AES_128_GCM",
+    ],
+}  # fmt: skip
+OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
+OFFERED: dict[str, dict[str, Any]] = {
+    OFF: {"transport-protocol": "RTP/AVP"},
+    OPTIONAL: {"transport-protocol": "RTP/AVP", "OSRTP": ["offer"]},
+    REQUIRED: {"transport-protocol": "RTP/SAVP"},
+}
+ANSWERED: dict[str, dict[str, Any]] = {
+    OFF: {},
+    OPTIONAL: {"OSRTP": ["accept"]},
+    REQUIRED: {"OSRTP": ["accept"]},
 }
 
 
-def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
-    streams = [replace(stream, rtcp_mux=mux) for stream in description.streams]
-    return replace(description, streams=streams)
+@dataclass(frozen=True)
+class Terms:
+    """What holds for the sound of a message's sender and of its receiver: SRTP (RFC 4568) is off,
+    optional or required; `family` is the receiver's, IP4 or IP6, or empty where it is known."""
+
+    sender: str = OFF
+    receiver: str = OFF
+    family: str = ""
+
+
+PLAIN = Terms()
 
 
 class MediaDown(OSError):
@@ -37,25 +63,54 @@ class Media:
         self._engine, self._addresses, self._timeout = engine, set(addresses), timeout
         self._socket: socket.socket | None = None
 
-    def offer(self, call: str, sender: str, offered: sdp.Description) -> sdp.Description:
-        """What the other side is offered: the same streams, at the engine's address."""
-        return self._relayed("offer", offered, {"call-id": call, "from-tag": sender})
+    def offer(
+        self, call: str, sender: str, offered: sdp.Description, terms: Terms = PLAIN
+    ) -> sdp.Description:
+        """What the other side is offered: the same streams, at the engine's address. Raises
+        `sdp.Unacceptable` when they cannot be had on these terms."""
+        steps: list[dict[str, Any]] = [
+            {"command": "offer", "call-id": half, "from-tag": sender, **OFFERED[OFF]}
+            for half in halves(call, sender, terms)
+        ]
+        steps[-1] |= OFFERED[terms.receiver]
+        if terms.family:
+            steps[-1]["address-family"] = terms.family
+        return self._relayed(steps, offered, terms)
 
     def answer(
-        self, call: str, offerer: str, answerer: str, given: sdp.Description
+        self,
+        call: str,
+        offerer: str,
+        answerer: str,
+        given: sdp.Description,
+        terms: Terms = PLAIN,
     ) -> sdp.Description:
-        tags = {"call-id": call, "from-tag": offerer, "to-tag": answerer}
-        return self._relayed("answer", given, tags)
+        """The same for an answer, whose sender is the answerer."""
+        tags = {"from-tag": offerer, "to-tag": answerer}
+        steps: list[dict[str, Any]] = [
+            {"command": "answer", "call-id": half, **tags} for half in halves(call, answerer, terms)
+        ]
+        steps[-1] |= ANSWERED[terms.receiver]
+        return self._relayed(steps, given, terms)
 
     def delete(self, call: str) -> None:
         """End the call's media; nothing is waited for, the engine times out what is left."""
-        self._send({"command": "delete", "call-id": call})
+        for half in (call, call + SECOND):
+            self._send({"command": "delete", "call-id": half})
 
     def _relayed(
-        self, command: str, given: sdp.Description, tags: dict[str, str]
+        self, steps: Sequence[dict[str, Any]], given: sdp.Description, terms: Terms
     ) -> sdp.Description:
+        passed = accepted(given, terms.sender)
+        for step in steps:
+            passed = self._step(step, passed)
+        if sdp.keys(passed) & sdp.keys(given):
+            raise MediaDown("the engine passed on a key")
+        return fulfilled(passed, terms.receiver)
+
+    def _step(self, step: dict[str, Any], given: sdp.Description) -> sdp.Description:
         text = sdp.write(with_mux(given, True), 1, 1).decode()
-        result = self._command({"command": command, "sdp": text, **tags, **OPTIONS})
+        result = self._command({"sdp": text, **step, **OPTIONS})
         relayed = sdp.read(result.get("sdp", "").encode("latin-1"))
         if not sdp.addresses(relayed) <= self._addresses:
             raise MediaDown("the engine told an address that is not its own")
@@ -83,3 +138,41 @@ class Media:
         if result.get("result") != "ok":
             raise MediaDown(str(result.get("result")))
         return result
+
+
+# Where both sides may encrypt, the engine would give one side's keys to the other to save itself
+# work. So each side has a call of its own in the engine, and plain sound passes between the two.
+SECOND = "/called"
+
+
+def halves(call: str, sender: str, terms: Terms) -> list[str]:
+    """The calls in the engine that a description passes, in the order from its sender on."""
+    if OFF in (terms.sender, terms.receiver):
+        return [call]
+    return [call, call + SECOND] if sender == mask.CALLER else [call + SECOND, call]
+
+
+def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
+    streams = [replace(stream, rtcp_mux=mux) for stream in description.streams]
+    return replace(description, streams=streams)
+
+
+def accepted(given: sdp.Description, srtp: str) -> sdp.Description:
+    """What a side sent, as far as its terms allow."""
+    active = [stream for stream in given.streams if stream.port]
+    if srtp == REQUIRED and not all(stream.secure for stream in active):
+        raise sdp.Unacceptable("not encrypted")
+    if srtp != OFF:
+        return given
+    if any(stream.profile in sdp.SECURE for stream in active):
+        raise sdp.Unacceptable("encrypted, and this carrier's srtp is off")
+    return replace(given, streams=[replace(stream, keys=[]) for stream in given.streams])
+
+
+def fulfilled(relayed: sdp.Description, srtp: str) -> sdp.Description:
+    """What a side is sent, if it is on its terms."""
+    for stream in relayed.streams:
+        wrong = {OFF: stream.secure, OPTIONAL: False, REQUIRED: not stream.secure}[srtp]
+        if stream.port and wrong:
+            raise MediaDown("the engine does not keep to the carrier's srtp")
+    return relayed

@@ -17,11 +17,12 @@ import KSR
 from . import allowed, mask, sdp, sip, texts
 from .gate import Entrance, Gate
 from .kept import context, passage_of
-from .media import Media, MediaDown
-from .settings import CONTROL, Settings
+from .media import OFF, Media, MediaDown, Terms
+from .settings import CONTROL, Settings, bracketed
 from .switch import Switch, SwitchDown
 
 CONTEXT = "$avp(maskline)"
+CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 RETRY = "Retry-After: 5"
 NUMBER = re.compile(r"\+?\d{3,15}")
 Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
@@ -114,7 +115,7 @@ class Routes:
     # -- requests, step by step
 
     def _request(self) -> None:
-        origin = self.settings.origin(KSR.pv.get("$si"), KSR.pv.get("$sp"))
+        origin = self._origin()
         if origin is None:
             return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
@@ -132,10 +133,13 @@ class Routes:
         elif request.method != "ACK":
             raise Refuse(405)
 
+    def _origin(self) -> str | None:
+        return self.settings.origin(*(KSR.pv.get(name) for name in ("$si", "$sp", "$proto")))
+
     def _within_dialog(self, request: sip.Message, origin: str) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
-        passage = mask.dialog_passage(self.keys, request)
+        passage = mask.dialog_passage(self.keys, request, _flow())
         if passage is None:
             if request.method == "ACK":
                 return
@@ -160,22 +164,28 @@ class Routes:
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
             raise Refuse(route["SipStatus"], *retry)
         try:
-            self._connect(request, route, offered)
+            self._connect(request, route, offered, self.settings.carriers[origin].mark)
         except Exception as error:
             status = 503 if isinstance(error, MediaDown) else 500
             self._report(route["CallId"], "Ended", EndedBy="us", SipStatus=status)
             raise
 
     def _connect(
-        self, request: sip.Message, route: dict[str, Any], offered: sdp.Description | None
+        self,
+        request: sip.Message,
+        route: dict[str, Any],
+        offered: sdp.Description | None,
+        trunk: str,
     ) -> None:
         carrier = self.settings.carriers[route["CarrierName"]]
-        local = self.settings.listener(carrier.transport)
+        local = self.settings.listener(carrier.transport, carrier.address)
         shown, called = f"sip:{route['Caller']}@{local}", carrier.uri(route["Called"])
-        passage = mask.first_passage(self.keys, request, route["CallId"], shown, called)
+        call = mask.Call(route["CallId"], shown, called, trunk, carrier.mark)
+        passage = mask.first_passage(self.keys, request, call, _flow())
         body = allowed.NO_BODY
         if offered:
-            relayed = self.media.offer(route["CallId"], mask.CALLER, offered)
+            terms = self._terms(passage.near, passage.far, new=True)
+            relayed = self.media.offer(route["CallId"], mask.CALLER, offered, terms)
             body = self._sdp_body(relayed, passage)
         self._remember_routes(passage.key, passage.near)
         kept = context(passage, request, body, _received_at())
@@ -187,22 +197,37 @@ class Routes:
         self, request: sip.Message, passage: mask.Passage, body: allowed.Body, kept: dict[str, Any]
     ) -> None:
         far = passage.far
-        hop = sip.address(far.routes[0]).uri if far.routes else far.target
+        hop = far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
         transport = _transport(hop)
-        local = self.settings.listener(transport)
+        local = self.settings.listener(transport, sip.host(hop))
         if local is None:
             raise Refuse(503, RETRY)
+        if transport == "tls":
+            self._choose_certificate(far)
         payload = mask.request_payload(
             self.keys, passage, request, _contact(local, transport), body
         )
         KSR.pv.sets("$ru", far.target)
-        KSR.pv.sets("$du", hop)
-        KSR.pv.sets("$fs", f"{transport}:{local}")
+        KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
+        KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
         KSR.hdr.append(self.door.header(payload))
         KSR.pv.sets(CONTEXT, json.dumps(kept))
         KSR.tm.t_on_reply("back")
         if KSR.tm.t_relay() < 0:
             raise Refuse(503, RETRY)
+
+    # -- connections
+
+    def _choose_certificate(self, far: mask.Leg) -> None:
+        """Which section of tls.cfg holds if a connection has to be made."""
+        carrier = self.settings.marked.get(far.trunk)
+        KSR.tls.set_connect_server_id(carrier.tls_profile if carrier else "default")
+        if carrier and not carrier.tls_name[-1:].isdigit():  # an address is not told (RFC 6066 3)
+            KSR.pv.sets("$xavp(tls=>server_name)", carrier.tls_name)
+
+    def may_connect(self, _message: Any) -> int:
+        """Whether whoever asks for a WebSocket may have one."""
+        return 1 if self._origin() else -1
 
     # -- texts
 
@@ -236,10 +261,11 @@ class Routes:
     def _send_text(self, request: sip.Message) -> None:
         """A text from the control plane, which names the carrier and both numbers."""
         carrier = self.settings.carriers[unquote(request.first("x-carrier"))]
-        local = self.settings.listener(carrier.transport)
+        local = self.settings.listener(carrier.transport, carrier.address)
         shown = f"sip:{sip.user(request.address('from').uri)}@{local}"
         called = carrier.uri(sip.user(request.uri))
-        passage = mask.first_passage(self.keys, request, "text", shown, called)
+        text = mask.Call("text", shown, called, called_trunk=carrier.mark)
+        passage = mask.first_passage(self.keys, request, text)
         kept = context(passage, request, allowed.NO_BODY, _received_at())
         self._relay(request, passage, texts.body(request.body), kept)
 
@@ -329,10 +355,11 @@ class Routes:
         if given is None or request.method not in ("INVITE", "UPDATE", "ACK", "PRACK"):
             return allowed.NO_BODY
         call, sender = passage.near.reference, passage.near.side
+        terms = self._terms(passage.near, passage.far)
         if request.method == "ACK":
-            relayed = self.media.answer(call, passage.far.side, sender, given)
+            relayed = self.media.answer(call, passage.far.side, sender, given, terms)
         else:
-            relayed = self.media.offer(call, sender, given)
+            relayed = self.media.offer(call, sender, given, terms)
         return self._sdp_body(relayed, passage)
 
     def _reply_body(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
@@ -341,10 +368,23 @@ class Routes:
             return allowed.NO_BODY
         call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
         if offered:
-            relayed = self.media.answer(call, offerer, answerer, given)
+            terms = self._terms(passage.far, passage.near)
+            relayed = self.media.answer(call, offerer, answerer, given, terms)
         else:
-            relayed = self.media.offer(call, answerer, given)
+            terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
+            relayed = self.media.offer(call, answerer, given, terms)
         return self._sdp_body(relayed, passage)
+
+    def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:
+        """What holds for the sound between two legs; `new` when the engine does not know the
+        receiver yet."""
+        family = "IP6" if sip.host(receiver.target).startswith("[") else "IP4"
+        known = not new or family not in self.settings.media_families
+        return Terms(self._srtp(sender), self._srtp(receiver), "" if known else family)
+
+    def _srtp(self, leg: mask.Leg) -> str:
+        carrier = self.settings.marked.get(leg.trunk)
+        return carrier.srtp if carrier else OFF
 
     def _sdp_body(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
         call_id = passage.near.call_id
@@ -402,12 +442,21 @@ def _description(message: sip.Message) -> sdp.Description | None:
 
 def _transport(uri: str) -> str:
     found = re.search(r";transport=([a-z]{2,4})", uri, re.IGNORECASE)
-    return found[1].lower() if found else "udp"
+    otherwise = "tls" if uri.lower().startswith("sips:") else "udp"
+    return found[1].lower() if found else otherwise
 
 
 def _received_at() -> str:
-    where = f"{KSR.pv.get('$Ri')}:{KSR.pv.get('$Rp')}"
+    where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
     return _contact(where, KSR.pv.get("$proto"))
+
+
+def _flow() -> str:
+    """The way back to a sender who cannot be connected to (RFC 7118 5.2), else empty."""
+    transport = KSR.pv.get("$proto")
+    if transport not in ("ws", "wss"):
+        return ""
+    return f"sip:{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')};transport={transport}"
 
 
 def _contact(local: str, transport: str) -> str:

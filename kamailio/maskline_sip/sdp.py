@@ -16,7 +16,16 @@ CODECS = {
     "SPEEX", "TELEPHONE-EVENT", "CN",
 }  # fmt: skip
 STATIC = {0, 3, 8, 9, 13, 18}
-PROFILES = {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
+PLAIN = {"RTP/AVP", "RTP/AVPF"}
+SECURE = {"RTP/SAVP", "RTP/SAVPF"}
+# RFC 4568 6.2, RFC 6188, RFC 7714: how many bytes key and salt have together.
+SUITES = {
+    "AES_CM_128_HMAC_SHA1_80": 30, "AES_CM_128_HMAC_SHA1_32": 30,
+    "AES_192_CM_HMAC_SHA1_80": 38, "AES_192_CM_HMAC_SHA1_32": 38,
+    "AES_256_CM_HMAC_SHA1_80": 46, "AES_256_CM_HMAC_SHA1_32": 46,
+    "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44,
+}  # fmt: skip
+MAX_KEYS = 12
 DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
 PARAMETERS = {
     "annexb", "mode", "mode-set", "mode-change-period", "mode-change-neighbor", "octet-align",
@@ -29,6 +38,10 @@ _RTPMAP = re.compile(r"rtpmap:(\d{1,3}) ([A-Za-z0-9-]{1,20})/(\d{4,6})(?:/([12])
 _FMTP = re.compile(r"fmtp:(\d{1,3}) (.{1,300})")
 _EVENTS = re.compile(r"\d{1,2}(?:-\d{1,2})?(?:,\d{1,2}(?:-\d{1,2})?)*")
 _VALUE = re.compile(r"\d{1,8}(?:,\d{1,8}){0,8}|yes|no")
+# Without session parameters, which can turn encryption off, and without a master key identifier.
+_CRYPTO = re.compile(
+    r"crypto:(\d{1,9}) ([A-Z0-9_]{5,30}) inline:([A-Za-z0-9+/]{38,64}={0,2})(?:\|(?:2\^)?\d{1,12})?"
+)
 _PTIME = re.compile(r"(max)?ptime:(\d{1,3})")
 
 
@@ -48,6 +61,12 @@ class Stream:
     ptimes: list[str] = field(default_factory=list)
     direction: str = ""
     rtcp_mux: bool = False
+    keys: list[tuple[str, str, str]] = field(default_factory=list)  # tag, suite, key and salt
+
+    @property
+    def secure(self) -> bool:
+        """Whether its sender can encrypt it: by its profile, or on offer beside plain sound."""
+        return self.profile in SECURE or bool(self.keys)
 
 
 @dataclass
@@ -81,7 +100,7 @@ def _stream(value: str) -> Stream:
     if not found or int(found[2]) > 65535:
         raise Unacceptable("m=")
     kind, port, profile, formats = found[1], int(found[2]), found[3], found[4]
-    if kind != "audio" or profile.upper() not in PROFILES:
+    if kind != "audio" or profile.upper() not in PLAIN | SECURE:
         kind = kind if kind in ("audio", "video", "image", "text", "application") else "application"
         return Stream(kind, 0, "RTP/AVP", [0])
     numbers = [int(text) for text in formats.split() if re.fullmatch(r"\d{1,3}", text)]
@@ -112,6 +131,8 @@ def _attribute(description: Description, value: str) -> None:
         _codec(stream, found)
     elif found := _FMTP.fullmatch(value):
         _format(stream, int(found[1]), found[2])
+    elif found := _CRYPTO.fullmatch(value):
+        _key(stream, found)
     elif found := _PTIME.fullmatch(value):
         stream.ptimes.append(f"{found[1] or ''}ptime:{found[2]}")
 
@@ -122,6 +143,13 @@ def _codec(stream: Stream, found: re.Match[str]) -> None:
         name = name.lower() if name in ("OPUS", "TELEPHONE-EVENT") else name
         channels = f"/{found[4]}" if found[4] else ""
         stream.maps[int(found[1])] = f"{name}/{int(found[3])}{channels}"
+
+
+def _key(stream: Stream, found: re.Match[str]) -> None:
+    tag, suite, key = found.groups()
+    characters = -(-8 * SUITES.get(suite, 0) // 6)  # base64, its padding left out by some
+    if len(key.rstrip("=")) == characters and len(stream.keys) < MAX_KEYS:
+        stream.keys.append((str(int(tag)), suite, key))
 
 
 def _format(stream: Stream, payload: int, text: str) -> None:
@@ -145,6 +173,8 @@ def _check(description: Description) -> None:
             raise Unacceptable("no codec that we know")
         if stream.port and not (stream.address or description.address):
             raise Unacceptable("no c=")
+        if stream.port and stream.profile in SECURE and not stream.keys:
+            raise Unacceptable("no key that we can use")
         stream.payloads = known or [0]
     if not description.streams:
         raise Unacceptable("no stream")
@@ -172,9 +202,15 @@ def _lines(stream: Stream, description: Description, address: str) -> list[str]:
             lines.append(f"a=rtpmap:{payload} {stream.maps[payload]}")
         if payload in stream.formats:
             lines.append(f"a=fmtp:{payload} {stream.formats[payload]}")
+    lines += [f"a=crypto:{tag} {suite} inline:{key}" for tag, suite, key in stream.keys]
     lines += [f"a={ptime}" for ptime in stream.ptimes[:2]]
     lines.append(f"a={stream.direction or description.direction or 'sendrecv'}")
     return [*lines, "a=rtcp-mux"] if stream.rtcp_mux else lines
+
+
+def keys(description: Description) -> set[str]:
+    """Every key that the description tells."""
+    return {key.rstrip("=") for stream in description.streams for _, _, key in stream.keys}
 
 
 def addresses(description: Description) -> set[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import hashlib
 import ipaddress
 import json
 from dataclasses import dataclass
@@ -11,12 +13,25 @@ from typing import Any
 CONTROL = "control"
 
 
+def bracketed(host: str) -> str:
+    """An address as it stands in a URI: of IPv6, in brackets (RFC 3261 25.1)."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 @dataclass(frozen=True)
 class Carrier:
     name: str
     address: str
     transport: str
     messages: bool
+    srtp: str
+    tls_profile: str
+    tls_name: str
+
+    @property
+    def mark(self) -> str:
+        """What stands for the carrier in a sealed leg: short, and the same on every node."""
+        return hashlib.blake2b(self.name.encode(), digest_size=3).hexdigest()
 
     def uri(self, number: str) -> str:
         parameter = "" if self.transport == "udp" else f";transport={self.transport}"
@@ -31,41 +46,52 @@ class Settings:
         self.current_key: str = given["current_key"]
         self.switch_socket: str = given["switch_socket"]
         self.media_addresses: list[str] = given["media_addresses"]
+        self.media_families = {"IP6" if ":" in one else "IP4" for one in self.media_addresses}
         host, _, port = given["media_control"].rpartition(":")
         self.media_control = (host, int(port))
         self.own_hosts: list[str] = given["own_hosts"]
         self.listeners = [tuple(listener.split(":", 1)) for listener in given["listen"]]
         self._control = given["control"]
-        self.carriers = {
-            c["name"]: Carrier(c["name"], c["address"], c["transport"], c["messages"])
-            for c in given["carriers"]
-        }
+        named = [field.name for field in dataclasses.fields(Carrier)]
+        carriers = [Carrier(*(c[name] for name in named)) for c in given["carriers"]]
+        self.carriers = {carrier.name: carrier for carrier in carriers}
+        self.marked = {carrier.mark: carrier for carrier in carriers}
+        self.tls_names = {c.tls_name.lower() for c in carriers if c.transport == "tls"}
         self._sources = [
             (ipaddress.ip_network(source), carrier["name"])
             for carrier in given["carriers"]
             for source in carrier["sources"]
         ]
-        self._known: dict[str, str | None] = {}
+        self._known: dict[tuple[str, str], str | None] = {}
 
     @classmethod
     def load(cls, path: str) -> Settings:
         with open(path, encoding="utf-8") as file:
             return cls(json.load(file))
 
-    def origin(self, address: str, port: int) -> str | None:
+    def origin(self, address: str, port: int, transport: str) -> str | None:
         """Who speaks: a carrier's name, the control plane, or None for a stranger."""
-        if f"{address}:{port}" == self._control:
+        if f"{bracketed(address)}:{port}" == self._control:
             return CONTROL
-        if address not in self._known:
+        key = address, transport
+        if key not in self._known:
             if len(self._known) > 10_000:
                 self._known.clear()
-            self._known[address] = self._carrier_at(address)
-        return self._known[address]
+            self._known[key] = self._carrier_at(address, transport)
+        return self._known[key]
 
-    def _carrier_at(self, address: str) -> str | None:
+    def _carrier_at(self, address: str, transport: str) -> str | None:
+        """The carrier at an address. Where several are, the one that is called by the transport
+        that it calls by."""
         source = ipaddress.ip_address(address.strip("[]"))
-        return next((name for network, name in self._sources if source in network), None)
+        names = [name for network, name in self._sources if source in network]
+        called = [name for name in names if self.carriers[name].transport == transport]
+        return next(iter(called or names), None)
 
-    def listener(self, transport: str) -> str | None:
-        """Our first address for a transport, as host:port."""
-        return next((where for kind, where in self.listeners if kind == transport), None)
+    def listener(self, transport: str, hop: str = "") -> str | None:
+        """Our first address for a transport, as host:port; of the version of IP that `hop`, the
+        host of the next hop, is of, if it is an address."""
+        six = hop.startswith("[")
+        ours = [where for kind, where in self.listeners if kind == transport]
+        fitting = [where for where in ours if where.startswith("[") == six]
+        return next(iter(fitting or ([] if six else ours)), None)

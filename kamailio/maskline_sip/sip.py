@@ -218,6 +218,15 @@ def user(uri: str) -> str:
     return re.sub(r"[().\s-]", "", text) if re.fullmatch(r"[+0-9().\s-]+", text) else text
 
 
+_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[0-9A-Fa-f:.]+\]|[^:;?@>]+)", re.IGNORECASE)
+
+
+def host(uri: str) -> str:
+    """The host of a SIP URI, an IPv6 address with its brackets; empty when there is none."""
+    found = _HOST.match(uri)
+    return found[1] if found else ""
+
+
 def write(start: str, headers: list[tuple[str, str]], body: bytes = b"") -> bytes:
     lines = [start, *(f"{name}: {value}" for name, value in headers)]
     lines.append(f"Content-Length: {len(body)}")

@@ -23,9 +23,11 @@ data_dir = "data"
 [api]
 listen = "{api}"
 [sip]
-listen = ["udp:{sip}", "tcp:{sip}"]
+listen = ["udp:{sip}", "tcp:{sip}"{listen}]
+{sip_settings}
 [media]
 address = "127.0.0.1"
+second_address = "::1"
 ports = "{first}-{last}"
 [log]
 format = "json"
@@ -35,16 +37,18 @@ name = "{name}"
 address = "{carrier}"
 transport = "{transport}"
 sources = ["{sources}"]
+{carrier_settings}
 """
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that is free for TCP and for UDP."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as tcp:
             tcp.bind((host, 0))
             port: int = tcp.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            with socket.socket(family, socket.SOCK_DGRAM) as udp:
                 try:
                     udp.bind((host, port))
                 except OSError:
@@ -82,6 +86,9 @@ class Service:
     carrier_port: int = field(default_factory=free_port)
     more_settings: str = ""
     media_ports: tuple[int, int] = field(default_factory=media_ports)
+    listen: tuple[str, ...] = ()
+    sip_settings: str = ""
+    carrier_settings: str = ""
     role: str = "all"
 
     def __post_init__(self) -> None:
@@ -95,6 +102,9 @@ class Service:
             sources=self.sources,
             first=first,
             last=last,
+            listen="".join(f', "{listener}"' for listener in self.listen),
+            sip_settings=self.sip_settings,
+            carrier_settings=self.carrier_settings,
         )
         self.config.write_text(self.more_settings + text)
 
@@ -116,7 +126,8 @@ class Service:
 
     @property
     def carrier(self) -> str:
-        return f"{self.carrier_host}:{self.carrier_port}"
+        host = f"[{self.carrier_host}]" if ":" in self.carrier_host else self.carrier_host
+        return f"{host}:{self.carrier_port}"
 
     @property
     def output(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 from acceptance.service import free_port, media_ports, until
 
 from maskline_sip import sdp
-from maskline_sip.media import Media, MediaDown
+from maskline_sip.media import OFF, OPTIONAL, REQUIRED, Media, MediaDown, Terms
 
 ANN, BEN, ENGINE = "127.0.0.11", "127.0.0.12", "127.0.0.1"
 SOURCE = b"AAAA"
@@ -155,3 +155,70 @@ def test_the_engine_keeps_one_port_for_each_side(sides: tuple[Side, Side]) -> No
 def open_ports() -> str:
     with open("/proc/net/udp") as table:
         return table.read()
+
+
+KEY = "crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+ANNS_KEY, BENS_KEY = "A" * 40, "B" * 40
+
+
+def phones_words(side: Side, srtp: str, key: str) -> sdp.Description:
+    """How a phone speaks that must, may or must not encrypt."""
+    text = sdp.write(side.description(), 1, 1).decode()
+    if srtp != OFF:
+        text += f"a={KEY}{key}\r\n"
+    if srtp == REQUIRED:
+        text = text.replace("RTP/AVP", "RTP/SAVP")
+    return sdp.read(text.encode())
+
+
+@pytest.mark.parametrize("bens", [OFF, OPTIONAL, REQUIRED])
+@pytest.mark.parametrize("anns", [OFF, OPTIONAL, REQUIRED])
+def test_each_side_has_keys_of_its_own(media: Media, anns: str, bens: str) -> None:
+    """No key of one side is told to the other, in either direction, and a side that must encrypt
+    gets keys in a profile that demands them."""
+    call, ann, ben = f"{anns}-{bens}", Side(ANN), Side(BEN)
+    for caller, called in (("ann", "ben"), ("ben", "ann")):
+        terms = {"ann": anns, "ben": bens}
+        sides = {"ann": (ann, anns, ANNS_KEY), "ben": (ben, bens, BENS_KEY)}
+        there = Terms(terms[caller], terms[called])
+        back = Terms(terms[called], terms[caller])
+        names = {"ann": "caller", "ben": "called"}
+        offer = media.offer(call, names[caller], phones_words(*sides[caller]), there)
+        answer = media.answer(
+            call, names[caller], names[called], phones_words(*sides[called]), back
+        )
+        for told, srtp in ((offer, terms[called]), (answer, terms[caller])):
+            (stream,) = told.streams
+            assert bool(stream.keys) == (srtp != OFF)
+            assert (stream.profile == "RTP/SAVP") == (srtp == REQUIRED)
+            assert not {ANNS_KEY, BENS_KEY} & sdp.keys(told)
+        assert not sdp.keys(offer) & sdp.keys(answer)
+    media.delete(call)
+    ann.close()
+    ben.close()
+
+
+def test_sound_that_must_be_encrypted_and_is_not_is_refused(media: Media) -> None:
+    ann = Side(ANN)
+    with pytest.raises(sdp.Unacceptable):
+        media.offer("plain", "caller", phones_words(ann, OFF, ""), Terms(REQUIRED, OFF))
+    with pytest.raises(sdp.Unacceptable):
+        media.offer("off", "caller", phones_words(ann, REQUIRED, ANNS_KEY), Terms(OFF, OFF))
+    ann.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "crypto:1 NULL_HMAC_SHA1_80 inline:" + "A" * 40,
+        f"{KEY}{'A' * 40} UNENCRYPTED_SRTP",
+        f"{KEY}{'A' * 40}|2^20|1:4",
+        f"{KEY}{'A' * 39}",
+        f"{KEY}{'A' * 41}",
+        "fingerprint:sha-256 00:11",
+    ],
+)
+def test_a_key_that_protects_nothing_is_no_key(line: str) -> None:
+    text = f"v=0\nc=IN IP4 {ANN}\nm=audio 9 RTP/SAVP 0\na={line}\n"
+    with pytest.raises(sdp.Unacceptable, match="no key"):
+        sdp.read(text.encode())

@@ -101,6 +101,9 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
                 "transport": "tcp",
                 "messages": False,
                 "sources": ["192.0.2.20/32", "2001:db8::/64"],
+                "srtp": "off",
+                "tls_profile": "default",
+                "tls_name": "192.0.2.20",
             }
         ],
     }

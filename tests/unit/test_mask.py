@@ -74,7 +74,7 @@ def replies(draw: st.DrawFn, method: str = "INVITE") -> bytes:
 
 
 def passage_of(request: sip.Message) -> mask.Passage:
-    return mask.first_passage(KEYS, request, "c7c1f1f0", SHOWN, CALLED)
+    return mask.first_passage(KEYS, request, mask.Call("c7c1f1f0", SHOWN, CALLED))
 
 
 def told(payload: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import replace
+from dataclasses import MISSING, replace
 from pathlib import Path
 
 import pytest
@@ -162,9 +162,11 @@ def test_the_guide_is_what_the_settings_say() -> None:
 
 def test_the_default_file_names_every_setting() -> None:
     text = default_file()
-    for key, _, _ in leaves(Settings):
+    for key, one, _ in leaves(Settings):
         if key.startswith(("carriers[].smpp.", "carriers[].twilio.", "carriers[].http.")):
             continue  # its carrier has none of them; they stand in the guide
+        if key.startswith("carriers[].sip.") and one.default is not MISSING:
+            continue  # its carrier is the plainest there is
         assert f"{key.rpartition('.')[2]} = " in text, key
 
 
@@ -248,3 +250,37 @@ def test_carriers_of_texts_over_http_are_read() -> None:
 def test_a_fault_of_a_carrier_over_http_is_named(text: str, old: str, new: str, fault: str) -> None:
     assert old in text
     assert any(fault in told for told in faults(text.replace(old, new, 1)))
+
+
+def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str:
+    """A document with one carrier, and what it says beside the least."""
+    return (
+        f"[sip]\nlisten = [{listen}]\n{sip}\n[[carriers]]\nname = 'acme'\n[carriers.sip]\n"
+        f"address = '192.0.2.20:5060'\nsources = ['192.0.2.20']\n{more}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        (trunk("", '"udp:127.0.0.1:5060", "tls:127.0.0.1:5061"'), "sip.tls.certificate: missing"),
+        (trunk("", sip="tls.certificate = 'a.pem'"), "sip.tls.key: missing"),
+        (trunk("tls.key = 'a.key'"), "carriers[0].sip.tls.certificate: missing"),
+        (trunk("transport = 'tls'"), "carriers[0].sip.transport: tls needs a listener"),
+        (trunk("srtp = 'maybe'"), "carriers[0].sip.srtp: 'maybe' is none of off, optional"),
+        ("[media]\naddress = '::1'\nsecond_address = '::2'", "media.second_address: ::2 is of"),
+    ],
+)
+def test_what_trunks_and_transports_need_is_told(document: str, fault: str) -> None:
+    (told,) = faults(document)
+    assert told.startswith(fault)
+
+
+def test_the_files_of_tls_are_found_beside_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    more = "transport = 'tls'\ntls.ca = 'ca.pem'"
+    listen = '"udp:127.0.0.1:5060", "tls:[::1]:5061"'
+    path.write_text(trunk(more, listen, "tls.certificate = 'a.pem'\ntls.key = 'a.key'"))
+    read = settings.load(path)
+    assert read.sip.tls.key == tmp_path / "a.key"
+    assert read.trunks["acme"].tls.ca == tmp_path / "ca.pem"

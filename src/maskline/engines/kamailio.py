@@ -15,21 +15,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maskline.engines import tls
 from maskline.engines.control import ControlLine
 from maskline.engines.ground import Runner, empty_directory
 from maskline.engines.supervision import Program
-from maskline.settings import Address, Settings
+from maskline.settings import Address, CarrierSip, Settings
 
 PACKAGED_SCRIPT = Path(__file__).with_name("script")
 CHECKED_OUT_SCRIPT = Path(__file__).parents[3] / "kamailio"
 TEMPLATE = "kamailio.cfg.template"
 SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
+ALLOCATOR = "tlsf"  # the default takes seconds to load a hundred certificates
 MASK_KEY_BYTES = 64  # AES-SIV with 256-bit keys
 SECRET_BYTES = 16
 LONGEST_REQUEST = 60_000  # bytes; what is added to a request must still fit Kamailio's buffer
 # In an address, and in a regular expression without backslashes, which Kamailio's strings change.
 POSIX_SPECIAL = re.compile(r"[][.]")
-DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so more than cores
 
 
@@ -81,7 +83,11 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
     marks = Marks()
     template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
-    configuration = template.substitute(placeholders(settings, script, marks))
+    configuration = template.substitute(
+        placeholders(settings, script, marks),
+        tls=tls_lines(settings, own),
+        more=more_lines(settings),
+    )
     (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
     known = script_settings(settings, around, marks)
     (own / "settings.json").write_text(json.dumps(known, indent=2), encoding="utf-8")
@@ -89,6 +95,7 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     command = runner.command(
         "kamailio",
         *("-f", str(own / "kamailio.cfg"), "-DD", "-E"),
+        *("-x", ALLOCATOR),
         *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
         *("-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
     )
@@ -102,7 +109,7 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
 def placeholders(settings: Settings, script: Path, marks: Marks) -> dict[str, str]:
     """What stands for each placeholder of the template."""
     return {
-        "listen": "\n".join(f"listen={listener}" for listener in settings.sip.listen),
+        "listen": "\n".join(listen_lines(settings)),
         "script_dir": str(script),
         "secret": marks.secret,
         "salt": marks.salt,
@@ -119,6 +126,46 @@ def own_hosts(settings: Settings) -> list[str]:
     return [name for name, _ in named] + short
 
 
+# A WebSocket begins as HTTP on an ordinary TCP or TLS port.
+CARRIED_BY = {"ws": "tcp", "wss": "tls"}
+
+TLS = """\
+enable_tls=yes
+loadmodule "tls.so"
+modparam("tls", "config", "{file}")
+modparam("tls", "xavp_cfg", "tls")
+"""
+WEBSOCKET = """
+loadmodule "xhttp.so"
+loadmodule "websocket.so"
+
+event_route[xhttp:request] {
+	if ($(hdr(Upgrade){s.tolower}) == "websocket" && python_exec("may_connect")) {
+		ws_handle_handshake();
+	}
+}
+"""
+
+
+def listen_lines(settings: Settings) -> list[str]:
+    sockets = [
+        f"listen={CARRIED_BY.get(one.transport, one.transport)}:{one.address}"
+        for one in settings.sip.listen
+    ]
+    return list(dict.fromkeys(sockets))
+
+
+def tls_lines(settings: Settings, own: Path) -> str:
+    """The tls module, which must be loaded before any other that uses its library."""
+    return TLS.format(file=tls.write(settings, own / "tls")) if tls.speaks_tls(settings) else ""
+
+
+def more_lines(settings: Settings) -> str:
+    """What else some transports need; it stands where all other modules are loaded."""
+    websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
+    return WEBSOCKET if websocket else ""
+
+
 def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> dict[str, Any]:
     """What the script reads: the carriers it may talk to, its keys, where we can be asked."""
     return {
@@ -130,15 +177,21 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "listen": [str(listener) for listener in settings.sip.listen],
         "control": str(around.control),
         "media_control": str(around.rtpengine),
-        "media_addresses": [str(settings.media.address)],
+        "media_addresses": [str(address) for address in settings.media.addresses],
         "carriers": [
-            {
-                "name": name,
-                "address": str(trunk.address),
-                "transport": trunk.transport,
-                "messages": trunk.messages,
-                "sources": [str(source) for source in trunk.sources],
-            }
-            for name, trunk in settings.trunks.items()
+            carrier_settings(place, *named) for place, named in enumerate(settings.trunks.items())
         ],
+    }
+
+
+def carrier_settings(place: int, name: str, trunk: CarrierSip) -> dict[str, Any]:
+    return {
+        "name": name,
+        "address": str(trunk.address),
+        "transport": trunk.transport,
+        "messages": trunk.messages,
+        "sources": [str(source) for source in trunk.sources],
+        "srtp": trunk.srtp,
+        "tls_profile": tls.profile(place, trunk),
+        "tls_name": trunk.tls.server_name or trunk.address.host,
     }

@@ -32,7 +32,7 @@ def program(settings: Settings, directory: Path, control: Address, client: NgCli
         f"--log-level={WARNINGS}",
         f"--log-level-control={ERRORS}",
         "--table=-1",
-        f"--interface={settings.media.address}",
+        *(f"--interface={address}" for address in settings.media.addresses),
         f"--listen-ng={control}",
         f"--port-min={settings.media.ports.first}",
         f"--port-max={settings.media.ports.last}",

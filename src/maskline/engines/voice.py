@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from maskline.engines import kamailio, rtpengine
+from maskline.engines import kamailio, rtpengine, tls
 from maskline.engines.control import ControlLine
 from maskline.engines.ground import GroundError, Runner, bound, find, free_udp_port
 from maskline.engines.kamailio import Surroundings
@@ -17,7 +17,6 @@ from maskline.settings import Address, Settings
 
 LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET_PATH = 107  # bytes; unix(7)
-SOCKETS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
 
 
 class Voice:
@@ -99,7 +98,12 @@ def check_ground(settings: Settings, run: Path) -> None:
         find(program)
     Runner.named(settings.sip.user, "sip.user")
     Runner.named(settings.media.user, "media.user")
+    tls.check(settings)
     for listener in settings.sip.listen:
         address = listener.address
-        bound(SOCKETS[listener.transport], address.host, address.port, "sip.listen").close()
+        kind = socket.SOCK_DGRAM if listener.transport == "udp" else socket.SOCK_STREAM
+        bound(kind, address.host, address.port, "sip.listen").close()
     bound(socket.SOCK_DGRAM, settings.media.address.text, 0, "media.address").close()
+    if settings.media.second_address:
+        second = settings.media.second_address.text
+        bound(socket.SOCK_DGRAM, second, 0, "media.second_address").close()

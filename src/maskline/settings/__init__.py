@@ -5,11 +5,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from maskline.settings import http, smpp
+from maskline.settings import http, sip, smpp
 from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.reader import Faults, is_table, read
-from maskline.settings.schema import Carrier, CarrierSip, Settings
+from maskline.settings.schema import Carrier, Settings
+from maskline.settings.sip import CarrierSip, CarrierTls
 from maskline.settings.smpp import CarrierSmpp
 from maskline.settings.values import (
     Address,
@@ -28,6 +29,7 @@ __all__ = [
     "CarrierHttp",
     "CarrierSip",
     "CarrierSmpp",
+    "CarrierTls",
     "CarrierTwilio",
     "Host",
     "Listener",
@@ -79,32 +81,36 @@ def parse(table: dict[str, Any]) -> Settings:
 
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
-    if not any(listener.transport == "udp" for listener in settings.sip.listen):
-        faults.add("sip.listen", "needs at least one udp listener")
+    sip.check(settings.sip, faults)
     if settings.media.address.wildcard:
         faults.add("media.address", f"{settings.media.address} names no address to send sound to")
+    second = settings.media.second_address
+    if second is not None and second.version == settings.media.address.version:
+        faults.add("media.second_address", f"{second} is of the same version of IP as the first")
     names = [carrier.name for carrier in settings.carriers]
     for place, name in enumerate(names):
         if name in names[:place]:
             faults.add(f"carriers[{place}].name", f"{name!r} is the name of another carrier")
     for place, carrier in enumerate(settings.carriers):
-        check_carrier(carrier, f"carriers[{place}]", settings.api.public_url, faults)
+        check_carrier(carrier, f"carriers[{place}]", settings, faults)
 
 
-def check_carrier(carrier: Carrier, place: str, public_url: Url | None, faults: Faults) -> None:
+def check_carrier(carrier: Carrier, place: str, settings: Settings, faults: Faults) -> None:
     """It carries something, and texts by one way alone."""
     ways = carrier.ways_of_texts
     if carrier.sip is None and not ways:
         faults.add(place, "has none of sip, smpp, twilio and http, so it carries nothing")
     if len(ways) > 1:
         faults.add(place, f"carries texts by {' and by '.join(ways)}: choose one")
+    if carrier.sip is not None:
+        sip.check_trunk(carrier.sip, settings.sip, f"{place}.sip", faults)
     if carrier.smpp is not None:
         smpp.check(carrier.smpp, f"{place}.smpp", faults)
     if carrier.twilio is not None:
         http.check_twilio(carrier.twilio, f"{place}.twilio", faults)
     if carrier.http is not None:
         http.check_http(carrier.http, f"{place}.http", faults)
-    if (carrier.twilio or carrier.http) and public_url is None:
+    if (carrier.twilio or carrier.http) and settings.api.public_url is None:
         faults.add("api.public_url", f"missing; {place} sends its texts to it")
 
 

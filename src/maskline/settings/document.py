@@ -3,11 +3,12 @@
 import textwrap
 import types
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from maskline.settings.reader import leaves
-from maskline.settings.schema import Carrier, CarrierSip, Settings
+from maskline.settings.schema import Carrier, Settings
+from maskline.settings.sip import CarrierSip
 from maskline.settings.values import Address, Network
 
 DEMO_CARRIER = Carrier(
@@ -57,8 +58,8 @@ def demo_carrier() -> Iterator[str]:
     yield "[[carriers]]"
     yield f"name = {toml(DEMO_CARRIER.name)}"
     yield "[carriers.sip]"
-    for one in fields(CarrierSip):
-        yield f"{one.name} = {toml(getattr(DEMO_CARRIER.sip, one.name))}"
+    for name in ("address", "transport", "sources", "messages"):
+        yield f"{name} = {toml(getattr(DEMO_CARRIER.sip, name))}"
 
 
 def toml(value: object) -> str:

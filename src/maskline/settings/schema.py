@@ -12,8 +12,9 @@ from typing import Literal
 
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.setting import setting
+from maskline.settings.sip import CarrierSip, Sip
 from maskline.settings.smpp import CarrierSmpp
-from maskline.settings.values import Address, Host, Listener, Network, PortRange, StoreUrl, Url
+from maskline.settings.values import Address, Host, PortRange, StoreUrl, Url
 
 
 @dataclass(frozen=True)
@@ -48,29 +49,17 @@ class Api:
 
 
 @dataclass(frozen=True)
-class Sip:
-    """The SIP door, kept by Kamailio."""
-
-    listen: tuple[Listener, ...] = setting(
-        "Addresses on which carriers reach us, each with its transport. At least one must be udp.",
-        (
-            Listener("udp", Address("127.0.0.1", 5060)),
-            Listener("tcp", Address("127.0.0.1", 5060)),
-        ),
-    )
-    user: str = setting(
-        "The system user Kamailio runs as when Maskline is started by root; otherwise it runs as "
-        "whoever starts Maskline. Debian's package makes this user.",
-        "kamailio",
-    )
-
-
-@dataclass(frozen=True)
 class Media:
     """Sound, relayed by rtpengine."""
 
     address: Host = setting(
         "The IP address that sound is sent from and received on.", Host("127.0.0.1")
+    )
+    second_address: Host | None = setting(
+        "A second one, of the other version of IP: carriers reached by IPv6 get sound by IPv6, "
+        "those reached by IPv4 by IPv4.",
+        None,
+        example="2001:db8::1",
     )
     ports: PortRange = setting(
         "UDP ports for sound. A call takes two of them and keeps them for a moment after it.",
@@ -81,6 +70,10 @@ class Media:
         "Debian's package makes this user.",
         "rtpengine",
     )
+
+    @property
+    def addresses(self) -> tuple[Host, ...]:
+        return (self.address, self.second_address) if self.second_address else (self.address,)
 
 
 @dataclass(frozen=True)
@@ -114,21 +107,6 @@ class Log:
     )
     level: Literal["debug", "info", "warning", "error"] = setting(
         "The least serious kind of line that is written.", "info"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CarrierSip:
-    """The SIP trunk of a carrier."""
-
-    address: Address = setting("Where calls to this carrier are sent.", example="192.0.2.20:5060")
-    transport: Literal["udp", "tcp"] = setting("How calls are sent to it.", "udp")
-    sources: tuple[Network, ...] = setting(
-        "The networks its calls come from. A call from anywhere else is refused.",
-        example="192.0.2.20/32",
-    )
-    messages: bool = setting(
-        "Whether the trunk also carries texts, as SIP MESSAGE (RFC 3428), both ways.", False
     )
 
 

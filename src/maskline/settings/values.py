@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+")
 
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
 def port_number(text: str) -> int:
@@ -34,6 +34,11 @@ class Host:
     @property
     def wildcard(self) -> bool:
         return ipaddress.ip_address(self.text).is_unspecified
+
+    @property
+    def version(self) -> int:
+        """The version of the Internet Protocol: 4 or 6."""
+        return ipaddress.ip_address(self.text).version
 
     def __str__(self) -> str:
         return self.text
@@ -73,6 +78,10 @@ class Listener:
         if Host(parsed.host).wildcard:
             raise ValueError(f"{text!r} names no address that a phone could answer to")
         return cls(transport, parsed)
+
+    @property
+    def encrypted(self) -> bool:
+        return self.transport in ("tls", "wss")
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.address}"
