@@ -4,7 +4,7 @@
 CONFIG ?= maskline.toml
 BIN := .venv/bin
 
-.PHONY: help serve demo test check format bench fuzz
+.PHONY: help serve demo test check format bench fuzz soak
 
 help:
 	@echo "make serve   run the service; settings: CONFIG=$(CONFIG)"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format"
 	@echo "make fuzz    the command line under 20,000 rounds of random input, some 20 minutes"
+	@echo "make soak    eight processes over one database, 400,000 creates and kills; hours"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
@@ -42,6 +43,10 @@ fuzz:
 	@tools/install test
 	@tools/client-venvs
 	@exec env MASKLINE_FUZZ=20000 $(BIN)/pytest tests/contract/test_cli_fuzz.py
+
+soak:
+	@tools/install test
+	@exec env MASKLINE_SOAK=50000 $(BIN)/pytest tests/acceptance/test_many_processes.py
 
 bench:
 	@tools/install bench

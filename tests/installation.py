@@ -4,7 +4,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from maskline.operations import TABLE, Context, Policy, bootstrap_account
+from maskline.operations import TABLE, Context, Credentials, Policy, bootstrap_account
 from maskline.store import Store, Transaction
 
 VOICE = "chime-sdk-voice"
@@ -19,6 +19,7 @@ class Installation:
         self.store = store
         self.now = now
         self.account_id = account_id
+        self.credentials: Credentials | None = None
 
     def clock(self) -> int:
         return self.now or time.time_ns() // 1_000_000
@@ -45,6 +46,7 @@ class Installation:
         """Makes the account and a connector with these numbers in its pool; the connector's id."""
         credentials = await self.store.write(lambda tx: bootstrap_account(self.context(tx)))
         assert credentials is not None
+        self.credentials = credentials
         self.account_id = credentials.account_id
         await self.call(
             "ImportPhoneNumbers",
@@ -53,6 +55,9 @@ class Installation:
             E164PhoneNumbers=list(numbers),
             Shared=True,
         )
+        return await self.connector()
+
+    async def connector(self) -> str:
         made = await self.call("CreateVoiceConnector", Name="c", RequireEncryption=False)
         connector: str = made["VoiceConnector"]["VoiceConnectorId"]
         await self.call(
@@ -63,12 +68,13 @@ class Installation:
         )
         return connector
 
-    async def open(self, connector: str, first: str, second: str) -> dict[str, Any]:
+    async def open(self, connector: str, first: str, second: str, **more: Any) -> dict[str, Any]:
         made = await self.call(
             "CreateProxySession",
             VoiceConnectorId=connector,
             ParticipantPhoneNumbers=[first, second],
             Capabilities=["Voice"],
+            **more,
         )
         session: dict[str, Any] = made["ProxySession"]
         return session
