@@ -13,7 +13,7 @@ help:
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format"
 	@echo "make fuzz    the command line under 20,000 rounds of random input, some 20 minutes"
-	@echo "make soak    eight processes over one database, 400,000 creates and kills; hours"
+	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
