@@ -45,7 +45,7 @@ def ground(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store_url" in metafunc.fixturenames:
         metafunc.parametrize("store_url", DATABASES, indirect=True)
-    elif metafunc.module.__name__.startswith("test_operations_"):
+    elif metafunc.module.__name__.startswith(("test_operations_", "test_texts_")):
         # The first of the fixtures: the others make desks.
         metafunc.fixturenames.insert(0, "ground")
         metafunc.parametrize("ground", DATABASES, indirect=True)

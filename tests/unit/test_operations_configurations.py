@@ -97,9 +97,23 @@ def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
         "HangUpOnExpiry": False,
         "MaxRingSeconds": 60,
         "MaxCallSeconds": 4 * 3600,
+        "KeepTextDays": 0,
+        "ClosedReply": None,
+        "StopReply": None,
+        "StartReply": None,
+        "HelpReply": None,
+        "KeywordLanguages": [],
+        "MaxTextsPerMinute": 0,
     }
     assert desk.maskline("GetVoiceConnectorRules", **connector) == {"Rules": usual}
-    own = {"NumberAssignment": "per_participant", "HangUpOnDelete": False, "MaxRingSeconds": 20}
+    own = {
+        "NumberAssignment": "per_participant",
+        "HangUpOnDelete": False,
+        "MaxRingSeconds": 20,
+        "KeepTextDays": 3,
+        "HelpReply": "Ask us.",
+        "KeywordLanguages": ["fr", "de"],
+    }
     assert desk.maskline("PutVoiceConnectorRules", **connector, **own) == {"Rules": usual | own}
     assert desk.maskline("PutVoiceConnectorRules", **connector) == {"Rules": usual}
     with pytest.raises(NotFound):

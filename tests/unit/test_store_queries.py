@@ -10,6 +10,12 @@ import pytest
 from maskline.store.sqlite import connect, prepare
 from maskline.store.statements import QUERIES, parse
 
+# What is read whole: parts of a query, and the arrays that some are given.
+SMALL = re.compile(
+    r"SCAN (\(|candidates|latest|of_|running|ended|expired|page|CONSTANT"
+    r"|(each|arrival|json_each) VIRTUAL)"
+)
+
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[sqlite3.Connection]:
@@ -30,8 +36,7 @@ def test_a_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, name
     scans = [
         step
         for step in plan(connection, name)
-        if re.match(r"SCAN (?!\(|candidates|latest|of_|running|ended|expired|page|CONSTANT)", step)
-        and " USING " not in step
+        if step.startswith("SCAN ") and not SMALL.match(step) and " USING " not in step
     ]
     assert not scans
 

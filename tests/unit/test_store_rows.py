@@ -1,10 +1,20 @@
 from dataclasses import fields
 
-from maskline.domain.connector import Rules
-from maskline.operations.connector_rules import MEMBERS
-from maskline.store.rows import RULES
+from maskline.domain.connector import Rules, TextRules
+from maskline.operations.connector_rules import MEMBERS, TEXT_MEMBERS
+from maskline.store.rows import RULES, TEXT_RULES
+
+# What holds for the whole service alone.
+SERVICE_WIDE = {"max_characters", "max_media"}
 
 
 def test_every_rule_is_stored_and_shown() -> None:
-    names = {field.name for field in fields(Rules)}
+    names = {field.name for field in fields(Rules)} - {"texts"}
     assert RULES.keys() == names == set(MEMBERS.values())
+
+
+def test_every_rule_of_texts_is_stored_and_shown() -> None:
+    names = {field.name for field in fields(TextRules)} - SERVICE_WIDE
+    columns = {name: column for name, (column, _) in TEXT_RULES.items()}
+    assert columns.keys() == names
+    assert columns == {name: column for column, name in TEXT_MEMBERS.values()}

@@ -1,4 +1,4 @@
-"""`maskline route`: what the server would do with a call, and why, in plain words."""
+"""`maskline route`: what the server would do with a call or a text, and why, in plain words."""
 
 import sys
 from typing import Any
@@ -23,10 +23,10 @@ def run(values: Values, bare: list[str], globals_: Globals) -> int:
 
 COMMAND = Command(
     "route",
-    "tells what would become of a call, and why",
+    "tells what would become of a call or a text, and why",
     (
-        "Asks the server what it would do with a call from one number to another at this moment."
-        " No call is made and nothing is recorded.",
+        "Asks the server what it would do with a call or a text from one number to another at this"
+        " moment. Nobody is called or texted, and nothing is recorded.",
         "The answer is given in plain words; with --output or --query it is given as data.",
     ),
     (
@@ -42,6 +42,12 @@ COMMAND = Command(
             required=True,
             documentation="The proxy number that is dialled, such as +19135550199.",
         ),
+        Option(
+            "capability",
+            "Capability",
+            documentation="Voice for a call, which is what is meant when it is left out; SMS for a"
+            " text.",
+        ),
     ),
     run,
 )
@@ -55,6 +61,10 @@ REASONS = {
     "voice-not-allowed": "the proxy session joins them, but its capabilities do not include Voice",
     "not-our-number": "the number dialled is not in the inventory",
     "emergency-number": "the other side is an emergency or short number, which is never dialled",
+    "sms-not-allowed": "the proxy session joins them, but its capabilities do not include SMS",
+    "opted-out": "the other side has said STOP to this number",
+    "loop": "the sender is itself a proxy number",
+    "short-code": "the sender is an emergency or short number, which nobody could answer",
     "no-carrier": "no carrier is there to take the call on",
     "anonymous": "the caller withholds their number, so nobody can tell whose call it is",
 }
@@ -63,14 +73,20 @@ REASONS = {
 def in_words(question: Values, answer: dict[str, Any]) -> str:
     """The decision and its reason, a line for each thing worth knowing."""
     reason = str(answer.get("Reason", ""))
-    lines = [f"{question['Caller'] or 'anonymous'} calls {question['Called']}"]
+    text = question.get("Capability") == "SMS"
+    lines = [
+        f"{question['Caller'] or 'anonymous'} {'texts' if text else 'calls'} {question['Called']}"
+    ]
     if answer.get("Decision") == "Reject":
         lines.append(f"Decision: Reject (SIP {answer.get('SipStatus', '?')})")
     else:
         lines.append(f"Decision: {answer.get('Decision', '?')}")
         lines.append(
-            f"  rings {answer.get('Called', '?')} through {answer.get('CarrierName', '?')}"
+            f"  {'reaches' if text else 'rings'} {answer.get('Called', '?')}"
+            f" through {answer.get('CarrierName', '?')}"
         )
-        lines.append(f"  which shows {answer.get('Caller', '?')} as the caller")
+        lines.append(
+            f"  which shows {answer.get('Caller', '?')} as the {'sender' if text else 'caller'}"
+        )
     lines.append(f"Reason: {reason}: {REASONS.get(reason, 'see the call records for more')}")
     return "\n".join(lines) + "\n"

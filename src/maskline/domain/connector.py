@@ -19,6 +19,26 @@ class UnknownCaller(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextRules:
+    """What an operator decides about the texts of a connector.
+
+    `keep_days` is how long a text can be read after its final state; else it is erased then. The
+    replies are what the relay itself tells a sender; empty, nothing. `max_per_minute` of 0 is any
+    number.
+    """
+
+    keep_days: int = 0
+    closed_reply: str = ""
+    stop_reply: str = ""
+    start_reply: str = ""
+    help_reply: str = ""
+    keyword_languages: tuple[str, ...] = ()
+    max_characters: int = 1530
+    max_media: int = 10
+    max_per_minute: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """What an operator decides about the sessions and calls of a connector."""
 
@@ -28,6 +48,7 @@ class Rules:
     hang_up_on_expiry: bool = False
     max_ring_seconds: int = 60
     max_call_seconds: int = 4 * 3600
+    texts: TextRules = TextRules()
 
 
 @dataclass(frozen=True, kw_only=True)

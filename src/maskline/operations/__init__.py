@@ -14,6 +14,7 @@ from maskline.operations.calls import (
     take_calls_to_hang_up,
 )
 from maskline.operations.context import Context, Handler, Operation, Policy
+from maskline.operations.messages import erase_messages, purge_messages
 from maskline.operations.table import TABLE
 from maskline.operations.upkeep import (
     purge_audit_records,
@@ -36,10 +37,12 @@ __all__ = [
     "changed_resource",
     "complete_call",
     "complete_lost_calls",
+    "erase_messages",
     "find_access_key",
     "live_calls",
     "purge_audit_records",
     "purge_calls",
+    "purge_messages",
     "purge_phone_numbers",
     "purge_pictures",
     "purge_sessions",

@@ -14,6 +14,15 @@ MEMBERS = {
     "MaxRingSeconds": "max_ring_seconds",
     "MaxCallSeconds": "max_call_seconds",
 }
+TEXT_MEMBERS = {
+    "KeepTextDays": ("keep_text_days", "keep_days"),
+    "ClosedReply": ("closed_reply", "closed_reply"),
+    "StopReply": ("stop_reply", "stop_reply"),
+    "StartReply": ("start_reply", "start_reply"),
+    "HelpReply": ("help_reply", "help_reply"),
+    "KeywordLanguages": ("keyword_languages", "keyword_languages"),
+    "MaxTextsPerMinute": ("max_texts_per_minute", "max_per_minute"),
+}
 
 
 def put_voice_connector_rules(context: Context, request: Request) -> Answer:
@@ -24,6 +33,7 @@ def put_voice_connector_rules(context: Context, request: Request) -> Answer:
         "put_connector_rules",
         voice_connector_id=connector_id,
         **{column: request.get(member) for member, column in MEMBERS.items()},
+        **{column: written(request.get(member)) for member, (column, _) in TEXT_MEMBERS.items()},
     )
     return get_voice_connector_rules(context, request)
 
@@ -33,5 +43,13 @@ def get_voice_connector_rules(context: Context, request: Request) -> Answer:
     return {"Rules": shown(require_connector(context, request["VoiceConnectorId"]).rules)}
 
 
+def written(value: Any) -> Any:
+    """A rule as its column holds it."""
+    return ",".join(value) if isinstance(value, list) else value
+
+
 def shown(rules: Rules) -> dict[str, Any]:
-    return {member: getattr(rules, column) for member, column in MEMBERS.items()}
+    texts = {member: getattr(rules.texts, name) for member, (_, name) in TEXT_MEMBERS.items()}
+    replies = {member: texts[member] or None for member in texts if member.endswith("Reply")}
+    own = {member: getattr(rules, column) for member, column in MEMBERS.items()}
+    return own | texts | replies | {"KeywordLanguages": list(rules.texts.keyword_languages)}

@@ -14,11 +14,23 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextPolicy:
+    """How long things take with texts. Times are in milliseconds."""
+
+    validity_milliseconds: int = DAY
+    doubt_milliseconds: int = 30_000
+    parts_milliseconds: int = 600_000
+    dead_letter_milliseconds: int = DAY
+    retention_days: int = 90
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What the operator of the service has decided for everybody.
 
     `carriers` are the names of the configured carriers, `carriers_down` those that cannot take a
-    call at the moment; the latter may be a set that its owner goes on changing.
+    call at the moment; the latter may be a set that its owner goes on changing. `text_carriers` are
+    those that texts can be sent by.
     """
 
     max_session_minutes: int = 720
@@ -28,6 +40,8 @@ class Policy:
     rules: Rules = field(default_factory=Rules)
     carriers: Collection[str] = ()
     carriers_down: Collection[str] = ()
+    text_carriers: Collection[str] = ()
+    texts: TextPolicy = TextPolicy()
 
 
 class Context(NamedTuple):

@@ -1,8 +1,11 @@
 """What the settings decide for operations."""
 
-from maskline.domain.connector import Assignment, Rules, UnknownCaller
-from maskline.operations.context import Policy
+from maskline.domain.connector import Assignment, Rules, TextRules, UnknownCaller
+from maskline.operations.context import DAY, Policy, TextPolicy
 from maskline.settings import Settings
+from maskline.settings.texts import Texts
+
+HOUR = DAY // 24
 
 
 def policy_of(chosen: Settings) -> Policy:
@@ -21,5 +24,28 @@ def policy_of(chosen: Settings) -> Policy:
             hang_up_on_expiry=chosen.hang_up_on_expiry,
             max_ring_seconds=chosen.max_ring_seconds,
             max_call_seconds=chosen.max_call_minutes * 60,
+            texts=text_rules(chosen.texts),
         ),
+        text_carriers={one.name for one in chosen.carriers if one.ways_of_texts},
+        texts=TextPolicy(
+            validity_milliseconds=chosen.texts.validity_hours * HOUR,
+            doubt_milliseconds=chosen.texts.doubt_seconds * 1000,
+            parts_milliseconds=chosen.texts.parts_timeout_seconds * 1000,
+            dead_letter_milliseconds=chosen.texts.dead_letter_hours * HOUR,
+            retention_days=chosen.texts.message_retention_days,
+        ),
+    )
+
+
+def text_rules(chosen: Texts) -> TextRules:
+    return TextRules(
+        keep_days=chosen.keep_days,
+        closed_reply=chosen.closed_reply or "",
+        stop_reply=chosen.stop_reply or "",
+        start_reply=chosen.start_reply or "",
+        help_reply=chosen.help_reply or "",
+        keyword_languages=chosen.keyword_languages,
+        max_characters=chosen.max_characters,
+        max_media=chosen.max_media,
+        max_per_minute=chosen.max_per_connector_minute,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskline.domain import e164
-from maskline.domain.connector import Rules
+from maskline.domain.connector import Rules, UnknownCaller
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, ProxySession
@@ -26,17 +26,46 @@ class Route:
 
 
 def evaluate_route(context: Context, request: Request) -> Answer:
-    """What would become of a call from Caller to Called, one of the account's numbers."""
-    route = find_route(context, request["Caller"], request["Called"], context.account_id)
+    """What would become of a call or a text from Caller to Called, one of the account's numbers."""
+    capability = Capability(request.get("Capability") or Capability.VOICE)
+    caller, called = request["Caller"], request["Called"]
+    route = find_route(context, caller, called, context.account_id, capability)
+    decision = route.decision
+    if capability is Capability.SMS:
+        decision = text_rules_apply(context, route)
     return {
-        **shown(route.decision),
+        **shown(decision),
         "VoiceConnectorId": route.voice_connector_id,
         "ProxySessionId": route.session and route.session.proxy_session_id,
     }
 
 
-def find_route(context: Context, caller: str, called: str, account_id: str = "") -> Route:
-    """The decision about a call. Only numbers of `account_id` are ours, if one is given."""
+def text_rules_apply(context: Context, route: Route) -> Decision:
+    """The decision about a text, once what holds for texts alone is looked at."""
+    caller, decision = route.caller, route.decision
+    if caller is not None and context.tx.one("get_phone_number", phone_number=caller):
+        return Reject(403, "loop")
+    if caller is not None and e164.is_emergency_or_short(caller):
+        return Reject(403, "short-code")
+    if isinstance(decision, Connect) and context.tx.one(
+        "get_opt_out", participant=decision.called, proxy_number=decision.caller
+    ):
+        return Reject(403, "opted-out")
+    return decision
+
+
+def find_route(
+    context: Context,
+    caller: str,
+    called: str,
+    account_id: str = "",
+    capability: Capability = Capability.VOICE,
+) -> Route:
+    """The decision about a call or a text. Only numbers of `account_id` are ours, if given.
+
+    No text goes to a fallback number, and a carrier that is down for the moment will take it later.
+    """
+    text = capability is Capability.SMS
     caller_number, dialled = number_of(caller), number_of(called)
     number = number_in_service(context, dialled, account_id)
     session = latest_session(context, caller_number, number) if number else None
@@ -47,12 +76,12 @@ def find_route(context: Context, caller: str, called: str, account_id: str = "")
         dialled=dialled or "",
         numbers=carriers_of(context, number, session),
         session=session,
-        fallback_number=fallback_of(context, connector_id, session),
-        unknown_caller=rules.unknown_caller,
-        carriers_up=set(context.settings.carriers) - set(context.settings.carriers_down),
+        fallback_number=None if text else fallback_of(context, connector_id, session),
+        unknown_caller=UnknownCaller.REJECT if text else rules.unknown_caller,
+        carriers_up=text_carriers(context) if text else carriers_up(context),
     )
     return Route(
-        decision=decide(facts, Capability.VOICE, context.now),
+        decision=decide(facts, capability, context.now),
         caller=caller_number,
         dialled=dialled or called,
         account_id=number["account_id"] if number else None,
@@ -60,6 +89,14 @@ def find_route(context: Context, caller: str, called: str, account_id: str = "")
         session=session,
         rules=rules,
     )
+
+
+def carriers_up(context: Context) -> set[str]:
+    return set(context.settings.carriers) - set(context.settings.carriers_down)
+
+
+def text_carriers(context: Context) -> set[str]:
+    return set(context.settings.text_carriers)
 
 
 def number_of(text: str) -> str | None:

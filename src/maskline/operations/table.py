@@ -10,6 +10,8 @@ from maskline.operations import (
     connector_groups,
     connector_rules,
     connectors,
+    messages,
+    opt_outs,
     phone_number_associations,
     phone_number_imports,
     phone_number_orders,
@@ -103,12 +105,15 @@ VOICE_WRITES: Operations = {
 OUR_READS: Operations = {
     "EvaluateRoute": routes.evaluate_route,
     "GetCall": calls.get_call,
+    "GetMessage": messages.get_message,
     "GetPoolReport": pool_report.get_pool_report,
     "GetVoiceConnectorRules": connector_rules.get_voice_connector_rules,
     "ListAccessKeys": access_keys.list_access_keys,
     "ListAccounts": accounts.list_accounts,
     "ListAuditRecords": audit.list_audit_records,
     "ListCalls": calls.list_calls,
+    "ListMessages": messages.list_messages,
+    "ListOptOuts": opt_outs.list_opt_outs,
     "ListImportedPhoneNumbers": phone_number_imports.list_imported_phone_numbers,
 }
 
@@ -119,6 +124,8 @@ OUR_WRITES: Operations = {
     "ImportPhoneNumbers": phone_number_imports.import_phone_numbers,
     "PutVoiceConnectorRules": connector_rules.put_voice_connector_rules,
     "RemovePhoneNumbers": phone_number_imports.remove_phone_numbers,
+    "RemoveOptOut": opt_outs.remove_opt_out,
+    "RetryMessage": messages.retry_message,
     "RotateAccessKey": access_keys.rotate_access_key,
     "UpdateAccessKey": access_keys.update_access_key,
 }

@@ -14,6 +14,7 @@ from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.setting import setting
 from maskline.settings.sip import CarrierSip, Sip
 from maskline.settings.smpp import CarrierSmpp
+from maskline.settings.texts import Texts
 from maskline.settings.values import Address, Host, PortRange, StoreUrl, Url
 
 
@@ -182,6 +183,7 @@ class Settings:
     api: Api = setting("The HTTP door.", Api())
     sip: Sip = setting("The SIP door.", Sip())
     media: Media = setting("Sound.", Media())
+    texts: Texts = setting("Texts.", Texts())
     pictures: Pictures = setting("Pictures in texts.", Pictures())
     store: Store = setting("Where data is kept.", Store())
     log: Log = setting("What the service tells about itself.", Log())

@@ -6,6 +6,8 @@ The two understand the same queries; only the schema's types have other names.
 import re
 
 PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+# Rows that come as one JSON array; both give each element a column named `value`.
+ARRAY = re.compile(r"\bjson_each\((:[a-z_]+)\)")
 
 SCHEMA = [
     (re.compile(pattern), replacement)
@@ -31,6 +33,7 @@ SCHEMA = [
 
 def query(text: str) -> str:
     """A query with its parameters as psycopg wants them."""
+    text = ARRAY.sub(r"json_array_elements(CAST(\1 AS json))", text)
     return PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
 
 

@@ -1,6 +1,6 @@
 """What every store promises, whichever database stands behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from maskline.store.secrets import Cipher
@@ -27,6 +27,9 @@ class Transaction(Protocol):
 
     def run(self, query: str, **parameters: Any) -> int:
         """Carries out a change and gives the number of rows it changed."""
+
+    def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Carries out the same change for each of the parameters."""
 
     def lock(self, *names: str) -> None:
         """Waits until no other transaction holds one of these names; holds them to the end.

@@ -10,7 +10,7 @@ collides and nothing is done twice; see docs/decisions/writing-on-postgresql.md.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +67,7 @@ class PostgresqlTransaction:
     """A transaction on a connection; what begins and ends it stands outside."""
 
     def __init__(self, connection: Connection, cipher: Cipher) -> None:
+        self._connection = connection
         self._execute = connection.execute
         self.cipher = cipher
 
@@ -78,6 +79,11 @@ class PostgresqlTransaction:
 
     def run(self, query: str, **parameters: Any) -> int:
         return self._execute(STATEMENTS[query], parameters).rowcount
+
+    def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(STATEMENTS[query], rows)
 
     def lock(self, *names: str) -> None:
         self._execute(LOCK, [numbers_of(names)])

@@ -11,6 +11,7 @@ from maskline.domain.connector import (
     Assignment,
     ProxyConfiguration,
     Rules,
+    TextRules,
     UnknownCaller,
     VoiceConnector,
 )
@@ -27,9 +28,37 @@ RULES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def words(text: str) -> tuple[str, ...]:
+    """What was written with commas between; nothing of an empty text."""
+    return tuple(text.split(",")) if text else ()
+
+
+TEXT_RULES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "keep_days": ("keep_text_days", int),
+    "closed_reply": ("closed_reply", str),
+    "stop_reply": ("stop_reply", str),
+    "start_reply": ("start_reply", str),
+    "help_reply": ("help_reply", str),
+    "keyword_languages": ("keyword_languages", words),
+    "max_per_minute": ("max_texts_per_minute", int),
+}
+
+
 def rules(row: Row, default: Rules) -> Rules:
     """The default rules with those that a connector's row sets itself."""
     own = {name: read(row[name]) for name, read in RULES.items() if row[name] is not None}
+    texts = text_rules(row, default.texts)
+    if texts is not default.texts:
+        own["texts"] = texts
+    return replace(default, **own) if own else default
+
+
+def text_rules(row: Row, default: TextRules) -> TextRules:
+    own = {
+        name: read(row[column])
+        for name, (column, read) in TEXT_RULES.items()
+        if row[column] is not None
+    }
     return replace(default, **own) if own else default
 
 

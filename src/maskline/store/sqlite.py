@@ -10,7 +10,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -33,6 +33,7 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
         self._execute = connection.execute
+        self._execute_each = connection.executemany
         self.cipher = cipher
 
     def one(self, query: str, **parameters: Any) -> Row | None:
@@ -44,6 +45,9 @@ class SqliteTransaction:
 
     def run(self, query: str, **parameters: Any) -> int:
         return self._execute(QUERIES[query], parameters).rowcount
+
+    def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._execute_each(QUERIES[query], rows)
 
     def lock(self, *names: str) -> None:
         """There is nobody to wait for: one writes at a time."""

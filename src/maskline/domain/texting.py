@@ -1,0 +1,135 @@
+"""What becomes of a text to one of our numbers: decided from facts, carried out elsewhere."""
+
+from dataclasses import dataclass
+
+from maskline.domain import e164
+from maskline.domain.connector import TextRules
+from maskline.domain.keywords import Keyword, keyword_of
+from maskline.domain.message import Encoding
+from maskline.domain.routing import Connect, Facts, Fallback, Reject, decide
+from maskline.domain.session import Capability
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Send it to `recipient` over `carrier`, showing `shown`."""
+
+    recipient: str
+    shown: str
+    carrier: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Do not forward it. `reply` is what its sender is told, if anything."""
+
+    reason: str
+    sip_status: int = 403
+    reply: str = ""
+
+
+@dataclass(frozen=True)
+class Heed:
+    """It is a keyword, for us."""
+
+    keyword: Keyword
+    reply: str = ""
+
+
+Treatment = Forward | Refuse | Heed
+
+# Reasons that are about the sender's own session, of which the sender may be told.
+OF_THE_SESSION = ("session-closed", "sms-not-allowed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFacts:
+    """What is known about a text when it is decided.
+
+    `route` is what is known of the numbers, as for a call, but that no text goes to a fallback
+    number. `stopped` tells whether the sender has said STOP to the number, `unwanted` whether the
+    other side has.
+    """
+
+    route: Facts
+    text: str
+    encoding: Encoding
+    media: int
+    from_proxy_number: bool
+    stopped: bool
+    unwanted: bool
+    rules: TextRules
+
+
+def treat(facts: TextFacts, now: int) -> Treatment:
+    """What to do with a text."""
+    fault = fault_of_sender(facts) or fault_of_content(facts)
+    if fault is not None and facts.route.dialled in facts.route.numbers:
+        return Refuse(fault)
+    if facts.route.dialled in facts.route.numbers:
+        heeded = heed(facts)
+        if heeded is not None:
+            return heeded
+    return forward(facts, now)
+
+
+def forward(facts: TextFacts, now: int) -> Treatment:
+    match decide(facts.route, Capability.SMS, now):
+        case Reject() as no:
+            reply = facts.rules.closed_reply if no.reason in OF_THE_SESSION else ""
+            return Refuse(no.reason, no.sip_status, reply)
+        case Fallback():
+            return Refuse("session-closed", 404)
+        case Connect() as yes:
+            if facts.unwanted:
+                return Refuse("opted-out")
+            return Forward(yes.called, yes.caller, yes.carrier)
+
+
+def fault_of_sender(facts: TextFacts) -> str | None:
+    """Senders that nobody could answer, and our own numbers, whose texts would go in circles."""
+    if facts.from_proxy_number:
+        return "loop"
+    if facts.route.caller is None:
+        return "sender-not-a-number"
+    if e164.is_emergency_or_short(facts.route.caller):
+        return "short-code"
+    return None
+
+
+def fault_of_content(facts: TextFacts) -> str | None:
+    if facts.encoding is Encoding.BINARY:
+        return "not-a-text"
+    if not facts.text and not facts.media:
+        return "empty"
+    if len(facts.text) > facts.rules.max_characters:
+        return "too-long"
+    if facts.media > facts.rules.max_media:
+        return "too-many-media"
+    return None
+
+
+def heed(facts: TextFacts) -> Heed | None:
+    """What is for us: STOP always, START to take it back, HELP where there is an answer to it.
+
+    Those who never said STOP say yes to each other.
+    """
+    rules = facts.rules
+    match keyword_of(facts.text, rules.keyword_languages):
+        case Keyword.STOP:
+            return Heed(Keyword.STOP, rules.stop_reply)
+        case Keyword.START if facts.stopped:
+            return Heed(Keyword.START, rules.start_reply)
+        case Keyword.HELP if rules.help_reply:
+            return Heed(Keyword.HELP, rules.help_reply)
+        case _:
+            return None
+
+
+def may_be_answered(number: str | None) -> bool:
+    """Whether we may ever text somebody of our own accord: a person, never a service."""
+    return (
+        number is not None
+        and not e164.is_emergency_or_short(number)
+        and not e164.is_premium(number)
+    )

@@ -1,0 +1,217 @@
+"""Texts that arrive: known again, joined, judged, and kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskline.domain import e164
+from maskline.domain.connector import TextRules, UnknownCaller
+from maskline.domain.message import Kind, State
+from maskline.domain.refusals import InvalidPhoneNumber
+from maskline.domain.routing import Facts
+from maskline.domain.session import Participant, ProxySession
+from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
+from maskline.operations.routes import rules_of
+from maskline.sms import keeping
+from maskline.sms.parts import Late, join
+from maskline.sms.port import Accepted, InboundText, Refused, TryLater, Verdict
+from maskline.sms.repetition import Repetitions
+from maskline.sms.turn import Turn, rows
+from maskline.store import Row
+from maskline.store import rows as values
+
+Numbered = tuple[int, InboundText]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """A whole text. `place` is that of what made it whole among the arrivals; None: time did.
+
+    `source` and `dialled` are in E.164 form, None where they are nothing of the kind.
+    """
+
+    text: InboundText
+    source: str | None
+    dialled: str | None
+    place: int | None = None
+    repeat_key: str | None = None
+    segments: int = 1
+    partial: bool = False
+    message_id: str | None = None
+
+
+def take_in(turn: Turn, arrivals: Sequence[Numbered]) -> dict[int, Verdict]:
+    """Keeps texts; a verdict for each, by its place."""
+    if not arrivals:
+        return {}
+    repetitions = Repetitions(turn, arrivals)
+    intake = Intake(turn, {place: Accepted(message_ids=ids) for place, ids in repetitions.found()})
+    wholes: list[Whole] = []
+    for place, text in arrivals:
+        if place not in intake.verdicts:
+            wholes += intake.complete(place, text, repetitions.keys[place])
+    intake.decide(wholes)
+    return intake.verdicts
+
+
+def take_late(turn: Turn, texts: Sequence[Late]) -> None:
+    """Keeps long texts of which a part is missing for good."""
+    Intake(turn, {}).decide([late(each) for each in texts])
+
+
+def late(text: Late) -> Whole:
+    return Whole(
+        text=text.text,
+        source=number_of(text.text.source),
+        dialled=number_of(text.text.destination),
+        segments=text.parts,
+        partial=True,
+        message_id=text.message_id,
+    )
+
+
+def number_of(text: str) -> str | None:
+    """The number, if it is one in E.164 form with its +; a short code or a name is none."""
+    if not text.startswith("+"):
+        return None
+    try:
+        return e164.normalise(text)
+    except InvalidPhoneNumber:
+        return None
+
+
+@dataclass
+class Intake:
+    """The texts of a turn on their way into the store."""
+
+    turn: Turn
+    verdicts: dict[int, Verdict]
+    rules: dict[str | None, TextRules] = field(default_factory=dict)
+
+    def complete(self, place: int, text: InboundText, key: str | None) -> list[Whole]:
+        """The text if it is whole, or the whole text that this part completes."""
+        part = text.part
+        source, dialled = number_of(text.source), number_of(text.destination)
+        if part is None or part.total == 1 or not 1 <= part.number <= part.total <= 255:
+            return [Whole(text=text, source=source, dialled=dialled, place=place, repeat_key=key)]
+        joined = join(self.turn, text, key or "")
+        given_up = [late(each) for each in joined.late]
+        if joined.text is None:
+            self.verdicts[place] = Accepted(message_ids=joined.message_ids)
+            return given_up
+        whole = Whole(
+            text=joined.text,
+            source=source,
+            dialled=dialled,
+            place=place,
+            segments=part.total,
+            message_id=joined.message_ids[0],
+        )
+        return [*given_up, whole]
+
+    def decide(self, wholes: Sequence[Whole]) -> None:
+        """Judges each text and keeps all."""
+        if not wholes:
+            return
+        asked = rows([[n, each.source, each.dialled] for n, each in enumerate(wholes)])
+        found = self.turn.context.tx.all("text_facts", texts=asked)
+        keeper = keeping.Keeper(self.turn)
+        for row in sorted(found, key=lambda row: int(row["place"])):
+            self.judge(keeper, wholes[row["place"]], row)
+        keeper.write()
+
+    def judge(self, keeper: keeping.Keeper, whole: Whole, row: Row) -> None:
+        rules = self.rules_for(row)
+        treatment = self.treatment(keeper, whole, row, rules)
+        verdict: Verdict
+        if isinstance(treatment, Forward) and self.is_full(whole, treatment.carrier):
+            self.turn.done.count("queue full")
+            verdict = TryLater(reason="queue-full")
+        else:
+            record = self.record(whole, row, rules)
+            keeper.keep(record, whole.text, row, rules, treatment)
+            verdict = Accepted(message_ids=(record["message_id"],))
+            if isinstance(treatment, Refuse):
+                verdict = Refused(reason=treatment.reason, sip_status=treatment.sip_status)
+        if whole.place is not None:
+            self.verdicts[whole.place] = verdict
+
+    def is_full(self, whole: Whole, carrier: str) -> bool:
+        """Whether the text is better left with its carrier. Joined ones are ours already."""
+        return carrier in self.turn.work.full and whole.message_id is None
+
+    def rules_for(self, row: Row) -> TextRules:
+        connector_id = row["voice_connector_id"] or row["number_connector_id"]
+        if connector_id not in self.rules:
+            self.rules[connector_id] = rules_of(self.turn.context, connector_id).texts
+        return self.rules[connector_id]
+
+    def treatment(
+        self, keeper: keeping.Keeper, whole: Whole, row: Row, rules: TextRules
+    ) -> Treatment:
+        source, limits = whole.source, self.turn.work.limits
+        if source is not None and limits and not limits.sender_may(source, self.turn.context.now):
+            return Refuse("rate-limited", 429)
+        return treat(self.facts(keeper, whole, row, rules), self.turn.context.now)
+
+    def facts(self, keeper: keeping.Keeper, whole: Whole, row: Row, rules: TextRules) -> TextFacts:
+        source, dialled = whole.source, whole.dialled or ""
+        session = values.proxy_session(row) if row["proxy_session_id"] else None
+        other = session.sides(source)[1] if session is not None and source is not None else None
+        return TextFacts(
+            route=self.route(whole, row, session, other),
+            text=whole.text.text,
+            encoding=whole.text.encoding,
+            media=len(whole.text.media),
+            from_proxy_number=bool(row["from_proxy_number"]),
+            stopped=keeper.has_stopped(source, dialled, bool(row["stopped"])),
+            unwanted=other is not None
+            and keeper.has_stopped(other.phone_number, other.proxy_number, bool(row["unwanted"])),
+            rules=rules,
+        )
+
+    def route(
+        self, whole: Whole, row: Row, session: ProxySession | None, other: Participant | None
+    ) -> Facts:
+        """As for a call, but that no text goes to a fallback number."""
+        dialled = whole.dialled or ""
+        numbers = {dialled: row["number_carrier"]} if row["number_carrier"] else {}
+        if other is not None and row["shown_carrier"]:
+            numbers[other.proxy_number] = row["shown_carrier"]
+        return Facts(
+            caller=whole.source,
+            dialled=dialled,
+            numbers=numbers,
+            session=session,
+            fallback_number=None,
+            unknown_caller=UnknownCaller.REJECT,
+            carriers_up=self.turn.context.settings.text_carriers,
+        )
+
+    def record(self, whole: Whole, row: Row, rules: TextRules) -> dict[str, Any]:
+        """What is known of a text whatever becomes of it."""
+        policy, text = self.turn.context.settings.texts, whole.text
+        keep = rules.keep_days * keeping.DAY
+        expires_at = text.received_at + policy.validity_milliseconds
+        held = f"{self.turn.work.holder}/{text.connection}" if text.connection else None
+        return keeping.EMPTY | {
+            "message_id": whole.message_id or self.turn.context.new_id(),
+            "account_id": row["number_account_id"],
+            "voice_connector_id": row["voice_connector_id"] or row["number_connector_id"],
+            "proxy_session_id": row["proxy_session_id"],
+            "kind": Kind.RELAYED.value,
+            "carrier": text.carrier,
+            "repeat_key": whole.repeat_key,
+            "connection": held,
+            "source": whole.source or text.source,
+            "dialled": whole.dialled or text.destination,
+            "encoding": text.encoding.value,
+            "segments": whole.segments,
+            "partial": int(whole.partial),
+            "media": len(text.media),
+            "keep_milliseconds": keep,
+            "erase_at": expires_at + max(keep, policy.dead_letter_milliseconds),
+            "expires_at": expires_at,
+            "received_at": text.received_at,
+            "state": State.QUEUED.value,
+        }

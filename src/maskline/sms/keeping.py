@@ -1,0 +1,201 @@
+"""Texts that were judged, written down: sent at once, queued, refused, or heeded."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskline.domain.connector import TextRules
+from maskline.domain.keywords import Keyword
+from maskline.domain.message import Kind, State
+from maskline.domain.texting import Forward, Heed, Refuse, Treatment, may_be_answered
+from maskline.operations.context import DAY
+from maskline.sms.body import Body, reference_of, seal
+from maskline.sms.outcomes import ending
+from maskline.sms.port import InboundText, Media, Outgoing
+from maskline.sms.turn import Turn, rows
+from maskline.store import Row
+
+LEASE_MILLISECONDS = 120_000  # links give up waiting for an answer well before
+REPLY_PAUSE = 3_600_000  # how rarely one person is told something of our own accord
+
+__all__ = ["DAY", "EMPTY", "LEASE_MILLISECONDS", "Keeper"]
+
+# A text about which nothing is known.
+EMPTY: dict[str, Any] = dict.fromkeys(
+    (
+        "message_id", "account_id", "voice_connector_id", "proxy_session_id", "kind", "carrier",
+        "repeat_key", "connection", "source", "dialled", "outbound_carrier", "recipient", "shown",
+        "sealed_body", "encoding", "state", "reason", "holder", "due_at", "sent_at", "ended_at",
+    )
+) | {"segments": 1, "partial": 0, "media": 0, "attempts": 0, "keep_milliseconds": 0}  # fmt: skip
+
+
+@dataclass
+class Keeper:
+    """Gathers the rows of a turn's texts, and writes them in one go."""
+
+    turn: Turn
+    records: list[dict[str, Any]] = field(default_factory=list)
+    sendable: list[tuple[dict[str, Any], Outgoing]] = field(default_factory=list)
+    paced: set[tuple[str, str]] = field(default_factory=set)
+    stopped: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def has_stopped(self, participant: str | None, proxy_number: str, known: bool) -> bool:
+        """Whether somebody has said STOP to a number, be it a moment ago."""
+        return self.stopped.get((participant or "", proxy_number), known)
+
+    def keep(
+        self,
+        record: dict[str, Any],
+        text: InboundText,
+        row: Row,
+        rules: TextRules,
+        treatment: Treatment,
+    ) -> None:
+        self.records.append(record)
+        match treatment:
+            case Forward():
+                self.forward(record, text.text, text.media, treatment, rules)
+            case Heed():
+                self.end(record, text, State.HANDLED, treatment.keyword.value)
+                self.heed(record, treatment.keyword)
+                self.reply(record, row, rules, treatment.reply)
+            case Refuse():
+                self.end(record, text, State.REFUSED, treatment.reason)
+                self.reply(record, row, rules, treatment.reply)
+
+    def forward(
+        self,
+        record: dict[str, Any],
+        text: str,
+        media: tuple[Media, ...],
+        to: Forward,
+        rules: TextRules,
+    ) -> None:
+        now, message_id = self.turn.context.now, record["message_id"]
+        limits = self.turn.work.limits
+        due_at = now
+        if limits and rules.max_per_minute:
+            due_at = limits.slot(record["voice_connector_id"], rules.max_per_minute, now)
+        record |= {
+            "outbound_carrier": to.carrier,
+            "recipient": to.recipient,
+            "shown": to.shown,
+            "sealed_body": seal(self.turn.context.tx.cipher, Body(text, media), message_id),
+            "due_at": due_at,
+        }
+        self.turn.happened(record["account_id"], State.QUEUED, message_id)
+        queued = self.turn.done.queued
+        queued[to.carrier] = queued.get(to.carrier, 0) + 1
+        if due_at <= now:
+            outgoing = Outgoing(
+                message_id=message_id,
+                reference=reference_of(message_id),
+                source=to.shown,
+                destination=to.recipient,
+                text=text,
+                expires_at=record["expires_at"],
+                media=media,
+            )
+            self.sendable.append((record, outgoing))
+        else:
+            self.paced.add((to.shown, to.recipient))
+            self.turn.done.backlog.add(to.carrier)
+
+    def end(self, record: dict[str, Any], text: InboundText, state: State, reason: str) -> None:
+        """A text that goes no further; its words are kept only where the connector keeps them."""
+        now, keep = self.turn.context.now, record["keep_milliseconds"]
+        record |= {"state": state.value, "reason": reason, "ended_at": now, "erase_at": now + keep}
+        if keep:
+            body = Body(text.text, text.media)
+            record["sealed_body"] = seal(self.turn.context.tx.cipher, body, record["message_id"])
+        self.turn.happened(record["account_id"], state, record["message_id"])
+
+    def heed(self, record: dict[str, Any], keyword: Keyword) -> None:
+        tx, now = self.turn.context.tx, self.turn.context.now
+        pair = {"participant": record["source"], "proxy_number": record["dialled"]}
+        account_id = record["account_id"]
+        if keyword is Keyword.STOP:
+            self.stopped[record["source"], record["dialled"]] = True
+            tx.run("put_opt_out", **pair, account_id=account_id, now=now)
+            self.withhold(record["dialled"], record["source"])
+        if keyword is Keyword.START:
+            self.stopped[record["source"], record["dialled"]] = False
+            tx.run("delete_opt_out", **pair, account_id=account_id)
+
+    def withhold(self, shown: str, recipient: str) -> None:
+        """Refuses what waits to be sent to somebody who has just said STOP."""
+        tx = self.turn.context.tx
+        waiting = tx.all("list_unwanted_messages", shown=shown, recipient=recipient)
+        ends = [ending(self.turn, row, State.REFUSED, "opted-out", None) for row in waiting]
+        if ends:
+            tx.run("end_messages", texts=rows(ends))
+        for record in self.records:
+            if (record["shown"], record["recipient"]) == (shown, recipient) and record["due_at"]:
+                record |= {"state": State.REFUSED.value, "reason": "opted-out", "due_at": None}
+                record |= {"sealed_body": None, "ended_at": self.turn.context.now}
+                self.turn.happened(record["account_id"], State.REFUSED, record["message_id"])
+        self.sendable = [each for each in self.sendable if each[0]["due_at"] is not None]
+
+    def reply(self, record: dict[str, Any], row: Row, rules: TextRules, words: str) -> None:
+        """Tells the sender something, from the number that they texted, once in a while."""
+        context, sender, number = self.turn.context, record["source"], record["dialled"]
+        carrier = row["number_carrier"]
+        if not words or carrier not in context.settings.text_carriers:
+            return
+        if not may_be_answered(sender):
+            return
+        pair = {"participant": sender, "proxy_number": number}
+        before = context.now - REPLY_PAUSE
+        if not context.tx.run("note_reply", **pair, now=context.now, before=before):
+            return
+        reply = EMPTY | {
+            name: record[name]
+            for name in ("account_id", "voice_connector_id", "proxy_session_id", "expires_at")
+        }
+        reply |= {
+            "message_id": context.new_id(),
+            "kind": Kind.REPLY.value,
+            "received_at": context.now,
+            "erase_at": record["expires_at"],
+            "state": State.QUEUED.value,
+        }
+        self.records.append(reply)
+        self.forward(reply, words, (), Forward(sender, number, carrier), rules)
+
+    def write(self) -> None:
+        """Hands out what can be sent at once, and writes all."""
+        self.send_at_once()
+        self.turn.context.tx.run_each("insert_messages", self.records)
+
+    def send_at_once(self) -> None:
+        """Claims texts as they are written, where there is room and nothing of their pair waits."""
+        sendable = [each for each in self.sendable if self.is_next(each[0]["outbound_carrier"])]
+        blocked = self.pending_pairs(sendable) | self.paced
+        now, work = self.turn.context.now, self.turn.work
+        for record, outgoing in sendable:
+            carrier, pair = record["outbound_carrier"], (record["shown"], record["recipient"])
+            if pair in blocked:
+                self.turn.done.blocked.add(carrier)
+            elif self.turn.room(carrier) <= 0:
+                self.turn.done.backlog.add(carrier)
+            else:
+                record |= {"state": State.SENDING.value, "attempts": 1, "holder": work.holder}
+                record |= {"due_at": now + LEASE_MILLISECONDS, "sent_at": now}
+                self.turn.send(carrier, outgoing)
+            blocked.add(pair)
+
+    def is_next(self, carrier: str) -> bool:
+        """Whether texts for the carrier can go at once: those that wait go first."""
+        if carrier not in self.turn.work.backlog and self.turn.room(carrier) > 0:
+            return True
+        self.turn.done.backlog.add(carrier)
+        return False
+
+    def pending_pairs(
+        self, sendable: list[tuple[dict[str, Any], Outgoing]]
+    ) -> set[tuple[str, str]]:
+        if not sendable:
+            return set()
+        pairs = {(record["shown"], record["recipient"]) for record, _ in sendable}
+        found = self.turn.context.tx.all("pending_pairs", pairs=rows(list(pairs)))
+        return {(row["shown"], row["recipient"]) for row in found}

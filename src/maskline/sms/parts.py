@@ -1,0 +1,149 @@
+"""Long texts come in parts, in any order, twice, or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from maskline.domain.message import Encoding
+from maskline.sms.body import Body, seal, unseal
+from maskline.sms.port import InboundText
+from maskline.sms.turn import Turn
+from maskline.store import Row
+
+GAP = "[…]"  # where a part is missing
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """A long text that will not be whole any more, and how many of its parts came."""
+
+    text: InboundText
+    parts: int
+    message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """What a part made: the whole text, if it was the last one missing.
+
+    `message_ids` is our id of the text the part belongs to, once there is one. `late` is a text
+    that was given up, because its sender uses its reference again.
+    """
+
+    text: InboundText | None = None
+    message_ids: tuple[str, ...] = ()
+    late: tuple[Late, ...] = ()
+
+
+def join(turn: Turn, text: InboundText, key: str) -> Joined:
+    """Keeps a part, and joins the text if all parts are there now."""
+    tx, whole = turn.context.tx, whole_of(text)
+    assert text.part is not None
+    late: tuple[Late, ...] = ()
+    before = [row for row in tx.all("list_parts", **whole) if row["number"] == text.part.number]
+    if before and before[0]["repeat_key"] != key:  # the reference is used again
+        late = give_up(turn, whole)
+        tx.run("forget_parts", **whole)
+        before = []
+    if before and before[0]["message_id"]:
+        turn.done.count("repeated")
+        return Joined(message_ids=(before[0]["message_id"],))
+    if not before:
+        insert(turn, text, key, whole)
+    parts = tx.all("list_parts", **whole)
+    if len(parts) < text.part.total:
+        return Joined(late=late)
+    message_id = turn.context.new_id()
+    tx.run("join_parts", **whole, message_id=message_id)
+    return Joined(text=together(turn, parts), message_ids=(message_id,), late=late)
+
+
+def insert(turn: Turn, text: InboundText, key: str, whole: dict[str, Any]) -> None:
+    assert text.part is not None
+    body = Body(text.text, text.media)
+    turn.context.tx.run(
+        "insert_part",
+        **whole,
+        number=text.part.number,
+        sealed_text=seal(turn.context.tx.cipher, body, purpose(whole)),
+        encoding=text.encoding.value,
+        repeat_key=key,
+        received_at=text.received_at,
+    )
+
+
+def whole_of(text: InboundText) -> dict[str, Any]:
+    """What the parts of one text have in common."""
+    assert text.part is not None
+    return {
+        "carrier": text.carrier,
+        "source": text.source,
+        "destination": text.destination,
+        "reference": text.part.reference,
+        "total": text.part.total,
+    }
+
+
+def purpose(whole: dict[str, Any]) -> str:
+    return "/".join(["part", *map(str, whole.values())])
+
+
+def together(turn: Turn, parts: Sequence[Row]) -> InboundText:
+    """The text of parts that are sorted, with a mark where one or more are missing."""
+    names = ("carrier", "source", "destination", "reference", "total")
+    whole = {name: parts[0][name] for name in names}
+    words: list[str] = []
+    media: list[Any] = []
+    expected = 1
+    for row in parts:
+        body = unseal(turn.context.tx.cipher, row["sealed_text"], purpose(whole))
+        if row["number"] != expected:
+            words.append(GAP)
+        words.append(body.text)
+        media += body.media
+        expected = row["number"] + 1
+    if expected <= whole["total"]:
+        words.append(GAP)
+    return InboundText(
+        carrier=whole["carrier"],
+        source=whole["source"],
+        destination=whole["destination"],
+        text="".join(words),
+        encoding=most_demanding(parts),
+        received_at=min(row["received_at"] for row in parts),
+        media=tuple(media),
+    )
+
+
+def most_demanding(parts: Sequence[Row]) -> Encoding:
+    """The encoding of the whole: parts may differ, and each fits the widest one."""
+    order = list(Encoding)
+    return max((Encoding(row["encoding"]) for row in parts), key=order.index)
+
+
+def give_up(turn: Turn, whole: dict[str, Any]) -> tuple[Late, ...]:
+    """What there is of a text whose other parts will not come."""
+    tx = turn.context.tx
+    parts = [row for row in tx.all("list_parts", **whole) if row["message_id"] is None]
+    if not parts:
+        return ()
+    message_id = turn.context.new_id()
+    tx.run("join_parts", **whole, message_id=message_id)
+    text = msgspec.structs.replace(together(turn, parts), received_at=turn.context.now)
+    turn.done.count("partial")
+    return (Late(text=text, parts=len(parts), message_id=message_id),)
+
+
+def overdue(turn: Turn) -> list[Late]:
+    """The texts that have waited for a part for too long."""
+    tx = turn.context.tx
+    found: list[Late] = []
+    before = turn.context.now - turn.context.settings.texts.parts_milliseconds
+    names = ("carrier", "source", "destination", "reference", "total")
+    stale = tx.all("stale_parts", before=before, limit=AT_ONCE)
+    for key in dict.fromkeys(tuple(row[name] for name in names) for row in stale):
+        found += give_up(turn, dict(zip(names, key, strict=True)))
+    return found

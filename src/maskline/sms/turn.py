@@ -1,0 +1,98 @@
+"""A turn of the relay: everything that has come together since the last one, in one transaction.
+
+First what became of the texts that were sent, then what carriers report, then what has arrived;
+with the room that is left, texts that wait are taken to be sent. After the commit, and only then,
+the links are answered and handed what they shall send.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from maskline.operations import Context
+from maskline.sms.limits import Limits
+from maskline.sms.port import Arrival, Outcome, Outgoing, Verdict
+
+ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a turn has to do.
+
+    `room` says how many texts each carrier's link of this process would take. `backlog` names the
+    carriers for which texts wait that go before new ones, `claimable` those and the ones for which
+    texts wait for an earlier one of their pair, `full` those for which too many wait. `holder` is
+    this life of this process, by whose name texts are claimed, `node` what all its lives have in
+    common. `connections` are those that are open.
+    """
+
+    holder: str
+    node: str
+    arrivals: Sequence[Arrival] = ()
+    outcomes: Sequence[tuple[str, Outcome]] = ()
+    room: Mapping[str, int] = field(default_factory=dict)
+    backlog: Collection[str] = ()
+    claimable: Collection[str] = ()
+    full: Collection[str] = ()
+    connections: Collection[str] = ()
+    limits: Limits | None = None
+
+
+@dataclass
+class Done:
+    """What a turn has done: a verdict for each arrival, texts for the links.
+
+    `backlog` and `blocked` name the carriers for which texts wait, for room and for an earlier one
+    of their pair; `queued` says how many were kept to be sent.
+    """
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    outgoing: dict[str, list[Outgoing]] = field(default_factory=dict)
+    backlog: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
+    queued: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, what: str, many: int = 1) -> None:
+        if many:
+            self.counts[what] = self.counts.get(what, 0) + many
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The turn under way. `events` are written at its end, in one go."""
+
+    context: Context
+    work: Work
+    done: Done = field(default_factory=Done)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def room(self, carrier: str) -> int:
+        return self.work.room.get(carrier, 0) - len(self.done.outgoing.get(carrier, ()))
+
+    def happened(self, account_id: str | None, state: str, message_id: str) -> None:
+        """Notes a change of a text's state for those who must hear of it."""
+        self.done.count(state)
+        if account_id is not None:
+            self.events.append(
+                {
+                    "account_id": account_id,
+                    "name": f"Message{state}",
+                    "subject": message_id,
+                    "happened_at": self.context.now,
+                }
+            )
+
+    def send(self, carrier: str, text: Outgoing) -> None:
+        self.done.outgoing.setdefault(carrier, []).append(text)
+
+    def write_events(self) -> None:
+        self.context.tx.run_each("insert_event", self.events)
+
+
+def rows(many: object) -> str:
+    """Parameters of many rows as a query wants them: one JSON array."""
+    return ENCODER.encode(many).decode()

@@ -1,0 +1,372 @@
+-- Texts. Most of these do the work for many at once: a parameter such as `texts` is a JSON array
+-- with an array for each of them.
+
+-- name: text_facts
+-- What the decision about each text rests on; `texts` is [[place, source, dialled], …].
+SELECT
+    CAST(arrival.value ->> 0 AS BIGINT) AS place,
+    proxy_sessions.*,
+    dialled.account_id AS number_account_id,
+    dialled.carrier AS number_carrier,
+    dialled.voice_connector_id AS number_connector_id,
+    shown.carrier AS shown_carrier,
+    own.phone_number IS NOT NULL AS from_proxy_number,
+    stopped.participant IS NOT NULL AS stopped,
+    unwanted.participant IS NOT NULL AS unwanted
+FROM json_each(:texts) AS arrival
+LEFT JOIN phone_numbers AS dialled
+    ON dialled.phone_number = arrival.value ->> 2 AND dialled.deleted_at IS NULL
+LEFT JOIN phone_numbers AS own ON own.phone_number = arrival.value ->> 1
+LEFT JOIN claims
+    ON claims.participant = arrival.value ->> 1 AND claims.proxy_number = arrival.value ->> 2
+LEFT JOIN proxy_sessions
+    ON proxy_sessions.proxy_session_id = claims.proxy_session_id
+    AND proxy_sessions.account_id = dialled.account_id
+LEFT JOIN phone_numbers AS shown
+    ON shown.phone_number = CASE
+        WHEN proxy_sessions.first_number = arrival.value ->> 1
+        THEN proxy_sessions.second_proxy_number ELSE proxy_sessions.first_proxy_number
+    END AND shown.deleted_at IS NULL
+LEFT JOIN opt_outs AS stopped
+    ON stopped.participant = arrival.value ->> 1 AND stopped.proxy_number = arrival.value ->> 2
+LEFT JOIN opt_outs AS unwanted
+    ON unwanted.participant = CASE
+        WHEN proxy_sessions.first_number = arrival.value ->> 1
+        THEN proxy_sessions.second_number ELSE proxy_sessions.first_number
+    END AND unwanted.proxy_number = shown.phone_number
+
+-- name: repeated_texts
+-- Texts that came before with the same key; `keys` is [[place, carrier, repeat_key], …].
+SELECT CAST(each.value ->> 0 AS BIGINT) AS place, messages.message_id, messages.connection,
+    messages.received_at
+FROM json_each(:keys) AS each
+JOIN messages
+    ON messages.carrier = each.value ->> 1 AND messages.repeat_key = each.value ->> 2
+WHERE messages.received_at > :since
+
+-- name: pending_pairs
+-- Which of the pairs have a text that is still to be sent; `pairs` is [[shown, recipient], …].
+SELECT each.value ->> 0 AS shown, each.value ->> 1 AS recipient
+FROM json_each(:pairs) AS each
+WHERE EXISTS (
+    SELECT 1 FROM messages
+    WHERE messages.shown = each.value ->> 0 AND messages.recipient = each.value ->> 1
+        AND messages.due_at IS NOT NULL
+)
+
+-- name: insert_messages
+INSERT INTO messages
+    (message_id, account_id, voice_connector_id, proxy_session_id, kind, carrier, repeat_key,
+     connection, source, dialled, outbound_carrier, recipient, shown, sealed_body, encoding,
+     segments, partial, media, state, reason, attempts, holder, due_at, keep_milliseconds,
+     erase_at, expires_at, received_at, sent_at, ended_at)
+VALUES
+    (:message_id, :account_id, :voice_connector_id, :proxy_session_id, :kind, :carrier,
+     :repeat_key, :connection, :source, :dialled, :outbound_carrier, :recipient, :shown,
+     :sealed_body, :encoding, :segments, :partial, :media, :state, :reason, :attempts, :holder,
+     :due_at, :keep_milliseconds, :erase_at, :expires_at, :received_at, :sent_at, :ended_at)
+
+-- name: insert_event
+INSERT INTO events (account_id, name, subject, happened_at)
+VALUES (:account_id, :name, :subject, :happened_at)
+
+-- name: claim_messages
+-- Takes texts for a carrier: the first unfinished one of each pair, those that wait longest first.
+UPDATE messages
+SET state = 'Sending', attempts = attempts + 1, holder = :holder, due_at = :until, sent_at = :now
+WHERE sequence IN (
+    SELECT sequence FROM messages AS ready
+    WHERE outbound_carrier = :carrier AND due_at <= :now AND state <> 'Sending'
+        AND expires_at > :now
+        AND NOT EXISTS (
+            SELECT 1 FROM messages AS earlier
+            WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
+                AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
+        )
+    ORDER BY due_at, sequence
+    LIMIT :limit
+)
+RETURNING sequence, message_id, shown, recipient, sealed_body, expires_at
+
+-- name: get_messages
+-- `ids` is [message_id, …].
+SELECT messages.* FROM json_each(:ids) AS each
+JOIN messages ON messages.message_id = each.value ->> 0
+
+-- name: texts_under_way
+-- Those that were given to a link and not settled; `ids` is [[message_id], …].
+SELECT messages.message_id, account_id, state, attempts, expires_at, keep_milliseconds,
+    shown, recipient, outbound_carrier
+FROM json_each(:ids) AS each
+JOIN messages ON messages.message_id = each.value ->> 0
+WHERE state IN ('Sending', 'InDoubt')
+
+-- name: accept_messages
+-- `texts` is [[message_id, encoding, segments], …].
+UPDATE messages
+SET state = 'Accepted', outbound_encoding = each.value ->> 1,
+    outbound_segments = CAST(each.value ->> 2 AS BIGINT), accepted_at = :now, due_at = NULL,
+    holder = NULL, reason = NULL, error = NULL
+FROM json_each(:texts) AS each
+WHERE messages.message_id = each.value ->> 0
+
+-- name: end_messages
+-- `texts` is [[message_id, state, reason, error, at, erase_at], …]; one without erase_at is
+-- erased at once.
+UPDATE messages
+SET state = each.value ->> 1, reason = each.value ->> 2, error = each.value ->> 3,
+    ended_at = CAST(each.value ->> 4 AS BIGINT), due_at = NULL, holder = NULL,
+    erase_at = coalesce(CAST(each.value ->> 5 AS BIGINT), 0),
+    sealed_body = CASE WHEN each.value ->> 5 IS NULL THEN NULL ELSE sealed_body END
+FROM json_each(:texts) AS each
+WHERE messages.message_id = each.value ->> 0
+
+-- name: postpone_messages
+-- `texts` is [[message_id, state, reason, due_at], …].
+UPDATE messages
+SET state = each.value ->> 1, reason = each.value ->> 2,
+    due_at = CAST(each.value ->> 3 AS BIGINT), holder = NULL
+FROM json_each(:texts) AS each
+WHERE messages.message_id = each.value ->> 0
+
+-- name: insert_segment
+-- A carrier that begins to count anew gives ids again: the newest holds.
+INSERT INTO message_segments (carrier, sent_id, message_id, sent_at)
+VALUES (:carrier, :sent_id, :message_id, :sent_at)
+ON CONFLICT (carrier, sent_id) DO UPDATE SET
+    message_id = excluded.message_id, reported = NULL, sent_at = excluded.sent_at
+
+-- name: reported_segments
+-- The texts that receipts are about; `ids` is [[place, carrier, sent_id], …].
+SELECT CAST(each.value ->> 0 AS BIGINT) AS place, message_segments.reported,
+    messages.message_id, messages.account_id, messages.state, messages.keep_milliseconds,
+    messages.outbound_segments, messages.delivered_segments
+FROM json_each(:ids) AS each
+JOIN message_segments
+    ON message_segments.carrier = each.value ->> 1 AND message_segments.sent_id = each.value ->> 2
+JOIN messages ON messages.message_id = message_segments.message_id
+
+-- name: note_reported_segments
+-- `ids` is [[carrier, sent_id, reported], …].
+UPDATE message_segments SET reported = each.value ->> 2
+FROM json_each(:ids) AS each
+WHERE message_segments.carrier = each.value ->> 0 AND message_segments.sent_id = each.value ->> 1
+
+-- name: count_delivered_segments
+-- `texts` is [[message_id, delivered], …].
+UPDATE messages SET delivered_segments = CAST(each.value ->> 1 AS BIGINT)
+FROM json_each(:texts) AS each
+WHERE messages.message_id = each.value ->> 0
+
+-- name: keep_early_receipt
+INSERT INTO early_receipts
+    (carrier, sent_id, reported, error, source, destination, reference, reported_at, kept_at)
+VALUES
+    (:carrier, :sent_id, :reported, :error, :source, :destination, :reference, :reported_at,
+     :kept_at)
+ON CONFLICT (carrier, sent_id) DO UPDATE SET
+    reported = excluded.reported, error = excluded.error, reported_at = excluded.reported_at
+
+-- name: take_early_receipts
+-- `ids` is [[carrier, sent_id], …].
+DELETE FROM early_receipts
+WHERE (carrier, sent_id) IN (
+    SELECT each.value ->> 0, each.value ->> 1 FROM json_each(:ids) AS each
+)
+RETURNING *
+
+-- name: early_receipts_of_pair
+SELECT * FROM early_receipts
+WHERE carrier = :carrier AND source = :shown AND destination = :recipient
+ORDER BY kept_at, sent_id
+
+-- name: text_in_doubt
+-- The text of a pair whose answer was lost: of each pair, at most one is under way.
+SELECT message_id, sealed_body, sent_at, EXISTS (
+    SELECT 1 FROM unanswered_submits AS another
+    WHERE another.shown = messages.shown AND another.recipient = messages.recipient
+        AND another.message_id <> messages.message_id
+) AS ambiguous
+FROM messages
+WHERE shown = :shown AND recipient = :recipient AND due_at IS NOT NULL
+    AND state = 'InDoubt' AND outbound_carrier = :carrier
+ORDER BY sequence
+LIMIT 1
+
+-- name: note_unanswered_submit
+INSERT INTO unanswered_submits (shown, recipient, message_id, doubted_at)
+VALUES (:shown, :recipient, :message_id, :now)
+ON CONFLICT (shown, recipient, message_id) DO UPDATE SET doubted_at = excluded.doubted_at
+
+-- name: forget_unanswered_submit
+DELETE FROM unanswered_submits
+WHERE shown = :shown AND recipient = :recipient AND message_id = :message_id
+
+-- name: purge_unanswered_submits
+DELETE FROM unanswered_submits WHERE doubted_at <= :before
+
+-- name: list_abandoned_messages
+-- Texts that somebody was to send who did not come back to say how it went.
+SELECT message_id, account_id, shown, recipient, outbound_carrier FROM messages
+WHERE due_at <= :now AND state = 'Sending'
+LIMIT :limit
+
+-- name: list_messages_of_earlier_lives
+-- Texts that this node was sending when it was killed; `holder` is its present life.
+SELECT message_id, account_id, shown, recipient, outbound_carrier FROM messages
+WHERE due_at IS NOT NULL AND state = 'Sending' AND holder <> :holder
+    AND substr(holder, 1, length(:node)) = :node
+
+-- name: list_overdue_messages
+SELECT message_id, account_id, state, keep_milliseconds FROM messages
+WHERE due_at IS NOT NULL AND state <> 'Sending' AND expires_at <= :now
+ORDER BY outbound_carrier, due_at
+LIMIT :limit
+
+-- name: list_unwanted_messages
+-- What waits to be sent to somebody who wants no more.
+SELECT message_id, account_id, keep_milliseconds FROM messages
+WHERE shown = :shown AND recipient = :recipient AND due_at IS NOT NULL AND state = 'Queued'
+
+-- name: count_pending
+-- How many texts wait for each carrier.
+SELECT outbound_carrier, count(*) AS texts FROM messages
+WHERE due_at IS NOT NULL
+GROUP BY outbound_carrier
+
+-- name: insert_part
+-- Changes no row when the part is there.
+INSERT INTO message_parts
+    (carrier, source, destination, reference, total, number, sealed_text, encoding, repeat_key,
+     received_at)
+VALUES
+    (:carrier, :source, :destination, :reference, :total, :number, :sealed_text, :encoding,
+     :repeat_key, :received_at)
+ON CONFLICT DO NOTHING
+
+-- name: list_parts
+SELECT * FROM message_parts
+WHERE carrier = :carrier AND source = :source AND destination = :destination
+    AND reference = :reference AND total = :total
+ORDER BY number
+
+-- name: join_parts
+UPDATE message_parts SET message_id = :message_id, sealed_text = NULL
+WHERE carrier = :carrier AND source = :source AND destination = :destination
+    AND reference = :reference AND total = :total
+
+-- name: forget_parts
+DELETE FROM message_parts
+WHERE carrier = :carrier AND source = :source AND destination = :destination
+    AND reference = :reference AND total = :total
+
+-- name: stale_parts
+-- Parts that wait for others for too long.
+SELECT carrier, source, destination, reference, total FROM message_parts
+WHERE message_id IS NULL AND received_at <= :before
+ORDER BY received_at
+LIMIT :limit
+
+-- name: purge_parts
+DELETE FROM message_parts WHERE message_id IS NOT NULL AND received_at <= :before
+
+-- name: put_opt_out
+INSERT INTO opt_outs (participant, proxy_number, account_id, opted_out_at)
+VALUES (:participant, :proxy_number, :account_id, :now)
+ON CONFLICT (participant, proxy_number) DO NOTHING
+
+-- name: get_opt_out
+SELECT 1 FROM opt_outs WHERE participant = :participant AND proxy_number = :proxy_number
+
+-- name: delete_opt_out
+DELETE FROM opt_outs
+WHERE participant = :participant AND proxy_number = :proxy_number AND account_id = :account_id
+
+-- name: list_opt_outs
+SELECT * FROM opt_outs
+WHERE account_id = :account_id AND sequence < :before
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: note_reply
+-- Changes no row when somebody was told something not long ago.
+INSERT INTO text_replies (participant, proxy_number, replied_at)
+VALUES (:participant, :proxy_number, :now)
+ON CONFLICT (participant, proxy_number) DO UPDATE SET replied_at = excluded.replied_at
+WHERE text_replies.replied_at <= :before
+
+-- name: purge_replies
+DELETE FROM text_replies WHERE replied_at <= :before
+
+-- name: see_connection
+INSERT INTO text_connections (connection, opened_at, seen_at)
+VALUES (:connection, :now, :now)
+ON CONFLICT (connection) DO UPDATE SET seen_at = excluded.seen_at
+
+-- name: get_connection
+SELECT * FROM text_connections WHERE connection = :connection
+
+-- name: purge_connections
+DELETE FROM text_connections WHERE seen_at <= :before
+
+-- name: get_message
+SELECT * FROM messages WHERE message_id = :message_id
+
+-- name: list_messages
+SELECT * FROM messages
+WHERE account_id = :account_id AND sequence < :before
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_messages_of_session
+SELECT * FROM messages
+WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id AND sequence < :before
+    AND :state IN ('', state)
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_messages_in_state
+SELECT * FROM messages
+WHERE account_id = :account_id AND sequence < :before AND state = :state
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_messages_astray
+SELECT * FROM messages
+WHERE account_id = :account_id AND state = :state AND sequence < :before
+    AND state IN ('Failed', 'Expired', 'Refused', 'InDoubt')
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: retry_message
+UPDATE messages
+SET state = 'Queued', reason = NULL, error = NULL, due_at = :now, ended_at = NULL,
+    expires_at = :expires_at, erase_at = :erase_at, delivered_segments = 0
+WHERE message_id = :message_id
+
+-- name: erase_messages
+UPDATE messages SET sealed_body = NULL
+WHERE sequence IN (
+    SELECT sequence FROM messages
+    WHERE sealed_body IS NOT NULL AND erase_at <= :now AND due_at IS NULL
+    ORDER BY erase_at LIMIT :limit
+)
+
+-- name: purge_messages
+DELETE FROM messages WHERE sequence IN (
+    SELECT sequence FROM messages WHERE received_at <= :before AND due_at IS NULL
+    ORDER BY received_at LIMIT :limit
+)
+
+-- name: purge_segments
+-- Of the first ones: the oldest have the lowest numbers.
+DELETE FROM message_segments
+WHERE sequence < (SELECT min(sequence) + :limit FROM message_segments) AND sent_at <= :before
+
+-- name: purge_early_receipts
+DELETE FROM early_receipts WHERE kept_at <= :before
+
+-- name: purge_events
+-- Of the first ones: the oldest have the lowest numbers.
+DELETE FROM events
+WHERE sequence < (SELECT min(sequence) + :limit FROM events) AND happened_at <= :before
