@@ -87,9 +87,7 @@ def calls_of(api: Service) -> list[dict[str, object]]:
 
 def test_a_role_without_work_says_so(settings: str, tmp_path: Path) -> None:
     for service in running(tmp_path, more_settings=settings, role="sms"):
-        assert service.output == (
-            "maskline ready: sms (nothing to do: texts are not carried yet)\n"
-        )
+        assert service.output == "maskline ready: sms (no carrier for texts)\n"
 
 
 def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.cli_live import live_server, receive_call
+from contract.cli_live import live_server, receive_call, receive_texts
 from house import House
 
 from maskline.__main__ import main
@@ -25,6 +25,7 @@ MADE_UP = {
     "AccessKeyId",
     "AccountId",
     "CallId",
+    "MessageId",
     "PhoneNumberOrderId",
     "ProxySessionId",
     "SecretAccessKey",
@@ -70,6 +71,11 @@ ORDER = [
     ("chime", "list-proxy-sessions"),
     ("admin", "evaluate-route"),
     ("admin", "get-pool-report"),
+    ("admin", "list-messages"),
+    ("admin", "get-message"),
+    ("admin", "retry-message"),
+    ("admin", "list-opt-outs"),
+    ("admin", "remove-opt-out"),
     ("chime", "update-proxy-session"),
     ("admin", "list-calls"),
     ("admin", "get-call"),
@@ -196,6 +202,8 @@ def test_the_examples_do_what_they_show(live: House, capsys: pytest.CaptureFixtu
         last = (command, name) not in ORDER[place + 1 :]
         if name == "list-calls":
             receive_call(live, "+12065550100", "+19135550199")
+        if name == "list-messages":
+            receive_texts(live, "+12065550100", "+19135550199")
         for example in shown[turn:] if last else shown[turn : turn + 1]:
             reader.follow(example)
 

@@ -91,6 +91,7 @@ async def serve(chosen: Settings, roles: list[str]) -> None:
         house = House(chosen, store)
         house.parts += parts_of(house, roles)
         async with AsyncExitStack() as running:
+            await running.enter_async_context(house.relay.running())
             for part in house.parts:
                 await running.enter_async_context(part.running())
             gc.freeze()  # models and settings stay: nothing to collect there, again and again

@@ -11,6 +11,8 @@ from maskline.engines.ground import GroundError, node_of
 from maskline.operations import Context, Policy
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
+from maskline.sms.limits import Limits
+from maskline.sms.relay import Relay
 from maskline.store import Store, Transaction, open_store
 
 
@@ -28,17 +30,24 @@ class Part(Protocol):
         """Returns when it does its work."""
 
     def health(self) -> dict[str, str]:
-        """The state of each of its engines: `up`, `starting` or `down`."""
+        """The state of each of its engines: `up`, `starting` or `down`; `away` for a carrier."""
 
 
 class House:
-    """The settings, the store and the parts of this process."""
+    """The settings, the store, the relay of texts and the parts of this process."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
         self.node = node_of(settings.data_dir)
         self.context = contexts(policy_of(settings), self.node)
+        self.relay = Relay(
+            store,
+            self.context,
+            self.node,
+            limits=Limits(settings.texts.max_per_sender_minute),
+            most_queued=settings.texts.max_queued,
+        )
         self.parts: list[Part] = []
 
     def health(self) -> dict[str, str]:

@@ -1,27 +1,48 @@
-"""The role `sms`: texts."""
+"""The role `sms`: the links to carriers that texts are exchanged with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from maskline.daemon.house import House
+from maskline.engines.ground import GroundError
+from maskline.sms.http.carriers import BadCarrier
+from maskline.sms.http.carriers import link_of as http_link_of
+from maskline.sms.port import Link
+from maskline.sms.smpp.link import SmppLink
 
 
 class Sms:
-    """Carries no texts yet, and says so where the process says what it does."""
+    """Carries texts. What it carries, it shares with other processes through the store."""
 
     def __init__(self, house: House) -> None:
-        pass
+        self._relay = house.relay
+        self._links = list(links_of(house))
 
     @property
     def place(self) -> str:
-        return "sms (nothing to do: texts are not carried yet)"
+        names = " ".join(link.carrier for link in self._links)
+        return f"sms {names}" if names else "sms (no carrier for texts)"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        yield
+        async with self._relay.carrying(self._links):
+            yield
 
     async def up(self) -> None:
-        pass
+        """A carrier that is down keeps nothing else from working."""
 
     def health(self) -> dict[str, str]:
-        return {}
+        return {f"sms:{one.carrier}": "up" if one.health.up else "away" for one in self._links}
+
+
+def links_of(house: House) -> Iterator[Link]:
+    """The links of the carriers in the settings; raises GroundError for one that cannot be."""
+    public_url = str(house.settings.api.public_url or "")
+    for carrier in house.settings.carriers:
+        try:
+            if carrier.smpp is not None:
+                yield SmppLink(carrier.name, carrier.smpp)
+            elif carrier.twilio is not None or carrier.http is not None:
+                yield http_link_of(carrier, public_url)
+        except (OSError, BadCarrier) as error:
+            raise GroundError(f"carriers: {carrier.name}: {error}") from error

@@ -8,7 +8,8 @@ little, and the disk is flushed no more often than it can be.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -31,7 +32,8 @@ from maskline.store import Store, StoreFailed, Transaction
 
 LOOK_SECONDS = 0.5  # how often texts are looked for that another process or time has made due
 TEND_SECONDS = 5.0
-MOST_AT_ONCE = 500
+TELL_SECONDS = 60.0
+STOP_SECONDS = 10.0
 PAUSE_SECONDS = 1.0  # after a turn that failed
 # Turns of several processes are done one after the other: what one claims, no other claims.
 TEXTS = "texts"
@@ -77,21 +79,20 @@ class Relay:
         store: Store,
         context: Callable[[Transaction], Context],
         node: str,
-        links: Sequence[Link] = (),
         *,
         limits: Limits | None = None,
         most_queued: int = 100_000,
     ) -> None:
         self._store = store
         self._context = context
-        self._links = {link.carrier: link for link in links}
+        self._links: dict[str, Link] = {}
         self._node = f"{node}."
         self._holder = f"{self._node}{time.time_ns():x}"
         self._limits = limits
         self._most_queued = most_queued
         self._arrivals: list[tuple[Sequence[Arrival], asyncio.Future[list[Verdict]]]] = []
         self._outcomes: list[tuple[str, Outcome]] = []
-        self._backlog: set[str] = set(self._links)
+        self._backlog: set[str] = set()
         self._blocked: set[str] = set()
         self._pending: Counter[str] = Counter()
         self._under_way: Counter[str] = Counter()
@@ -117,28 +118,55 @@ class Relay:
     def ready(self) -> None:
         self._news.set()
 
-    @property
-    def health(self) -> dict[str, str]:
-        """The state of each carrier's link."""
-        return {f"sms:{name}": "up" if link.health.up else "down"
-                for name, link in self._links.items()}  # fmt: skip
-
-    async def run(self) -> None:
-        """Works until told to `stop`, then until nothing is under way; or until cancelled."""
-        await self._write(self._work(), take_over)
-        tending = asyncio.create_task(self._tend())
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Works inside the block; all that came and went is written down when it is left."""
+        works = [asyncio.create_task(work) for work in (self._turns(), self._tend(), self._tell())]
         try:
-            while not (self._stopping and self._idle()):
-                await self._wait()
-                await self._turn()
+            yield
         finally:
-            tending.cancel()
-            self._refuse_arrivals()
+            self._stopping = True
+            self._news.set()
+            try:
+                await asyncio.wait_for(works[0], STOP_SECONDS)
+            finally:
+                for work in works:
+                    work.cancel()
+                await asyncio.gather(*works, return_exceptions=True)
+                self._refuse_arrivals()
 
-    def stop(self) -> None:
-        """Lets `run` end as soon as all that came is written down."""
-        self._stopping = True
-        self._news.set()
+    @asynccontextmanager
+    async def carrying(self, links: Sequence[Link]) -> AsyncIterator[None]:
+        """Sends by these links inside the block; nothing is under way when it is left."""
+        self._links |= {link.carrier: link for link in links}
+        self._backlog |= set(self._links)
+        works = [asyncio.create_task(self._keep_running(link)) for link in links]
+        try:
+            yield
+        finally:
+            drains = [asyncio.create_task(link.drain()) for link in links]
+            if drains:
+                await asyncio.wait(drains, timeout=STOP_SECONDS)
+            for task in (*drains, *works):
+                task.cancel()
+            await asyncio.gather(*drains, *works, return_exceptions=True)
+            for link in links:
+                del self._links[link.carrier]
+
+    async def _keep_running(self, link: Link) -> None:
+        """Runs a link, whatever befalls it, until cancelled."""
+        while True:
+            try:
+                await link.run(self)
+            except Exception:
+                log.exception("link failed", carrier=link.carrier)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _turns(self) -> None:
+        await self._write(self._work(), take_over)
+        while not (self._stopping and self._idle()):
+            await self._wait()
+            await self._turn()
 
     def _idle(self) -> bool:
         return not (self._arrivals or self._outcomes or self._sent_to)
@@ -237,6 +265,14 @@ class Relay:
             if not future.done():
                 future.set_result([TryLater(reason="stopping") for _ in batch])
 
+    async def _tell(self) -> None:
+        """Says in the log what has been done, once in a while, until cancelled."""
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            counts, self.counts = self.counts, Counter()
+            if counts:
+                log.info("texts", pending=sum(self._pending.values()), **by_name(counts))
+
     async def _tend(self) -> None:
         """Does what time asks for, until cancelled."""
         while True:
@@ -248,6 +284,11 @@ class Relay:
             except Exception as error:
                 log.error("texts not tended", error=str(error) or type(error).__name__)
             await asyncio.sleep(TEND_SECONDS)
+
+
+def by_name(counts: Counter[str]) -> dict[str, int]:
+    """Counts as members of a log line."""
+    return {name.lower().replace(" ", "_"): many for name, many in sorted(counts.items())}
 
 
 def take_over(context: Context, work: Work) -> Done:
