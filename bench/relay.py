@@ -70,7 +70,7 @@ class Relay:
             "kamailio",
             *("-f", str(configuration), "-DD", "-E"),
             *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
-            *("-w", own, "-Y", own, "-P", str(self._folder / "pid")),
+            *("-x", "fm", "-X", "fm", "-w", own, "-Y", own, "-P", str(self._folder / "pid")),
             *(("-A", "MEDIA") if self._media_ports else ()),
         )
 

@@ -4,33 +4,38 @@ only what these routes wrote."""
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-import json
+import binascii
+import gc
 import re
-import time
 from typing import Any
 from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, mask, sdp, sip, texts
+from . import allowed, kept, mask, sdp, sip, texts
+from .bodies import Bodies, description
 from .gate import Entrance, Gate
-from .kept import context, passage_of
-from .media import OFF, Media, MediaDown, Terms
-from .settings import CONTROL, Settings, bracketed
+from .kept import Kept
+from .media import Media, MediaDown
+from .replies import CONTEXT, RETRY, Replies
+from .reports import Reports
+from .route_sets import RouteSets
+from .settings import Settings, bracketed
 from .switch import Switch, SwitchDown
 
-CONTEXT = "$avp(maskline)"
-CARRIED_BY = {"ws": "tcp", "wss": "tls"}
-RETRY = "Retry-After: 5"
 NUMBER = re.compile(r"\+?\d{3,15}")
-Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+CARRIED_BY = {"ws": "tcp", "wss": "tls"}
+READY = "$avp(ready)"
+LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
 
 def raw() -> bytes:
     """The message as it came, byte for byte: Kamailio's own text type would refuse some bytes."""
-    return base64.b64decode(KSR.pv.get("$(mb{s.encode.base64})"))
+    return binascii.a2b_base64(KSR.pv.get("$(mb{s.encode.base64})"))
+
+
+def put(variable: str, message: bytes) -> None:
+    KSR.pv.sets(variable, binascii.b2a_base64(message, newline=False).decode())
 
 
 def answer(status: int, *headers: str) -> None:
@@ -56,9 +61,17 @@ class Routes:
         self.entry = Entrance(settings.salt)
         self.door = Gate(settings.secret, self.entry, settings.own_hosts)
         self.switch = Switch(settings.switch_socket)
-        self.media = Media(settings.media_control, settings.media_addresses)
+        media = Media(settings.media_control, settings.media_addresses)
+        self.bodies = Bodies(self.keys, media, settings)
+        self.reports = Reports(self.keys, self.switch)
+        self.route_sets = RouteSets(self.keys)
+        self.replies = Replies(self.keys, self.door, self.bodies, self.reports, self.route_sets)
 
     def child_init(self, _rank: int) -> int:
+        # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 1000)
         return 0
 
     # -- what Kamailio calls
@@ -83,7 +96,7 @@ class Routes:
 
     def reply(self, _message: Any) -> int:
         try:
-            self._reply()
+            self.replies.pass_on(sip.parse(raw()))
         except Exception as error:
             KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
             return -1
@@ -91,14 +104,14 @@ class Routes:
 
     def failed(self, _message: Any) -> int:
         try:
-            self._failed()
+            self.replies.failed()
         except Exception as error:
             KSR.err(f"failure route failed: {type(error).__name__} {_where(error)}\n")
         return 1
 
     def gate(self, _message: Any) -> int:
         try:
-            KSR.pv.sets("$var(masked)", base64.b64encode(self.door.leave(raw())).decode())
+            put("$var(masked)", self.door.leave(raw()))
         except Exception as error:
             KSR.err(f"kept back: {type(error).__name__} {_where(error)}\n")
             return -1
@@ -106,7 +119,7 @@ class Routes:
 
     def entrance(self, _message: Any) -> int:
         try:
-            KSR.pv.sets("$var(marked)", base64.b64encode(self.entry.mark(raw())).decode())
+            put("$var(marked)", self.entry.mark(raw()))
         except Exception as error:
             KSR.err(f"not let in: {type(error).__name__} {_where(error)}\n")
             return -1
@@ -134,31 +147,45 @@ class Routes:
             raise Refuse(405)
 
     def _origin(self) -> str | None:
-        return self.settings.origin(*(KSR.pv.get(name) for name in ("$si", "$sp", "$proto")))
+        get = KSR.pv.get
+        return self.settings.origin(get("$si"), get("$sp"), get("$proto"))
 
     def _within_dialog(self, request: sip.Message, origin: str) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
-        passage = mask.dialog_passage(self.keys, request, _flow())
+        method, passage = request.method, mask.dialog_passage(self.keys, request, _flow())
         if passage is None:
-            if request.method == "ACK":
+            if method == "ACK":
                 return
             raise Refuse(481)
-        if request.method in mask.CONTACT_METHODS and not passage.near.routes:
-            passage = dataclasses.replace(passage, near=self._routed(passage.key, passage.near))
-        if request.method not in allowed.METHODS:
+        if method in mask.CONTACT_METHODS:
+            near = self.route_sets.completed(passage.key, passage.near)
+            passage = passage._replace(near=near)
+        if method not in allowed.METHODS:
             raise Refuse(405)
         _check(request)
-        body = self._request_body(request, passage)
-        if request.method == "BYE":
-            self._ended_by(request, passage, origin)
-        self._relay(request, passage, body, context(passage, request, body, _received_at()))
+        body = self.bodies.of_request(request, passage)
+        if method == "ACK":
+            self._relay(request, passage, body, None)
+            return
+        known = kept.of(passage, request, _received_at())
+        if method == "BYE":
+            self._hung_up(request, known, origin)
+        self._relay(request, passage, body, known)
+
+    def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
+        """Whatever becomes of the BYE, the call is over. Its reply is written in advance."""
+        self.bodies.media.delete(known.passage.near.reference)
+        self.reports.hung_up(request, known.passage, origin)
+        ready = self.door.header(mask.ok_payload(known.passage, known.asked))
+        if len(ready) < LONGEST_READY:
+            KSR.pv.sets(READY, ready)
 
     def _invite(self, request: sip.Message, origin: str) -> None:
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
         _check(request)
-        offered = _description(request)
+        offered = description(request)
         route = self.switch.ask("RouteCall", _question(request, origin))
         if route["Decision"] != "Connect":
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
@@ -167,7 +194,7 @@ class Routes:
             self._connect(request, route, offered, self.settings.carriers[origin].mark)
         except Exception as error:
             status = 503 if isinstance(error, MediaDown) else 500
-            self._report(route["CallId"], "Ended", EndedBy="us", SipStatus=status)
+            self.reports.ended(route["CallId"], "us", status)
             raise
 
     def _connect(
@@ -182,21 +209,16 @@ class Routes:
         shown, called = f"sip:{route['Caller']}@{local}", carrier.uri(route["Called"])
         call = mask.Call(route["CallId"], shown, called, trunk, carrier.mark)
         passage = mask.first_passage(self.keys, request, call, _flow())
-        body = allowed.NO_BODY
-        if offered:
-            terms = self._terms(passage.near, passage.far, new=True)
-            relayed = self.media.offer(route["CallId"], mask.CALLER, offered, terms)
-            body = self._sdp_body(relayed, passage)
-        self._remember_routes(passage.key, passage.near)
-        kept = context(passage, request, body, _received_at())
+        body = self.bodies.first_offer(passage, offered)
+        self.route_sets.remember(passage.key, passage.near)
         KSR.tm.t_set_fr(1000 * route["MaxRingSeconds"], 5000)
         KSR.tm.t_on_failure("failed")
-        self._relay(request, passage, body, kept)
+        self._relay(request, passage, body, kept.of(passage, request, _received_at()))
 
     def _relay(
-        self, request: sip.Message, passage: mask.Passage, body: allowed.Body, kept: dict[str, Any]
+        self, request: sip.Message, passage: mask.Passage, body: allowed.Body, known: Kept | None
     ) -> None:
-        far = passage.far
+        far, token = passage.far, ""
         hop = far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
         transport = _transport(hop)
         local = self.settings.listener(transport, sip.host(hop))
@@ -204,15 +226,18 @@ class Routes:
             raise Refuse(503, RETRY)
         if transport == "tls":
             self._choose_certificate(far)
-        payload = mask.request_payload(
-            self.keys, passage, request, _contact(local, transport), body
-        )
+        if request.method in mask.CONTACT_METHODS:
+            token = self.keys.seal(passage.key, passage.near)
+        contact = _contact(local, transport)
+        payload = mask.request_payload(self.keys, passage, request, contact, body, token)
         KSR.pv.sets("$ru", far.target)
         KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
         KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
         KSR.hdr.append(self.door.header(payload))
-        KSR.pv.sets(CONTEXT, json.dumps(kept))
-        KSR.tm.t_on_reply("back")
+        if known:
+            known = known._replace(offered=bool(body.content), near_token=token)
+            KSR.pv.sets(CONTEXT, known.text())
+            KSR.tm.t_on_reply("back")
         if KSR.tm.t_relay() < 0:
             raise Refuse(503, RETRY)
 
@@ -266,154 +291,8 @@ class Routes:
         called = carrier.uri(sip.user(request.uri))
         text = mask.Call("text", shown, called, called_trunk=carrier.mark)
         passage = mask.first_passage(self.keys, request, text)
-        kept = context(passage, request, allowed.NO_BODY, _received_at())
-        self._relay(request, passage, texts.body(request.body), kept)
-
-    # -- route sets: a leg's is fixed when the dialog is made (RFC 3261 12.2), but a party that
-    #    moves sends a new Contact alone, and what we seal anew must hold the old routes
-
-    def _remember_routes(self, key: str, leg: mask.Leg) -> None:
-        if leg.routes:
-            KSR.htable.sht_sets("routes", self._route_key(key, leg), json.dumps(leg.routes))
-
-    def _routed(self, key: str, leg: mask.Leg) -> mask.Leg:
-        known = KSR.htable.sht_get("routes", self._route_key(key, leg))
-        return dataclasses.replace(leg, routes=tuple(json.loads(known))) if known else leg
-
-    def _route_key(self, key: str, leg: mask.Leg) -> str:
-        return self.keys.alias(key, "routes", leg.call_id, leg.tag)
-
-    # -- replies
-
-    def _reply(self) -> None:
-        kept = json.loads(KSR.pv.get(CONTEXT))
-        reply = sip.parse(raw())
-        passage, asked = passage_of(kept), mask.Asked(**kept["asked"])
-        first = kept["method"] == "INVITE" and not passage.far.tag
-        body = allowed.NO_BODY
-        if kept["method"] != "MESSAGE":
-            body = self._reply_body(reply, passage, kept["offered"])
-        payload = mask.reply_payload(self.keys, passage, asked, reply, body)
-        KSR.hdr.append(self.door.header(payload))
-        if first and reply.status < 300:
-            self._progressed(reply, passage, asked, kept)
-
-    def _progressed(
-        self, reply: sip.Message, passage: mask.Passage, asked: mask.Asked, kept: dict[str, Any]
-    ) -> None:
-        event = "Ringing" if reply.status < 200 else "Answered"
-        if event in kept["reported"] or reply.status in (181, 182):
-            return
-        KSR.pv.sets(CONTEXT, json.dumps({**kept, "reported": [*kept["reported"], event]}))
-        self._remember_routes(passage.key, mask.answered_leg(passage, reply))
-        legs = self._legs(reply, passage, asked) if event == "Answered" else None
-        self._report(passage.near.reference, event, SipStatus=reply.status, Legs=legs)
-
-    def _legs(
-        self, reply: sip.Message, passage: mask.Passage, asked: mask.Asked
-    ) -> list[dict[str, str]]:
-        """What a BYE to each party looks like when it comes from the other one: the control
-        plane ends a call by sending us these."""
-        key, near, far = passage.key, passage.near, mask.answered_leg(passage, reply)
-        near_tag = self.keys.alias(key, "tag", near.call_id, near.tag)
-        far_tag = self.keys.alias(key, "tag", far.call_id, far.tag)
-
-        def leg(sender: mask.Leg, tag: str, target: mask.Leg) -> dict[str, str]:
-            return {
-                "CallId": sender.call_id,
-                "From": f"{sender.own};tag={sender.tag}",
-                "To": f"{sender.peer};tag={tag}",
-                "Target": f"sip:{self.keys.seal(key, target)}@{asked.local}",
-            }
-
-        return [leg(near, far_tag, far), leg(far, near_tag, near)]
-
-    def _failed(self) -> None:
-        kept = json.loads(KSR.pv.get(CONTEXT))
-        reference = passage_of(kept).near.reference
-        status = KSR.pv.get("$T_reply_code")
-        if KSR.tm.t_is_canceled() > 0:
-            ended_by, status = "caller", 487
-        elif KSR.tm.t_branch_timeout() > 0 and kept["reported"]:
-            ended_by = "us"
-        elif KSR.tm.t_branch_timeout() > 0:
-            ended_by, status = "carrier", 503
-            KSR.hdr.append_to_reply(RETRY + "\r\n")
-            KSR.tm.t_reply(status, allowed.reason(status))
-        else:
-            ended_by = "carrier" if 500 <= status < 600 else "called"
-        self.media.delete(reference)
-        self._report(reference, "Ended", EndedBy=ended_by, SipStatus=status)
-
-    # -- bodies
-
-    def _request_body(self, request: sip.Message, passage: mask.Passage) -> allowed.Body:
-        if request.method == "INFO":
-            kind = request.first("content-type").partition(";")[0].strip().lower()
-            return allowed.key_press(kind, request.body)
-        given = _description(request)
-        if given is None or request.method not in ("INVITE", "UPDATE", "ACK", "PRACK"):
-            return allowed.NO_BODY
-        call, sender = passage.near.reference, passage.near.side
-        terms = self._terms(passage.near, passage.far)
-        if request.method == "ACK":
-            relayed = self.media.answer(call, passage.far.side, sender, given, terms)
-        else:
-            relayed = self.media.offer(call, sender, given, terms)
-        return self._sdp_body(relayed, passage)
-
-    def _reply_body(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
-        given = _description(reply) if reply.status < 300 else None
-        if given is None:
-            return allowed.NO_BODY
-        call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
-        if offered:
-            terms = self._terms(passage.far, passage.near)
-            relayed = self.media.answer(call, offerer, answerer, given, terms)
-        else:
-            terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
-            relayed = self.media.offer(call, answerer, given, terms)
-        return self._sdp_body(relayed, passage)
-
-    def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:
-        """What holds for the sound between two legs; `new` when the engine does not know the
-        receiver yet."""
-        family = "IP6" if sip.host(receiver.target).startswith("[") else "IP4"
-        known = not new or family not in self.settings.media_families
-        return Terms(self._srtp(sender), self._srtp(receiver), "" if known else family)
-
-    def _srtp(self, leg: mask.Leg) -> str:
-        carrier = self.settings.marked.get(leg.trunk)
-        return carrier.srtp if carrier else OFF
-
-    def _sdp_body(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
-        call_id = passage.near.call_id
-        session = int(self.keys.alias(passage.key, "sdp", call_id)[:6], 36)
-        return allowed.Body("application/sdp", sdp.write(relayed, session, int(time.time())))
-
-    # -- reports
-
-    def _ended_by(self, request: sip.Message, passage: mask.Passage, origin: str) -> None:
-        ended_by = "us" if origin == CONTROL else passage.near.side
-        cause = Q850.search(request.first("reason"))
-        self.media.delete(passage.near.reference)
-        self._report(
-            passage.near.reference,
-            "Ended",
-            EndedBy=ended_by,
-            SipStatus=200,
-            Cause=int(cause[1]) if cause else 16,
-        )
-
-    def _report(self, call: str, event: str, **details: Any) -> None:
-        given = {k: v for k, v in details.items() if v is not None}
-        stamp = int(time.time() * 1000)
-        try:
-            self.switch.report(
-                "ReportCall", {"CallId": call, "Event": event, "Timestamp": stamp, **given}
-            )
-        except SwitchDown as error:
-            KSR.err(f"{event} not reported: {error}\n")
+        known = kept.of(passage, request, _received_at())
+        self._relay(request, passage, texts.body(request.body), known)
 
 
 def _check(request: sip.Message) -> None:
@@ -433,11 +312,6 @@ def _question(request: sip.Message, origin: str) -> dict[str, str]:
     if not NUMBER.fullmatch(called):
         raise Refuse(404)
     return {"CarrierName": origin, "Caller": caller, "Called": called}
-
-
-def _description(message: sip.Message) -> sdp.Description | None:
-    text = sdp.from_body(message.first("content-type"), message.body) if message.body else b""
-    return sdp.read(text) if text else None
 
 
 def _transport(uri: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 COMPACT = {
     "b": "referred-by",
@@ -33,16 +34,22 @@ MAX_HEADERS = 256
 
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 _CSEQ = re.compile(r"(\d{1,10})\s+([A-Z]{3,20})")
-_TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,256}")
+_FOLD = re.compile(r"\r\n[ \t]+")
+_HEADER = re.compile(r"\r\n([A-Za-z0-9.!%*_+`'~-]+)[ \t]*:[ \t]*([^\r\n]*)")
+_NAMES = {
+    "Via": "via", "From": "from", "To": "to", "Call-ID": "call-id", "CSeq": "cseq",
+    "Contact": "contact", "Max-Forwards": "max-forwards", "Content-Length": "content-length",
+    "Content-Type": "content-type", "User-Agent": "user-agent", "Allow": "allow",
+    "Supported": "supported", "Record-Route": "record-route", "Route": "route",
+}  # fmt: skip
 
 
 class Malformed(ValueError):
     """The bytes are no SIP message that we would answer."""
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A name-addr or addr-spec without its tag: `text` as written, its URI, the tag."""
 
     text: str
@@ -50,7 +57,7 @@ class Address:
     tag: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Message:
     """One SIP message; header names are lower-case and in full, values unfolded."""
 
@@ -59,13 +66,16 @@ class Message:
     body: bytes
 
     def all(self, name: str) -> list[str]:
+        if name not in self.firsts:
+            return []
         return [value for key, value in self.headers if key == name]
 
     def first(self, name: str) -> str:
-        return self._firsts.get(name, "")
+        """The first value of a header, empty when there is none."""
+        return self.firsts.get(name, "")
 
     @functools.cached_property
-    def _firsts(self) -> dict[str, str]:
+    def firsts(self) -> dict[str, str]:
         return dict(reversed(self.headers))
 
     @property
@@ -110,25 +120,28 @@ def parse(raw: bytes) -> Message:
     head, separator, body = raw.partition(b"\r\n\r\n")
     if not separator or len(head) > MAX_HEAD:
         raise Malformed("head")
-    start, *lines = re.sub(r"\r\n[ \t]+", " ", head.decode("latin-1")).split("\r\n")
-    if len(lines) > MAX_HEADERS or "\n" in start or "\0" in start:
+    text = head.decode("latin-1")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    lines = text.count("\r\n")
+    found = _HEADER.findall(text)
+    if lines > MAX_HEADERS or "\0" in text or not text.count("\n") == text.count("\r") == lines:
         raise Malformed("head")
-    message = Message(start, tuple(_header(line) for line in lines), body)
+    if len(found) != lines:
+        raise Malformed("header name")
+    headers = tuple([(_NAMES.get(name) or _name(name), value.rstrip()) for name, value in found])
+    message = Message(text.partition("\r\n")[0], headers, body)
     _check(message)
     length = message.first("content-length")
     if length.isdigit() and int(length) < len(body):
-        message = Message(start, message.headers, body[: int(length)])
+        message = Message(message.start, headers, body[: int(length)])
     return message
 
 
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    name = name.strip().lower()
-    if not colon or not _TOKEN.fullmatch(name):
-        raise Malformed("header name")
-    if "\n" in value or "\r" in value or "\0" in value:
-        raise Malformed("line end in a header")
-    return COMPACT.get(name, name), value.strip()
+def _name(text: str) -> str:
+    """A header's name in full. As phones write it, it is looked up (`_NAMES`)."""
+    name = text.lower()
+    return COMPACT.get(name, name)
 
 
 def _check(message: Message) -> None:

@@ -97,7 +97,7 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
         *("-f", str(own / "kamailio.cfg"), "-DD", "-E"),
         *("-x", ALLOCATOR),
         *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
-        *("-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
+        *("-x", "fm", "-X", "fm", "-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
     )
     environment = {
         "PYTHONPATH": str(script),

@@ -1,0 +1,77 @@
+"""Bodies: what of them may pass, and every description by way of the media engine."""
+
+from __future__ import annotations
+
+import time
+
+from . import allowed, mask, sdp, sip
+from .media import OFF, Media, Terms
+from .settings import Settings
+
+OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
+
+
+class Bodies:
+    def __init__(self, keys: mask.Keyring, media: Media, settings: Settings) -> None:
+        self._keys, self.media, self._settings = keys, media, settings
+
+    def first_offer(self, passage: mask.Passage, offered: sdp.Description | None) -> allowed.Body:
+        """Of a call's first request."""
+        if offered is None:
+            return allowed.NO_BODY
+        terms = self._terms(passage.near, passage.far, new=True)
+        relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
+        return self._written(relayed, passage)
+
+    def of_request(self, request: sip.Message, passage: mask.Passage) -> allowed.Body:
+        if not request.body:
+            return allowed.NO_BODY
+        if request.method == "INFO":
+            kind = request.first("content-type").partition(";")[0].strip().lower()
+            return allowed.key_press(kind, request.body)
+        given = description(request) if request.method in OFFERING else None
+        if given is None:
+            return allowed.NO_BODY
+        call, sender = passage.near.reference, passage.near.side
+        terms = self._terms(passage.near, passage.far)
+        if request.method == "ACK":
+            relayed = self.media.answer(call, passage.far.side, sender, given, terms)
+        else:
+            relayed = self.media.offer(call, sender, given, terms)
+        return self._written(relayed, passage)
+
+    def of_reply(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
+        """`offered` tells whether the request held a description, so that this one answers it."""
+        given = description(reply) if reply.status < 300 else None
+        if given is None:
+            return allowed.NO_BODY
+        call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
+        if offered:
+            terms = self._terms(passage.far, passage.near)
+            relayed = self.media.answer(call, offerer, answerer, given, terms)
+        else:
+            terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
+            relayed = self.media.offer(call, answerer, given, terms)
+        return self._written(relayed, passage)
+
+    def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:
+        """What holds for the sound between two legs; `new` when the engine does not know the
+        receiver yet."""
+        family = "IP6" if sip.host(receiver.target).startswith("[") else "IP4"
+        known = not new or family not in self._settings.media_families
+        return Terms(self._srtp(sender), self._srtp(receiver), "" if known else family)
+
+    def _srtp(self, leg: mask.Leg) -> str:
+        carrier = self._settings.marked.get(leg.trunk)
+        return carrier.srtp if carrier else OFF
+
+    def _written(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
+        session = int(self._keys.alias(passage.key, "sdp", passage.near.call_id)[:6], 36)
+        return allowed.Body("application/sdp", sdp.write(relayed, session, int(time.time())))
+
+
+def description(message: sip.Message) -> sdp.Description | None:
+    if not message.body:
+        return None
+    text = sdp.from_body(message.first("content-type"), message.body)
+    return sdp.read(text) if text else None

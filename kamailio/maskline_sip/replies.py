@@ -1,0 +1,68 @@
+"""What comes back: replies, and the failure of a call's first request."""
+
+from __future__ import annotations
+
+import KSR
+
+from . import allowed, kept, mask, sip
+from .bodies import Bodies
+from .gate import Gate
+from .kept import Kept
+from .reports import Reports
+from .route_sets import RouteSets
+
+CONTEXT = "$avp(maskline)"
+RETRY = "Retry-After: 5"
+NOT_YET_RINGING = (181, 182)
+
+
+class Replies:
+    def __init__(
+        self, keys: mask.Keyring, door: Gate, bodies: Bodies, reports: Reports, routes: RouteSets
+    ) -> None:
+        self._keys, self._door, self._bodies = keys, door, bodies
+        self._reports, self._routes = reports, routes
+
+    def pass_on(self, reply: sip.Message) -> None:
+        """Writes what the party that asked gets."""
+        known = kept.read(KSR.pv.get(CONTEXT))
+        passage = known.passage
+        body = allowed.NO_BODY
+        if known.method != "MESSAGE":
+            body = self._bodies.of_reply(reply, passage, known.offered)
+        token, far = "", passage.far
+        if mask.has_contact(reply):
+            far = mask.answered_leg(passage, reply)
+            token = known.seal(self._keys, far)
+            known = known.knowing(far, token)
+        payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
+        KSR.hdr.append(self._door.header(payload))
+        if known.first and reply.status < 300:
+            self._progressed(reply, known)
+
+    def _progressed(self, reply: sip.Message, known: Kept) -> None:
+        event = "Ringing" if reply.status < 200 else "Answered"
+        if event in known.reported or reply.status in NOT_YET_RINGING:
+            return
+        far = mask.answered_leg(known.passage, reply)
+        KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
+        self._routes.remember(known.passage.key, far)
+        self._reports.progressed(known, event, reply.status, far)
+
+    def failed(self) -> None:
+        """The call did not come about."""
+        known = kept.read(KSR.pv.get(CONTEXT))
+        reference = known.passage.near.reference
+        status = KSR.pv.get("$T_reply_code")
+        if KSR.tm.t_is_canceled() > 0:
+            ended_by, status = "caller", 487
+        elif KSR.tm.t_branch_timeout() > 0 and known.reported:
+            ended_by = "us"
+        elif KSR.tm.t_branch_timeout() > 0:
+            ended_by, status = "carrier", 503
+            KSR.hdr.append_to_reply(RETRY + "\r\n")
+            KSR.tm.t_reply(status, allowed.reason(status))
+        else:
+            ended_by = "carrier" if 500 <= status < 600 else "called"
+        self._bodies.media.delete(reference)
+        self._reports.ended(reference, ended_by, status)

@@ -1,0 +1,67 @@
+"""What the control plane is told of a call."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import KSR
+
+from . import mask, sip
+from .kept import Kept
+from .settings import CONTROL
+from .switch import Switch, SwitchDown
+
+NORMAL_CLEARING = 16
+_Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+
+
+class Reports:
+    def __init__(self, keys: mask.Keyring, switch: Switch) -> None:
+        self._keys, self._switch = keys, switch
+
+    def progressed(self, kept: Kept, event: str, status: int, far: mask.Leg) -> None:
+        legs = self._legs(kept, far) if event == "Answered" else None
+        self.report(kept.passage.near.reference, event, SipStatus=status, Legs=legs)
+
+    def hung_up(self, request: sip.Message, passage: mask.Passage, origin: str) -> None:
+        """A BYE came by."""
+        ended_by = "us" if origin == CONTROL else passage.near.side
+        cause = _Q850.search(request.first("reason"))
+        self.ended(passage.near.reference, ended_by, 200, int(cause[1]) if cause else None)
+
+    def ended(self, call: str, ended_by: str, status: int, cause: int | None = None) -> None:
+        """Without a cause of its own, a call that was answered was cleared normally."""
+        if cause is None and status == 200:
+            cause = NORMAL_CLEARING
+        self.report(call, "Ended", EndedBy=ended_by, SipStatus=status, Cause=cause)
+
+    def report(self, call: str, event: str, **details: Any) -> None:
+        told = {"CallId": call, "Event": event, "Timestamp": int(time.time() * 1000)}
+        told.update((name, value) for name, value in details.items() if value is not None)
+        try:
+            self._switch.report("ReportCall", told)
+        except SwitchDown as error:
+            KSR.err(f"{event} not reported: {error}\n")
+
+    def _legs(self, kept: Kept, far: mask.Leg) -> list[dict[str, str]]:
+        """What a BYE to each party looks like when it comes from the other one: the control
+        plane ends a call by sending us these."""
+        key, near = kept.passage.key, kept.passage.near
+        near_token = kept.near_token or self._keys.seal(key, near)
+        return [
+            self._leg(key, near, far, kept.seal(self._keys, far), kept.asked.local),
+            self._leg(key, far, near, near_token, kept.asked.local),
+        ]
+
+    def _leg(
+        self, key: str, sender: mask.Leg, target: mask.Leg, token: str, local: str
+    ) -> dict[str, str]:
+        tag = self._keys.alias(key, "tag", target.call_id, target.tag)
+        return {
+            "CallId": sender.call_id,
+            "From": f"{sender.own};tag={sender.tag}",
+            "To": f"{sender.peer};tag={tag}",
+            "Target": f"sip:{token}@{local}",
+        }
