@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from inbox import Inbox
 from PIL import Image
 from twilio.request_validator import RequestValidator
@@ -225,6 +227,18 @@ class House:
     async def call(
         self, method: str, path: str, body: bytes = b"", query: str = "", **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
+        pairs = [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()]
+        return await self.raw(method, path, path.encode(), body, query.encode(), pairs)
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        raw_path: bytes,
+        body: bytes,
+        query: bytes,
+        headers: list[tuple[bytes, bytes]],
+    ) -> tuple[int, dict[str, str], bytes]:
         told: list[Any] = []
 
         async def receive() -> dict[str, Any]:
@@ -237,9 +251,9 @@ class House:
             "type": "http",
             "method": method,
             "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": headers,
         }
         await self.door(scope, receive, send)
         start, last = told
@@ -261,7 +275,7 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path, twilio: FakeTwilio) -> AsyncIterator[House]:
     found = House(tmp_path, twilio)
-    async with found.courier:
+    async with found.door.running():
         yield found
     found.store.close()
 
@@ -315,6 +329,44 @@ async def test_other_places_are_nowhere(house: House) -> None:
         assert (await house.call("POST", path))[0] == 404
     assert (await house.call("DELETE", "/carriers/tw/messages"))[0] == 405
     assert (await house.call("POST", "/carriers/tw/messages", b"x" * 300_000))[0] == 413
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A door before which one stands who has no key."""
+    found = House(tmp_path_factory.mktemp("house"), FakeTwilio(port=1))
+    yield found
+    found.store.close()
+
+
+@given(
+    path=st.sampled_from(["/carriers/tw/messages", "/carriers/tw/status", "/media/x", "/carriers/"])
+    | st.text(max_size=20).map(lambda text: "/carriers/" + text),
+    method=st.sampled_from(["GET", "POST", "PUT", "HEAD"]),
+    query=st.binary(max_size=30),
+    body=st.binary(max_size=60),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from([
+                b"content-type", b"x-twilio-signature", b"x-twilio-webhooks-signature-settings"
+            ]),
+            st.binary(max_size=30) | st.just(b"application/x-www-form-urlencoded"),
+        ),
+        max_size=3,
+    ),
+)  # fmt: skip
+@settings(deadline=None)
+def test_any_request_is_turned_away(
+    stranger: House,
+    path: str,
+    method: str,
+    query: bytes,
+    body: bytes,
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    raw = path.encode(errors="replace")
+    asked = stranger.raw(method, path, raw, body, query, headers)
+    assert asyncio.run(asked)[0] in (400, 403, 404, 405)
 
 
 # -- pictures

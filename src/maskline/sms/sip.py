@@ -112,6 +112,11 @@ class SipLink:
     def health(self) -> LinkHealth:
         return LinkHealth(up=self._up() and not self._trouble, detail=self._trouble)
 
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """None: every text that comes in has an id."""
+        return ()
+
     async def run(self, inbox: Inbox) -> None:
         self._inbox = inbox
         try:

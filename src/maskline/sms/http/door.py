@@ -5,8 +5,11 @@ Only what bears its provider's signature is read, and it is thanked for only onc
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -93,6 +96,14 @@ class Door:
         self._context = context
         self._public_url = public_url
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Fetches pictures inside the block; outside, none."""
+        async with AsyncExitStack() as stack:
+            for desk in self._desks.values():
+                await stack.enter_async_context(desk.courier)
+            yield
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         carrier, kind = place_of(scope["path"])
         began = time.perf_counter()
@@ -106,7 +117,7 @@ class Door:
             if str(turned):
                 log.warning("callback turned away", carrier=carrier, reason=str(turned))
         except Exception as error:  # nothing was kept: the provider is to come again
-            log.error("callback failed", carrier=carrier, error=type(error).__name__)
+            log.error("callback failed", error=type(error).__name__, at=place_in_code(error))
             answer = Answer(503, {"retry-after": str(int(BUSY_SECONDS))})
         log.info(
             "callback",
@@ -178,6 +189,12 @@ def place_of(path: str) -> tuple[str, str]:
     """The carrier and the kind that a path names; empty where it names none."""
     parts = path.removeprefix(CARRIERS).split("/")
     return (unquote(parts[0]), parts[1]) if len(parts) == 2 else ("", "")
+
+
+def place_in_code(error: Exception) -> str:
+    """Where an error came up. Not its text, which may hold anything."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
 
 
 async def whole_body(receive: Receive) -> bytes:
