@@ -26,13 +26,15 @@ Script = tuple[int, dict[str, Any], dict[str, str]]
 @dataclass
 class FakeTwilio:
     """`sent` are the messages it took, `asked` whole requests as they came, `answers` what it says
-    to the next ones instead of the usual, `media` what it keeps by path."""
+    to the next ones instead of the usual, `media` what it keeps by path, `moved` where else
+    that is, `headers` those of its callbacks beside the usual."""
 
     sent: list[dict[str, list[str]]] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
     answers: deque[Script] = field(default_factory=deque)
     media: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     port: int = 0
 
     @property
@@ -75,6 +77,7 @@ class FakeTwilio:
                 "X-Twilio-Signature": signature,
                 "I-Twilio-Idempotency-Token": "11111111-2222-3333-4444-555555555555",
                 "User-Agent": "TwilioProxy/1.1",
+                **self.headers,
             },
         )
         try:

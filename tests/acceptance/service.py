@@ -22,6 +22,7 @@ SETTINGS = """\
 data_dir = "data"
 [api]
 listen = "{api}"
+public_url = "http://{api}"
 [sip]
 listen = ["udp:{sip}", "tcp:{sip}"{listen}]
 {sip_settings}

@@ -65,9 +65,9 @@ class SipPeer:
             [*lines, "Content-Type: text/plain", f"Content-Length: {len(body)}", "", body]
         ).encode()
 
-    def marked(self) -> list[str]:
+    def marked(self, mark: str = "") -> list[str]:
         """Headers that tell of who sent them."""
-        m = self.mark
+        m = mark or self.mark
         contact = f"Contact: <sip:{m}_user@{self.host}>"
         return [f"{name}: {m}_{name.replace('-', '_')}" for name in PRIVATE_HEADERS] + [contact]
 
@@ -80,9 +80,10 @@ class SipPeer:
         name: str = "1",
         kind: str = "text/plain;charset=UTF-8",
         again: bool = False,
+        mark: str = "SECA",
     ) -> int:
         """Sends a MESSAGE from `source`; the status of its answer. `name` tells texts apart."""
-        m, here = self.mark, f"{self.host}:{self.port}"
+        m, here = mark, f"{self.host}:{self.port}"
         branch = f"z9hG4bK{m}{name}{time.monotonic_ns() if again else ''}"
         lines = [
             f"MESSAGE sip:{number}@{self.proxy[0]}:{self.proxy[1]} SIP/2.0",
@@ -93,7 +94,7 @@ class SipPeer:
             f"To: <sip:{number}@{self.proxy[0]}>",
             f"Call-ID: {m}_call_{name}@{self.host}",
             "CSeq: 7 MESSAGE",
-            *self.marked(),
+            *self.marked(mark),
             f"Content-Type: {kind};{m}=1",
             f"Content-Length: {len(text)}",
         ]

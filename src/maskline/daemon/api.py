@@ -5,15 +5,17 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from maskline.daemon.callbacks import callback_door
 from maskline.daemon.house import House
 from maskline.engines.ground import bound
 from maskline.operations import Credentials, bootstrap_account
+from maskline.sms.http.door import PREFIXES
 from maskline.store import Transaction
 from maskline.web.app import build
 
@@ -45,7 +47,9 @@ class Api:
         listen = house.settings.api.listen
         self._url = f"http://{listen}"
         self._door = bound(socket.SOCK_STREAM, listen.host, listen.port, "api.listen")
-        self._app = build(house.store, house.settings, house.health)
+        self._callbacks = callback_door(house)
+        doors = dict.fromkeys(PREFIXES, self._callbacks) if self._callbacks else {}
+        self._app = build(house.store, house.settings, house.health, doors=doors)
 
     @property
     def place(self) -> str:
@@ -54,7 +58,8 @@ class Api:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         await self._welcome()
-        async with serving(self._app, self._door):
+        listening = self._callbacks.running() if self._callbacks else nullcontext()
+        async with listening, serving(self._app, self._door):
             yield
 
     async def up(self) -> None:

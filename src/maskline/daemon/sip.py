@@ -1,13 +1,19 @@
 """The role `sip`: Kamailio and rtpengine, what answers their questions, and who hangs up."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from maskline.daemon.house import House, at_work
+from maskline.engines.control import Reply, SipText
 from maskline.engines.ground import run_directory
 from maskline.engines.keeper import Keeper
+from maskline.engines.supervision import State
 from maskline.engines.switchboard import Switchboard
 from maskline.engines.voice import Voice
+from maskline.sms.sip import SipLink, accept
+
+UP = State.UP.value
 
 
 class Sip:
@@ -15,13 +21,30 @@ class Sip:
 
     def __init__(self, house: House) -> None:
         self._settings = house.settings
-        self._switchboard = Switchboard(house.store, house.context)
+        self._relay = house.relay
+        self._switchboard = Switchboard(
+            house.store, house.context, lambda request: accept(house.relay, request)
+        )
         self._voice = Voice(
             house.settings, run_directory(house.settings.data_dir), self._switchboard.ask
         )
         self._keeper = Keeper(
             house.store, self._voice.line, self._voice.rtpengine, house.context, house.node
         )
+        self._links = list(self._links_of_trunks())
+
+    def _links_of_trunks(self) -> Iterator[SipLink]:
+        """A link for each trunk that carries texts, through our own Kamailio."""
+
+        async def send(*text: Any) -> Reply | None:
+            return await self._voice.line.send_text(SipText(*text))
+
+        def up() -> bool:
+            return self._voice.health()["kamailio"] == UP
+
+        for name, trunk in self._settings.trunks.items():
+            if trunk.messages:
+                yield SipLink(name, send, up, packets=trunk.transport == "udp")
 
     @property
     def place(self) -> str:
@@ -31,7 +54,8 @@ class Sip:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with self._voice.running(), at_work(self._keeper.keep()):
-            yield
+            async with self._relay.carrying(self._links):
+                yield
             await self._keeper.farewell()
         await self._switchboard.drain()
 
@@ -39,4 +63,5 @@ class Sip:
         await self._voice.up()
 
     def health(self) -> dict[str, str]:
-        return self._voice.health()
+        links = {f"sms:{link.carrier}": link.health.up for link in self._links}
+        return self._voice.health() | {name: UP if up else "away" for name, up in links.items()}

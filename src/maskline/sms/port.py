@@ -150,14 +150,18 @@ Verdict = Accepted | TryLater | Refused
 Outcome = Accepted | TryLater | Refused | Unknown
 
 
-class Inbox(Protocol):
-    """What the relay is to a link."""
+class Taker(Protocol):
+    """Where texts are handed in that came by no link: over HTTP, over SIP."""
 
     async def take(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         """Keeps what arrived, all in one commit; a verdict for each, in order.
 
         Raises StoreFailed when nothing of it could be kept.
         """
+
+
+class Inbox(Taker, Protocol):
+    """What the relay is to a link."""
 
     def settle(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
         """What became of submitted texts, by our message ids. Returns at once."""

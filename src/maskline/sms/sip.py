@@ -20,6 +20,7 @@ from maskline.sms.port import (
     Outcome,
     Outgoing,
     Refused,
+    Taker,
     TryLater,
     Unknown,
 )
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 # -- in
 
 
-async def accept(inbox: Inbox, request: Mapping[str, Any]) -> dict[str, Any]:
+async def accept(inbox: Taker, request: Mapping[str, Any]) -> dict[str, Any]:
     """Keeps the text of an AcceptMessage request; the answer to it, which is the sender's, too."""
     text = InboundText(
         carrier=request["CarrierName"],

@@ -15,7 +15,7 @@ from maskline.sms.http.twilio import Account, Twilio
 
 
 class BadCarrier(Exception):
-    """A carrier whose settings cannot be used; the text begins with the key at fault."""
+    """A carrier whose settings cannot be used; the text says why."""
 
 
 def by_http(carrier: Carrier) -> bool:
@@ -31,7 +31,7 @@ def provider_of(carrier: Carrier, public_url: str) -> Provider:
         assert carrier.http is not None
         return generic_of(carrier.name, carrier.http, callbacks)
     except (OSError, UnicodeDecodeError, BadDescription) as error:
-        raise BadCarrier(f"carriers: {carrier.name}: {error}") from None
+        raise BadCarrier(str(error)) from None
 
 
 def account_of(twilio: CarrierTwilio) -> Account:

@@ -29,7 +29,7 @@ from maskline.sms.http.provider import (
 )
 from maskline.sms.media import PATH as MEDIA
 from maskline.sms.media import MediaIntake
-from maskline.sms.port import Arrival, InboundText, Inbox, TryLater
+from maskline.sms.port import Arrival, InboundText, Taker, TryLater
 from maskline.store import Store, Transaction
 
 CARRIERS = "/carriers/"
@@ -83,7 +83,7 @@ class Door:
     def __init__(
         self,
         desks: Sequence[Desk],
-        inbox: Inbox,
+        inbox: Taker,
         intake: MediaIntake,
         store: Store,
         context: Callable[[Transaction], Context],
