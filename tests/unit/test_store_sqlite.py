@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ import pytest
 
 from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, open_store
 from maskline.store import sqlite as engine
+from maskline.store import writer
 
 
 @pytest.fixture
@@ -38,21 +40,20 @@ async def test_writes_that_wait_are_committed_together(store: Store) -> None:
     def trace(statement: str) -> None:
         if statement == "COMMIT":
             commits.append(statement)
-
-    def watch(tx: Transaction) -> None:
-        entered.set()
-        gate.wait(10)
+            entered.set()
+            gate.wait(10)
 
     assert isinstance(store, engine.SqliteStore)
     store._writer._connection.set_trace_callback(trace)
-    jobs = [asyncio.create_task(store.write(watch))]
+    jobs = [asyncio.create_task(store.write(add("first")))]
     await asyncio.to_thread(entered.wait, 10)
     jobs += [asyncio.create_task(store.write(add(str(number)))) for number in range(100)]
     await asyncio.sleep(0)
+    assert await store.read(count) == 0  # the loop goes on, and reads what is safe alone
     gate.set()
     await asyncio.gather(*jobs)
-    assert len(commits) == 3  # the one that held the gate, then 64 and the remaining 36
-    assert await store.read(count) == 100
+    assert len(commits) == 3  # the one that was held up, then 64 and the remaining 36
+    assert await store.read(count) == 101
 
 
 async def test_a_failing_commit_fails_every_job_of_its_group_and_no_other(store: Store) -> None:
@@ -68,6 +69,45 @@ async def test_a_failing_commit_fails_every_job_of_its_group_and_no_other(store:
         await store.write(orphan)
     await store.write(add("1"))
     assert await store.read(count) == 1
+
+
+async def test_a_write_waits_while_somebody_elses_program_writes(
+    tmp_path: Path, store: Store
+) -> None:
+    other = sqlite3.connect(tmp_path / "maskline.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(store.write(add("1")))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    other.execute("COMMIT")
+    other.close()
+    await waiting
+    assert await store.read(count) == 1
+
+
+async def test_nobody_waits_for_a_busy_database_for_ever(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer.Writer._begin, "__defaults__", (0.03,))
+    other = sqlite3.connect(tmp_path / "maskline.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreFailed, match="locked"):
+        await store.write(add("1"))
+    other.close()
+    await store.write(add("1"))
+
+
+def test_a_loop_that_ends_amid_a_write_leaves_the_store_usable(store: Store) -> None:
+    async def begin() -> None:
+        waiting = asyncio.create_task(store.write(add("lost")))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(begin())
+    asyncio.run(store.write(add("1")))  # type: ignore[arg-type]
+    asyncio.run(store.write(add("2")))  # type: ignore[arg-type]
+    assert asyncio.run(store.read(count)) >= 2  # type: ignore[arg-type]
 
 
 def test_only_its_owner_may_read_the_key(tmp_path: Path) -> None:

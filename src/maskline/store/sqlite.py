@@ -1,29 +1,21 @@
-"""The store on SQLite: one writer, committing in groups; readers beside it.
+"""The store on SQLite: one writer, committing in groups; readers beside it."""
 
-A commit costs a flush of the disk, whatever it holds. So all writes go to one thread, which
-takes what has gathered while the disk was busy and commits it at once.
-"""
-
-import asyncio
 import fcntl
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from maskline.store import migrations
-from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
+from maskline.store.port import Row, StoreUnusable, Transaction
 from maskline.store.secrets import Cipher, make_key_file, open_cipher
 from maskline.store.statements import QUERIES
+from maskline.store.writer import BUSY_SECONDS, Writer
 
 T = TypeVar("T")
 
-LARGEST_BATCH = 64
-BUSY_SECONDS = 10.0
 PREPARED_STATEMENTS = 512
 CACHE_KIBIBYTES = 65_536
 
@@ -32,6 +24,7 @@ class SqliteTransaction:
     """A transaction on a connection; what begins and ends it stands outside."""
 
     def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
+        self.connection = connection
         self._execute = connection.execute
         self._execute_each = connection.executemany
         self.cipher = cipher
@@ -56,95 +49,6 @@ class SqliteTransaction:
         return True
 
 
-@dataclass(frozen=True)
-class Job:
-    """A piece of work waiting to be written, and who waits for it."""
-
-    work: Callable[[Transaction], Any]
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-
-
-@dataclass(frozen=True)
-class Done:
-    value: Any
-
-
-class Writer(threading.Thread):
-    """The only writer of a database."""
-
-    def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
-        super().__init__(name="store-writer", daemon=True)
-        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._connection = connection
-        self._transaction = SqliteTransaction(connection, cipher)
-
-    def run(self) -> None:
-        while batch := self._next_batch():
-            self._commit(batch)
-        self._connection.close()
-
-    def _next_batch(self) -> list[Job]:
-        """What waits to be written, at least one job; nothing when the end was announced."""
-        job = self.jobs.get()
-        batch: list[Job] = []
-        while job is not None:
-            batch.append(job)
-            if len(batch) == LARGEST_BATCH or self.jobs.empty():
-                return batch
-            job = self.jobs.get()
-        if batch:
-            self.jobs.put(None)
-        return batch
-
-    def _commit(self, batch: list[Job]) -> None:
-        outcomes: list[Done | Exception]
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(job) for job in batch]
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            failure = StoreFailed(str(error))
-            failure.__cause__ = error
-            outcomes = [failure for _ in batch]
-        announce(batch, outcomes)
-
-    def _attempt(self, job: Job) -> Done | Exception:
-        """One job inside the batch's transaction; what fails takes only itself back."""
-        self._connection.execute("SAVEPOINT job")
-        try:
-            outcome: Done | Exception = Done(job.work(self._transaction))
-        except Exception as error:
-            self._connection.execute("ROLLBACK TO job")
-            outcome = error
-        self._connection.execute("RELEASE job")
-        return outcome
-
-
-def announce(batch: list[Job], outcomes: list[Done | Exception]) -> None:
-    """Tells every waiting task how its job went, waking each event loop once."""
-    for loop in {job.loop for job in batch}:
-        answers = [
-            (job.future, outcome)
-            for job, outcome in zip(batch, outcomes, strict=True)
-            if job.loop is loop
-        ]
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, answers)
-
-
-def settle(answers: list[tuple[asyncio.Future[Any], Done | Exception]]) -> None:
-    for future, outcome in answers:
-        if future.done():  # whoever waited was cancelled
-            continue
-        if isinstance(outcome, Done):
-            future.set_result(outcome.value)
-        else:
-            future.set_exception(outcome)
-
-
 class SqliteStore:
     """A database in a file, for one process."""
 
@@ -155,41 +59,36 @@ class SqliteStore:
         connection = connect(path)
         prepare(connection)
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
-        self._writer = Writer(connection, self._cipher)
-        self._writer.start()
+        self._readers: list[SqliteTransaction] = []
+        self._writer = Writer(connection, SqliteTransaction(connection, self._cipher))
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         # On the event loop's own thread: a point read takes less time than a change of threads.
-        connection = self._reader()
-        connection.execute("BEGIN")
+        reader = self._reader()
+        reader.connection.execute("BEGIN")
         try:
-            return work(SqliteTransaction(connection, self._cipher))
+            return work(reader)
         finally:
-            connection.execute("COMMIT")
+            reader.connection.execute("COMMIT")
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._writer.jobs.put(Job(work, future, loop))
-        return await future
+        return await self._writer.write(work)
 
     def close(self) -> None:
-        self._writer.jobs.put(None)
-        self._writer.join()
-        for connection in self._readers:
-            connection.close()
+        self._writer.close()
+        for reader in self._readers:
+            reader.connection.close()
         os.close(self._held)
 
-    def _reader(self) -> sqlite3.Connection:
-        """The reading connection of this thread."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+    def _reader(self) -> SqliteTransaction:
+        """What this thread reads through."""
+        reader: SqliteTransaction | None = getattr(self._local, "reader", None)
+        if reader is None:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = 1")
-            self._local.connection = connection
-            self._readers.append(connection)
-        return connection
+            self._local.reader = reader = SqliteTransaction(connection, self._cipher)
+            self._readers.append(reader)
+        return reader
 
 
 def cipher_beside(path: Path) -> Cipher:
