@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, open_store
+from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, open_store, writer
 from maskline.store import sqlite as engine
-from maskline.store import writer
 
 
 @pytest.fixture

@@ -68,11 +68,15 @@ class VoiceConnector:
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:chime:{self.region}:{self.account_id}:vc/{self.voice_connector_id}"
+        return connector_arn(self.region, self.account_id, self.voice_connector_id)
 
     @property
     def outbound_host_name(self) -> str:
         return f"{self.voice_connector_id}.voiceconnector.chime.aws"
+
+
+def connector_arn(region: str, account_id: str, voice_connector_id: str) -> str:
+    return f"arn:aws:chime:{region}:{account_id}:vc/{voice_connector_id}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from maskline.domain.connector import VoiceConnector
+from maskline.domain.connector import VoiceConnector, connector_arn
 from maskline.domain.refusals import Conflict, GroupsAssociated, NotFound, NumbersAssociated
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
@@ -98,8 +98,20 @@ def require_connector(context: Context, connector_id: str) -> VoiceConnector:
         "get_voice_connector", voice_connector_id=connector_id, account_id=context.account_id
     )
     if row is None:
-        raise NotFound(f"Could not find VoiceConnector with Id '{connector_id}'")
+        raise no_connector(connector_id)
     return rows.voice_connector(row, context.settings.rules)
+
+
+def no_connector(connector_id: str) -> NotFound:
+    return NotFound(f"Could not find VoiceConnector with Id '{connector_id}'")
+
+
+def find_connector_arn(context: Context, connector_id: str) -> str | None:
+    """The ARN of the account's connector of that id, None when there is none."""
+    row = context.tx.one(
+        "get_connector_region", voice_connector_id=connector_id, account_id=context.account_id
+    )
+    return connector_arn(row["region"], context.account_id, connector_id) if row else None
 
 
 def connector_id_from(uuid: UUID) -> str:

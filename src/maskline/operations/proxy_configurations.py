@@ -44,8 +44,12 @@ def delete_voice_connector_proxy(context: Context, request: Request) -> Answer:
 def require_configuration(context: Context, connector_id: str) -> ProxyConfiguration:
     row = context.tx.one("get_proxy_configuration", voice_connector_id=connector_id)
     if row is None:
-        raise NotFound(f"VoiceConnector with Id '{connector_id}' has no proxy configuration")
+        raise no_configuration(connector_id)
     return rows.proxy_configuration(row)
+
+
+def no_configuration(connector_id: str) -> NotFound:
+    return NotFound(f"VoiceConnector with Id '{connector_id}' has no proxy configuration")
 
 
 def require_expiry(context: Context, minutes: int) -> int:
@@ -57,10 +61,17 @@ def require_expiry(context: Context, minutes: int) -> int:
 
 def require_outside_number(context: Context, text: str) -> str:
     """A number that we may dial for somebody: a phone of the outside world, not one of ours."""
-    number = e164.require_dialable(text)
-    if context.tx.one("get_phone_number", phone_number=number) is not None:
-        raise BadRequest(f"{e164.redact(number)} is a proxy phone number itself")
+    number, _ = require_outside_numbers(context, text, text)
     return number
+
+
+def require_outside_numbers(context: Context, first: str, second: str) -> tuple[str, str]:
+    """As `require_outside_number`, for two at once."""
+    numbers = e164.require_dialable(first), e164.require_dialable(second)
+    ours = context.tx.one("find_phone_number", first=numbers[0], second=numbers[1])
+    if ours is not None:
+        raise BadRequest(f"{e164.redact(ours['phone_number'])} is a proxy phone number itself")
+    return numbers
 
 
 def shown(configuration: ProxyConfiguration) -> dict[str, Any]:

@@ -3,20 +3,22 @@
 from typing import Any
 
 from maskline.domain import selection
+from maskline.domain.connector import Assignment, ProxyConfiguration
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Unavailable
 from maskline.domain.session import Capability, ProxySession, Status, end_of, expiry, status_of
 from maskline.operations.assignment import Wish, assign_numbers
-from maskline.operations.connectors import require_connector
+from maskline.operations.connectors import no_connector, require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.numbering import place_of
 from maskline.operations.pages import page_of
 from maskline.operations.proxy_configurations import (
-    require_configuration,
+    no_configuration,
     require_expiry,
-    require_outside_number,
+    require_outside_numbers,
 )
 from maskline.store import Row, rows
 
+SIDES = ("first", "second")
 LISTS = {
     None: "list_proxy_sessions",
     Status.OPEN: "list_open_proxy_sessions",
@@ -27,8 +29,7 @@ LISTS = {
 
 def create_proxy_session(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
-    connector = require_connector(context, connector_id)
-    configuration = require_configuration(context, connector_id)
+    configuration, assignment = require_terms(context, connector_id)
     if configuration.disabled:
         raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
     participants = require_participants(context, request["ParticipantPhoneNumbers"])
@@ -45,12 +46,28 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
         tiers=tiers_of(request, participants[0], configuration.countries),
         countries=configuration.countries,
         behaviour=selection.Behaviour(behaviour) if behaviour else None,
-        assignment=connector.rules.number_assignment,
+        assignment=assignment,
     )
     numbers = assign_numbers(context, wish)
     session_id = context.new_id()
-    record(context, request, session_id, minutes, participants, numbers)
-    return answer_with(context, connector_id, session_id)
+    row = record(context, request, session_id, minutes, participants, numbers)
+    return {"ProxySession": shown(row, context.now)}
+
+
+def require_terms(context: Context, connector_id: str) -> tuple[ProxyConfiguration, Assignment]:
+    """What a connector opens sessions by; raises NotFound."""
+    row = context.tx.one(
+        "get_connector_for_sessions",
+        voice_connector_id=connector_id,
+        account_id=context.account_id,
+    )
+    if row is None:
+        raise no_connector(connector_id)
+    if row["default_expiry_minutes"] is None:
+        raise no_configuration(connector_id)
+    own = row["number_assignment"]
+    assignment = Assignment(own) if own else context.settings.rules.number_assignment
+    return rows.proxy_configuration(row), assignment
 
 
 def get_proxy_session(context: Context, request: Request) -> Answer:
@@ -150,7 +167,7 @@ def hold_until(context: Context, session: ProxySession, at: int) -> None:
 
 
 def require_participants(context: Context, numbers: list[str]) -> tuple[str, str]:
-    first, second = (require_outside_number(context, number) for number in numbers)
+    first, second = require_outside_numbers(context, *numbers)
     if first == second:
         raise BadRequest("The two participants have the same phone number")
     return first, second
@@ -178,54 +195,42 @@ def record(
     minutes: int,
     participants: tuple[str, str],
     numbers: tuple[str, str],
-) -> None:
-    expires_at = expiry(context.now, minutes)
+) -> dict[str, Any]:
+    """Keeps a new session and claims its numbers; the session's row."""
     geo = request.get("GeoMatchParams") or {}
-    context.tx.run(
-        "insert_proxy_session",
-        proxy_session_id=session_id,
-        account_id=context.account_id,
-        voice_connector_id=request["VoiceConnectorId"],
-        name=request.get("Name") or None,
-        expiry_minutes=minutes,
-        capabilities=stored_capabilities(request["Capabilities"]),
-        first_number=participants[0],
-        first_proxy_number=numbers[0],
-        second_number=participants[1],
-        second_proxy_number=numbers[1],
-        number_selection_behavior=request.get("NumberSelectionBehavior"),
-        geo_match_level=request.get("GeoMatchLevel"),
-        geo_match_country=geo.get("Country"),
-        geo_match_area_code=geo.get("AreaCode"),
-        now=context.now,
-        expires_at=expires_at,
-    )
-    for place, participant in enumerate(participants):
-        claim(context, session_id, participant, participants[1 - place], numbers[place], expires_at)
+    row = {
+        "proxy_session_id": session_id,
+        "account_id": context.account_id,
+        "voice_connector_id": request["VoiceConnectorId"],
+        "name": request.get("Name") or None,
+        "expiry_minutes": minutes,
+        "capabilities": stored_capabilities(request["Capabilities"]),
+        "first_number": participants[0],
+        "first_proxy_number": numbers[0],
+        "second_number": participants[1],
+        "second_proxy_number": numbers[1],
+        "number_selection_behavior": request.get("NumberSelectionBehavior"),
+        "geo_match_level": request.get("GeoMatchLevel"),
+        "geo_match_country": geo.get("Country"),
+        "geo_match_area_code": geo.get("AreaCode"),
+        "created_at": context.now,
+        "updated_at": context.now,
+        "expires_at": expiry(context.now, minutes),
+        "ended_at": None,
+        "live_call": False,
+    }
+    context.tx.run("insert_proxy_session", **row)
+    claim(context, row)
     for number in sorted(set(numbers)):
         context.tx.run("add_open_session", phone_number=number, now=context.now)
+    return row
 
 
-def claim(
-    context: Context, session_id: str, participant: str, peer: str, number: str, until: int
-) -> None:
-    claimed = context.tx.run(
-        "claim_number",
-        participant=participant,
-        proxy_number=number,
-        proxy_session_id=session_id,
-        held_until=until,
-        now=context.now,
-    )
-    if not claimed:
+def claim(context: Context, row: dict[str, Any]) -> None:
+    """Claims each participant's number and remembers that the pair used it."""
+    if context.tx.run("claim_numbers", **row) != len(SIDES):
         raise Unavailable("The number was taken meanwhile; please try again", retry_after=1)
-    context.tx.run(
-        "remember_pair_number",
-        participant=participant,
-        peer=peer,
-        proxy_number=number,
-        now=context.now,
-    )
+    context.tx.run("remember_pair_numbers", **row)
 
 
 def answer_with(context: Context, connector_id: str, session_id: str) -> Answer:

@@ -1,8 +1,8 @@
 """What an access key is granted, held against a request. What no list allows is refused."""
 
-from maskline.domain.refusals import AccessDenied, NotFound
+from maskline.domain.refusals import AccessDenied
 from maskline.operations import AccessKey, Context
-from maskline.operations.connectors import require_connector
+from maskline.operations.connectors import find_connector_arn
 
 AT_LARGE = "*"  # the resource of what concerns no voice connector; in a list, every resource
 PREFIXES = {"chime-sdk-voice": "chime"}  # a service's actions begin with its name otherwise
@@ -31,7 +31,4 @@ def resource_of(context: Context, connector_id: str | None) -> str:
 
 def connector_arn(context: Context, connector_id: str | None) -> str | None:
     """The ARN of a connector of the account; None when there is none of that id."""
-    try:
-        return require_connector(context, connector_id).arn if connector_id else None
-    except NotFound:
-        return None
+    return find_connector_arn(context, connector_id) if connector_id else None

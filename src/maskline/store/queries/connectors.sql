@@ -12,6 +12,21 @@ FROM voice_connectors
 WHERE voice_connector_id = :voice_connector_id AND account_id = :account_id
     AND deleted_at IS NULL
 
+-- name: get_connector_region
+SELECT region
+FROM voice_connectors
+WHERE voice_connector_id = :voice_connector_id AND account_id = :account_id
+    AND deleted_at IS NULL
+
+-- name: get_connector_for_sessions
+-- What opening a session goes by; without a proxy configuration its columns are NULL.
+SELECT number_assignment, default_expiry_minutes, disabled, fallback_number, countries
+FROM voice_connectors
+LEFT JOIN proxy_configurations
+    ON proxy_configurations.voice_connector_id = voice_connectors.voice_connector_id
+WHERE voice_connectors.voice_connector_id = :voice_connector_id AND account_id = :account_id
+    AND deleted_at IS NULL
+
 -- name: list_voice_connectors
 SELECT *
 FROM voice_connectors

@@ -1,6 +1,10 @@
 -- name: get_phone_number
 SELECT * FROM phone_numbers WHERE phone_number = :phone_number
 
+-- name: find_phone_number
+-- Whether one of two numbers is in the inventory.
+SELECT phone_number FROM phone_numbers WHERE phone_number IN (:first, :second) LIMIT 1
+
 -- name: put_phone_number
 INSERT INTO phone_numbers
     (phone_number, account_id, carrier, shared, country, area_code, toll_free,

@@ -8,7 +8,7 @@ VALUES
     (:proxy_session_id, :account_id, :voice_connector_id, :name, :expiry_minutes, :capabilities,
      :first_number, :first_proxy_number, :second_number, :second_proxy_number,
      :number_selection_behavior, :geo_match_level, :geo_match_country, :geo_match_area_code,
-     :now, :now, :expires_at)
+     :created_at, :updated_at, :expires_at)
 
 -- name: get_proxy_session
 SELECT proxy_sessions.*, EXISTS (

@@ -80,14 +80,16 @@ SELECT proxy_session_id, held_until
 FROM claims
 WHERE participant = :participant AND proxy_number = :proxy_number
 
--- name: claim_number
--- Changes no row when somebody else's claim still holds.
+-- name: claim_numbers
+-- Both claims of a new session. Changes no row where somebody else's claim still holds.
 INSERT INTO claims (participant, proxy_number, proxy_session_id, held_until)
-VALUES (:participant, :proxy_number, :proxy_session_id, :held_until)
+VALUES
+    (:first_number, :first_proxy_number, :proxy_session_id, :expires_at),
+    (:second_number, :second_proxy_number, :proxy_session_id, :expires_at)
 ON CONFLICT (participant, proxy_number) DO UPDATE SET
     proxy_session_id = excluded.proxy_session_id,
     held_until = excluded.held_until
-WHERE claims.held_until <= :now
+WHERE claims.held_until <= :created_at
 
 -- name: hold_claim_until
 UPDATE claims SET held_until = :held_until
@@ -103,9 +105,11 @@ WHERE participant = :participant AND proxy_number = :proxy_number
 -- name: has_open_claim
 SELECT 1 FROM claims WHERE participant = :participant AND held_until > :now LIMIT 1
 
--- name: remember_pair_number
+-- name: remember_pair_numbers
 INSERT INTO pair_numbers (participant, peer, proxy_number, used_at)
-VALUES (:participant, :peer, :proxy_number, :now)
+VALUES
+    (:first_number, :second_number, :first_proxy_number, :created_at),
+    (:second_number, :first_number, :second_proxy_number, :created_at)
 ON CONFLICT (participant, peer, proxy_number) DO UPDATE SET used_at = excluded.used_at
 
 -- name: forget_pair_number
