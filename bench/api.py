@@ -235,13 +235,13 @@ def raw(path: Path, sessions: int, group: int) -> float:
     connection.execute("PRAGMA synchronous = FULL")
     connection.row_factory = sqlite3.Row
     prepare(connection)
-    rows = [session_rows(place) for place in range(sessions)]
+    rows = [session_row(place) for place in range(sessions)]
     begin = time.monotonic()
     for first in range(0, sessions, group):
         connection.execute("BEGIN IMMEDIATE")
-        for session, claims in rows[first : first + group]:
-            connection.execute(QUERIES["insert_proxy_session"], session)
-            connection.executemany(QUERIES["claim_number"], claims)
+        for session in rows[first : first + group]:
+            for query in ("insert_proxy_session", "claim_numbers"):
+                connection.execute(QUERIES[query], session)
         connection.execute("COMMIT")
     took = time.monotonic() - begin
     connection.close()
@@ -251,12 +251,12 @@ def raw(path: Path, sessions: int, group: int) -> float:
 Row = dict[str, object]
 
 
-def session_rows(place: int) -> tuple[Row, list[Row]]:
-    """A session's row and those of its two claims."""
+def session_row(place: int) -> Row:
+    """What a session's row and those of its two claims hold."""
     now, session_id = time.time_ns() // 1_000_000, str(uuid4())
     first, second = asked(place)["ParticipantPhoneNumbers"]
     number = POOL[place % len(POOL)]
-    session: Row = {
+    return {
         **dict.fromkeys(
             ("name", "number_selection_behavior", "geo_match_level", "geo_match_country",
              "geo_match_area_code"),
@@ -265,11 +265,8 @@ def session_rows(place: int) -> tuple[Row, list[Row]]:
         "voice_connector_id": "b" * 22, "expiry_minutes": 60, "capabilities": "SMS,Voice",
         "first_number": first, "first_proxy_number": number,
         "second_number": second, "second_proxy_number": number,
-        "now": now, "expires_at": now + 3_600_000,
+        "created_at": now, "updated_at": now, "expires_at": now + 3_600_000,
     }  # fmt: skip
-    claim: Row = {"proxy_number": number, "proxy_session_id": session_id}
-    claim |= {"held_until": now + 3_600_000, "now": now}
-    return session, [claim | {"participant": participant} for participant in (first, second)]
 
 
 def flush_times(path: Path, times: int) -> list[float]:

@@ -12,7 +12,7 @@ from maskline.store.statements import QUERIES, parse
 
 # What is read whole: parts of a query, and the arrays that some are given.
 SMALL = re.compile(
-    r"SCAN (\(|candidates|latest|of_|running|ended|expired|page|CONSTANT"
+    r"SCAN (\(|candidates|latest|of_|running|ended|expired|page|(\d )?CONSTANT"
     r"|(each|arrival|json_each) VIRTUAL)"
 )
 
