@@ -3,11 +3,12 @@
 import asyncio
 import ssl
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 from certificates import self_signed
 from relays import Relay
 from smsc import DATA_SM, Manners, Smsc, Text
@@ -363,6 +364,26 @@ async def test_unknown_pdus_are_nacked() -> None:
         smsc.sessions[0].send(struct.pack(">IIII", 16, 0x77, 0, 5))
         await relay.until(lambda: smsc.counts["stray answers"])
         assert one.room
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_nothing_waits_for_a_timer(
+    run: Callable[[Coroutine[None, None, None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every text of a long row is let out by the answer to the one before it."""
+    monkeypatch.setattr("maskline.sms.smpp.connection.LONGEST_SLEEP", 1000.0)
+
+    async def converse() -> None:
+        async with linked(enquire_link_seconds=1000, inactivity_seconds=1000) as (relay, one, smsc):
+            await relay.until(lambda: one.room)
+            for number in range(300):
+                smsc.send(Text(ANN, PROXY, b"%d" % number))
+                one.submit([relay.outgoing()] if one.room else [])
+            await relay.until(lambda: smsc.delivered)
+            assert [text.text for text in relay.texts] == [str(n) for n in range(300)]
+            assert len(relay.receipts) == len(relay.outcomes) == 10
+
+    run(converse())
 
 
 # --- binds

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import structlog
 
@@ -109,8 +109,7 @@ class Connection(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._session.start(time.monotonic())
         self.flush()
         self._wake()
@@ -175,7 +174,6 @@ class Connection(asyncio.Protocol):
     def _keep_on(self) -> None:
         if self._waiting and self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
-            self._keeping.add_done_callback(self._kept)
         if len(self._waiting) > MOST_WAITING:
             self._read_on(False)
 
@@ -191,25 +189,26 @@ class Connection(asyncio.Protocol):
 
     async def _keep(self) -> None:
         """Has everything kept that waits, a commit for all that is there; then answers it."""
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                verdicts = await self._owner.keep([arrival for _, arrival in batch])
-                statuses = [status_of(verdict) for verdict in verdicts]
-            except Exception:
-                log.exception("texts not kept", connection=self.name, count=len(batch))
-                statuses = [codes.ESME_RX_T_APPN] * len(batch)
-            for (event, _), status in zip(batch, statuses, strict=True):
-                if event is not None:
-                    self._answer(event, status)
-            self.flush()
-            if len(self._waiting) <= MOST_WAITING:
-                self._read_on(True)
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                await self._keep_batch(batch)
+                if len(self._waiting) <= MOST_WAITING:
+                    self._read_on(True)
+        finally:
+            self._keeping = None
 
-    def _kept(self, task: asyncio.Task[None]) -> None:
-        self._keeping = None
-        if not task.cancelled():
-            task.result()
+    async def _keep_batch(self, batch: Sequence[tuple[Arrived | None, Arrival]]) -> None:
+        try:
+            verdicts = await self._owner.keep([arrival for _, arrival in batch])
+            statuses = [status_of(verdict) for verdict in verdicts]
+        except Exception:
+            log.exception("texts not kept", connection=self.name, count=len(batch))
+            statuses = [codes.ESME_RX_T_APPN] * len(batch)
+        for (event, _), status in zip(batch, statuses, strict=True):
+            if event is not None:
+                self._answer(event, status)
+        self.flush()
 
 
 def status_of(verdict: Verdict) -> int:
