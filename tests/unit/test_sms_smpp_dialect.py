@@ -238,6 +238,11 @@ def test_data_coding_0_is_as_the_carrier_says(alphabet: str, text: str) -> None:
     assert arrived({"default_alphabet": alphabet}, short_message=b"\x001\x05").text == text
 
 
+def test_data_coding_1_is_as_the_carrier_says() -> None:
+    gsm = arrived({"data_coding_1": "gsm"}, data_coding=1, short_message=b"f\x7fr")
+    assert (gsm.text, gsm.encoding) == ("fàr", Encoding.GSM)
+
+
 def test_parts_by_header_and_by_tlvs() -> None:
     udh8, udh16 = bytes.fromhex("0500037f0302"), bytes.fromhex("060804017f0302")
     sar = ((0x20C, b"\1\x7f"), (0x20E, b"\3"), (0x20F, b"\2"))

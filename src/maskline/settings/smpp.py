@@ -144,6 +144,11 @@ class CarrierSmpp:
         "ISO 8859-1 or ASCII. Ask it: a wrong alphabet shows itself as wrong accents and signs.",
         "gsm",
     )
+    data_coding_1: Literal["ascii", "gsm"] = setting(
+        "What the carrier means by data_coding 1 in the texts it delivers: SMPP says ASCII, some "
+        "carriers send the GSM alphabet under it.",
+        "ascii",
+    )
     data_codings: tuple[Literal["default", "latin1", "ucs2"], ...] = setting(
         "What may be sent: default is data_coding 0, latin1 is 3, ucs2 is 8. A text goes in the "
         "one that makes the fewest messages; of equals in the first. Only ucs2 has every "

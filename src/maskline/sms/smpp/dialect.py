@@ -15,9 +15,8 @@ from maskline.sms.text import header
 
 PHONE_NUMBER_DIGITS = 7  # numbers of fewer are short codes
 
-# What octets mean by data_coding (section 5.2.19); 0 is as the carrier says.
+# What octets mean by data_coding (section 5.2.19); 0 and 1 are as the carrier says.
 CHARSETS: dict[int, sms.Charset] = {
-    1: "ascii",
     3: "latin1",
     5: "shift_jis",
     6: "cyrillic",
@@ -133,6 +132,8 @@ class Dialect:
         """What the octets mean; None: they are no text."""
         if data_coding == 0:
             return self._settings.default_alphabet
+        if data_coding == 1:
+            return self._settings.data_coding_1
         if data_coding in CHARSETS:
             return CHARSETS[data_coding]
         return gsm_scheme(data_coding)
