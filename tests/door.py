@@ -47,9 +47,11 @@ class Reply:
 
 
 class Door:
-    def __init__(self, folder: Path, **api: Any) -> None:
+    """`url` is that of its database, a new one; None for a file in the folder."""
+
+    def __init__(self, folder: Path, url: str | None = None, **api: Any) -> None:
         self.engines = {"kamailio": "up", "rtpengine": "up"}
-        self.store = open_store(f"sqlite:{folder / 'door.db'}")
+        self.store = open_store(url or f"sqlite:{folder / 'door.db'}", folder / "key")
         self.app = build(self.store, settings_with(**api), lambda: self.engines)
         self._loop = asyncio.new_event_loop()
         self.key = self.write(lambda tx: add_key(tx, add_account(tx, operator=True)))

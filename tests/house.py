@@ -30,8 +30,10 @@ ONE_TRY = Config(retries={"max_attempts": 0})
 
 
 class House:
-    def __init__(self, folder: Path) -> None:
-        self.store = open_store(f"sqlite:{folder / 'house.db'}")
+    """`url` is that of its database, a new one; None for a file in the folder."""
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.store = open_store(url or f"sqlite:{folder / 'house.db'}", folder / "key")
         self.engines = {"kamailio": "up", "rtpengine": "up"}
         self._loop = asyncio.new_event_loop()
         self._door = listener()

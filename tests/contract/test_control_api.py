@@ -14,8 +14,8 @@ NUMBER = "+12065550170"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house")).open() as house:
+def house(tmp_path_factory: pytest.TempPathFactory, module_url: str) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
         house.import_numbers(NUMBER)
         yield house
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from contract.walk import stage
 from contract.web_clients import CLIENTS
+from databases import new_store_url
 from house import House
 
 from maskline.model import DATA, document, load
@@ -33,6 +34,8 @@ PYTHONS = {
     VOICE: sys.executable,
     "chime": str(CLIENTS / "boto3-1.37.1" / "bin" / "python"),
 }
+# Both models on both databases would show little more and take twice as long.
+DATABASE_OF = {VOICE: "postgresql", "chime": "sqlite"}
 LEAST_CASES = {VOICE: 2000, "chime": 1700}
 NOT_OF_OLD = {
     VOICE: set(),
@@ -46,8 +49,9 @@ NOT_OF_OLD = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with House(tmp_path).open() as house:
+def house(request: pytest.FixtureRequest, tmp_path: Path, service: str) -> Iterator[House]:
+    url = new_store_url(request, DATABASE_OF[service], tmp_path)
+    with House(tmp_path, url).open() as house:
         yield house
 
 

@@ -1,35 +1,18 @@
 """Each test of the store and of the operations runs on each database."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
+from databases import DATABASES, new_store_url
 from desk import Desk
 from grounds import PostgresqlGround, SqliteGround
-
-DATABASES = ["sqlite", "postgresql"]
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    cluster = Cluster()
-    yield cluster
-    cluster.stop()
 
 
 @pytest.fixture
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new database; its key belongs in `tmp_path`."""
     return new_store_url(request, request.param, tmp_path)
-
-
-def new_store_url(request: pytest.FixtureRequest, database: str, folder: Path) -> str:
-    if database == "sqlite":
-        return f"sqlite:{folder}/maskline.db"
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return cluster.new_database()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from cluster import Cluster
-from conftest import DATABASES, new_store_url
+from databases import DATABASES, new_store_url
 from installation import ANN, CAT, Installation
 
 from maskline.store import StoreUnusable, migrations, open_store, steps_done

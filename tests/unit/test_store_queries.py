@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster import Cluster
 
+from maskline.store import postgresql
+from maskline.store.dialect import PARAMETER
 from maskline.store.sqlite import connect, prepare
 from maskline.store.statements import QUERIES, parse
 
@@ -39,6 +42,25 @@ def test_a_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, name
         if step.startswith("SCAN ") and not SMALL.match(step) and " USING " not in step
     ]
     assert not scans
+
+
+@pytest.fixture(scope="module")
+def server(cluster: Cluster) -> Iterator[postgresql.Connection]:
+    with postgresql.connect(cluster.new_database()) as connection:
+        postgresql.migrate(connection)
+        yield connection
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_postgresql_understands_it_and_all_its_parameters(
+    server: postgresql.Connection, name: str
+) -> None:
+    parameters: dict[str, int] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"${parameters.setdefault(found[1], len(parameters) + 1)}"
+
+    server.execute(f"PREPARE {name} AS {PARAMETER.sub(numbered, QUERIES[name])}".encode())
 
 
 @pytest.mark.parametrize(

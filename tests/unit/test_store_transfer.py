@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster
-from conftest import new_store_url
+from databases import new_store_url
 from installation import ANN, CAT, Installation
 
 from maskline.operations import find_access_key

@@ -146,6 +146,23 @@ def test_bodies_that_are_no_json_object(door: Door, body: bytes) -> None:
     assert door.ask_bytes("POST", "/voice-connectors", body).error == "BadRequestException"
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "content"),
+    [
+        ("POST", "/voice-connectors", {"Name": "a\0b", "RequireEncryption": False}),
+        ("GET", "/voice-connectors/a%00b", None),
+        ("GET", "/phone-numbers?filter-name=VoiceConnectorId&filter-value=%00", None),
+        ("POST", "/tags?operation=tag-resource", {
+            "ResourceARN": "arn:aws:chime:us-east-1:1:vc/a", "Tags": [{"Key": "a", "Value": "\0"}],
+        }),
+    ],
+)  # fmt: skip
+def test_a_nul_is_refused_by_name(door: Door, method: str, target: str, content: Any) -> None:
+    reply = door.ask(method, target, content)
+    assert (reply.status, reply.content["Code"]) == (400, "BadRequest")
+    assert "U+0000" in reply.content["Message"]
+
+
 def test_a_refusal_has_the_name_that_the_model_lists(door: Door) -> None:
     reply = door.ask("GET", f"/voice-connectors/{'a' * 22}")
     assert (reply.status, reply.error) == (404, "NotFoundException")

@@ -16,8 +16,8 @@ PROXY = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]}
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    opened = Door(tmp_path)
+def door(tmp_path: Path, store_url: str) -> Iterator[Door]:
+    opened = Door(tmp_path, store_url)
     yield opened
     opened.close()
 

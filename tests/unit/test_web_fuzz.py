@@ -26,8 +26,8 @@ raw = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_charact
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    opened = Door(tmp_path_factory.mktemp("door"))
+def door(tmp_path_factory: pytest.TempPathFactory, module_url: str) -> Iterator[Door]:
+    opened = Door(tmp_path_factory.mktemp("door"), module_url)
     numbers = {"CarrierName": "acme", "E164PhoneNumbers": ["+12065550198"], "Shared": True}
     assert opened.ask("POST", "/admin/phone-numbers/import", numbers).status == 200
     yield opened

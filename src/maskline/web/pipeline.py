@@ -155,6 +155,17 @@ def parse(
 def validate(operation: Operation, request: dict[str, Any]) -> None:
     if operation.input is not None and (faults := validation.faults(operation.input, request)):
         raise BadRequest(validation.message(faults))
+    if holds_nul(request):
+        raise BadRequest("A text holds the character U+0000, which no database keeps")
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether a text in it, however deep, has a NUL: SQLite would keep it, PostgreSQL cannot."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(holds_nul, value.values()))
+    return isinstance(value, list) and any(map(holds_nul, value))
 
 
 def new_id() -> str:

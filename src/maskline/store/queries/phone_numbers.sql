@@ -59,7 +59,7 @@ SELECT phone_number FROM (
     WHERE account_id = :account_id AND orderable = 1 AND phone_number > :after
         AND open_sessions = 0
         AND :country IN ('', country) AND :area_code IN ('', area_code)
-        AND (:toll_free IS NULL OR toll_free = :toll_free)
+        AND toll_free = coalesce(:toll_free, toll_free)
     ORDER BY phone_number
     LIMIT :limit
 ) AS candidates
@@ -69,7 +69,7 @@ SELECT phone_number FROM (
     WHERE account_id = :stock AND orderable = 1 AND phone_number > :after
         AND open_sessions = 0
         AND :country IN ('', country) AND :area_code IN ('', area_code)
-        AND (:toll_free IS NULL OR toll_free = :toll_free)
+        AND toll_free = coalesce(:toll_free, toll_free)
     ORDER BY phone_number
     LIMIT :limit
 ) AS candidates

@@ -1,0 +1,21 @@
+"""The databases that tests ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+from cluster import Cluster
+from databases import DATABASES, new_store_url
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server, one for each process that tests run in."""
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a new database that the tests of a module share: they run with each kind."""
+    return new_store_url(request, request.param, tmp_path_factory.mktemp("database"))
