@@ -11,7 +11,7 @@ help:
 	@echo "make demo    two phones, a masked call between them, the two commands of the manual"
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
-	@echo "make format  write the code in the house's format"
+	@echo "make format  write the code in the house's format, and the generated pages of the docs"
 	@echo "make fuzz    the command line under 20,000 rounds of random input, some 20 minutes"
 	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour"
 	@echo "make bench   the figures of docs/performance.md, measured here"
@@ -38,6 +38,8 @@ format:
 	@tools/install test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@$(BIN)/python tools/reference
+	@$(BIN)/python -m maskline.settings >docs/guides/configuration.md
 
 fuzz:
 	@tools/install test

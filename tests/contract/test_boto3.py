@@ -232,7 +232,7 @@ def test_a_wrong_key(house: House) -> None:
 
 
 def test_what_amazon_offers_and_we_do_not(client: Any) -> None:
-    response = refused(client, "UnprocessableEntityException", client.list_sip_rules)
+    response = refused(client, "ForbiddenException", client.list_sip_rules)
     assert "ListSipRules is not offered" in response["Error"]["Message"]
     assert "CreateProxySession" in response["Error"]["Message"]
 

@@ -37,6 +37,7 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # In the order of a day's work: what a command needs is there when its turn comes. A command that
 # comes up again shows its next example then.
 ORDER = [
+    ("admin", "describe-support"),
     ("admin", "import-phone-numbers"),
     ("chime", "list-available-voice-connector-regions"),
     ("admin", "list-imported-phone-numbers"),

@@ -322,10 +322,8 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_offered_is_refused_by_name(client: Any, name: str) -> None:
-    told = refused(
-        client, "UnprocessableEntityException", lambda: getattr(client, name)(**REFUSED[name])
-    )
-    assert status(told) == 422
+    told = refused(client, "ForbiddenException", lambda: getattr(client, name)(**REFUSED[name]))
+    assert status(told) == 403
     operation = client.meta.method_to_api_mapping[name]
     assert told["Error"]["Message"].startswith(f"{operation} is not offered")
-    assert "CreateProxySession" in told["Error"]["Message"]
+    assert "Offered are proxy sessions" in told["Error"]["Message"]

@@ -17,8 +17,10 @@ from databases import new_store_url
 from house import House
 
 from maskline.model import DATA, document, load
+from maskline.model.support import notes
 
-PLAY = Path(__file__).parent / "walk" / "play.py"
+WALK = Path(__file__).parent / "walk"
+PLAY, REFUSALS = WALK / "play.py", WALK / "refusals.py"
 VOICE = "chime-sdk-voice"
 FRESH = 16  # accounts for what an account can do once
 
@@ -66,8 +68,15 @@ def walk(house: House, service: str) -> dict[str, Any]:
         "widened": overrides() | (OLD_LIMITS if service == "chime" else {}),
         "newest": document(VOICE),
     }
+    return played(PLAY, PYTHONS[service], house, question)
+
+
+def played(script: Path, python: str, house: House, question: dict[str, Any]) -> dict[str, Any]:
+    """What a script says that runs in the Python of a client."""
+    if not Path(python).exists():
+        pytest.skip("tools/client-venvs installs AWS's clients")
     done = subprocess.run(
-        [PYTHONS[service], "-W", "ignore", str(PLAY)],
+        [python, "-W", "ignore", str(script)],
         input=json.dumps(question),
         capture_output=True,
         text=True,
@@ -87,8 +96,6 @@ def overrides() -> dict[str, Any]:
 
 @pytest.mark.parametrize("service", PYTHONS)
 def test_the_model_walked(house: House, service: str, capsys: pytest.CaptureFixture[str]) -> None:
-    if not Path(PYTHONS[service]).exists():
-        pytest.skip("tools/client-venvs installs AWS's clients")
     report = walk(house, service)
     cases = sum(report["cases"].values())
     with capsys.disabled():
@@ -96,3 +103,21 @@ def test_the_model_walked(house: House, service: str, capsys: pytest.CaptureFixt
     assert (report["faults"], report["unused"]) == ([], [])
     assert report["cases"].keys() == load(VOICE).operations.keys() - NOT_OF_OLD[service]
     assert cases > LEAST_CASES[service]
+
+
+@pytest.mark.parametrize(("python", "least"), [(VOICE, 75), ("chime", 160)])
+def test_every_other_operation_is_refused_with_a_reason(
+    house: House, python: str, least: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = {
+        "services": [VOICE, "chime"],
+        "url": house.url,
+        "key": [house.operator.id, house.operator.secret],
+        "served": list(load(VOICE).operations),
+        "offered": notes()["offered"],
+    }
+    report = played(REFUSALS, PYTHONS[python], house, question)
+    with capsys.disabled():
+        print(f"\n{report['asked']} operations refused, each with its reason")
+    assert report["faults"] == []
+    assert report["asked"] >= least

@@ -17,7 +17,7 @@ from maskline.cli.signer import AccessKey
 from maskline.model import load
 from maskline.operations import TABLE, Handler
 from maskline.web import app as web_app
-from maskline.web import pipeline
+from maskline.web import openapi, pipeline
 
 NUMBERS = ["+12065550198", "+12065550199"]
 ANN, BEN = "+12065550100", "+14015550101"
@@ -110,7 +110,14 @@ def test_what_is_not_there_needs_no_signature(door: Door) -> None:
         reply = door.send(method, path, {})
         assert reply
         assert (reply.status, reply.error) == (404, "UnknownOperationException")
-        assert "CreateProxySession" in reply.content["Message"]
+        assert "Offered are proxy sessions" in reply.content["Message"]
+
+
+def test_the_openapi_document_is_no_secret(door: Door) -> None:
+    reply = door.send("GET", "/openapi.json", {})
+    assert reply is not None
+    assert (reply.status, reply.content) == (200, json.loads(openapi.document()))
+    assert reply.headers["content-type"] == "application/json"
 
 
 def test_the_methods_of_a_path_are_told(door: Door) -> None:

@@ -72,6 +72,7 @@ class Operation:
 
     `uri` is a path with `{names}` in it, `query` what its query string always holds. Both, and
     `method`, are empty where the service does not speak HTTP. `errors` are names of exceptions.
+    `services` are those of AWS's that have it, where a model tells.
     """
 
     def __init__(self, facts: Facts, shapes: dict[str, Facts]) -> None:
@@ -85,6 +86,7 @@ class Operation:
         self.errors: tuple[str, ...] = tuple(error["shape"] for error in facts.get("errors", ()))
         self.documentation: str = facts.get("documentation", "")
         self.deprecated: bool = facts.get("deprecated", False)
+        self.services: tuple[str, ...] = tuple(facts.get("services", ()))
 
     @cached_property
     def input(self) -> Shape | None:

@@ -20,6 +20,7 @@ from maskline.operations import (
     proxy_configurations,
     proxy_sessions,
     routes,
+    support,
     tags,
 )
 from maskline.operations.context import Handler, Operation
@@ -103,6 +104,7 @@ VOICE_WRITES: Operations = {
 }
 
 OUR_READS: Operations = {
+    "DescribeSupport": support.describe_support,
     "EvaluateRoute": routes.evaluate_route,
     "GetCall": calls.get_call,
     "GetMessage": messages.get_message,

@@ -1,4 +1,7 @@
-"""The HTTP door as an ASGI application: the control API, and /health for whoever watches."""
+"""The HTTP door as an ASGI application: the control API, and what needs no signature.
+
+That is /health for whoever watches, and /openapi.json for whoever writes a client.
+"""
 
 import time
 import traceback
@@ -13,7 +16,7 @@ from maskline.domain.refusals import Refusal
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
 from maskline.store import Store
-from maskline.web import answers
+from maskline.web import answers, openapi
 from maskline.web.answers import HttpAnswer
 from maskline.web.canonical import joined
 from maskline.web.faults import Fault
@@ -23,6 +26,7 @@ from maskline.web.requests import Disconnected, Receive, Scope, Send
 Door = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEALTH = "/health"
+OPEN = (HEALTH, openapi.PATH)  # what needs no signature
 UP, AWAY = "up", "away"
 
 log = structlog.get_logger()
@@ -83,10 +87,15 @@ class App:
         logs.tell(line_of(scope["method"], trail, answer, time.perf_counter() - started))
         await deliver(answer, trail.request_id, send)
 
+    def _open_answer(self, path: str) -> HttpAnswer:
+        if path == HEALTH:
+            return health_answer(self._health())
+        return answers.success(200, openapi.document())
+
     async def _answer(self, scope: Scope, receive: Receive, trail: Trail) -> HttpAnswer:
         try:
-            if scope["path"] == HEALTH and scope["method"] in ("GET", "HEAD"):
-                return health_answer(self._health())
+            if scope["path"] in OPEN and scope["method"] in ("GET", "HEAD"):
+                return self._open_answer(scope["path"])
             return await self._pipeline.pass_through(
                 scope, joined(scope["headers"]), receive, trail
             )

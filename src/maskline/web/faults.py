@@ -60,9 +60,10 @@ class UnknownOperation(Fault):
 
 
 class OperationNotOffered(Fault):
-    name = "UnprocessableEntityException"
-    status = 422
-    code = "Unprocessable"
+    # Every operation of both services lists it, so every client has a type for it.
+    name = "ForbiddenException"
+    status = 403
+    code = "Forbidden"
 
 
 class BodyTooLarge(Fault):

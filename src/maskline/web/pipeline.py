@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from maskline.domain.refusals import BadRequest, Refusal
-from maskline.model import Operation, load, restjson, validation
+from maskline.model import Operation, load, restjson, support, validation
 from maskline.model.routing import Match, NoOperation, Router
 from maskline.operations import TABLE, AccessKey, Context, Policy
 from maskline.store import Store, Transaction
@@ -126,12 +126,12 @@ class Pipeline:
 
 
 def no_operation(nothing: NoOperation) -> Fault:
-    """The error for a request that means no operation, which names those that there are."""
-    offered = ", ".join(name for service in SERVICES for name in sorted(load(service).operations))
+    """The error for a request that means no operation, which tells what there is."""
     if nothing.refused:
-        return OperationNotOffered(f"{nothing.refused} is not offered here. There are: {offered}")
+        return OperationNotOffered(support.refusal(nothing.refused))
     methods = f" (the path answers to {', '.join(nothing.allowed)})" if nothing.allowed else ""
-    return UnknownOperation(f"No operation has this method and path{methods}. There are: {offered}")
+    offered = support.notes()["offered"]
+    return UnknownOperation(f"No operation has this method and path{methods}. {offered}")
 
 
 def signed_request(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> SignedRequest:

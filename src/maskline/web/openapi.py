@@ -1,0 +1,38 @@
+"""The OpenAPI document of what this server offers, as it is given out."""
+
+from functools import cache
+
+import msgspec
+
+from maskline import __version__
+from maskline.model import load, openapi
+from maskline.web import faults
+
+PATH = "/openapi.json"
+SERVICES = ("chime-sdk-voice", "maskline")
+DESCRIPTION = (
+    "Proxy phone sessions: two people call and text through a number in between. The operations of"
+    " chime-sdk-voice are those of Amazon Chime SDK Voice, the others are our own."
+)
+# What any operation may answer with because of how it was asked.
+COMMON = (
+    faults.MissingSignature,
+    faults.IncompleteSignature,
+    faults.InvalidSignature,
+    faults.UnknownClient,
+    faults.RequestExpired,
+    faults.BodyTooLarge,
+)
+
+
+@cache
+def document() -> bytes:
+    info = {
+        "title": "Maskline",
+        "version": __version__,
+        "description": DESCRIPTION,
+        "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+    }
+    common = {fault.name: fault.status for fault in COMMON}
+    found = openapi.document([load(name) for name in SERVICES], info, common)
+    return msgspec.json.encode(found)
