@@ -22,6 +22,7 @@ from door import REGION, add_account, add_key, settings_with
 from maskline.cli.signer import AccessKey
 from maskline.store import Transaction, open_store
 from maskline.web.app import build
+from maskline.web.protocol import Protocol
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class House:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 build(self.store, settings_with(), lambda: self.engines),
-                http="httptools",
+                http=Protocol,
                 lifespan="off",
                 log_config=None,
             )

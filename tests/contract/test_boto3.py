@@ -234,7 +234,7 @@ def test_a_wrong_key(house: House) -> None:
 def test_what_amazon_offers_and_we_do_not(client: Any) -> None:
     response = refused(client, "ForbiddenException", client.list_sip_rules)
     assert "ListSipRules is not offered" in response["Error"]["Message"]
-    assert "CreateProxySession" in response["Error"]["Message"]
+    assert "Offered are proxy sessions" in response["Error"]["Message"]
 
 
 def test_health(house: House) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import botocore
 import pytest
+from contract.web_clients import CLIENTS
 
 from maskline.model import DATA, Operation, Shape, document, load
 
@@ -139,6 +140,10 @@ def test_the_metadata_are_botocores() -> None:
     assert OURS.metadata == theirs()["metadata"]
 
 
+@pytest.mark.skipif(
+    not (CLIENTS / "boto3-1.37.1" / "installed").exists(),
+    reason="tools/client-venvs installs AWS's clients",
+)
 def test_the_operations_that_we_refuse_are_all_the_others() -> None:
     made = subprocess.run([sys.executable, TOOL], capture_output=True, check=True, text=True)
     assert json.loads(made.stdout) == document("refused")

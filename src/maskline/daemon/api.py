@@ -18,6 +18,7 @@ from maskline.operations import Credentials, bootstrap_account
 from maskline.sms.http.door import PREFIXES
 from maskline.store import Transaction
 from maskline.web.app import build
+from maskline.web.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep an idle connection, so that they close first
 CLOSE_SECONDS = 3
@@ -120,7 +121,7 @@ async def serving(app: Any, door: socket.socket) -> AsyncIterator[None]:
     server = Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=Protocol,
             ws="none",
             loop="none",
             lifespan="off",

@@ -94,6 +94,8 @@ def delete_phone_number(context: Context, request: Request) -> Answer:
 
 
 def batch_delete_phone_number(context: Context, request: Request) -> Answer:
+    if not all(number_id.strip() for number_id in request["PhoneNumberIds"]):
+        raise BadRequest("An id of a phone number is empty")  # it could not be named in the answer
     return each_of(
         request["PhoneNumberIds"],
         lambda number_id: delete_phone_number(context, {"PhoneNumberId": number_id}),

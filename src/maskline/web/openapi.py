@@ -21,6 +21,7 @@ COMMON = (
     faults.InvalidSignature,
     faults.UnknownClient,
     faults.RequestExpired,
+    faults.UnknownOperation,
     faults.BodyTooLarge,
 )
 

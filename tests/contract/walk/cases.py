@@ -10,7 +10,7 @@ from typing import NamedTuple
 import values
 
 ABSENT = object()
-LONGEST_IN_A_URL = 60_000  # parsers of HTTP stop at 64 KiB
+LONGEST_IN_A_URL = 60_000  # parsers of HTTP stop at 64 KiB, and the connection ends there
 UNKNOWN = "Nonsense"
 BODIES = {
     "no JSON": b"{",

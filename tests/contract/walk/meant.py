@@ -23,6 +23,9 @@ MEANT = {
     # Nobody has two numbers, and nobody has none.
     ("*.Capabilities", "an empty list"): BAD_REQUEST,
     ("CreatePhoneNumberOrder.E164PhoneNumbers", "an empty list"): BAD_REQUEST,
+    # What is named in an answer must have a name, and what signs in both parts.
+    ("BatchDeletePhoneNumber.PhoneNumberIds[]", "no text"): BAD_REQUEST,
+    ("PutVoiceConnectorTerminationCredentials.Credentials[].*", "no text"): BAD_REQUEST,
     # Only for what AWS runs.
     ("CreatePhoneNumberOrder.ProductType", "SipMediaApplicationDialIn"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "SipRuleId"): BAD_REQUEST,
@@ -49,6 +52,7 @@ MEANT_OF_OLD = {
     ("*.ProductType", "BusinessCalling"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "AccountId"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "UserId"): BAD_REQUEST,
+    ("UpdateGlobalSettings.VoiceConnector.CdrBucket", "no text"): BAD_REQUEST,
 }
 
 # Answers that are not what the model says, on purpose.

@@ -55,7 +55,7 @@ def right(facts):
     if "pattern" in facts:
         return [(repr(value[:40]), value) for value in PATTERNS[facts["pattern"]][0]
                 if fits(facts, value)] + padded(facts)  # fmt: skip
-    return padded(facts) or [("some text", "text"), ("more than ASCII", "ä € 😀")]
+    return padded(facts) or [("some text", "text"), ("more than ASCII", "ä € 😀"), ("no text", "")]
 
 
 def padded(facts):
