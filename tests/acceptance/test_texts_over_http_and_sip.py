@@ -16,10 +16,12 @@ from acceptance.text_stage import (
     BY_SIP,
     BY_TWILIO,
     MIXED,
+    MIXED_SMPP,
     TRUNK_HOST,
     Stage,
     carriers,
     picture,
+    running_smsc,
     staged,
 )
 from cluster import Cluster
@@ -189,22 +191,22 @@ def test_processes_with_a_role_each_share_the_work(tmp_path: Path) -> None:
     key = tmp_path / "store.key"
     shared = f'store.url = "{cluster.new_database()}"\nstore.key = "{key}"\n'
     public = free_port()
-    with fake_twilio() as twilio, ExitStack() as stack:
+    with fake_twilio() as twilio, running_smsc() as smsc, ExitStack() as stack:
         started = {}
         for name, role, port in (
             ("one", "api", public), ("other", "api", free_port()), ("sender", "sms", public)
         ):  # fmt: skip
             folder = tmp_path / name
             folder.mkdir()
-            more = carriers(folder, twilio, free_port(TRUNK_HOST))
+            more = carriers(folder, twilio, smsc, free_port(TRUNK_HOST))
             service = running(
                 folder, carrier_settings=more, more_settings=shared, role=role, api_port=port
             )
             started[name] = next(service)
             stack.callback(next, service, None)
-        assert "sms tw gen" in started["sender"].output
+        assert "sms tw gen smsc" in started["sender"].output
         with sip_peer(TRUNK_HOST, free_port(TRUNK_HOST), ("127.0.0.1", 1)) as nobody:
-            stage = Stage(started["one"], twilio, nobody)
+            stage = Stage(started["one"], twilio, nobody, smsc)
             ann, ben = stage.person(), stage.person()
             stage.session("tw", ann, ben)
             twilio.media["/ME1"] = ("image/jpeg", picture())
@@ -250,3 +252,25 @@ def test_texts_and_pictures_cross_between_twilio_and_sip(stage: Stage) -> None:
     assert stage.twilio_sent(by_twilio)["From"] == MIXED["tw"]
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(link + "x")
+
+
+def test_texts_and_pictures_cross_between_twilio_and_smpp(stage: Stage) -> None:
+    ann, ben, cat, dan = (stage.person() for _ in range(4))
+    stage.session("smpp", ann, cat)
+    stage.session("smpp", ben, dan)
+    proxies = stage.session("smpp", ann, ben)
+    by_twilio = next(who for who in proxies if proxies[who] == MIXED_SMPP["tw"])
+    by_smpp = next(who for who in proxies if who != by_twilio)
+
+    stage.twilio.media["/Media/ME2"] = ("image/jpeg", picture())
+    media = {"NumMedia": "1", "MediaUrl0": f"{stage.twilio.url}/Media/ME2"}
+    assert stage.by_twilio(by_twilio, MIXED_SMPP["tw"], "See", "SMsmpp", **media) == 200
+    (submit,) = until(lambda: list(stage.smsc.taken), 30)
+    assert (submit.source, submit.destination) == (MIXED_SMPP["smsc"][1:], by_smpp[1:])
+    assert submit.octets.startswith(f"See\n{stage.service.url}/media/".encode())
+    until(lambda: stage.record(by_twilio)["State"] == "Delivered", 30)  # the SMSC says so
+
+    stage.by_smpp(by_smpp, MIXED_SMPP["smsc"], b"Nice")
+    sent = stage.twilio_sent(by_twilio)
+    assert (sent["From"], sent["Body"]) == (MIXED_SMPP["tw"], "Nice")
+    assert stage.smsc.delivered

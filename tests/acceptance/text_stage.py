@@ -1,12 +1,15 @@
 """A service with carriers of texts over HTTP and SIP, and the peers that play them."""
 
+import asyncio
 import hashlib
 import hmac
 import io
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from acceptance.service import Service, free_port, running, until
 from acceptance.sip_peer import SipPeer, sip_peer
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
 from PIL import Image
+from smsc import Smsc, Text
 
 TRUNK_HOST = "127.0.0.12"
 CARRIERS = """
@@ -38,6 +42,13 @@ description = "provider.toml"
 values = {{ sid = "{sid}", token = "{token}" }}
 callback_secrets = ["{secret}"]
 allow_networks = ["127.0.0.1/32"]
+[[carriers]]
+name = "smsc"
+[carriers.smpp]
+host = "127.0.0.1"
+port = {smsc}
+system_id = "maskline"
+password = "secret"
 """
 # The peer takes what Twilio takes; what it sends is of another form.
 DESCRIPTION = """
@@ -76,6 +87,7 @@ header = "X-Signature"
 """
 SECRET = "a secret of the provider's"
 BY_TWILIO, BY_SIP, BY_GENERIC = "+19135550199", "+19135550198", "+19135550195"
+MIXED_SMPP = {"tw": "+19135550194", "smsc": "+19135550193"}
 MIXED = {"tw": "+19135550197", "trunk": "+19135550196"}
 
 
@@ -86,6 +98,7 @@ class Stage:
     service: Service
     twilio: FakeTwilio
     trunk: SipPeer
+    smsc: Smsc
     people: int = 0
     connectors: dict[str, str] = field(default_factory=dict)
 
@@ -95,6 +108,7 @@ class Stage:
             "trunk": {"trunk": BY_SIP},
             "gen": {"gen": BY_GENERIC},
             "both": MIXED,
+            "smpp": MIXED_SMPP,
         }.items():
             self.connectors[name] = self.connector(numbers)
 
@@ -160,6 +174,11 @@ class Stage:
         (message,) = until(lambda: [m for m in self.trunk.taken if to.encode() in m[:60]], 30)
         return bytes(message)
 
+    def by_smpp(self, source: str, number: str, words: bytes) -> None:
+        """A text that the SMSC has for us."""
+        text = Text(source[1:], number[1:], words)
+        self.smsc.loop.call_soon_threadsafe(self.smsc.send, text)  # type: ignore[attr-defined]
+
     def record(self, source: str) -> dict[str, Any]:
         """The record of the one text of somebody."""
         listed = self.service.maskline("admin", "list-messages")["Messages"]
@@ -167,22 +186,45 @@ class Stage:
         return dict(found)
 
 
-def carriers(folder: Path, twilio: FakeTwilio, trunk_port: int) -> str:
+@contextmanager
+def running_smsc() -> Iterator[Smsc]:
+    """An SMSC that lives in a thread."""
+    loop, smsc = asyncio.new_event_loop(), Smsc()
+    living = threading.Thread(target=loop.run_forever)
+    living.start()
+    asyncio.run_coroutine_threadsafe(smsc.start(), loop).result()
+    smsc.loop = loop  # type: ignore[attr-defined]
+    try:
+        yield smsc
+    finally:
+        asyncio.run_coroutine_threadsafe(smsc.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        living.join()
+        loop.close()
+
+
+def carriers(folder: Path, twilio: FakeTwilio, smsc: Smsc, trunk_port: int) -> str:
     """The settings of the carriers; puts beside them what they read."""
     (folder / "provider.toml").write_text(DESCRIPTION.format(url=twilio.url))
     return CARRIERS.format(
-        twilio=twilio.url, sid=SID, token=TOKEN, host=TRUNK_HOST, port=trunk_port, secret=SECRET
+        twilio=twilio.url,
+        sid=SID,
+        token=TOKEN,
+        host=TRUNK_HOST,
+        port=trunk_port,
+        secret=SECRET,
+        smsc=smsc.port,
     )
 
 
 def staged(folder: Path) -> Iterator[Stage]:
     port = free_port(TRUNK_HOST)
-    with fake_twilio() as twilio:
-        more = carriers(folder, twilio, port)
+    with fake_twilio() as twilio, running_smsc() as smsc:
+        more = carriers(folder, twilio, smsc, port)
         rules = 'number_assignment = "per_participant"\ntexts.doubt_seconds = 1\n'
         for service in running(folder, carrier_settings=more, more_settings=rules):
             with sip_peer(TRUNK_HOST, port, ("127.0.0.1", service.sip_port)) as trunk:
-                yield Stage(service, twilio, trunk)
+                yield Stage(service, twilio, trunk, smsc)
 
 
 def picture(mark: str = "SECA") -> bytes:

@@ -23,7 +23,7 @@ from maskline.operations import Context, purge_pictures
 from maskline.sms.http.door import Desk, Door
 from maskline.sms.http.link import HttpLink, Rate
 from maskline.sms.http.twilio import Account, Twilio
-from maskline.sms.media import MediaIntake, PictureRules, in_words
+from maskline.sms.media import MediaIntake, PictureRules
 from maskline.sms.port import (
     InboundText,
     Media,
@@ -486,4 +486,4 @@ def test_a_carrier_of_texts_alone_gets_the_links_in_words() -> None:
         message_id="m", reference=1, source="+1", destination="+2", text="See", expires_at=0,
         media=media,
     )  # fmt: skip
-    assert in_words(outgoing) == "See\nhttps://a/media/1"
+    assert outgoing.in_words == "See\nhttps://a/media/1"

@@ -13,7 +13,7 @@ from maskline.courier import Courier, ForbiddenPlace, HttpRequest, NotCarried
 from maskline.operations import Context
 from maskline.operations.pictures import keep_picture, new_token
 from maskline.sms.pictures import NotAPicture, drawn_anew
-from maskline.sms.port import InboundText, Media, Outgoing
+from maskline.sms.port import InboundText, Media
 from maskline.store import Store, Transaction
 
 PATH = "/media/"
@@ -114,8 +114,3 @@ class MediaIntake:
 
 def word(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def in_words(text: Outgoing) -> str:
-    """The text for a carrier that takes nothing but text: links stand in it, a line for each."""
-    return "\n".join(filter(None, (text.text, *(media.url for media in text.media))))

@@ -110,6 +110,11 @@ class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
     expires_at: int
     media: tuple[Media, ...] = ()
 
+    @property
+    def in_words(self) -> str:
+        """The text for a carrier that takes nothing but text: links stand in it, a line each."""
+        return "\n".join(filter(None, (self.text, *(media.url for media in self.media))))
+
 
 class Accepted(Struct, frozen=True, kw_only=True):
     """Taken. Of a submit: by the carrier under these ids, one for each segment it was sent in."""

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import structlog
 
 from maskline.domain.message import Encoding
-from maskline.sms.media import in_words
 from maskline.sms.port import (
     Accepted,
     InboundText,
@@ -153,7 +152,7 @@ class SipLink:
         self._settle(text.message_id, outcome)
 
     async def _outcome(self, text: Outgoing) -> Outcome:
-        pieces = split(in_words(text), self._most_bytes)
+        pieces = split(text.in_words, self._most_bytes)
         call_ids = [call_id(text.message_id, place) for place in range(len(pieces))]
         for piece, name in zip(pieces, call_ids, strict=True):
             answer = await self._send(self._carrier, text.source, text.destination, name, piece)

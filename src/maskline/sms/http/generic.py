@@ -27,7 +27,6 @@ from maskline.sms.http.provider import (
 )
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
 from maskline.sms.http.templates import filled, filled_structure, filled_url
-from maskline.sms.media import in_words
 from maskline.sms.port import (
     Accepted,
     Arrival,
@@ -156,7 +155,7 @@ class Generic:
             "source_digits": text.source.removeprefix("+"),
             "destination": text.destination,
             "destination_digits": text.destination.removeprefix("+"),
-            "text": text.text if pictured else in_words(text),
+            "text": text.text if pictured else text.in_words,
             "message_id": text.message_id,
             "reference": str(text.reference),
             "valid_seconds": left,

@@ -24,7 +24,6 @@ from maskline.sms.http.provider import (
     Unreadable,
     retry_after,
 )
-from maskline.sms.media import in_words
 from maskline.sms.port import (
     Accepted,
     InboundText,
@@ -108,7 +107,7 @@ class Twilio:
             ("StatusCallback", f"{self._callbacks}/{STATUS}?reference={text.reference}"),
             ("ValidityPeriod", str(left)),
         ]
-        words = text.text if self._account.mms else in_words(text)
+        words = text.text if self._account.mms else text.in_words
         if words or not text.media:
             fields.append(("Body", words))
         if self._account.messaging_service_sid:

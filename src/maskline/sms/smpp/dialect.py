@@ -147,7 +147,7 @@ class Dialect:
         numbers that do not fit.
         """
         wide = self._settings.long_texts in ("udh16", "sar")
-        written = sms.write(text.text, self._codings, wide=wide)
+        written = sms.write(text.in_words, self._codings, wide=wide)
         blank = self._blank._replace(
             source_addr=self._address(text.source),
             destination_addr=self._address(text.destination),
