@@ -259,7 +259,10 @@ def test_a_disabled_key_stops_at_once(door: Door) -> None:
     assert door.ask("GET", "/voice-connectors", key=key).status == 200
     changed = door.ask("POST", f"/admin/access-keys/{key.id}", {"Status": "Inactive"})
     assert changed.content["AccessKey"]["Status"] == "Inactive"
-    assert door.ask("GET", "/voice-connectors", key=key).error == "UnrecognizedClientException"
+    reply = door.ask("GET", "/voice-connectors", key=key)
+    assert (reply.status, reply.error) == (401, "UnauthorizedClientException")
+    guessed = door.ask("GET", "/voice-connectors", key=key._replace(secret="x"))
+    assert guessed.error == "InvalidSignatureException"  # which tells nothing of the key
 
 
 def test_one_line_for_each_request_and_no_number_in_it(

@@ -102,7 +102,9 @@ async def test_a_key_disabled_by_another_process_stops_soon(tmp_path: Path) -> N
     )
     assert await ring.find(key.id) == found
     clock.now = KEPT_SECONDS
-    assert await ring.find(key.id) is None
+    found = await ring.find(key.id)
+    assert found is not None
+    assert not found.active
     store.close()
 
 

@@ -27,7 +27,7 @@ class KeyRing:
         self._changes = 0
 
     async def find(self, access_key_id: str) -> AccessKey | None:
-        """The active key of that id."""
+        """The key of that id, active or not."""
         now = self._clock()
         kept = self._kept.get(access_key_id)
         if kept is not None and now < kept.until:
@@ -46,5 +46,4 @@ class KeyRing:
         self._kept.pop(access_key_id, None)
 
     async def _look_up(self, access_key_id: str) -> AccessKey | None:
-        key = await self._store.read(lambda tx: find_access_key(tx, access_key_id))
-        return key if key is not None and key.active else None
+        return await self._store.read(lambda tx: find_access_key(tx, access_key_id))

@@ -1,8 +1,9 @@
 """What an access key is granted, held against a request. What no list allows is refused."""
 
 from maskline.domain.refusals import AccessDenied
-from maskline.operations import AccessKey, Context
+from maskline.operations import AccessKey, Context, connector_groups
 from maskline.operations.connectors import find_connector_arn
+from maskline.operations.context import Request
 
 AT_LARGE = "*"  # the resource of what concerns no voice connector; in a list, every resource
 PREFIXES = {"chime-sdk-voice": "chime"}  # a service's actions begin with its name otherwise
@@ -13,20 +14,24 @@ def action_of(service: str, operation: str) -> str:
     return f"{PREFIXES.get(service, service)}:{operation}"
 
 
-def require_grant(context: Context, key: AccessKey, action: str, connector_id: str | None) -> None:
-    """Raises AccessDenied unless the key may do this to that connector, or, with None, at large.
+def require_grant(context: Context, key: AccessKey, action: str, request: Request) -> None:
+    """Raises AccessDenied unless the key may do this to what the request names, or at large.
 
-    A connector that does not exist is refused like one that is not allowed: a key learns nothing
-    about what it may not see.
+    What does not exist is refused like what is not allowed: a key learns nothing about what it may
+    not see.
     """
     everywhere = AT_LARGE in key.grant.resources  # spares most requests a look at the connector
-    resource = AT_LARGE if everywhere else resource_of(context, connector_id)
+    resource = AT_LARGE if everywhere else resource_of(context, request)
     if not key.grant.allows(action, resource):
         raise AccessDenied(f"The access key does not allow {action} on this resource")
 
 
-def resource_of(context: Context, connector_id: str | None) -> str:
-    return connector_arn(context, connector_id) or AT_LARGE
+def resource_of(context: Context, request: Request) -> str:
+    """The ARN of the connector or the group that a request is about."""
+    if "VoiceConnectorGroupId" in request:
+        return connector_groups.arn(context, request["VoiceConnectorGroupId"])
+    arn: str | None = connector_arn(context, request.get("VoiceConnectorId"))
+    return arn or request.get("ResourceARN") or AT_LARGE
 
 
 def connector_arn(context: Context, connector_id: str | None) -> str | None:

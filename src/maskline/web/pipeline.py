@@ -7,7 +7,7 @@ from random import getrandbits
 from typing import Any
 from uuid import uuid4
 
-from maskline.domain.refusals import BadRequest, Refusal
+from maskline.domain.refusals import BadRequest, Refusal, Unauthorized
 from maskline.model import Operation, load, restjson, support, validation
 from maskline.model.routing import Match, NoOperation, Router
 from maskline.operations import TABLE, AccessKey, Context, Policy
@@ -80,8 +80,10 @@ class Pipeline:
         signature = sigv4.read_signature(request)
         key = await self._keys.find(signature.access_key_id)
         if key is None:
-            raise UnknownClient("There is no active access key of this id")
+            raise UnknownClient("There is no access key of this id")
         sigv4.verify(request, signature, key.secret_access_key, self._clock() / 1000)
+        if not key.active:  # told to none but who has its secret
+            raise Unauthorized("The access key is disabled")
         return key
 
     async def _carry_out(
@@ -90,10 +92,9 @@ class Pipeline:
         """Authorises and runs the operation; what changes something leaves an audit record."""
         handler = TABLE[match.service.name, match.operation.name]
         action = permissions.action_of(match.service.name, match.operation.name)
-        connector_id = request.get("VoiceConnectorId")
 
         def work(context: Context) -> dict[str, Any]:
-            permissions.require_grant(context, key, action, connector_id)
+            permissions.require_grant(context, key, action, request)
             return handler.function(context, request)
 
         if not handler.mutates:

@@ -1,0 +1,194 @@
+"""Who may do what, and what is noted of it: every operation, through an unmodified client."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from contract.test_control_admin import admin, key_of
+from contract.walk.stage import ORDERED, OTHERS, SHARED, Stage
+from house import House
+
+from maskline.cli.signer import AccessKey
+from maskline.model import load
+from maskline.operations import TABLE
+
+VOICE = "chime-sdk-voice"
+WRITES = [name for (service, name), each in TABLE.items() if service == VOICE and each.mutates]
+READS = [name for (service, name), each in TABLE.items() if service == VOICE and not each.mutates]
+# What tells nothing of anybody and names nothing.
+AT_LARGE = {
+    "CreatePhoneNumberOrder",
+    "CreateVoiceConnector",
+    "GetGlobalSettings",
+    "GetPhoneNumberSettings",
+    "ListAvailableVoiceConnectorRegions",
+    "ListPhoneNumberOrders",
+    "ListPhoneNumbers",
+    "ListSupportedPhoneNumberCountries",
+    "ListVoiceConnectorGroups",
+    "ListVoiceConnectors",
+    "SearchAvailablePhoneNumbers",
+    "UpdateGlobalSettings",
+    "UpdatePhoneNumberSettings",
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("house")).open() as house:
+        house.import_numbers(*SHARED)
+        house.import_numbers(*ORDERED, *OTHERS, shared=False)
+        yield house
+
+
+@pytest.fixture(scope="module")
+def stage(house: House) -> Stage:
+    client = house.client()
+
+    def call(operation: str, **arguments: Any) -> Any:
+        return getattr(client, xform_name(operation))(**arguments)
+
+    return Stage(call, newer=True)
+
+
+@pytest.fixture(scope="module")
+def operator(house: House) -> Any:
+    return admin(house, house.operator)
+
+
+Ask = Callable[..., tuple[str, str, Any]]
+
+
+def asking(house: House, key: AccessKey | None = None) -> Ask:
+    """Asks for an operation: the request's id, "Success" or the exception's name, the answer."""
+    client = house.client(key)
+
+    def ask(operation: str, arguments: dict[str, Any]) -> tuple[str, str, Any]:
+        try:
+            answer = getattr(client, xform_name(operation))(**arguments)
+        except ClientError as error:
+            name = type(error).__name__  # botocore has a type for what the service's model lists
+            return error.response["ResponseMetadata"]["RequestId"], name, error.response
+        return answer["ResponseMetadata"]["RequestId"], "Success", answer
+
+    return ask
+
+
+def new_key(operator: Any, actions: list[str], resources: list[str]) -> AccessKey:
+    return key_of(operator.create_access_key(Actions=actions, Resources=resources))
+
+
+def refusal(operation: str) -> str:
+    """The exception that says "you may not", as the operation's model has it."""
+    listed = load(VOICE).operations[operation].errors
+    return "AccessDeniedException" if "AccessDeniedException" in listed else "ForbiddenException"
+
+
+def records(operator: Any) -> dict[str, dict[str, Any]]:
+    """The audit records of the account by their requests."""
+    found, token = {}, {}
+    while True:
+        page = operator.list_audit_records(**token)
+        for each in page["AuditRecords"]:
+            assert each["RequestId"] not in found
+            found[each["RequestId"]] = each
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def test_every_change_leaves_a_record(house: House, stage: Stage, operator: Any) -> None:
+    ask = asking(house)
+    done = {}
+    for name in WRITES:
+        arguments = stage.request(name, None)
+        request_id, outcome, _ = ask(name, arguments)
+        assert outcome == "Success", name
+        done[request_id] = name, arguments
+    found = records(operator)
+    for request_id, (name, arguments) in done.items():
+        record = found[request_id]
+        assert (record["Action"], record["Outcome"]) == (f"chime:{name}", "Success")
+        assert record["AccessKeyId"] == house.operator.id
+        assert arguments.get("VoiceConnectorId", "") in record.get("Resource", "")
+    assert not [number for number in (*SHARED, *ORDERED, *OTHERS) if number[1:] in str(found)]
+    assert "+1303" not in str(found)
+
+
+def test_a_key_does_what_its_list_allows_and_nothing_else(
+    house: House, stage: Stage, operator: Any
+) -> None:
+    requests = {name: stage.request(name, None) for name in (*READS, *WRITES)}
+    for actions, allowed, forbidden in (
+        (["chime:Get*", "chime:List*", "chime:SearchAvailablePhoneNumbers"], READS, WRITES),
+        (["maskline:*"], [], [*READS, *WRITES]),
+    ):
+        key = new_key(operator, actions, ["*"])
+        ask = asking(house, key)
+        assert {ask(name, requests[name])[1] for name in allowed} <= {"Success"}
+        refused = {name: ask(name, requests[name])[:2] for name in forbidden}
+        assert {name: outcome for name, (_, outcome) in refused.items()} == {
+            name: refusal(name) for name in forbidden
+        }
+        found = records(operator)
+        noted = {name: found.get(request_id) for name, (request_id, _) in refused.items()}
+        for name in WRITES:
+            record = noted[name]
+            assert record is not None
+            assert (record["Outcome"], record["AccessKeyId"]) == (refusal(name), key.id)
+        assert not any(noted[name] for name in READS if name in noted)
+
+
+def test_a_key_for_one_connector(house: House, stage: Stage, operator: Any) -> None:
+    other_id, other_arn = stage.new_connector()
+    ask = asking(house, new_key(operator, ["chime:*"], [stage.arn]))
+    assert ask("GetVoiceConnector", stage.vc)[1] == "Success"
+    assert ask("GetVoiceConnector", {"VoiceConnectorId": other_id})[1] == "ForbiddenException"
+    assert ask("GetVoiceConnector", {"VoiceConnectorId": "a" * 22})[1] == "ForbiddenException"
+    assert ask("ListTagsForResource", {"ResourceARN": stage.arn})[1] == "Success"
+    assert ask("ListTagsForResource", {"ResourceARN": other_arn})[1] == "ForbiddenException"
+    assert ask("GetVoiceConnectorGroup", stage.group)[1] == "ForbiddenException"
+    assert {ask(name, stage.request(name, None))[1] for name in AT_LARGE} <= {
+        "AccessDeniedException",
+        "ForbiddenException",
+    }
+
+
+def test_a_key_for_one_group(house: House, stage: Stage, operator: Any) -> None:
+    arn = stage.call("GetVoiceConnectorGroup", **stage.group)["VoiceConnectorGroup"][
+        "VoiceConnectorGroupArn"
+    ]
+    ask = asking(house, new_key(operator, ["chime:Get*"], [arn]))
+    assert ask("GetVoiceConnectorGroup", stage.group)[1] == "Success"
+    assert ask("GetVoiceConnector", stage.vc)[1] == "ForbiddenException"
+
+
+def test_another_account_does_not_exist(house: House, stage: Stage) -> None:
+    """Nothing that names what an account has is told from what nobody has."""
+    ask = asking(house, house.new_tenant())
+    for name in sorted({*READS, *WRITES} - AT_LARGE):
+        _, outcome, answer = ask(name, stage.request(name, None))
+        if "PhoneNumberErrors" in answer:  # one for each number that the request names
+            codes = {each["ErrorCode"] for each in answer["PhoneNumberErrors"]}
+            assert (name, codes) == (name, {"NotFound"})
+        elif name == "CreateVoiceConnectorGroup":
+            assert outcome == "NotFoundException"  # the connector that it names
+        else:
+            assert (name, outcome) == (name, "NotFoundException")
+    lists = ("ListPhoneNumbers", "ListVoiceConnectors", "ListVoiceConnectorGroups",
+             "ListPhoneNumberOrders")  # fmt: skip
+    for name in lists:
+        answer = ask(name, {})[2]
+        assert [value for value in answer.values() if isinstance(value, list)] == [[]]
+
+
+def test_a_disabled_key_is_told_so(house: House, operator: Any) -> None:
+    key = new_key(operator, ["*"], ["*"])
+    ask = asking(house, key)
+    assert ask("ListVoiceConnectors", {})[1] == "Success"
+    operator.update_access_key(AccessKeyId=key.id, Status="Inactive")
+    assert ask("ListVoiceConnectors", {})[1] == "UnauthorizedClientException"
+    operator.update_access_key(AccessKeyId=key.id, Status="Active")
+    assert ask("ListVoiceConnectors", {})[1] == "Success"
