@@ -12,7 +12,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format, and the generated pages of the docs"
-	@echo "make fuzz    the command line under 20,000 rounds of random input, some 20 minutes"
+	@echo "make fuzz    the command line and SMPP under random input, some 30 minutes"
 	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
@@ -42,8 +42,9 @@ format:
 	@$(BIN)/python -m maskline.settings >docs/guides/configuration.md
 
 fuzz:
-	@tools/install test
+	@tools/install fuzz
 	@tools/client-venvs
+	$(BIN)/python tests/smpp_fuzz.py build/fuzz/smpp -max_total_time=600 -max_len=2000
 	@exec env MASKLINE_FUZZ=20000 $(BIN)/pytest tests/contract/test_cli_fuzz.py
 
 soak:

@@ -35,6 +35,7 @@ SMALL = {
     "selection.py": ("--sessions", "1000", "--pools", "100"),
     "pool_numbers.py": ("--people", "30", "--sessions", "150"),
     "commands.py": ("--rounds", "9"),
+    "smpp.py": (),
 }
 
 

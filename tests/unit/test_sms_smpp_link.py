@@ -423,6 +423,14 @@ async def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
         await relay.until(lambda: "ESME_RINVPASWD" in one.health.detail)
 
 
+@pytest.mark.parametrize("word", [b"ninechars", "schlüssel".encode()[:8]])
+def test_a_password_that_cannot_be_sent_is_told_at_once(tmp_path: Path, word: bytes) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(word)
+    with pytest.raises(OSError, match="at most 8 ASCII characters"):
+        SmppLink("acme", CarrierSmpp(host="h", system_id="u", password_file=path))
+
+
 async def test_a_carrier_that_is_not_there_is_tried_again() -> None:
     async with linked() as (relay, one, smsc):
         await relay.until(lambda: one.room)

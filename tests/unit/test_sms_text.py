@@ -357,15 +357,17 @@ def test_headers_that_do_not_fit(octets: str) -> None:
 
 def test_parts_in_any_order() -> None:
     for order in permutations([1, 2, 3]):
-        here: dict[int, str] = {}
-        for number in order:
-            assert sms.fit(here, number, "abc"[number - 1]) is sms.Fit.NEW
-            here[number] = "abc"[number - 1]
-            assert sms.fit(here, number, "abc"[number - 1]) is sms.Fit.REPEATED
-            assert sms.fit(here, number, "other") is sms.Fit.CONFLICTING
-        assert sms.joined(here, 3) == sms.Joined("abc", ())
+        assert sms.joined({number: "abc"[number - 1] for number in order}, 3) == "abc"
 
 
 def test_parts_that_never_came_are_shown() -> None:
-    assert sms.joined({2: "b", 5: "e"}, 6) == sms.Joined("[...]b[...]e[...]", (1, 3, 4, 6))
+    assert sms.joined({2: "b", 5: "e"}, 6) == "[...]b[...]e[...]"
+    assert sms.joined({}, 3) == "[...]"
     assert gsm.DEFAULT.encode(sms.MISSING) is not None
+
+
+def test_a_character_cut_in_two_is_whole_again_or_shown_as_lost() -> None:
+    octets = "a👍b".encode("utf_16_be")
+    first, second = (sms.read_part(half, "ucs2") for half in (octets[:4], octets[4:]))
+    assert sms.joined({1: first, 2: second}, 2) == "a👍b"
+    assert sms.joined({1: first}, 2) == "a\ufffd[...]"

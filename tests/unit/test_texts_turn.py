@@ -506,7 +506,7 @@ def test_a_part_that_never_comes_is_marked(carrier: Carrier, number: str) -> Non
     carrier.wait(599_000)
     assert carrier.sent == []
     carrier.wait(1_000)
-    assert carrier.sent[0].text == "[…]bc[…]"
+    assert carrier.sent[0].text == "[...]bc[...]"
     (record,) = carrier.messages()
     assert (record["Segments"], record["Partial"]) == (2, True)
 
@@ -524,7 +524,7 @@ def test_a_reference_may_be_used_again(carrier: Carrier, number: str) -> None:
     carrier.bring_part("z", number, 2, 2, reference=8)
     carrier.accept("id-3")
     carrier.turn()
-    assert [text.text for text in carrier.sent] == ["ab", "cd", "x[…]", "yz"]
+    assert [text.text for text in carrier.sent] == ["ab", "cd", "x[...]", "yz"]
 
 
 # --- STOP, START, HELP

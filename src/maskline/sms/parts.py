@@ -9,10 +9,10 @@ import msgspec
 from maskline.domain.message import Encoding
 from maskline.sms.body import Body, seal, unseal
 from maskline.sms.port import InboundText
+from maskline.sms.text import joined
 from maskline.sms.turn import Turn
 from maskline.store import Row
 
-GAP = "[…]"  # where a part is missing
 AT_ONCE = 200
 
 
@@ -95,23 +95,17 @@ def together(turn: Turn, parts: Sequence[Row]) -> InboundText:
     """The text of parts that are sorted, with a mark where one or more are missing."""
     names = ("carrier", "source", "destination", "reference", "total")
     whole = {name: parts[0][name] for name in names}
-    words: list[str] = []
+    words: dict[int, str] = {}
     media: list[Any] = []
-    expected = 1
     for row in parts:
         body = unseal(turn.context.tx.cipher, row["sealed_text"], purpose(whole))
-        if row["number"] != expected:
-            words.append(GAP)
-        words.append(body.text)
+        words[row["number"]] = body.text
         media += body.media
-        expected = row["number"] + 1
-    if expected <= whole["total"]:
-        words.append(GAP)
     return InboundText(
         carrier=whole["carrier"],
         source=whole["source"],
         destination=whole["destination"],
-        text="".join(words),
+        text=joined(words, whole["total"]),
         encoding=most_demanding(parts),
         received_at=min(row["received_at"] for row in parts),
         media=tuple(media),

@@ -14,6 +14,7 @@ import structlog
 
 from maskline.domain.message import Reported
 from maskline.settings import CarrierSmpp
+from maskline.settings.smpp import MOST_CHARACTERS
 from maskline.sms import text as sms
 from maskline.sms.port import (
     Arrival,
@@ -319,9 +320,13 @@ class SmppLink:
 
 
 def password_of(settings: CarrierSmpp) -> str:
-    if settings.password_file is not None:
-        return settings.password_file.read_text(encoding="ascii").split("\n", 1)[0].rstrip("\r")
-    return settings.password.text if settings.password is not None else ""
+    """The password, of the settings or of its file; raises OSError for one that cannot be sent."""
+    if settings.password_file is None:
+        return settings.password.text if settings.password is not None else ""
+    lines = settings.password_file.read_bytes().splitlines() or [b""]
+    if not lines[0].isascii() or len(lines[0]) > MOST_CHARACTERS["password"]:
+        raise OSError(f"{settings.password_file}: must be at most 8 ASCII characters")
+    return lines[0].decode()
 
 
 def tls_context(settings: CarrierSmpp) -> dict[str, Any]:

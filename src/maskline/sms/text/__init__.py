@@ -1,6 +1,6 @@
 """Text as carriers know it: alphabets, segments, parts. Values and functions, nothing else."""
 
-from maskline.sms.text.parts import MISSING, Fit, Joined, fit, joined
+from maskline.sms.text.parts import MISSING, joined
 from maskline.sms.text.reading import Charset, join, read, read_part
 from maskline.sms.text.writing import (
     ASCII,
@@ -22,11 +22,8 @@ __all__ = [
     "UCS2",
     "Charset",
     "Coding",
-    "Fit",
-    "Joined",
     "TooLong",
     "Written",
-    "fit",
     "join",
     "joined",
     "languages",
