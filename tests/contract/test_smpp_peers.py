@@ -1,21 +1,16 @@
 """Our link bound to SMSCs by others; a client by others bound to the SMSC of our tests."""
 
 import asyncio
-import fcntl
-import json
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
 import smpp34
 from certificates import self_signed
 from relays import Relay
+from smpp_peers import free_port, kannel, npm_smsc
 from smsc import Manners, Smsc, Text
 
 from maskline.domain.message import Encoding, Reported
@@ -23,9 +18,6 @@ from maskline.settings import CarrierSmpp, Secret
 from maskline.sms import text as sms
 from maskline.sms.port import Accepted
 from maskline.sms.smpp.link import SmppLink
-
-HOME = Path(__file__).with_name("smpp")
-INSTALLED = HOME / "node_modules" / ".package-lock.json"  # npm writes it last
 
 TEXTS = ["hello", "Grüße für 5 €", "[]{}~\\^|", "привет", "👍🏽 and \u2764\ufe0f", "a" * 160]
 
@@ -42,48 +34,6 @@ async def linked(port: int, **settings: object) -> AsyncIterator[tuple[Relay, Sm
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-class Peer:
-    """A program that tells what happens to it in lines of JSON."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.events: list[dict[str, Any]] = []
-
-    async def read(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.events.append(json.loads(line))
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["event"] == name]
-
-    def say(self, **words: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(words).encode() + b"\n")
-
-
-@asynccontextmanager
-async def npm_smsc(*files: Path) -> AsyncIterator[tuple[Peer, int]]:
-    if shutil.which("npm") is None:
-        pytest.skip("the SMSC in JavaScript needs node and npm")
-    with (HOME / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not INSTALLED.exists():
-            subprocess.run(["npm", "ci", "--silent"], cwd=HOME, check=True)
-    process = await asyncio.create_subprocess_exec(
-        "node", "smsc.mjs", "secret", *map(str, files), cwd=HOME, stdin=-1, stdout=-1
-    )
-    peer = Peer(process)
-    reading = asyncio.create_task(peer.read())
-    try:
-        await Relay().until(lambda: peer.events)
-        yield peer, peer.events[0]["port"]
-    finally:
-        process.kill()
-        await process.wait()
-        await reading
 
 
 # --- npm smpp
@@ -138,6 +88,7 @@ async def test_npm_reads_long_texts(long_texts: str) -> None:
 async def test_npm_refuses_a_wrong_password() -> None:
     async with npm_smsc() as (peer, port), linked(port, password=Secret("no")) as (relay, link):
         await relay.until(lambda: "ESME_RINVPASWD" in link.health.detail)
+        await relay.until(lambda: peer.named("bind"))
         assert not peer.named("bind")[0]["good"]
 
 
@@ -160,12 +111,6 @@ async def test_npm_by_a_transmitter_and_a_receiver() -> None:
 
 
 # --- smpp34
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def test_smpp34_texts_go_out_and_come_in() -> None:
@@ -208,82 +153,6 @@ async def test_smpp34_texts_go_out_and_come_in() -> None:
 
 
 # --- Kannel
-
-
-BEARERBOX = """
-group = core
-admin-port = {admin}
-admin-password = x
-smsbox-port = {boxes}
-log-file = "bearerbox.log"
-log-level = 0
-box-allow-ip = "127.0.0.1"
-store-type = spool
-store-location = "spool"
-
-group = smsc
-smsc = smpp
-host = 127.0.0.1
-port = {smsc}
-transceiver-mode = true
-smsc-username = "maskline"
-smsc-password = "secret"
-system-type = ""
-address-range = ""
-source-addr-ton = 1
-source-addr-npi = 1
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-sendsms-port = {sendsms}
-log-file = "smsbox.log"
-log-level = 0
-
-group = sms-service
-keyword = default
-text = "%a"
-accept-x-kannel-headers = true
-max-messages = 3
-concatenation = true
-"""
-
-
-@asynccontextmanager
-async def kannel(folder: Path, smsc: int) -> AsyncIterator[None]:
-    """Kannel bound to an SMSC, answering each text with itself."""
-    if shutil.which("bearerbox") is None:
-        pytest.skip("needs Debian's package kannel")
-    (folder / "spool").mkdir()
-    ports = {"admin": free_port(), "boxes": free_port(), "sendsms": free_port(), "smsc": smsc}
-    (folder / "kannel.conf").write_text(BEARERBOX.format(**ports))
-    boxes = []
-    try:
-        for box in ("bearerbox", "smsbox"):
-            path = shutil.which(box) or box
-            boxes.append(
-                await asyncio.create_subprocess_exec(
-                    path, "kannel.conf", cwd=folder, stdout=-3, stderr=-3
-                )
-            )
-            await until_open(ports["boxes"])
-        yield
-    finally:
-        for process in reversed(boxes):
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-
-
-async def until_open(port: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
 
 
 async def test_kannel_agrees_with_the_smsc_of_our_tests(tmp_path: Path) -> None:
