@@ -1,8 +1,8 @@
 """What Maskline costs on this machine, beside the least that would do.
 
-Usage: python bench [--short] [--write docs/performance.md]
+Usage: python bench [--short] [--only api,calls] [--write docs/performance.md]
 
-It starts a service of its own on free ports of the loopback and stops all that it starts. With
+It starts services of its own on free ports of the loopback and stops all that it starts. With
 --short the figures mean little, but every part of the bench has run.
 """
 
@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,8 @@ sys.path.append(str(ROOT / "tests"))
 
 import api  # noqa: E402  the acceptance tests' service had to be found first
 import calls  # noqa: E402
+import neighbour  # noqa: E402
+import scale  # noqa: E402
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST  # noqa: E402
 from acceptance.service import Service, media_ports  # noqa: E402
 from relay import MediaPorts  # noqa: E402
@@ -31,30 +34,32 @@ WIDE_MEDIA_PORTS = 12_000, 31_999
 BEGIN, END = "<!-- figures: written by the bench -->\n", "<!-- end of figures -->\n"
 # Debian's: what Kamailio runs the script in.
 SYSTEM_PYTHON = "/usr/bin/python3"
-SMALL = {
-    "selection.py": ("--sessions", "1000", "--pools", "100"),
-    "pool_numbers.py": ("--people", "30", "--sessions", "150"),
-    "commands.py": ("--rounds", "9"),
-    "smpp.py": (),
-}
+Part = Callable[[Path, bool, Report], None]  # a folder, whether short, and where to print
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="small counts: under a minute")
+    parser.add_argument("--only", help=f"some parts, with commas between: {', '.join(PARTS)}")
     parser.add_argument("--write", type=Path, help="put the figures into this page, too")
     arguments = parser.parse_args()
     report = Report()
     machine(report)
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        Path(folder).chmod(0o755)  # the engines run as users of their own
-        of_the_service(Path(folder), arguments.short, report)
-    program(report, "The mask's steps", SYSTEM_PYTHON, "mask.py")
-    for name, given in SMALL.items():
-        program(report, f"bench/{name}", sys.executable, name, *given)
+    for name in chosen(parser, arguments.only):
+        with tempfile.TemporaryDirectory(prefix="bench") as folder:
+            Path(folder).chmod(0o755)  # the engines run as users of their own
+            PARTS[name](Path(folder), arguments.short, report)
     report.say("", f"Load average at the end, this bench included: {os.getloadavg()[0]:.1f}")
     if arguments.write:
         write(arguments.write, report)
+
+
+def chosen(parser: argparse.ArgumentParser, only: str | None) -> list[str]:
+    """The parts to run, in the order of the list."""
+    names = only.split(",") if only else list(PARTS)
+    if unknown := [name for name in names if name not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return [name for name in PARTS if name in names]
 
 
 def machine(report: Report) -> None:
@@ -86,13 +91,12 @@ def version(program: str, option: str) -> str:
     return found[0] if found else "?"
 
 
-def of_the_service(folder: Path, short: bool, report: Report) -> None:
+def of_calls(folder: Path, short: bool, report: Report) -> None:
     ours, bare = halves(media_ports() if short else WIDE_MEDIA_PORTS)
     service = Service(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS)
     service.config.write_text(adapted(service.config.read_text(), ours))
     service.start()
     try:
-        api.measure(service, folder, api.SHORT if short else api.FULL, report)
         calls.measure(service, folder, bare, calls.SHORT if short else calls.FULL, report)
     finally:
         service.stop()
@@ -110,16 +114,23 @@ def halves(ports: MediaPorts) -> tuple[MediaPorts, MediaPorts]:
     return (first, middle), (middle + 1, last)
 
 
-def program(report: Report, title: str, *command: str) -> None:
-    """Runs one of the bench's other programs and takes its output."""
-    interpreter, name, *given = command
+def program(name: str, *given: str, interpreter: str = sys.executable) -> Part:
+    """One of the bench's other programs, whose output is taken."""
+
+    def part(_folder: Path, _short: bool, report: Report) -> None:
+        run(report, interpreter, name, *given)
+
+    return part
+
+
+def run(report: Report, interpreter: str, name: str, *given: str) -> None:
     done = subprocess.run(
         [interpreter, str(Path(__file__).with_name(name)), *given],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         sys.exit(done.stderr)
-    report.heading(title)
+    report.heading(f"bench/{name}")
     output = done.stdout.rstrip("\n")
     report.say(output if output.startswith("|") else f"```\n{output}\n```")
 
@@ -132,6 +143,18 @@ def write(page: Path, report: Report) -> None:
         sys.exit(f"{page} has no place for figures: the lines {BEGIN}{END}")
     page.write_text(f"{before}{begin}\n{report.text}\n{end}{after}")
 
+
+PARTS: dict[str, Part] = {
+    "api": api.measure,
+    "scale": scale.measure,
+    "neighbour": neighbour.measure,
+    "calls": of_calls,
+    "mask": program("mask.py", interpreter=SYSTEM_PYTHON),
+    "selection": program("selection.py", "--sessions", "1000", "--pools", "100"),
+    "pool-numbers": program("pool_numbers.py", "--people", "30", "--sessions", "150"),
+    "commands": program("commands.py", "--rounds", "9"),
+    "smpp": program("smpp.py"),
+}
 
 if __name__ == "__main__":
     main()

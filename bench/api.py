@@ -1,122 +1,59 @@
-"""The control API: how fast it reads and writes, beside the least that any server would have to
-do on this machine."""
+"""The control API on SQLite: how fast it reads and writes, beside the least that any server would
+have to do on this machine."""
 
-import asyncio
-import json
+import itertools
 import os
-import re
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
-import processes
-import uvloop
-from acceptance.service import Service
-from processes import Meter
+from filling import Filled, fill
+from load import IN_FLIGHT, Api, Reading, wrk
 from report import Report, middle, percentile
 
-from maskline.cli.signer import AccessKey, sign
 from maskline.store.sqlite import prepare
 from maskline.store.statements import QUERIES
 
-IN_FLIGHT = 32
-LONGEST_SECONDS = 60.0
-POOL = [f"+1206554{place:04}" for place in range(100)]
+POOL = 100
+CAPABILITIES = ["Voice", "SMS"]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Seconds and rounds of reading; how many sessions and rows are written."""
+    """Seconds and rounds of reading; how many sessions are opened in each round."""
 
     seconds: int
     rounds: int
     sessions: int
 
 
-FULL = Scale(4, 3, 6000)
+FULL = Scale(4, 5, 2000)
 SHORT = Scale(1, 1, 320)
 
 
-@dataclass
-class Reading:
-    """Requests/s and the server's CPU µs per request, one of each for every round."""
-
-    per_second: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    def row(self, name: str) -> list[str]:
-        return [name, f"{middle(self.per_second):.0f}", f"{middle(self.cpu):.0f}"]
+def measure(folder: Path, short: bool, report: Report) -> None:
+    scale = SHORT if short else FULL
+    database = fill(f"sqlite:{folder / 'api.db'}", folder / "key", 100, [POOL])
+    api = Api(folder / "api", database.url, database.key_file, database.key)
+    with api.running():
+        reads(api, database.connectors[0], scale, report)
+        writes(api, database.connectors[0], folder, scale, report)
 
 
-def measure(service: Service, folder: Path, scale: Scale, report: Report) -> None:
-    door = Door(service)
-    first = door.create(0)
-    reads(door, f"{door.sessions}/{first}", scale, report)
-    writes(door, folder, scale, report)
-
-
-class Door:
-    """A connector with a large pool, and requests to it that are signed already."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.key = AccessKey(*service.credentials)
-        self.host = f"127.0.0.1:{service.api_port}"
-        service.maskline(
-            "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
-            "--e164-phone-numbers", *POOL,
-        )  # fmt: skip
-        chime = service.client()
-        made = chime.create_voice_connector(Name="api", RequireEncryption=False)
-        self.connector = made["VoiceConnector"]["VoiceConnectorId"]
-        self.sessions = f"/voice-connectors/{self.connector}/proxy-sessions"
-        chime.put_voice_connector_proxy(
-            VoiceConnectorId=self.connector,
-            DefaultSessionExpiryMinutes=60,
-            PhoneNumberPoolCountries=["US"],
-        )
-
-    def create(self, place: int) -> str:
-        chime = self.service.client()
-        made = chime.create_proxy_session(VoiceConnectorId=self.connector, **asked(place))
-        session_id: str = made["ProxySession"]["ProxySessionId"]
-        return session_id
-
-    def signed(self, method: str, target: str, body: bytes = b"") -> dict[str, str]:
-        headers = {"Host": self.host}
-        if body:
-            headers["Content-Type"] = "application/json"
-        return sign(self.key, "us-east-1", method, target, headers, body)
-
-    def creation(self, place: int) -> bytes:
-        """A whole HTTP request for a session between two people who have none yet."""
-        body = json.dumps(asked(place)).encode()
-        headers = self.signed("POST", self.sessions, body)
-        lines = [f"POST {self.sessions} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items())]
-        lines.append(f"Content-Length: {len(body)}")
-        return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def asked(place: int) -> dict[str, list[str]]:
-    return {
-        "ParticipantPhoneNumbers": [f"+1415{2_000_000 + place}", f"+1617{2_000_000 + place}"],
-        "Capabilities": ["Voice", "SMS"],
-    }
-
-
-def reads(door: Door, session: str, scale: Scale, report: Report) -> None:
+def reads(api: Api, connector: Filled, scale: Scale, report: Report) -> None:
     """wrk in turns against both; the median of the rounds."""
     signed, health = Reading(), Reading()
+    session = f"{sessions_of(connector)}/{connector.session_id(0)}"
+    url = f"http://{api.host}"
     for _ in range(scale.rounds):
-        wrk(door, "/health", {}, scale.seconds, health)
+        wrk(f"{url}/health", {}, scale.seconds, health, api.cpu)
         # Signed anew in each round: a signature holds for five minutes.
-        headers = door.signed("GET", session)
-        wrk(door, session, headers, scale.seconds, signed)
+        headers = api.signed("GET", session)
+        wrk(url + session, headers, scale.seconds, signed, api.cpu)
     report.heading(f"API: reads, {IN_FLIGHT} connections")
     report.table(
         ["", "requests/s", "server CPU µs per request"],
@@ -125,143 +62,101 @@ def reads(door: Door, session: str, scale: Scale, report: Report) -> None:
     rate = middle(signed.per_second) / middle(health.per_second)
     cpu = middle(signed.cpu) / middle(health.cpu)
     report.say("", f"GetProxySession / health: {rate:.2f} × the requests/s, {cpu:.2f} × the CPU")
+    doubt(report, {"/health": health, "GetProxySession": signed})
 
 
-def wrk(door: Door, target: str, headers: dict[str, str], seconds: int, reading: Reading) -> None:
-    given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{IN_FLIGHT}", f"-d{seconds}s", *given, door.service.url + target]
-    meter = Meter(lambda: own(door.service))
-    done = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    cpu = meter.spent()["maskline"]
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", done)
-    assert refused is None, f"{target}: {refused and refused[1]} requests were refused"
-    requests = re.search(r"(\d+) requests in", done)
-    per_second = re.search(r"Requests/sec:\s*([\d.]+)", done)
-    assert requests is not None
-    assert per_second is not None
-    reading.per_second.append(float(per_second[1]))
-    reading.cpu.append(cpu / int(requests[1]) * 1e6)
+def doubt(report: Report, readings: dict[str, Reading]) -> None:
+    for name, reading in readings.items():
+        if not reading.sound:
+            low, high = min(reading.cpu), max(reading.cpu)
+            report.say("", f"NOT SOUND, {name}: CPU of its rounds from {low:.0f} to {high:.0f} µs")
 
 
-def own(service: Service) -> dict[str, list[int]]:
-    return {"maskline": processes.service(service.process.pid)}
+def sessions_of(connector: Filled) -> str:
+    return f"/voice-connectors/{connector.connector}/proxy-sessions"
 
 
-def writes(door: Door, folder: Path, scale: Scale, report: Report) -> None:
-    requests = [door.creation(place) for place in range(1, scale.sessions + 1)]
-    meter = Meter(lambda: own(door.service))
-    ours = uvloop.run(send_all(door, requests))
-    cpu = meter.spent()["maskline"] / scale.sessions * 1e6
-    single = raw(folder / "single.db", scale.sessions // 8, 1)
-    grouped = raw(folder / "grouped.db", scale.sessions, IN_FLIGHT)
+def asked(first: str, second: str) -> dict[str, list[str]]:
+    return {"ParticipantPhoneNumbers": [first, second], "Capabilities": CAPABILITIES}
+
+
+def strangers() -> Iterator[tuple[str, str]]:
+    """Pairs who have no session yet."""
+    return ((f"+1503{2_000_000 + n}", f"+1404{2_000_000 + n}") for n in itertools.count())
+
+
+def writes(api: Api, connector: Filled, folder: Path, scale: Scale, report: Report) -> None:
+    """Ours and the bare driver in turns; the median of the rounds."""
+    ours, pairs = Reading(), strangers()
+    single: list[float] = []
+    grouped: list[float] = []
+    with raw(folder / "raw.db") as opened:
+        for _ in range(scale.rounds):
+            chosen = itertools.islice(pairs, scale.sessions)
+            target = sessions_of(connector)
+            api.send([api.ask("POST", target, asked(*pair)) for pair in chosen], ours)
+            single.append(opened(scale.sessions // 8, 1))
+            grouped.append(opened(scale.sessions, IN_FLIGHT))
     flushes = flush_times(folder / "flushes", scale.sessions // 20)
+    rate = middle(ours.per_second)
     report.heading(f"API: durable writes, {IN_FLIGHT} requests in flight")
     report.table(
         ["", "sessions/s", "CreateProxySession ×"],
         [
-            ["CreateProxySession", f"{ours:.0f}", ""],
-            ["sqlite3, a commit for each", f"{single:.0f}", f"{ours / single:.2f}"],
-            [f"sqlite3, a commit for {IN_FLIGHT}", f"{grouped:.0f}", f"{ours / grouped:.2f}"],
+            ["CreateProxySession", f"{rate:.0f}", ""],
+            bare_row("sqlite3, a commit for each", middle(single), rate),
+            bare_row(f"sqlite3, a commit for {IN_FLIGHT}", middle(grouped), rate),
         ],
     )
     report.say(
         "",
-        f"server CPU of CreateProxySession: {cpu:.0f} µs; a flush of this disk (fdatasync of"
-        f" 12 KiB): p50 {middle(flushes):.2f} ms, p99 {percentile(flushes, 0.99):.2f} ms",
+        f"server CPU of CreateProxySession: {middle(ours.cpu):.0f} µs; a flush of this disk"
+        f" (fdatasync of 12 KiB): p50 {middle(flushes):.2f} ms,"
+        f" p99 {percentile(flushes, 0.99):.2f} ms",
     )
+    doubt(report, {"CreateProxySession": ours})
 
 
-async def send_all(door: Door, requests: list[bytes]) -> float:
-    """Answered requests/s, with as many in flight as there are connections."""
-    loop = asyncio.get_running_loop()
-    waiting = iter(requests)
-    begin = time.monotonic()
-    lines = [Line(waiting, loop.create_future()) for _ in range(IN_FLIGHT)]
-    async with asyncio.timeout(LONGEST_SECONDS):
-        for line in lines:
-            await loop.create_connection(lambda line=line: line, "127.0.0.1", door.service.api_port)
-        await asyncio.gather(*(line.done for line in lines))
-    return len(requests) / (time.monotonic() - begin)
+def bare_row(name: str, rate: float, ours: float) -> list[str]:
+    return [name, f"{rate:.0f}", f"{ours / rate:.2f}"]
 
 
-class Line(asyncio.Protocol):
-    """A connection that sends its next request when the one before is answered."""
-
-    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]") -> None:
-        self.done = done
-        self._requests = requests
-        self._answer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        self._answer += data
-        head, _, body = self._answer.partition(b"\r\n\r\n")
-        length = re.search(rb"\r\ncontent-length: (\d+)", head)
-        if length is None or len(body) < int(length[1]):
-            return
-        if not head.startswith(b"HTTP/1.1 201 "):
-            self._end(RuntimeError(self._answer.decode()))
-            return
-        self._answer = b""
-        self._send()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self._end(exc or ConnectionError("the server closed the connection"))
-
-    def _send(self) -> None:
-        request = next(self._requests, None)
-        if request is None:
-            self._end(None)
-        else:
-            self._transport.write(request)
-
-    def _end(self, error: Exception | None) -> None:
-        if error:
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(None)
-        self._transport.close()
-
-
-def raw(path: Path, sessions: int, group: int) -> float:
-    """Sessions/s of the bare driver: the rows that CreateProxySession leaves, in its tables, with
-    `group` sessions in a commit, and nothing asked beforehand."""
+@contextmanager
+def raw(path: Path) -> Iterator[Callable[[int, int], float]]:
+    """The bare driver: gives sessions/s of writing the rows that CreateProxySession leaves, in its
+    tables, so many in all and so many in a commit, with nothing asked beforehand."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.row_factory = sqlite3.Row
     prepare(connection)
-    rows = [session_row(place) for place in range(sessions)]
-    begin = time.monotonic()
-    for first in range(0, sessions, group):
-        connection.execute("BEGIN IMMEDIATE")
-        for session in rows[first : first + group]:
-            for query in ("insert_proxy_session", "claim_numbers"):
-                connection.execute(QUERIES[query], session)
-        connection.execute("COMMIT")
-    took = time.monotonic() - begin
+    pairs = strangers()
+
+    def opened(sessions: int, group: int) -> float:
+        rows = [session_row(*pair) for pair in itertools.islice(pairs, sessions)]
+        begin = time.monotonic()
+        for first in range(0, sessions, group):
+            connection.execute("BEGIN IMMEDIATE")
+            for session in rows[first : first + group]:
+                for query in ("insert_proxy_session", "claim_numbers", "remember_pair_numbers"):
+                    connection.execute(QUERIES[query], session)
+            connection.execute("COMMIT")
+        return sessions / (time.monotonic() - begin)
+
+    yield opened
     connection.close()
-    return sessions / took
 
 
-Row = dict[str, object]
-
-
-def session_row(place: int) -> Row:
+def session_row(first: str, second: str) -> dict[str, object]:
     """What a session's row and those of its two claims hold."""
-    now, session_id = time.time_ns() // 1_000_000, str(uuid4())
-    first, second = asked(place)["ParticipantPhoneNumbers"]
-    number = POOL[place % len(POOL)]
+    now = time.time_ns() // 1_000_000
+    number = f"+1206{2_000_000 + int(first[-2:])}"
     return {
         **dict.fromkeys(
             ("name", "number_selection_behavior", "geo_match_level", "geo_match_country",
              "geo_match_area_code"),
         ),
-        "proxy_session_id": session_id, "account_id": "1" * 12,
+        "proxy_session_id": str(uuid4()), "account_id": "1" * 12,
         "voice_connector_id": "b" * 22, "expiry_minutes": 60, "capabilities": "SMS,Voice",
         "first_number": first, "first_proxy_number": number,
         "second_number": second, "second_proxy_number": number,

@@ -30,6 +30,12 @@ def _thread_nanoseconds(pid: int) -> int:
     return total
 
 
+def whole_seconds(pid: int) -> float:
+    """The CPU time of a process with that of its threads that ended, to a hundredth of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def named(run: Path, name: str) -> list[int]:
     """The processes of a program among those that carry the mark of a run directory."""
     mark = f"{MARK}={run}".encode()
@@ -45,6 +51,12 @@ def service(parent: int) -> list[int]:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     forked = [int(child) for child in children if _command(int(child)) == _command(parent)]
     return [parent, *forked]
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all that come from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in descendants(int(child)))]
 
 
 def _command(pid: int) -> bytes:

@@ -41,6 +41,10 @@ class Cluster:
         self._server = self._start()
         self._await()
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def url(self, database: str) -> str:
         return (
             f"postgresql://postgres@/{database}?host={quote(str(self._folder))}&port={self._port}"

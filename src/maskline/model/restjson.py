@@ -179,6 +179,7 @@ def _list_encoder(inner: Encode | None) -> Encode | None:
     return (lambda items: [inner(item) for item in items]) if inner else None
 
 
+@lru_cache(maxsize=4096)  # most sessions are read soon after they were opened, and again
 def written_timestamp(milliseconds: int) -> str:
     """A time as AWS writes it: 2020-04-15T16:10:10.288Z."""
     minutes, rest = divmod(milliseconds, 60_000)
