@@ -31,9 +31,11 @@ ONE_TRY = Config(retries={"max_attempts": 0})
 
 
 class House:
-    """`url` is that of its database, a new one; None for a file in the folder."""
+    """`url` is that of its database, a new one; None for a file in the folder. `api` are settings
+    of the HTTP door.
+    """
 
-    def __init__(self, folder: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, url: str | None = None, **api: Any) -> None:
         self.store = open_store(url or f"sqlite:{folder / 'house.db'}", folder / "key")
         self.engines = {"kamailio": "up", "rtpengine": "up"}
         self._loop = asyncio.new_event_loop()
@@ -41,7 +43,7 @@ class House:
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                build(self.store, settings_with(), lambda: self.engines),
+                build(self.store, settings_with(**api), lambda: self.engines),
                 http=Protocol,
                 lifespan="off",
                 log_config=None,

@@ -18,7 +18,7 @@ from maskline.operations import Credentials, bootstrap_account
 from maskline.sms.http.door import PREFIXES
 from maskline.store import Transaction
 from maskline.web.app import build
-from maskline.web.protocol import Protocol
+from maskline.web.protocol import Protocol, bounded
 
 KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep an idle connection, so that they close first
 CLOSE_SECONDS = 3
@@ -60,7 +60,8 @@ class Api:
     async def running(self) -> AsyncIterator[None]:
         await self._welcome()
         listening = self._callbacks.running() if self._callbacks else nullcontext()
-        async with listening, serving(self._app, self._door):
+        most = self._house.settings.api.max_connections
+        async with listening, serving(self._app, self._door, most):
             yield
 
     async def up(self) -> None:
@@ -110,18 +111,28 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self.serving.set()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: looks after connections that say nothing."""
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.look(now)
+        return await super().on_tick(counter)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
 @asynccontextmanager
-async def serving(app: Any, door: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    app: Any, door: socket.socket, most_connections: int = Protocol.most_connections
+) -> AsyncIterator[None]:
     """Serves HTTP inside the block; requests under way at its end are answered."""
     server = Server(
         uvicorn.Config(
             app,
-            http=Protocol,
+            http=bounded(most_connections),
             ws="none",
             loop="none",
             lifespan="off",

@@ -33,6 +33,13 @@ class Api:
         least=1_024,
         most=67_108_864,
     )
+    max_connections: int = setting(
+        "How many connections clients may hold at once. One more is answered with "
+        "ServiceUnavailableException. One that sends no request within 20 seconds is closed.",
+        4_096,
+        least=16,
+        most=65_536,
+    )
     max_requests_per_second: int = setting(
         "How many requests a second one access key may send, and how many at once after a pause. "
         "Those beyond are answered with ThrottledClientException.",

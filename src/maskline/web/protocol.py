@@ -1,26 +1,98 @@
-"""HTTP as uvicorn reads it, except that what is no HTTP is refused in the form of all our errors.
+"""HTTP as uvicorn reads it, with bounds on what one who sends no request may hold of us.
 
-Clients read every answer as JSON. What comes here is a URL of more than 64 KiB, for one, or a
-header that is none.
+What is no HTTP, a request that does not come to its end in time and a connection too many are
+refused in the form of all our errors: clients read every answer as JSON. What comes here is a URL
+of more than 64 KiB, for one, or a header that is none.
 """
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from maskline.web import answers
 from maskline.web.pipeline import new_request_id
 
+HEAD_SECONDS = 20.0  # for the first byte of a connection, and from a request's first to its head
+BODY_SECONDS = 60.0
+MOST_HEAD_BYTES = 65_536
+TIMEOUT = "RequestTimeoutException"
+UNAVAILABLE = "ServiceUnavailableException"
+
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. `due` is when what is under way must have come; None while we answer."""
+
+    most_connections = 4096
+    due: float | None
+    head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.due = self.loop.time() + HEAD_SECONDS
+        if len(self.connections) > self.most_connections:
+            self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, "Too many connections")
+
+    def data_received(self, data: bytes) -> None:
+        self.head_bytes += len(data)
+        super().data_received(data)
+        if self.head_bytes > MOST_HEAD_BYTES and self.in_head:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self.turn_away(status, answers.BAD_REQUEST, "The head of the request is too large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.in_head = True
+        self.due = self.loop.time() + HEAD_SECONDS
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        self.head_bytes = 0
+        self.due = self.loop.time() + BODY_SECONDS
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.due = None
+        super().on_message_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that is of no use any more, also one whose answer nobody reads."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def look(self, now: float) -> None:
+        """To be told the time now and then."""
+        if self.due is None or now < self.due or self.transport.is_closing():
+            return
+        if self.scope is None:
+            self.transport.close()  # it never said anything
+        elif self.in_head or self.cycle is None or not self.cycle.response_started:
+            self.turn_away(HTTPStatus.REQUEST_TIMEOUT, TIMEOUT, "The request did not come in time")
+        else:
+            self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        answer = answers.error(answers.BAD_REQUEST, 400, "BadRequest", msg)
+        self.turn_away(HTTPStatus.BAD_REQUEST, answers.BAD_REQUEST, msg)
+
+    def turn_away(self, status: HTTPStatus, name: str, message: str) -> None:
+        """The answer to what never became a request, and the end of the connection."""
+        answer = answers.error(name, status, name.removesuffix("Exception"), message)
         headers = [
             *answer.headers,
             (b"x-amzn-requestid", new_request_id().encode()),
             (b"content-length", str(len(answer.body)).encode()),
             (b"connection", b"close"),
         ]
-        lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(header) for header in headers)]
+        line = f"HTTP/1.1 {status.value} {status.phrase}".encode()
+        lines = [line, *(b": ".join(header) for header in headers)]
         self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
         self.transport.close()
+
+
+def bounded(most_connections: int) -> type[Protocol]:
+    """A protocol for a server that holds that many connections at most."""
+    facts: dict[str, Any] = {"most_connections": most_connections}
+    return type("BoundedProtocol", (Protocol,), facts)

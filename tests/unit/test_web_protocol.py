@@ -1,0 +1,187 @@
+"""What the HTTP door does about clients that send no request, half of one, or too much of one."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from door import settings_with
+
+from maskline.daemon.api import serving
+from maskline.store import open_store
+from maskline.web import protocol
+from maskline.web.app import build
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /voice-connectors HTTP/1.1\r\nHost: h\r\n"
+Connect = Callable[[], Awaitable["Wire"]]
+
+
+class Wire:
+    """A connection of a client's."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def answer(self) -> tuple[int, dict[str, str]]:
+        """Status and body of the next answer."""
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(head.lower().partition("content-length: ")[2].partition("\r\n")[0])
+        body = await self._reader.readexactly(length)
+        return int(head.split()[1]), json.loads(body)
+
+    async def ended(self) -> bool:
+        """Waits for the server to close, without another byte."""
+        try:
+            return await asyncio.wait_for(self._reader.read(), 30) == b""
+        except ConnectionResetError:
+            return True
+
+
+@pytest.fixture
+async def connect(tmp_path: Path) -> AsyncIterator[Connect]:
+    async with door(tmp_path, 64) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def door(folder: Path, most: int) -> AsyncIterator[Connect]:
+    store = open_store(f"sqlite:{folder / 'p.db'}")
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    wires: list[Wire] = []
+
+    async def connect() -> Wire:
+        wires.append(Wire(*await asyncio.open_connection("127.0.0.1", port)))
+        return wires[-1]
+
+    async with serving(build(store, settings_with(), dict), listening, most):
+        yield connect
+        for wire in wires:
+            wire._writer.close()
+    store.close()
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "BODY_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_who_says_nothing_is_closed(connect: Connect) -> None:
+    assert await (await connect()).ended()
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(
+    "half", [b"G", HEALTH[:-2], POST + b"Content-Length: 9\r\n\r\n{", POST + b"X: " + b"a" * 9000]
+)
+async def test_who_never_ends_a_request_is_told_and_closed(connect: Connect, half: bytes) -> None:
+    wire = await connect()
+    wire.send(half)
+    status, content = await wire.answer()
+    assert (status, content["Code"]) == (408, "RequestTimeout")
+    assert await wire.ended()
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_drop_now_and_then_buys_no_time(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(b"GET /health HTTP/1.1\r\n")
+
+    async def drip() -> None:
+        while True:
+            wire.send(b"X: y\r\n")
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    assert (await wire.answer())[0] == 408
+    dripping.cancel()
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_who_pauses_between_requests_may_stay(connect: Connect) -> None:
+    wire = await connect()
+    for _ in range(2):
+        wire.send(HEALTH)
+        assert (await wire.answer())[0] == 200
+        await asyncio.sleep(0.6)
+
+
+async def test_slow_clients_do_not_keep_others_from_being_served(connect: Connect) -> None:
+    for _ in range(30):
+        (await connect()).send(HEALTH[:-2])
+    wire = await connect()
+    wire.send(HEALTH)
+    assert (await wire.answer())[0] == 200
+
+
+async def test_a_head_may_be_so_large(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(HEALTH[:-2] + b"X: " + b"a" * 50_000 + b"\r\n\r\n")
+    assert (await wire.answer())[0] == 200
+    wire.send(HEALTH[:-2])
+    for _ in range(1000):
+        wire.send(b"X: " + b"a" * 1000 + b"\r\n")
+    assert (await wire.answer())[0] == 431
+    assert await wire.ended()
+
+
+async def test_a_large_body_is_no_large_head(connect: Connect) -> None:
+    wire = await connect()
+    for _ in range(2):
+        wire.send(POST + b"Content-Length: 100000\r\n\r\n" + b"{" * 100_000)
+        status, content = await wire.answer()
+        assert (status, content["Code"]) == (403, "Unauthorized")
+
+
+async def test_a_connection_too_many_is_told_so(tmp_path: Path) -> None:
+    async with door(tmp_path, 2) as connect:
+        first, _second = await connect(), await connect()
+        third = await connect()
+        assert (await third.answer())[0] == 503
+        assert await third.ended()
+        first.send(HEALTH)
+        assert (await first.answer())[0] == 200
+
+
+async def test_requests_in_a_row_are_answered_in_order(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n" + HEALTH)
+    assert [(await wire.answer())[0] for _ in range(3)] == [200, 404, 200]
+
+
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health",
+        POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+        POST + b"Transfer-Encoding: chunked, identity\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        POST + b"Content-Length: -1\r\n\r\n",
+        POST + b"Content-Length: 5, 5\r\n\r\nhello",
+        POST + b"Content-Length : 5\r\n\r\nhello",
+        POST + b" folded: 1\r\n\r\n",
+        POST + b"X: a\x00b\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        b"GET /health HTTP/9.9\r\n\r\n",
+        b"get /health HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+)
+async def test_what_two_might_read_in_two_ways_is_no_request(
+    connect: Connect, smuggled: bytes
+) -> None:
+    wire = await connect()
+    wire.send(smuggled)
+    status, content = await wire.answer()
+    assert status in (400, 403)
+    assert sorted(content) == ["Code", "Message"]
+    assert await wire.ended()
