@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from acceptance.service import free_port, running, until
@@ -79,6 +80,19 @@ def test_a_busy_provider_gets_the_text_later_and_a_refusal_is_recorded(stage: St
     assert stage.by_twilio(ben, BY_TWILIO, "Never", "SMrefused") == 200
     record = until(lambda: (found := stage.record(ben))["State"] == "Failed" and found, 30)
     assert (record["Reason"], record["Error"]) == ("opted-out", "21610")
+
+
+def test_a_receipt_finds_the_text_whose_answer_was_lost(stage: Stage) -> None:
+    ann, ben = stage.person(), stage.person()
+    stage.session("tw", ann, ben)
+    stage.twilio.answers += [(500, {}, {})]
+    assert stage.by_twilio(ann, BY_TWILIO, "Lost?", "SMlost") == 200
+    until(lambda: stage.record(ann)["State"] == "InDoubt", 30)
+    asked = [each for each in stage.twilio.asked if ben[1:].encode() in each]
+    fields = parse_qs(asked[0].rpartition(b"\n")[2].decode())
+    told = {"MessageSid": "SMnew", "MessageStatus": "delivered", "From": BY_TWILIO, "To": ben}
+    assert stage.twilio.deliver(fields["StatusCallback"][0], told)[0] == 204
+    until(lambda: stage.record(ann)["State"] == "Delivered", 30)
 
 
 def test_who_cannot_sign_texts_nobody(stage: Stage) -> None:

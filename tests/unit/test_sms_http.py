@@ -142,6 +142,24 @@ async def test_a_carrier_that_is_not_there_keeps_texts_waiting(twilio: FakeTwili
     assert inbox.outcomes["a"] == TryLater(after=5.0, reason="not-reached")
 
 
+async def test_failures_in_a_row_are_about_the_carrier(twilio: FakeTwilio) -> None:
+    inbox = Inbox()
+    twilio.answers += [(500, {}, {})] * 3
+    async with running(twilio, inbox) as link:
+        for place in range(2):
+            link.submit([text(f"{place}")])
+            await until(lambda: len(inbox.outcomes) == place + 1)  # noqa: B023  it is awaited here
+            assert link.room
+        link.submit([text("2")])
+        await until(lambda: len(inbox.outcomes) == 3)
+        assert link.room == 0
+        assert link.health.detail == "http-500"
+        await until(lambda: link.room)
+        link.submit([text("3")])
+        await until(lambda: len(inbox.outcomes) == 4)
+        assert link.health.up
+
+
 async def test_an_answer_that_never_comes_is_not_taken_for_one(twilio: FakeTwilio) -> None:
     inbox = Inbox()
     twilio.answers += [(500, {}, {}), (201, {"nothing": 1}, {})]
@@ -415,6 +433,24 @@ async def test_a_picture_is_passed_on_by_a_link_of_ours(house: House, twilio: Fa
     assert (status, content) == (200, b"")
     assert int(headers["content-length"]) > 0
     assert (await house.call("POST", f"/media/{token}"))[0] == 405
+
+
+async def test_pictures_keep_their_order_and_those_that_cannot_be_passed_on_are_told_once(
+    house: House, twilio: FakeTwilio
+) -> None:
+    sizes = {"/a": 8, "/b": 9, "/c": 10}
+    for path, size in sizes.items():
+        into = io.BytesIO()
+        Image.new("RGB", (size, size)).save(into, "PNG")
+        twilio.media[path] = ("image/png", into.getvalue())
+    paths = ["/a", "/missing", "/b", "/gone", "/c"]
+    await house.deliver("messages", with_media(*(twilio.url + path for path in paths)))
+    assert only(house).text == "Hi\n(cut)"
+    widths = []
+    for media in only(house).media:
+        _, _, content = await house.call("GET", media.url.removeprefix(PUBLIC))
+        widths.append(Image.open(io.BytesIO(content)).size[0])
+    assert widths == [8, 9, 10]
 
 
 async def test_the_database_alone_shows_no_picture(

@@ -109,6 +109,7 @@ async def test_a_text_is_accepted_when_it_is_kept() -> None:
         (TryLater(reason="full"), {"SipStatus": 503, "RetryAfter": 5}),
         (StoreFailed("disk full"), {"SipStatus": 503, "RetryAfter": 5}),
         (Refused(reason="no-session", sip_status=404), {"SipStatus": 404}),
+        (Refused(reason="rate-limited", sip_status=429), {"SipStatus": 480}),
     ],
 )
 async def test_what_is_not_kept_is_answered_by_what_became_of_it(
@@ -259,6 +260,18 @@ async def test_a_busy_trunk_rests_and_a_dead_one_has_no_room() -> None:
                 await asyncio.sleep(0.01)
         trunk.is_up = False
         assert link.room == 0
+
+
+@pytest.mark.parametrize("status", [480, 404, 603])
+async def test_what_is_about_one_number_lets_the_trunk_work_on(status: int) -> None:
+    trunk, inbox = Trunk(Reply(status, 30.0)), Inbox()
+    async with running(trunk, inbox) as link:
+        link.submit([outgoing()])
+        async with asyncio.timeout(10):
+            while not inbox.outcomes:
+                await asyncio.sleep(0.001)
+        assert link.room
+        assert link.health.up
 
 
 async def test_a_link_that_is_stopped_gives_every_text_its_outcome() -> None:

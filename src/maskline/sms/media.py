@@ -60,22 +60,27 @@ class MediaIntake:
         headers_of: Callable[[str], Mapping[str, str]],
     ) -> InboundText:
         """The text with links of ours for what came with it; what cannot be passed on is told."""
-        if not text.media:
-            return text
-        passed: list[Media] = []
-        behind = 0
+        seen = [media for media in text.media if kind_of(media) not in UNSEEN]
         ends = asyncio.get_running_loop().time() + ALL_SECONDS
-        for media in text.media:
-            if media.content_type.partition(";")[0].strip().lower() in UNSEEN:
-                continue
-            try:
-                async with asyncio.timeout_at(ends):
-                    passed.append(await self._one(media, courier, headers_of(media.url)))
-            except (NotPassedOn, TimeoutError) as error:
+        found = await asyncio.gather(
+            *(self._in_time(ends, media, courier, headers_of(media.url)) for media in seen),
+            return_exceptions=True,
+        )
+        passed = tuple(media for media in found if isinstance(media, Media))
+        for error in found:
+            if isinstance(error, NotPassedOn | TimeoutError):
                 log.warning("attachment stays behind", carrier=text.carrier, reason=word(error))
-                behind += 1
-        words = "\n".join(filter(None, (text.text, self._rules.notice if behind else "")))
-        return msgspec.structs.replace(text, text=words, media=tuple(passed))
+            elif isinstance(error, BaseException):
+                raise error
+        notice = self._rules.notice if len(passed) < len(seen) else ""
+        words = "\n".join(filter(None, (text.text, notice)))
+        return msgspec.structs.replace(text, text=words, media=passed)
+
+    async def _in_time(
+        self, ends: float, media: Media, courier: Courier, headers: Mapping[str, str]
+    ) -> Media:
+        async with asyncio.timeout_at(ends):
+            return await self._one(media, courier, headers)
 
     async def _one(self, media: Media, courier: Courier, headers: Mapping[str, str]) -> Media:
         if not self._rules.public_url:
@@ -112,5 +117,9 @@ class MediaIntake:
         raise NotPassedOn(reason)
 
 
-def word(error: Exception) -> str:
+def kind_of(media: Media) -> str:
+    return media.content_type.partition(";")[0].strip().lower()
+
+
+def word(error: BaseException) -> str:
     return str(error) or type(error).__name__

@@ -29,6 +29,9 @@ BUSY_SECONDS = 5
 # A message over UDP should fit one packet (RFC 3428 section 8): with our headers 1,300 bytes.
 MOST_BYTES_UDP, MOST_BYTES = 800, 20_000
 AT_ONCE = 16
+REST_SECONDS, LONGEST_REST = 1.0, 60.0
+# What the relay says in HTTP's words where SIP's number means something else (RFC 3892).
+SIP_STATUSES = {429: 480}
 
 log = structlog.get_logger()
 
@@ -55,7 +58,7 @@ async def accept(inbox: Taker, request: Mapping[str, Any]) -> dict[str, Any]:
         case TryLater():
             return {"SipStatus": 503, "RetryAfter": max(1, round(verdict.after or BUSY_SECONDS))}
         case Refused():
-            return {"SipStatus": verdict.sip_status}
+            return {"SipStatus": SIP_STATUSES.get(verdict.sip_status, verdict.sip_status)}
         case _:
             return {"SipStatus": 202}
 
@@ -78,6 +81,8 @@ class Answer(Protocol):
     @property
     def retry_after(self) -> float | None: ...
 
+
+Failure = TryLater | Refused | Unknown
 
 # Carrier, proxy number, number, Call-ID, content; None when nobody answered.
 Send = Callable[[str, str, str, str, bytes], Awaitable[Answer | None]]
@@ -158,19 +163,20 @@ class SipLink:
             answer = await self._send(self._carrier, text.source, text.destination, name, piece)
             outcome = outcome_of(answer)
             if outcome is not None:
-                self._rest(outcome)
+                self._rest(answer, outcome.reason)
                 return outcome
         self._trouble = ""
         return Accepted(message_ids=tuple(call_ids), segments=len(pieces), encoding=Encoding.UTF8)
 
-    def _rest(self, outcome: Outcome) -> None:
-        """A trunk that is busy gets a moment's peace; a refusal is about one text alone."""
-        if isinstance(outcome, TryLater | Unknown):
-            self._trouble = outcome.reason
-            after = outcome.after if isinstance(outcome, TryLater) else None
-            wait = min(after or 1.0, 60.0)
-            self._paused_until = time.monotonic() + wait
-            asyncio.get_running_loop().call_later(wait, self._ready)
+    def _rest(self, answer: Answer | None, why: str) -> None:
+        """A trunk that is silent or says 5xx gets a moment's peace; other refusals are about one
+        number or one text."""
+        if answer is not None and answer.status != 408 and answer.status // 100 != 5:
+            return
+        self._trouble = why
+        wait = min((answer and answer.retry_after) or REST_SECONDS, LONGEST_REST)
+        self._paused_until = time.monotonic() + wait
+        asyncio.get_running_loop().call_later(wait, self._ready)
 
     def _settle(self, message_id: str, outcome: Outcome) -> None:
         if self._inbox is not None:
@@ -187,7 +193,7 @@ class SipLink:
             self._inbox.ready()
 
 
-def outcome_of(answer: Answer | None) -> Outcome | None:
+def outcome_of(answer: Answer | None) -> Failure | None:
     """What a final reply says of the text; None for a success."""
     if answer is None or answer.status == 408:
         return Unknown(reason="no-answer")
@@ -198,7 +204,7 @@ def outcome_of(answer: Answer | None) -> Outcome | None:
         return Refused(reason="bad-destination", error=str(status))
     if status in (413, 415, 488):
         return Refused(reason="bad-content", error=str(status))
-    if status in (429, 480, 486, 491) or 500 <= status < 600:
+    if status in (480, 486, 491) or 500 <= status < 600:
         return TryLater(after=answer.retry_after, reason=f"sip-{status}")
     return Refused(reason="rejected-by-carrier", error=str(status))
 

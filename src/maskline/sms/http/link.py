@@ -13,6 +13,7 @@ from maskline.sms.port import Inbox, LinkHealth, Outcome, Outgoing, TryLater, Un
 PAUSE_SECONDS = 1.0  # after a "try later" that says no time
 UNREACHABLE_SECONDS = 5.0
 LONGEST_PAUSE = 60.0
+FAILURES = 3  # in a row, after which a carrier is left alone
 
 log = structlog.get_logger()
 
@@ -60,6 +61,7 @@ class HttpLink:
         self._paused_until = 0.0
         self._waking: asyncio.TimerHandle | None = None
         self._trouble = ""
+        self._failures = 0
         self._draining = False
 
     @property
@@ -118,15 +120,21 @@ class HttpLink:
             self._pause(UNREACHABLE_SECONDS, f"not reached: {error}")
             return TryLater(after=UNREACHABLE_SECONDS, reason="not-reached")
         except Unanswered as error:
-            self._pause(PAUSE_SECONDS, f"no answer: {error}")
+            self._failed(f"no answer: {error}")
             return Unknown(reason="no-answer")
         if isinstance(outcome, TryLater):
             self._pause(outcome.after or PAUSE_SECONDS, outcome.reason)
         elif isinstance(outcome, Unknown):
-            self._pause(PAUSE_SECONDS, outcome.reason)
+            self._failed(outcome.reason)
         else:
-            self._trouble = ""
+            self._trouble, self._failures = "", 0
         return outcome
+
+    def _failed(self, why: str) -> None:
+        """One failure is about one text; several in a row are about the carrier."""
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._pause(PAUSE_SECONDS * 2 ** min(self._failures - FAILURES, 6), why)
 
     def _pause(self, seconds: float, why: str) -> None:
         if why != self._trouble:
