@@ -131,6 +131,24 @@ def write_settings(path: Path, **values: Any) -> None:
     )
 
 
+def test_the_doctor_looks_for_smpp_carriers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as smsc:
+        ports = smsc.getsockname()[1], free_port()
+        write_settings(tmp_path)
+        with tmp_path.joinpath("maskline.toml").open("a") as file:
+            for name, port in zip(("near", "gone"), ports, strict=True):
+                file.write(f'[[carriers]]\nname = "{name}"\n[carriers.smpp]\n')
+                file.write(f'host = "127.0.0.1"\nport = {port}\nsystem_id = "us"\n')
+        _, found = findings(capsys)
+    assert found[f"carrier near: there is a way to 127.0.0.1:{ports[0]} (SMPP)"] == "ok"
+    [gone] = [text for text in found if text.startswith("carrier gone")]
+    assert found[gone] == "BAD"
+    assert "Connection refused" in gone
+
+
 def test_the_doctor_finds_nothing_wrong(live: House, tmp_path: Path, capsys: Output) -> None:
     write_settings(tmp_path)
     number = ["--e164-phone-numbers", "+12065550199", "--shared"]

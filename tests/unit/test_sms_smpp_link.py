@@ -331,6 +331,40 @@ async def test_a_relay_that_does_not_keep_up_stops_the_carrier(
         assert len(relay.texts) == 20_000
 
 
+async def test_a_slow_store_is_not_the_carriers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While we do not read, nothing is overdue: its answers may be waiting for us."""
+    monkeypatch.setattr("maskline.sms.smpp.connection.MOST_WAITING", 2)
+    times = {"enquire_link_seconds": 1, "response_seconds": 1, "inactivity_seconds": 2}
+    async with linked(**times) as (relay, one, smsc):
+        may = asyncio.Event()
+        relay.gate = may.wait
+        for n in range(10):
+            smsc.send(Text(f"1206555010{n}", PROXY, b"x"))
+        await relay.until(lambda: one.room and not one._connections[0]._reading)
+        one.submit([relay.outgoing()])
+        await asyncio.sleep(3.0)
+        may.set()
+        await relay.until(lambda: smsc.delivered and relay.outcomes)
+        assert isinstance(relay.outcomes["m1"][0], Accepted)
+        assert smsc.counts["binds"] == 1
+
+
+async def test_a_carrier_that_does_not_read_is_not_read_from() -> None:
+    async with linked() as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        session, [connection] = smsc.sessions[0], one._connections
+        session.transport.pause_reading()
+        for _ in range(2_000):
+            session.send(struct.pack(">IIII", 16, codes.ENQUIRE_LINK, 0, 1) * 500)
+            await asyncio.sleep(0)
+            if not connection._reading:
+                break
+        assert not connection._reading
+        session.transport.resume_reading()
+        await relay.until(lambda: connection._reading)
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+
+
 async def test_a_text_without_answer_is_repeated_over_another_connection() -> None:
     async with linked() as (relay, one, smsc):
         may = asyncio.Event()

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import stat
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from maskline.cli.faults import Fault
 from maskline.cli.globals import Globals
 from maskline.cli.options import Option
 from maskline.cli.wire import Request
-from maskline.settings import Address, Settings, SettingsError
+from maskline.settings import Address, CarrierSmpp, Settings, SettingsError
 
 GOOD, DOUBTFUL, BAD = "ok", "look", "BAD"
 PROGRAMS = {
@@ -139,6 +140,28 @@ def about_carriers(chosen: Settings) -> Iterator[Finding]:
             yield Finding(BAD, f"{name}: {address} is out of reach: {error.strerror}", remedy)
         else:
             yield Finding(GOOD, f"{name}: there is a way to {address}")
+    for one in chosen.carriers:
+        if one.smpp is not None:
+            yield about_smpp(f"carrier {one.name}", one.smpp)
+
+
+def about_smpp(name: str, smpp: CarrierSmpp) -> Finding:
+    """Whether the carrier's SMSC is there and is who it should be; nobody binds."""
+    place = f"{smpp.host}:{smpp.port}"
+    try:
+        if smpp.password_file is not None:
+            smpp.password_file.read_bytes()
+        with socket.create_connection((smpp.host, smpp.port), PATIENCE) as way:
+            if smpp.tls:
+                context = ssl.create_default_context(cafile=smpp.tls_ca)
+                context.wrap_socket(way, server_hostname=smpp.tls_name or smpp.host).close()
+    except ssl.SSLCertVerificationError as error:
+        remedy = "see tls_ca and tls_name in the settings of the carrier"
+        return Finding(BAD, f"{name}: {place} shows a bad certificate: {error}", remedy)
+    except OSError as error:
+        remedy = "check smpp.host, smpp.port and smpp.password_file, and the way there"
+        return Finding(BAD, f"{name}: {place} cannot be used: {error}", remedy)
+    return Finding(GOOD, f"{name}: there is a way to {place} (SMPP)")
 
 
 def reach(address: Address, transport: str) -> None:

@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._session = session(time.monotonic())
         self._transport: asyncio.Transport | None = None
         self._reading = True
+        self._choked = False  # whether the carrier does not read what we write
         self._timer: asyncio.TimerHandle | None = None
         # Each with the event to be answered; None for what needs no answer.
         self._waiting: list[tuple[Arrived | None, Arrival]] = []
@@ -125,14 +126,29 @@ class Connection(asyncio.Protocol):
         self._owner.lost(self, self._session.abandoned())
         self._ended.set_result(self._end or Ended("closed"))
 
+    def pause_writing(self) -> None:
+        self._choked = True
+        self._mind_reading()
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        self._mind_reading()
+
     # --- the session's work
 
     def _wake(self) -> None:
+        """Does what time asks for; nothing is overdue while we are the ones who do not read."""
         now = time.monotonic()
-        self._handle(self._session.tick(now))
+        if self._reading:
+            self._handle(self._session.tick(now))
         if not self._session.closed:
-            sleep = min(max(self._session.due() - now, 0.001), LONGEST_SLEEP)
-            self._timer = asyncio.get_running_loop().call_later(sleep, self._wake)
+            due = self._session.due() if self._reading else now + LONGEST_SLEEP
+            self._sleep(min(max(due - now, 0.001), LONGEST_SLEEP))
+
+    def _sleep(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._wake)
 
     def _handle(self, events: Sequence[Event]) -> None:
         answers: list[Answered | Unanswered] = []
@@ -174,16 +190,17 @@ class Connection(asyncio.Protocol):
     def _keep_on(self) -> None:
         if self._waiting and self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
-        if len(self._waiting) > MOST_WAITING:
-            self._read_on(False)
+        self._mind_reading()
 
-    def _read_on(self, wanted: bool) -> None:
+    def _mind_reading(self) -> None:
         """Reads on, or leaves the carrier's octets where they are: then it stops sending."""
+        wanted = not self._choked and len(self._waiting) <= MOST_WAITING
         if self._transport is None or self._transport.is_closing() or self._reading is wanted:
             return
         self._reading = wanted
         if wanted:
             self._transport.resume_reading()
+            self._sleep(LONGEST_SLEEP)  # what is overdue may be waiting to be read
         else:
             self._transport.pause_reading()
 
@@ -193,8 +210,7 @@ class Connection(asyncio.Protocol):
             while self._waiting:
                 batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 await self._keep_batch(batch)
-                if len(self._waiting) <= MOST_WAITING:
-                    self._read_on(True)
+                self._mind_reading()
         finally:
             self._keeping = None
 
