@@ -13,6 +13,7 @@ from maskline.cli.validation import check
 
 ROOT = Path(__file__).parents[2]
 README, FIRST_CALL = ROOT / "README.md", ROOT / "docs" / "guides" / "first-call.md"
+WITH_COMMANDS = [README, FIRST_CALL, ROOT / "docs" / "guides" / "postgresql.md"]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -50,7 +51,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize(
     ("page", "command"),
-    [(page, command) for page in (README, FIRST_CALL) for command in shown_commands(page)],
+    [(page, command) for page in WITH_COMMANDS for command in shown_commands(page)],
     ids=lambda value: "" if isinstance(value, Path) else value[:60],
 )
 def test_commands_can_be_typed(page: Path, command: str) -> None:
@@ -79,7 +80,7 @@ def check_operation(service: services.ServiceCommand, words: list[str]) -> None:
         check(operation.input, arguments.parameters_from(options, read.values))
 
 
-@pytest.mark.parametrize("page", [README, FIRST_CALL], ids=name)
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
 def test_the_pages_show_commands(page: Path) -> None:
     """Else the test above would hold for want of anything to test."""
     assert shown_commands(page)

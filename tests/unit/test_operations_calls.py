@@ -13,6 +13,7 @@ from maskline.operations import (
     settle_expired_sessions,
     take_calls_to_hang_up,
 )
+from maskline.operations.calls import decide_call, open_record
 
 PROXY, SECOND = "+19135550199", "+19135550198"
 FALLBACK = "+16175550103"
@@ -189,6 +190,25 @@ def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, An
     report(desk, call, "Ended", EndedBy="us", SipStatus=200)
     desk.now += HOUR
     assert due(desk) == []
+
+
+@pytest.mark.parametrize("how", ["deleted", "deleted, and calls may go on", "expired"])
+def test_a_call_decided_just_before_the_delete_is_hung_up_when_answered(
+    desk: Desk, connector: str, session: dict[str, Any], how: str
+) -> None:
+    """As when another process deletes the session before the record of the call is written."""
+    if how.endswith("go on"):
+        desk.rule(connector, HangUpOnDelete=False)
+    request = {"Caller": ANN, "Called": PROXY, "CarrierName": "acme"}
+    answer, call = decide_call(desk.context(""), request)
+    if how == "expired":
+        desk.now += HOUR
+        settle_expired_sessions(desk.context(""))
+    else:
+        desk.close(session)
+    open_record(desk.context(""), call)
+    report(desk, answer, "Answered", Legs=LEGS)
+    assert due(desk) == ([answer["CallId"]] if how == "deleted" else [])
 
 
 def test_a_call_is_hung_up_by_its_own_node_and_by_others_only_when_that_is_dead(

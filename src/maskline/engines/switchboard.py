@@ -16,7 +16,7 @@ from maskline.domain.refusals import Refusal
 from maskline.engines.switch import Answer, SwitchRefusal
 from maskline.model import load, validation
 from maskline.operations import Context
-from maskline.operations.calls import decide_call, report_call, save
+from maskline.operations.calls import decide_call, open_record, report_call
 from maskline.store import Store, Transaction
 
 SERVICE = "switch"
@@ -66,7 +66,7 @@ class Switchboard:
 
     async def _route(self, request: dict[str, Any]) -> Answer:
         answer, call = await self._store.read(lambda tx: decide_call(self._context(tx), request))
-        self._write(call.call_id, lambda tx: save(self._context(tx), call))
+        self._write(call.call_id, lambda tx: open_record(self._context(tx), call))
         return answer
 
     def _write(self, call_id: str, work: Callable[[Transaction], object]) -> None:

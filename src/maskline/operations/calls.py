@@ -1,5 +1,6 @@
 """Calls: routed, followed to their end, and read back."""
 
+from dataclasses import replace
 from typing import Any
 
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
@@ -26,7 +27,7 @@ LOST_AFTER = 600_000
 def route_call(context: Context, request: Request) -> Answer:
     """Decides a call that has arrived, and opens its record."""
     answer, call = decide_call(context, request)
-    save(context, call)
+    open_record(context, call)
     return answer
 
 
@@ -39,6 +40,23 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
         answer["MaxCallSeconds"] = route.rules.max_call_seconds
     return answer, call
+
+
+def open_record(context: Context, call: Call) -> None:
+    """Saves the record of a call that was decided; the session may have been deleted meanwhile."""
+    if call.reason == Connect.reason and call.proxy_session_id:
+        context.tx.lock(*filter(None, (call.caller, call.called)))
+        if deleted_since(context, call.proxy_session_id):
+            call = replace(call, hang_up_at=context.now)
+    save(context, call)
+
+
+def deleted_since(context: Context, session_id: str) -> bool:
+    """Whether a call of this session, which was open a moment ago, is to be hung up."""
+    row = context.tx.one("get_proxy_session", proxy_session_id=session_id)
+    if row is None or row["ended_at"] in (None, row["expires_at"]):
+        return False
+    return routes.rules_of(context, row["voice_connector_id"]).hang_up_on_delete
 
 
 def report_call(context: Context, request: Request) -> Answer:
