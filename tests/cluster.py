@@ -57,6 +57,12 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    def processes(self) -> list[int]:
+        """The server's processes: the one that was started and its children."""
+        server = self._server.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        return [server, *map(int, children)]
+
     def stop(self) -> None:
         if hasattr(self, "_server") and self._server.poll() is None:
             self._server.send_signal(signal.SIGINT)  # throws its clients out

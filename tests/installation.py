@@ -73,8 +73,7 @@ class Installation:
             "CreateProxySession",
             VoiceConnectorId=connector,
             ParticipantPhoneNumbers=[first, second],
-            Capabilities=["Voice"],
-            **more,
+            **{"Capabilities": ["Voice"], **more},
         )
         session: dict[str, Any] = made["ProxySession"]
         return session

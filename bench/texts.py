@@ -1,0 +1,141 @@
+"""How many texts a second Maskline relays, durably, and what each costs.
+
+    python bench/texts.py --texts 20000
+
+A text comes by SMPP (deliver_sm), is kept and acknowledged, goes out by SMPP (submit_sm), and its
+receipt is kept and acknowledged: six PDUs. The carrier is a process of its own on the same machine;
+its CPU is shown, and counts for nobody.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from acceptance.service import Service
+from cluster import Cluster
+from processes import Meter
+from report import Report
+from text_ground import PROXY, furnish, people, text_service
+
+PAIRS = 1000
+
+
+@dataclass(frozen=True)
+class Result:
+    """`cpu` is in seconds, by group of processes."""
+
+    name: str
+    texts: int
+    seconds: float
+    cpu: dict[str, float]
+    peer_cpu: float
+
+    def row(self) -> list[str]:
+        cpu = sum(self.cpu.values())
+        return [
+            self.name,
+            f"{self.texts / self.seconds:,.0f}",
+            f"{cpu / self.texts * 1e6:.0f} µs",
+            f"{cpu / self.seconds:.2f}",
+            f"{self.peer_cpu / self.texts * 1e6:.0f} µs",
+        ]
+
+
+HEADINGS = ["", "texts/s", "CPU per text", "cores busy", "carrier's CPU per text"]
+
+
+@contextmanager
+def peer(folder: Path, texts: int) -> Iterator["subprocess.Popen[str]"]:
+    """The carrier; it has printed nothing yet."""
+    pairs = [(each[n], PROXY) for n in (0, 1) for each in people(PAIRS)]
+    (folder / "pairs.json").write_text(json.dumps(pairs))
+    program = Path(__file__).with_name("texts_peer.py")
+    process = subprocess.Popen(
+        [sys.executable, str(program), str(texts), str(folder / "pairs.json")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def go_on(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def told(process: "subprocess.Popen[str]") -> Any:
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
+
+
+def relay(folder: Path, texts: int, cluster: Cluster | None = None) -> Result:
+    """Maskline, on SQLite or on a server of PostgreSQL."""
+    (folder / "data").mkdir()
+    url, key = f"sqlite:{folder}/data/maskline.db", folder / "data" / "store.key"
+    store = ""
+    if cluster is not None:
+        url = cluster.new_database()
+        store = f'store.url = "{url}"\n'
+    asyncio.run(furnish(url, key, PAIRS))
+    with peer(folder, texts) as carrier:
+        quiet = '[log]\nlevel = "warning"\n'
+        service = text_service(folder, told(carrier), store=store, window=100, role="sms")
+        service.config.write_text(service.config.read_text().replace('[log]\n', quiet))
+        service.start()
+        try:
+            told(carrier)
+            meter = Meter(lambda: groups(service, cluster))
+            go_on(carrier)
+            found = told(carrier)
+            cpu = meter.spent()
+        finally:
+            service.stop()
+    name = "Maskline on " + ("PostgreSQL" if cluster else "SQLite")
+    return Result(name, texts, found["seconds"], cpu, found["cpu"])
+
+
+def groups(service: Service, cluster: Cluster | None) -> dict[str, list[int]]:
+    found = {"maskline": [service.pid]}
+    if cluster is not None:
+        found["postgresql"] = cluster.processes()
+    return found
+
+
+def measure(texts: int, report: Report) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        results = []
+        (Path(folder) / "sqlite").mkdir()
+        results.append(relay(Path(folder) / "sqlite", texts))
+        (Path(folder) / "postgresql").mkdir()
+        cluster = Cluster(durable=True)
+        try:
+            results.append(relay(Path(folder) / "postgresql", texts, cluster))
+        finally:
+            cluster.stop()
+        report.table(HEADINGS, [result.row() for result in results])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=20_000)
+    measure(parser.parse_args().texts, Report())
+
+
+if __name__ == "__main__":
+    main()
