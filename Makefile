@@ -13,7 +13,8 @@ help:
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format, and the generated pages of the docs"
 	@echo "make fuzz    the command line and SMPP under random input, some 30 minutes"
-	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour"
+	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour;"
+	@echo "             then 200,000 texts while their relay is killed 100 times: half an hour"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
@@ -49,7 +50,8 @@ fuzz:
 
 soak:
 	@tools/install test
-	@exec env MASKLINE_SOAK=50000 $(BIN)/pytest tests/acceptance/test_many_processes.py
+	@env MASKLINE_SOAK=50000 $(BIN)/pytest tests/acceptance/test_many_processes.py
+	@exec env MASKLINE_SOAK=100000 $(BIN)/pytest -s tests/acceptance/test_text_soak.py
 
 bench:
 	@tools/install bench

@@ -22,7 +22,7 @@ SETTLE_SECONDS = 0.01
 
 
 async def main(count: int, pairs: list[tuple[str, str]]) -> None:
-    smsc = Smsc(Manners(receipt_form="both", window=200))
+    smsc = Smsc(Manners(receipt_form="both", window=1000))
     smsc.remember = False
     await smsc.start()
     print(smsc.port, flush=True)
