@@ -34,9 +34,9 @@ BAD_MANNERS: dict[str, Any] = {
     "window": 50,
     "drop": 0.0002 * OFTEN,
     "drop_mid_pdu": 0.0001 * OFTEN,
-    "throttle": 0.001 * OFTEN,
-    "full": 0.001 * OFTEN,
-    "nack": 0.0005 * OFTEN,
+    "throttle": 0.0002 * OFTEN,
+    "full": 0.0002 * OFTEN,
+    "nack": 0.0002 * OFTEN,
     "late": 0.001 * OFTEN,
     "receipt_first": 0.05,
 }

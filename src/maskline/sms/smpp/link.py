@@ -69,6 +69,7 @@ class SmppLink:
         self._outcomes: list[tuple[str, Outcome]] = []
         self._waking: asyncio.TimerHandle | None = None
         self._draining = False
+        self._carried = 0  # texts that came or went: a bind that carries some is worth a new one
         self._trouble = "not started"
 
     # --- the port
@@ -200,6 +201,7 @@ class SmppLink:
 
     async def keep(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         assert self._inbox is not None
+        self._carried += len(arrivals)
         return await self._inbox.take(arrivals)
 
     def arrival(self, event: Arrived, connection: str) -> Arrival:
@@ -239,6 +241,7 @@ class SmppLink:
             self._troubled(status_name(answer.status))
             self._wake_later()
         elif answer.status == codes.ESME_ROK:
+            self._carried += 1
             self._pace.taken()
             self._trouble = ""
         if submission.text.expires_at <= time.time_ns() // 1_000_000:
@@ -274,9 +277,11 @@ class SmppLink:
         pause = FIRST_RETRY
         while True:
             began = time.monotonic()
+            carried = self._carried
             ended = await self._one_bind(mode)
-            if time.monotonic() - began > pause + self._settings.bind_seconds:
-                pause = FIRST_RETRY  # it stood for a while
+            stood = time.monotonic() - began > pause + self._settings.bind_seconds
+            if stood or self._carried > carried:
+                pause = FIRST_RETRY
             self._troubled(ended)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_RETRY)
