@@ -96,7 +96,7 @@ def relay(folder: Path, texts: int, cluster: Cluster | None = None) -> Result:
     with peer(folder, texts) as carrier:
         quiet = '[log]\nlevel = "warning"\n'
         service = text_service(folder, told(carrier), store=store, window=500, role="sms")
-        service.config.write_text(service.config.read_text().replace('[log]\n', quiet))
+        service.config.write_text(service.config.read_text().replace("[log]\n", quiet))
         service.start()
         try:
             told(carrier)

@@ -24,12 +24,12 @@ from smsc import Manners, Smsc, Submit, Text
 from text_ground import PROXY, furnish, people, text_service
 
 SOAK = int(os.environ.get("MASKLINE_SOAK", "0"))
-TEXTS = SOAK or 1_500
-KILLS = 50 if SOAK else 4
+TEXTS = SOAK or 800
+KILLS = 50 if SOAK else 3
 PAIRS = 300 if SOAK else 40
 PATIENCE = 120  # seconds without anything happening
 MOST_TWICE = 0.001 if SOAK else 0.01  # of all texts; so few texts make for a coarse measure
-OFTEN = 1 if SOAK else 10  # in a short run the same must happen oftener
+OFTEN = 1 if SOAK else 8  # in a short run the same must happen oftener
 BAD_MANNERS: dict[str, Any] = {
     "window": 50,
     "drop": 0.0002 * OFTEN,
