@@ -4,12 +4,15 @@ import asyncio
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from authority import Authority, Pair
 
 from maskline.courier import (
     Courier,
@@ -26,7 +29,9 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @asynccontextmanager
-async def peer(answer: bytes, asked: list[bytes] | None = None) -> AsyncIterator[int]:
+async def peer(
+    answer: bytes, asked: list[bytes] | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """A server on the loopback that says the same to everybody; its port."""
 
     serving: set[asyncio.Task[Any]] = set()
@@ -44,7 +49,7 @@ async def peer(answer: bytes, asked: list[bytes] | None = None) -> AsyncIterator
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -298,3 +303,29 @@ async def test_a_port_that_nobody_listens_on_and_a_certificate_of_nobody_are_not
         async with Courier(LOOPBACK) as courier:
             with pytest.raises(NotSent):
                 await courier.send(HttpRequest("GET", f"http://127.0.0.1:{port}/"))
+
+
+async def test_a_certificate_must_be_of_the_name_and_of_an_authority_that_the_system_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    asked: list[bytes] = []
+    names = Names(["127.0.0.1"])
+
+    async def outcome(certificate: Pair, trusted: Path | None) -> str:
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        served = peer(answer(b"hello"), asked, certificate.server())
+        async with served as port, Courier(LOOPBACK, names) as courier:
+            try:
+                url = f"https://sms.example:{port}/"
+                return (await courier.send(HttpRequest("GET", url))).body.decode()
+            except NotSent as error:
+                return str(error)
+
+    right = authority.issue("right", "sms.example")
+    other = authority.issue("other", "other.example")
+    assert await outcome(right, None) == "ClientConnectorCertificateError"
+    assert await outcome(other, authority.ca) == "ClientConnectorCertificateError"
+    assert asked == []
+    assert await outcome(right, authority.ca) == "hello"

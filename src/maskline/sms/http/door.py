@@ -120,7 +120,7 @@ class Door:
             log.error("callback failed", error=type(error).__name__, at=place_in_code(error))
             answer = Answer(503, {"retry-after": str(int(BUSY_SECONDS))})
         log.info(
-            "callback",
+            "picture" if scope["path"].startswith(MEDIA) else "callback",
             carrier=carrier if carrier in self._desks else None,
             kind=kind if kind in (MESSAGES, STATUS) else None,
             status=answer.status,
