@@ -5,6 +5,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -488,6 +489,48 @@ async def test_a_silent_carrier_is_left() -> None:
     async with linked(manners, enquire_link_seconds=1, response_seconds=1) as (relay, _one, smsc):
         await relay.until(lambda: smsc.counts["binds"] == 2)
         assert smsc.counts["enquiries"] >= 1
+
+
+# --- all at once
+
+STORM = Manners(
+    window=20, throttle=0.02, full=0.01, refuse=0.02, nack=0.01, silent=0.003, late=0.02,
+    wrong_sequence=0.003, drop=0.02, drop_mid_pdu=0.001, duplicate=0.02, receipt_first=0.2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_storm(seed: int) -> None:
+    """All kinds of trouble at once: each text has one outcome, and none that is not true."""
+    manners = replace(STORM)
+    async with linked(manners, binds=2, window=8, response_seconds=1) as (relay, one, smsc):
+        smsc.chance.seed(seed)
+        arriving = [Text(f"1206555{n % 50:04}", PROXY, b"%d" % n) for n in range(500)]
+        for text in arriving:
+            smsc.send(text)
+        leaving = [relay.outgoing("long " * (70 if n % 9 == 0 else 1) + str(n)) for n in range(500)]
+        for text in leaving:
+            await relay.until(lambda: one.room)
+            one.submit([text])
+        await relay.until(lambda: len(relay.outcomes) == len(leaving), seconds=60)
+        smsc.manners.__dict__.update(Manners().__dict__)
+        await relay.until(lambda: smsc.delivered, seconds=60)
+    assert all(len(outcomes) == 1 for outcomes in relay.outcomes.values())
+    taken: dict[int, set[str]] = {}
+    for submit in smsc.taken:
+        [reference] = struct.unpack(">H", submit.tlvs[codes.USER_MESSAGE_REFERENCE])
+        taken.setdefault(reference, set()).add(submit.message_id)
+    for text in leaving:
+        [outcome] = relay.outcomes[text.message_id]
+        ids = taken.get(text.reference, set())
+        if isinstance(outcome, Accepted):
+            assert set(outcome.message_ids) == ids
+        elif isinstance(outcome, TryLater):
+            assert not ids
+    assert {type(outcomes[0]) for outcomes in relay.outcomes.values()} == {
+        Accepted, TryLater, Refused, Unknown
+    }  # fmt: skip
+    assert {text.text for text in relay.texts} == {str(n) for n in range(500)}
 
 
 # --- the end

@@ -38,6 +38,7 @@ from maskline.sms.smpp.submission import CONGESTED, Submission
 FIRST_RETRY, LONGEST_RETRY = 0.5, 60.0  # seconds between attempts to connect
 FAREWELL_SECONDS = 3.0  # for the carrier's answer to unbind
 DRAINING_STEP = 0.02
+QUIET_SECONDS = 60.0  # in which the log hears of the same trouble once
 
 SHORT_NAMES = {
     codes.BIND_TRANSCEIVER: "trx", codes.BIND_TRANSMITTER: "tx", codes.BIND_RECEIVER: "rx"
@@ -71,6 +72,7 @@ class SmppLink:
         self._draining = False
         self._carried = 0  # texts that came or went: a bind that carries some is worth a new one
         self._trouble = "not started"
+        self._told: dict[str, float] = {}  # of which trouble, when
 
     # --- the port
 
@@ -266,9 +268,12 @@ class SmppLink:
         self._pump()
 
     def _troubled(self, why: str) -> None:
-        if why != self._trouble:
-            log.warning("carrier in trouble", carrier=self._carrier, reason=why)
+        """Remembers what is wrong, and tells of it, though not of the same all the time."""
         self._trouble = why
+        now = time.monotonic()
+        if now - self._told.get(why, -QUIET_SECONDS) >= QUIET_SECONDS:
+            self._told[why] = now
+            log.warning("carrier in trouble", carrier=self._carrier, reason=why)
 
     # --- keeping binds up
 
