@@ -32,7 +32,9 @@ PLAYED = {
     "boto3-1.37.1-chime-sdk-voice": partial(BOTO3, VOICE),
     "awscli-1.38.1-chime": partial(aws_cli, "awscli-1.38.1", "chime"),
     "awscli-newest-chime-sdk-voice": partial(aws_cli, "awscli-newest", VOICE),
-    "javascript": javascript_sdk,
+    "javascript-3-chime-sdk-voice": partial(javascript_sdk, "player.mjs"),
+    "javascript-3-chime": partial(javascript_sdk, "older.mjs"),
+    "javascript-2-chime": partial(javascript_sdk, "version2.mjs"),
 }
 
 

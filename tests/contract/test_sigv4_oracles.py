@@ -191,7 +191,7 @@ def test_the_signer_of_the_javascript_sdk() -> None:
         }
         for _ in range(400)
     ]
-    answers = javascript.run("sign.mjs", asked)
+    answers = javascript.run(["sign.mjs"], asked)
     assert len(answers) == 400
     for question, answer in zip(asked, answers, strict=True):
         body = question["body"].encode()

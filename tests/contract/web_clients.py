@@ -79,9 +79,9 @@ def boto3(version: str, service: str, prefix: str, house: House) -> Iterator[Cli
 
 
 @contextmanager
-def javascript_sdk(prefix: str, house: House) -> Iterator[Client]:
+def javascript_sdk(script: str, prefix: str, house: House) -> Iterator[Client]:
     javascript.install()
-    command = ["node", "player.mjs", house.url + prefix]
+    command = ["node", "--no-warnings", script, house.url + prefix]
     with process(command, house, javascript.HOME) as ask:
         yield Client(ask)
 
