@@ -41,7 +41,8 @@ class Reply:
     @property
     def error(self) -> str:
         """The name of the exception, after a look at the form that all of them have."""
-        assert sorted(self.content) == ["Code", "Message"]
+        assert sorted(self.content) == ["Code", "Message", "__type"]
+        assert self.content["__type"] == self.headers["x-amzn-errortype"]
         assert self.headers["content-type"] == "application/json"
         return self.headers["x-amzn-errortype"]
 

@@ -39,4 +39,8 @@ def test_what_is_no_http(house: House, sent: bytes) -> None:
     assert headers["x-amzn-errortype"] == "BadRequestException"
     assert UUID(headers["x-amzn-requestid"])
     assert headers["content-length"] == str(len(body))
-    assert json.loads(body) == {"Code": "BadRequest", "Message": "Invalid HTTP request received."}
+    assert json.loads(body) == {
+        "__type": "BadRequestException",
+        "Code": "BadRequest",
+        "Message": "Invalid HTTP request received.",
+    }

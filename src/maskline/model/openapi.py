@@ -193,9 +193,9 @@ def error_schema() -> Document:
     text = {"type": "string"}
     return {
         "type": "object",
-        "description": "Why a request was refused. What kind of error it is stands in the header.",
-        "required": ["Code", "Message"],
-        "properties": {"Code": text, "Message": text},
+        "description": "Why a request was refused. `__type` is the error's name, as in the header.",
+        "required": ["__type", "Code", "Message"],
+        "properties": {"__type": text, "Code": text, "Message": text},
     }
 
 

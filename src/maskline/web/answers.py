@@ -83,5 +83,7 @@ def failed() -> HttpAnswer:
 
 
 def error(name: str, status: int, code: str, message: str) -> HttpAnswer:
-    body = msgspec.json.encode({"Code": code, "Message": message})
+    # Most clients take the name from the header; version 2 of the JavaScript SDK takes __type, and
+    # would take Code without it.
+    body = msgspec.json.encode({"__type": name, "Code": code, "Message": message})
     return HttpAnswer(status, body, [JSON, (b"x-amzn-errortype", name.encode())], name)

@@ -60,8 +60,10 @@ def error_faults(model, operation, answer):
     elif answer.status != listed[answer.error]:
         found.append(f"{answer.error} with status {answer.status}")
     document = answer.document
-    if sorted(document) != ["Code", "Message"] or not document["Message"]:
+    if sorted(document) != ["Code", "Message", "__type"] or not document["Message"]:
         found.append(f"an error's body of {sorted(document)}")
+    if document.get("__type") != answer.error:
+        found.append(f"it is {answer.error} in the header and {document.get('__type')} in the body")
     if document.get("Code") not in model.shapes["ErrorCode"]["enum"] and not model.lenient:
         found.append(f"the code {document.get('Code')}")
     return found
