@@ -105,9 +105,9 @@ def test_the_model_walked(house: House, service: str, capsys: pytest.CaptureFixt
     assert cases > LEAST_CASES[service]
 
 
-@pytest.mark.parametrize(("python", "least"), [(VOICE, 75), ("chime", 160)])
+@pytest.mark.parametrize(("service", "least"), [(VOICE, 75), ("chime", 160)])
 def test_every_other_operation_is_refused_with_a_reason(
-    house: House, python: str, least: int, capsys: pytest.CaptureFixture[str]
+    house: House, service: str, least: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     question = {
         "services": [VOICE, "chime"],
@@ -116,7 +116,7 @@ def test_every_other_operation_is_refused_with_a_reason(
         "served": list(load(VOICE).operations),
         "offered": notes()["offered"],
     }
-    report = played(REFUSALS, PYTHONS[python], house, question)
+    report = played(REFUSALS, PYTHONS[service], house, question)
     with capsys.disabled():
         print(f"\n{report['asked']} operations refused, each with its reason")
     assert report["faults"] == []
