@@ -11,12 +11,13 @@ from contract.walk.stage import ORDERED, OTHERS, SHARED, Stage
 from house import House
 
 from maskline.cli.signer import AccessKey
-from maskline.model import load
+from maskline.model import Shape, load
 from maskline.operations import TABLE
 
 VOICE = "chime-sdk-voice"
 WRITES = [name for (service, name), each in TABLE.items() if service == VOICE and each.mutates]
 READS = [name for (service, name), each in TABLE.items() if service == VOICE and not each.mutates]
+ANY_TEXT = "120655501000"  # fits every pattern of what our own operations require
 # What tells nothing of anybody and names nothing.
 AT_LARGE = {
     "CreatePhoneNumberOrder",
@@ -139,6 +140,38 @@ def test_a_key_does_what_its_list_allows_and_nothing_else(
             assert record is not None
             assert (record["Outcome"], record["AccessKeyId"]) == (refusal(name), key.id)
         assert not any(noted[name] for name in READS if name in noted)
+
+
+def test_our_own_operations_ask_for_permission_too(house: House, operator: Any) -> None:
+    """Each with the least that it takes; a number stands for any text, and is noted nowhere."""
+    key = new_key(operator, ["chime:*"], ["*"])
+    client = admin(house, key)
+    ids = {}
+    for name, operation in load("maskline").operations.items():
+        wish = example(operation.input) if operation.input else {}
+        with pytest.raises(client.exceptions.AccessDeniedException) as told:
+            getattr(client, xform_name(name))(**wish)
+        ids[told.value.response["ResponseMetadata"]["RequestId"]] = name
+    found = records(operator)
+    noted = {name: found[request_id] for request_id, name in ids.items() if request_id in found}
+    assert noted.keys() == {
+        name for (service, name), each in TABLE.items() if service == "maskline" and each.mutates
+    }
+    for name, record in noted.items():
+        assert (record["Action"], record["AccessKeyId"]) == (f"maskline:{name}", key.id)
+        assert record["Outcome"] == "AccessDeniedException"
+    assert ANY_TEXT not in str(found)
+
+
+def example(shape: Shape) -> Any:
+    """The least value of a shape that its model allows."""
+    if shape.members or shape.type == "structure":
+        return {name: example(shape.members[name]) for name in shape.required}
+    if shape.member:
+        return [example(shape.member)]
+    if shape.enum:
+        return shape.enum[0]
+    return {"boolean": True, "integer": shape.min or 1}.get(shape.type, ANY_TEXT)
 
 
 def test_a_key_for_one_connector(house: House, stage: Stage, operator: Any) -> None:
