@@ -104,6 +104,7 @@ def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
         "HelpReply": None,
         "KeywordLanguages": [],
         "MaxTextsPerMinute": 0,
+        "RecordCalls": False,
     }
     assert desk.maskline("GetVoiceConnectorRules", **connector) == {"Rules": usual}
     own = {

@@ -8,6 +8,7 @@ from maskline.daemon.house import House, at_work
 from maskline.engines.control import Reply, SipText
 from maskline.engines.ground import run_directory
 from maskline.engines.keeper import Keeper
+from maskline.engines.recording.recorder import Recorder
 from maskline.engines.supervision import State
 from maskline.engines.switchboard import Switchboard
 from maskline.engines.voice import Voice
@@ -31,6 +32,16 @@ class Sip:
         self._keeper = Keeper(
             house.store, self._voice.line, self._voice.rtpengine, house.context, house.node
         )
+        self._recorder = Recorder(
+            house.store,
+            self._voice.rtpengine,
+            house.context,
+            house.node,
+            spool=self._voice.spool,
+            home=house.settings.data_dir / "recordings",
+            announcement=self._voice.announcement,
+            days=house.settings.recording.retention_days,
+        )
         self._links = list(self._links_of_trunks())
 
     def _links_of_trunks(self) -> Iterator[SipLink]:
@@ -53,7 +64,7 @@ class Sip:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with self._voice.running(), at_work(self._keeper.keep()):
+        async with self._voice.running(), at_work(self._keeper.keep(), self._recorder.keep()):
             async with self._relay.carrying(self._links):
                 yield
             await self._keeper.farewell()

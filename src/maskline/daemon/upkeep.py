@@ -13,6 +13,7 @@ from maskline.operations import (
     purge_messages,
     purge_phone_numbers,
     purge_pictures,
+    purge_recordings,
     purge_sessions,
     settle_expired_sessions,
 )
@@ -28,6 +29,7 @@ UPKEEP = (
     purge_messages,
     purge_phone_numbers,
     purge_pictures,
+    purge_recordings,
     purge_audit_records,
 )
 

@@ -40,7 +40,7 @@ class Call:
     """A call as recorded. Times are milliseconds since the epoch, None for what did not happen.
 
     `caller` dialled `dialled`; we dialled `called` and showed `shown`. `hang_up_at` is when we
-    end the call if nobody else has.
+    end the call if nobody else has, `recorded` whether its sound is to be kept.
     """
 
     call_id: str
@@ -66,6 +66,7 @@ class Call:
     legs: tuple[dict[str, Any], ...] = ()
     max_call_seconds: int
     hang_up_at: int | None = None
+    recorded: bool = False
 
     @property
     def live(self) -> bool:

@@ -49,6 +49,7 @@ class Rules:
     max_ring_seconds: int = 60
     max_call_seconds: int = 4 * 3600
     texts: TextRules = TextRules()
+    record_calls: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from maskline.settings import PortRange
 # Debian keeps daemons where an ordinary user's PATH does not look.
 DAEMON_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 RUNTIME = Path("/run/maskline")
+SPOOL = Path("/var/spool/maskline")
 MANY = 1000
 
 
@@ -52,15 +53,30 @@ def run_directory(data_dir: Path) -> Path:
             run.unlink()
         run.mkdir(exist_ok=True)
         return run.resolve()
-    own = RUNTIME / hashlib.sha256(bytes(data_dir)).hexdigest()[:12]
-    for directory in (RUNTIME, own):
-        directory.mkdir(exist_ok=True)
-        directory.chmod(0o711)
+    own = own_directory(RUNTIME, data_dir)
     if run.is_dir() and not run.is_symlink():
         shutil.rmtree(run)
     run.unlink(missing_ok=True)
     run.symlink_to(own)
     return own
+
+
+def own_directory(root: Path, data_dir: Path) -> Path:
+    """A directory below `root` for the service of this data directory, which all may pass."""
+    own = root / hashlib.sha256(bytes(data_dir)).hexdigest()[:12]
+    for directory in (root, own):
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o711)
+    return own
+
+
+def spool_directory(data_dir: Path, runner: "Runner") -> Path:
+    """Where rtpengine writes down what it hears; on disk, and kept when the service restarts."""
+    root = own_directory(SPOOL, data_dir) if os.geteuid() == 0 else data_dir
+    spool = root / "spool"
+    spool.mkdir(mode=0o700, exist_ok=True)
+    runner.take(spool)
+    return spool.resolve()
 
 
 def node_of(data_dir: Path) -> str:

@@ -18,8 +18,13 @@ MARGIN_SECONDS = 60
 WARNINGS, ERRORS = 4, 3
 
 
-def program(settings: Settings, directory: Path, control: Address, client: NgClient) -> Program:
-    """rtpengine with the media settings, in `directory`, controlled at the address `control`."""
+def program(
+    settings: Settings, directory: Path, spool: Path, control: Address, client: NgClient
+) -> Program:
+    """rtpengine with the media settings, in `directory`, controlled at the address `control`.
+
+    What it is told to record it writes into `spool`.
+    """
     runner = Runner.named(settings.media.user, "media.user")
     runner.take(empty_directory(directory))
     longest = settings.max_call_minutes * 60 + MARGIN_SECONDS
@@ -42,5 +47,8 @@ def program(settings: Settings, directory: Path, control: Address, client: NgCli
         f"--offer-timeout={settings.max_ring_seconds + MARGIN_SECONDS}",
         f"--delete-delay={DELETE_SECONDS}",
         f"--pidfile={directory / 'pid'}",
+        f"--recording-dir={spool}",
+        "--recording-method=pcap",
+        "--recording-format=raw",
     )
     return Program(command, {}, client.answers)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from maskline.engines import kamailio, rtpengine, tls
 from maskline.engines.control import ControlLine
-from maskline.engines.ground import GroundError, Runner, bound, find, free_udp_port
+from maskline.engines.ground import (
+    GroundError,
+    Runner,
+    bound,
+    find,
+    free_udp_port,
+    spool_directory,
+)
 from maskline.engines.kamailio import Surroundings
 from maskline.engines.ng import NgClient
 from maskline.engines.supervision import Engine, Program, end_leftovers
@@ -31,6 +38,9 @@ class Voice:
         check_ground(settings, run)
         self._settings = settings
         self._run = run
+        runner = Runner.named(settings.media.user, "media.user")
+        self.spool = spool_directory(settings.data_dir, runner)
+        self.announcement = prompt(settings, self.spool, runner)
         self._ng = Address(LOOPBACK, free_udp_port(LOOPBACK, settings.media.ports))
         self.rtpengine = NgClient(self._ng)
         self.line = ControlLine(first_udp(settings))
@@ -68,7 +78,7 @@ class Voice:
 
     def _rtpengine_program(self) -> Program:
         directory = self._run / "rtpengine"
-        return rtpengine.program(self._settings, directory, self._ng, self.rtpengine)
+        return rtpengine.program(self._settings, directory, self.spool, self._ng, self.rtpengine)
 
     def _kamailio_program(self) -> Program:
         around = Surroundings(
@@ -79,6 +89,20 @@ class Voice:
             mask_keys=kamailio.mask_keys(self._settings.data_dir / "mask.key"),
         )
         return kamailio.program(self._settings, around, self.line)
+
+
+def prompt(settings: Settings, spool: Path, runner: Runner) -> Path | None:
+    """The announcement of recordings, where rtpengine can read it."""
+    given = settings.recording.announcement
+    if given is None:
+        return None
+    copy = spool / "announcement"
+    try:
+        copy.write_bytes(given.read_bytes())
+    except OSError as error:
+        raise GroundError(f"recording.announcement: {given}: {error.strerror}") from None
+    runner.take(spool)
+    return copy
 
 
 def first_udp(settings: Settings) -> Address:

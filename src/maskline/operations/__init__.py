@@ -15,6 +15,7 @@ from maskline.operations.calls import (
 )
 from maskline.operations.context import Context, Handler, Operation, Policy
 from maskline.operations.messages import erase_messages, purge_messages
+from maskline.operations.recordings import purge_recordings
 from maskline.operations.table import TABLE
 from maskline.operations.upkeep import (
     purge_audit_records,
@@ -45,6 +46,7 @@ __all__ = [
     "purge_messages",
     "purge_phone_numbers",
     "purge_pictures",
+    "purge_recordings",
     "purge_sessions",
     "record_audit",
     "settle_expired_sessions",

@@ -82,7 +82,8 @@ def get_call(context: Context, request: Request) -> Answer:
     row = context.tx.one("get_call", call_id=request["CallId"])
     if row is None or row["account_id"] != context.account_id:
         raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
-    return {"Call": shown(row)}
+    recording = context.tx.one("get_recording", call_id=row["call_id"])
+    return {"Call": {**shown(row), **shown_recording(recording)}}
 
 
 def list_calls(context: Context, request: Request) -> Answer:
@@ -175,6 +176,7 @@ def record_of(context: Context, carrier: str, route: Route) -> Call:
         received_at=context.now,
         forwarded_at=None if isinstance(decision, Reject) else context.now,
         max_call_seconds=route.rules.max_call_seconds,
+        recorded=route.rules.record_calls and not isinstance(decision, Reject),
     )
     match decision:
         case Connect() | Fallback():
@@ -216,4 +218,15 @@ def shown(row: Row) -> dict[str, Any]:
         "Attribution": call.attribution and call.attribution.value,
         "SipStatus": call.sip_status,
         "Cause": call.cause,
+    }
+
+
+def shown_recording(row: Row | None) -> dict[str, Any]:
+    if row is None:
+        return {}
+    state = "Recording" if row["finished_at"] is None else "Lost"
+    return {
+        "RecordingStatus": "Ready" if row["milliseconds"] is not None else state,
+        "RecordingStartedTimestamp": row["begun_at"],
+        "RecordingMilliseconds": row["milliseconds"],
     }

@@ -13,6 +13,7 @@ MEMBERS = {
     "HangUpOnExpiry": "hang_up_on_expiry",
     "MaxRingSeconds": "max_ring_seconds",
     "MaxCallSeconds": "max_call_seconds",
+    "RecordCalls": "record_calls",
 }
 TEXT_MEMBERS = {
     "KeepTextDays": ("keep_text_days", "keep_days"),

@@ -37,6 +37,7 @@ class Policy:
     closed_session_retention_days: int = 30
     call_retention_days: int = 90
     audit_retention_days: int = 365
+    recording_retention_days: int = 30
     rules: Rules = field(default_factory=Rules)
     carriers: Collection[str] = ()
     carriers_down: Collection[str] = ()

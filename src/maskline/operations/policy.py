@@ -15,6 +15,7 @@ def policy_of(chosen: Settings) -> Policy:
         closed_session_retention_days=chosen.closed_session_retention_days,
         call_retention_days=chosen.call_retention_days,
         audit_retention_days=chosen.audit_retention_days,
+        recording_retention_days=chosen.recording.retention_days,
         carriers=tuple(carrier.name for carrier in chosen.carriers),
         carriers_down={one.name for one in chosen.carriers if one.sip is None},
         rules=Rules(
@@ -24,6 +25,7 @@ def policy_of(chosen: Settings) -> Policy:
             hang_up_on_expiry=chosen.hang_up_on_expiry,
             max_ring_seconds=chosen.max_ring_seconds,
             max_call_seconds=chosen.max_call_minutes * 60,
+            record_calls=chosen.record_calls,
             texts=text_rules(chosen.texts),
         ),
         text_carriers={one.name for one in chosen.carriers if one.ways_of_texts},

@@ -85,6 +85,19 @@ class Media:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """Recordings of calls, where record_calls or a connector's rule asks for them."""
+
+    announcement: Path | None = setting(
+        "A sound file (WAV, say) that both people hear when a call to be recorded is answered; the "
+        "recording begins after it. Many countries require one.",
+        None,
+        example="prompts/recorded.wav",
+    )
+    retention_days: int = setting("How many days a recording is kept.", 30, least=1, most=36_500)
+
+
+@dataclass(frozen=True)
 class Store:
     """Where sessions, numbers and call records are kept."""
 
@@ -187,10 +200,16 @@ class Settings:
         "up to max_call_minutes.",
         False,
     )
+    record_calls: bool = setting(
+        "Whether calls are recorded: each into <data_dir>/recordings/<CallId>.wav, the caller on "
+        "the left channel and the called on the right. Calls that are recorded use G.711 alone.",
+        False,
+    )
     api: Api = setting("The HTTP door.", Api())
     sip: Sip = setting("The SIP door.", Sip())
     media: Media = setting("Sound.", Media())
     texts: Texts = setting("Texts.", Texts())
+    recording: Recording = setting("Recordings of calls.", Recording())
     pictures: Pictures = setting("Pictures in texts.", Pictures())
     store: Store = setting("Where data is kept.", Store())
     log: Log = setting("What the service tells about itself.", Log())

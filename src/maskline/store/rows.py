@@ -25,6 +25,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "hang_up_on_expiry": bool,
     "max_ring_seconds": int,
     "max_call_seconds": int,
+    "record_calls": bool,
 }
 
 
@@ -118,6 +119,7 @@ def call(row: Row) -> Call:
     values = {field.name: row[field.name] for field in fields(Call)}
     values["ended_by"] = Party(row["ended_by"]) if row["ended_by"] else None
     values["legs"] = tuple(json.loads(row["legs"]))
+    values["recorded"] = bool(row["recorded"])
     return Call(**values)
 
 

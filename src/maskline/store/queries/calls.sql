@@ -2,12 +2,13 @@
 INSERT INTO calls
     (call_id, account_id, voice_connector_id, proxy_session_id, carrier, caller, dialled,
      outbound_carrier, called, shown, decision, reason, received_at, forwarded_at, ringing_at,
-     answered_at, ended_at, ended_by, sip_status, cause, legs, max_call_seconds, hang_up_at)
+     answered_at, ended_at, ended_by, sip_status, cause, legs, max_call_seconds, hang_up_at,
+     recorded)
 VALUES
     (:call_id, :account_id, :voice_connector_id, :proxy_session_id, :carrier, :caller, :dialled,
      :outbound_carrier, :called, :shown, :decision, :reason, :received_at, :forwarded_at,
      :ringing_at, :answered_at, :ended_at, :ended_by, :sip_status, :cause, :legs,
-     :max_call_seconds, :hang_up_at)
+     :max_call_seconds, :hang_up_at, :recorded)
 ON CONFLICT (call_id) DO UPDATE SET
     ringing_at = excluded.ringing_at,
     answered_at = excluded.answered_at,

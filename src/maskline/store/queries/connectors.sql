@@ -53,7 +53,7 @@ DELETE FROM proxy_configurations WHERE voice_connector_id = :voice_connector_id
 -- name: get_connector_rules
 SELECT number_assignment, unknown_caller, hang_up_on_delete, hang_up_on_expiry,
     max_ring_seconds, max_call_seconds, keep_text_days, closed_reply, stop_reply, start_reply,
-    help_reply, keyword_languages, max_texts_per_minute
+    help_reply, keyword_languages, max_texts_per_minute, record_calls
 FROM voice_connectors
 WHERE voice_connector_id = :voice_connector_id
 
@@ -163,5 +163,6 @@ SET number_assignment = :number_assignment, unknown_caller = :unknown_caller,
     max_ring_seconds = :max_ring_seconds, max_call_seconds = :max_call_seconds,
     keep_text_days = :keep_text_days, closed_reply = :closed_reply, stop_reply = :stop_reply,
     start_reply = :start_reply, help_reply = :help_reply, keyword_languages = :keyword_languages,
-    max_texts_per_minute = :max_texts_per_minute
+    max_texts_per_minute = :max_texts_per_minute,
+    record_calls = :record_calls
 WHERE voice_connector_id = :voice_connector_id

@@ -1,0 +1,1 @@
+"""Recordings of calls: what rtpengine wrote down, made into sound."""

@@ -1,0 +1,166 @@
+"""Records the calls that a connector wants recorded: rtpengine writes their packets down while
+they last, and what it wrote is made into sound once they are over.
+
+A recording begins when a call has been answered and, where there is an announcement, both have
+heard it. What a crash leaves behind is found and finished at the next start.
+"""
+
+import asyncio
+import re
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from maskline.domain.call import Call
+from maskline.engines.keeper import again
+from maskline.engines.ng import NgError
+from maskline.engines.recording import sound
+from maskline.engines.recording.packets import NoCapture, packets
+from maskline.operations import Context, recordings
+from maskline.operations.recordings import Capture
+from maskline.store import Store, Transaction
+
+BEGIN_SECONDS = 0.5
+FINISH_SECONDS = 2.0
+# rtpengine holds a call for two seconds after its end, and writes on.
+SETTLED_SECONDS = 4.0
+ORPHANED_SECONDS = 3600.0
+DAY_SECONDS = 86_400
+CAPTURE = re.compile(r"(?P<call>[0-9a-f-]{36})-[0-9a-f]{16}\.pcap")
+SIDES = ("caller", "called")
+
+log = structlog.get_logger()
+
+
+class Engine(Protocol):
+    async def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """The answer to a command of the ng protocol; raises NgError."""
+
+
+class Recorder:
+    """`spool` is where rtpengine writes, `home` where the sound is kept, for `days`."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        context: Callable[[Transaction], Context],
+        node: str,
+        spool: Path,
+        home: Path,
+        announcement: Path | None,
+        days: int,
+    ) -> None:
+        self._store, self._engine, self._context, self._node = store, engine, context, node
+        self._spool, self._home = spool, home
+        self._announcement, self._days = announcement, days
+        self._beginning: dict[str, asyncio.Task[None]] = {}
+
+    async def keep(self) -> None:
+        """Works until cancelled."""
+        self._home.mkdir(mode=0o700, exist_ok=True)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(again(self.begin_due, BEGIN_SECONDS))
+            group.create_task(again(self.finish_ended, FINISH_SECONDS))
+
+    async def begin_due(self) -> None:
+        """Begins to record the calls that were answered and are to be recorded."""
+        due = await self._store.read(
+            lambda tx: recordings.calls_to_record(self._context(tx), self._node)
+        )
+        for call in due:
+            if call.call_id not in self._beginning:
+                self._beginning[call.call_id] = asyncio.create_task(self._begin(call))
+
+    async def _begin(self, call: Call) -> None:
+        try:
+            if self._announcement:
+                await self._announce(call.call_id, self._announcement)
+            capture = await self._capture(call.call_id)
+            # In this order: what was begun twice does no harm, what was noted only is lost.
+            await self._engine.ask("start recording", **{"call-id": call.call_id})
+            await self._store.write(
+                lambda tx: recordings.begin_recording(self._context(tx), call, capture)
+            )
+            log.info("recording", call_id=call.call_id)
+        except NgError as error:  # the call is over, or its sound is; else the next round is due
+            log.warning("not recorded yet", call_id=call.call_id, why=type(error).__name__)
+        except Exception:
+            log.exception("not recorded yet", call_id=call.call_id)
+        finally:
+            del self._beginning[call.call_id]
+
+    async def _announce(self, call_id: str, prompt: Path) -> None:
+        """Plays the prompt to both, who do not hear each other meanwhile."""
+        tags = [{"call-id": call_id, "from-tag": side} for side in SIDES]
+        for tag in tags:
+            await self._engine.ask("block media", **tag)
+        try:
+            played = [await self._engine.ask("play media", **tag, file=str(prompt)) for tag in tags]
+            await asyncio.sleep(max(int(one.get("duration", 0)) for one in played) / 1000)
+        finally:
+            for tag in tags:
+                await self._engine.ask("unblock media", **tag)
+
+    async def _capture(self, call_id: str) -> Capture:
+        """At which ports of ours the two speak; raises NgError when there are none."""
+        tags = (await self._engine.ask("query", **{"call-id": call_id}))["tags"]
+        try:
+            ports = [tags[side]["medias"][0]["streams"][0]["local port"] for side in SIDES]
+        except (KeyError, IndexError):
+            raise NgError("a call without sound") from None
+        return Capture(*ports)
+
+    async def finish_ended(self) -> None:
+        """Makes sound of the captures of ended calls; throws away what is too old."""
+        for path in sorted((self._spool / "pcaps").glob("*.pcap")):
+            found = CAPTURE.fullmatch(path.name)
+            if found and (idle := idle_seconds(path)) > SETTLED_SECONDS:
+                await self._finish(path, found["call"], idle)
+        for path in self._home.glob("*.wav"):
+            if idle_seconds(path) > self._days * DAY_SECONDS:
+                path.unlink(missing_ok=True)
+
+    async def _finish(self, path: Path, call_id: str, idle: float) -> None:
+        capture = await self._store.read(
+            lambda tx: recordings.ended_capture(self._context(tx), call_id)
+        )
+        if capture is None:
+            if idle > ORPHANED_SECONDS:
+                self._forget(path)
+            return
+        target = self._home / f"{call_id}.wav"
+        try:
+            seconds = await asyncio.to_thread(convert, path, capture, target)
+        except (NoCapture, OSError, wave.Error) as error:
+            log.error("recording lost", call_id=call_id, why=str(error))
+            seconds = None
+        await self._store.write(
+            lambda tx: recordings.finish_recording(self._context(tx), call_id, seconds)
+        )
+        self._forget(path)
+
+    def _forget(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        for beside in (self._spool / "metadata").glob(f"*{path.stem}*"):
+            beside.unlink(missing_ok=True)
+
+
+def idle_seconds(path: Path) -> float:
+    """How long nobody has written the file."""
+    return time.time() - path.stat().st_mtime
+
+
+def convert(path: Path, capture: Capture, target: Path) -> float:
+    """Makes the sound of a capture; it is there when it is whole. Its length in seconds."""
+    unfinished = target.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    with path.open("rb") as file:
+        seconds = sound.record(packets(file), capture.caller_port, capture.called_port, unfinished)
+    unfinished.chmod(0o600)
+    unfinished.replace(target)
+    return seconds

@@ -1,0 +1,52 @@
+"""Recordings of calls, as far as the store knows them: which calls, and what became of it."""
+
+from dataclasses import dataclass
+
+from maskline.domain.call import Call
+from maskline.operations.context import DAY, Context
+from maskline.store import rows
+
+PIECE = 200
+
+
+@dataclass(frozen=True)
+class Capture:
+    """At which ports of ours a call's two sides were heard."""
+
+    caller_port: int
+    called_port: int
+
+
+def calls_to_record(context: Context, node: str) -> list[Call]:
+    """Answered calls of the node that are to be recorded and are not yet."""
+    return [rows.call(row) for row in context.tx.all("list_calls_to_record", node=node)]
+
+
+def begin_recording(context: Context, call: Call, capture: Capture) -> None:
+    context.tx.run(
+        "insert_recording",
+        call_id=call.call_id,
+        caller_port=capture.caller_port,
+        called_port=capture.called_port,
+        begun_at=context.now,
+    )
+
+
+def ended_capture(context: Context, call_id: str) -> Capture | None:
+    """What was captured of a call; None while the call lasts, and for one that nobody knows."""
+    row = context.tx.one("get_ended_recording", call_id=call_id)
+    return Capture(row["caller_port"], row["called_port"]) if row else None
+
+
+def finish_recording(context: Context, call_id: str, seconds: float | None) -> None:
+    """Notes that there is sound of so many seconds, or that it was lost."""
+    length = None if seconds is None else round(seconds * 1000)
+    context.tx.run(
+        "finish_recording", call_id=call_id, milliseconds=length, finished_at=context.now
+    )
+
+
+def purge_recordings(context: Context) -> int:
+    """Forgets recordings that are too old to be kept; each node removes its own files."""
+    before = context.now - context.settings.recording_retention_days * DAY
+    return context.tx.run("purge_recordings", before=before, limit=PIECE)

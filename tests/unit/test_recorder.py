@@ -1,0 +1,174 @@
+"""When a recording begins, what is asked of rtpengine for it, and what a crash leaves behind."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import ANN, BEN, Desk
+from test_recording_sound import HEADER, LEFT, RIGHT, capture, ipv4, rtp
+
+from maskline.engines.ng import NgRefusal
+from maskline.engines.recording.recorder import Recorder
+from maskline.operations import Policy
+from maskline.store import Transaction
+
+PROXY = "+19135550199"
+TAGS = {
+    side: {"medias": [{"streams": [{"local port": port}]}]}
+    for side, port in (("caller", LEFT), ("called", RIGHT))
+}
+
+
+class Engine:
+    """An rtpengine that notes what it is asked."""
+
+    def __init__(self, *, over: bool = False) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.over = over
+
+    async def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        self.asked.append((command, arguments.get("from-tag", "")))
+        if self.over:
+            raise NgRefusal("Unknown call-id")
+        return {"query": {"tags": TAGS}, "play media": {"duration": 1}}.get(command, {})
+
+
+class Store:
+    """The desk's transaction as a store."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+
+    async def read(self, work: Any) -> Any:
+        return work(self.tx)
+
+    write = read
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk(Policy(carriers=("acme",)))
+    desk.import_numbers(PROXY)
+    return desk
+
+
+def recorder(desk: Desk, engine: Engine, folder: Path, prompt: Path | None = None) -> Recorder:
+    (folder / "pcaps").mkdir(exist_ok=True)
+    (folder / "metadata").mkdir(exist_ok=True)
+    store: Any = Store(desk.tx)
+    return Recorder(
+        store, engine, lambda tx: desk.context(""), "", spool=folder, home=folder,
+        announcement=prompt, days=30,
+    )  # fmt: skip
+
+
+def answered_call(desk: Desk, *, record: bool = True) -> str:
+    connector = desk.connector()
+    desk.maskline("PutVoiceConnectorRules", VoiceConnectorId=connector, RecordCalls=record)
+    desk.open(connector, ANN, BEN)
+    call: str = desk.dial(ANN, PROXY)["CallId"]
+    report(desk, call, "Answered")
+    return call
+
+
+def report(desk: Desk, call: str, event: str) -> None:
+    desk.switch("ReportCall", CallId=call, Event=event, Timestamp=desk.now)
+
+
+async def begin(work: Recorder) -> None:
+    await work.begin_due()
+    while work._beginning:
+        await asyncio.sleep(0.001)
+
+
+def leave_capture(folder: Path, call: str, content: bytes, age: float = 10) -> Path:
+    path = folder / "pcaps" / f"{call}-0123456789abcdef.pcap"
+    path.write_bytes(content)
+    os.utime(path, (time.time() - age, time.time() - age))
+    (folder / "metadata" / f"rtpengine-meta-{path.stem}.txt").write_text("x")
+    return path
+
+
+def status(desk: Desk, call: str) -> str | None:
+    found: str | None = desk.maskline("GetCall", CallId=call)["Call"].get("RecordingStatus")
+    return found
+
+
+async def test_what_is_not_to_be_recorded_is_not(desk: Desk, tmp_path: Path) -> None:
+    engine = Engine()
+    call = answered_call(desk, record=False)
+    await begin(recorder(desk, engine, tmp_path))
+    assert engine.asked == []
+    assert status(desk, call) is None
+
+
+async def test_both_hear_that_they_are_recorded_before_they_are(desk: Desk, tmp_path: Path) -> None:
+    engine = Engine()
+    call = answered_call(desk)
+    work = recorder(desk, engine, tmp_path, prompt=tmp_path / "prompt.wav")
+    await begin(work)
+    both = [("block media", "caller"), ("block media", "called")]
+    both += [("play media", "caller"), ("play media", "called")]
+    both += [("unblock media", "caller"), ("unblock media", "called")]
+    assert engine.asked == [*both, ("query", ""), ("start recording", "")]
+    assert status(desk, call) == "Recording"
+    await begin(work)
+    assert len(engine.asked) == 8
+
+
+async def test_a_call_that_is_over_already(desk: Desk, tmp_path: Path) -> None:
+    call = answered_call(desk)
+    await begin(recorder(desk, Engine(over=True), tmp_path))
+    assert status(desk, call) is None
+
+
+async def test_sound_is_made_when_the_call_is_over(desk: Desk, tmp_path: Path) -> None:
+    call = answered_call(desk)
+    work = recorder(desk, Engine(), tmp_path)
+    await begin(work)
+    path = leave_capture(tmp_path, call, capture(ipv4(rtp(b"\x10" * 800))).getvalue())
+    await work.finish_ended()
+    assert path.exists(), "the call lasts"
+    report(desk, call, "Ended")
+    await work.finish_ended()
+    assert (tmp_path / f"{call}.wav").stat().st_size == 44 + 800 * 4
+    assert desk.maskline("GetCall", CallId=call)["Call"]["RecordingMilliseconds"] == 100
+    assert status(desk, call) == "Ready"
+    assert [*tmp_path.rglob("*.pcap"), *tmp_path.rglob("*.txt"), *tmp_path.rglob("*.part")] == []
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish" * 9, HEADER[:20]])
+async def test_a_capture_that_cannot_be_read_is_said_to_be_lost(
+    desk: Desk, tmp_path: Path, content: bytes
+) -> None:
+    call = answered_call(desk)
+    work = recorder(desk, Engine(), tmp_path)
+    await begin(work)
+    report(desk, call, "Ended")
+    leave_capture(tmp_path, call, content)
+    await work.finish_ended()
+    assert status(desk, call) == "Lost"
+    assert [*tmp_path.rglob("*.pcap"), *tmp_path.rglob("*.wav")] == []
+
+
+async def test_what_belongs_to_no_call_goes_after_an_hour(desk: Desk, tmp_path: Path) -> None:
+    work = recorder(desk, Engine(), tmp_path)
+    young = leave_capture(tmp_path, "0b6f3f8a-5a50-4b4e-9d0c-3f2b6f1f7a11", HEADER, age=100)
+    old = leave_capture(tmp_path, "0b6f3f8a-5a50-4b4e-9d0c-3f2b6f1f7a12", HEADER, age=4000)
+    strange = tmp_path / "pcaps" / "else.pcap"
+    strange.write_bytes(b"")
+    await work.finish_ended()
+    assert (young.exists(), old.exists(), strange.exists()) == (True, False, True)
+
+
+async def test_recordings_are_kept_for_their_days(desk: Desk, tmp_path: Path) -> None:
+    work = recorder(desk, Engine(), tmp_path)
+    for name, days in (("old", 31), ("young", 29)):
+        (tmp_path / f"{name}.wav").write_bytes(b"")
+        age = time.time() - days * 86_400
+        os.utime(tmp_path / f"{name}.wav", (age, age))
+    await work.finish_ended()
+    assert [path.name for path in tmp_path.glob("*.wav")] == ["young.wav"]
