@@ -391,6 +391,13 @@ def test_a_token_without_a_signature_is_not_genuine() -> None:
             provider("vonage").read(given)
 
 
+def test_halves_of_characters_and_zeros_go_no_further() -> None:
+    odd = SINCH_IN | {"body": "a\ud83d\ude00b\ud83dc\0d", "id": "1\0\udc00"}
+    text = text_of("sinch", odd)
+    assert text.text == "a😀b\ufffdcd"
+    assert text.message_id == "1\ufffd"
+
+
 @pytest.mark.parametrize("content", [[], {}, "text", 1, None, [[]], [{"type": "mo_text"}]])
 @pytest.mark.parametrize("name", sorted(VALUES))
 def test_content_of_another_form_is_no_text(name: str, content: Any) -> None:

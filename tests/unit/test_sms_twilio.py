@@ -307,6 +307,12 @@ def test_a_callback_in_json_is_held_by_the_hash_in_its_url() -> None:
         provider().read(in_json(INBOUND, body_hash="0" * 64))
 
 
+def test_halves_of_characters_go_no_further() -> None:
+    (text,) = provider().read(in_json(INBOUND | {"Body": "a\ud83db\0"})).arrivals
+    assert isinstance(text, InboundText)
+    assert text.text == "a\ufffdb"
+
+
 def test_a_form_is_never_held_by_the_hash_alone() -> None:
     """Else whoever saw one signed URL could put any form below it."""
     signed = in_json(INBOUND)

@@ -24,6 +24,7 @@ from maskline.sms.http.provider import (
     Thanks,
     Unreadable,
     retry_after,
+    storable,
 )
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
 from maskline.sms.http.templates import filled, filled_structure, filled_url
@@ -263,7 +264,7 @@ def word(value: Any) -> str:
     """A text or a number as a text; empty for whatever else."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
-    return str(value)
+    return storable(str(value))
 
 
 def items_of(

@@ -74,6 +74,12 @@ class Provider(Protocol):
         """The headers to fetch media at this URL with: a provider's own may ask for our key."""
 
 
+def storable(text: str) -> str:
+    """The text without what no database and no other carrier takes: zeros, halves of characters
+    (JSON can spell both)."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def retry_after(reply: HttpReply) -> float | None:
     """Seconds to wait (RFC 9110 10.2.3), up to an hour; a date is as good as none here."""
     text = reply.headers.get("retry-after", "").strip()

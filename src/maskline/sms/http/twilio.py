@@ -23,6 +23,7 @@ from maskline.sms.http.provider import (
     Thanks,
     Unreadable,
     retry_after,
+    storable,
 )
 from maskline.sms.port import (
     Accepted,
@@ -247,7 +248,7 @@ def read_json_fields(body: bytes) -> dict[str, list[str]]:
 
 def one_of(fields: Mapping[str, Sequence[str]], *names: str) -> str:
     """The first of these fields that is there and not empty."""
-    return next((fields[name][0] for name in names if fields.get(name, [""])[0]), "")
+    return storable(next((fields[name][0] for name in names if fields.get(name, [""])[0]), ""))
 
 
 def media_of(fields: Mapping[str, list[str]]) -> Iterator[Media]:
