@@ -25,6 +25,7 @@ import api  # noqa: E402  the acceptance tests' service had to be found first
 import calls  # noqa: E402
 import neighbour  # noqa: E402
 import scale  # noqa: E402
+import texts  # noqa: E402
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST  # noqa: E402
 from acceptance.service import Service, media_ports  # noqa: E402
 from relay import MediaPorts  # noqa: E402
@@ -72,6 +73,7 @@ def machine(report: Report) -> None:
         "rtpengine": version("rtpengine", "--version"),
         "SIPp": version("sipp", "-v"),
         "wrk": version("wrk", "-v"),
+        "Kannel": version("bearerbox", "--version"),
     }
     report.say(
         f"- command: python {' '.join(sys.argv)}",
@@ -149,6 +151,7 @@ PARTS: dict[str, Part] = {
     "scale": scale.measure,
     "neighbour": neighbour.measure,
     "calls": of_calls,
+    "texts": texts.measure,
     "mask": program("mask.py", interpreter=SYSTEM_PYTHON),
     "selection": program("selection.py", "--sessions", "1000", "--pools", "100"),
     "pool-numbers": program("pool_numbers.py", "--people", "30", "--sessions", "150"),

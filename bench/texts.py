@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from report import Report
 from text_ground import PROXY, furnish, people, text_service
 
 PAIRS = 1000
+SHORT, FULL = 500, 30_000  # texts
 WINDOW = 500
 
 
@@ -176,17 +177,21 @@ def groups(service: Service, cluster: Cluster | None) -> dict[str, list[int]]:
     return found
 
 
-def measure(texts: int, report: Report) -> None:
+def measure(folder: Path, short: bool, report: Report) -> None:
+    carry(folder, SHORT if short else FULL, report)
+
+
+def carry(folder: Path, texts: int, report: Report) -> None:
     """Kannel and Maskline in turn, each with a carrier of its own."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench")))
-        cluster = Cluster(durable=True)
-        stack.callback(cluster.stop)
+    cluster = Cluster(durable=True)
+    try:
         results = [
             kannel(place(folder, "kannel"), texts),
             relay(place(folder, "sqlite"), texts),
             relay(place(folder, "postgresql"), texts, cluster),
         ]
+    finally:
+        cluster.stop()
     report.heading("Texts, relayed over SMPP")
     report.table(HEADINGS, [result.row() for result in results])
     report.say("", EXPLAINED)
@@ -207,8 +212,9 @@ def place(folder: Path, name: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=20_000)
-    measure(parser.parse_args().texts, Report())
+    parser.add_argument("--texts", type=int, default=FULL)
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        carry(Path(folder), parser.parse_args().texts, Report())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,18 @@
 """A Maskline whose carrier for texts is an SMSC of the test's, with people who have sessions."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from acceptance.service import Service
 from installation import Installation
 
+from maskline.daemon.house import contexts
+from maskline.operations import Policy
+from maskline.operations.context import TextPolicy
+from maskline.sms.port import Link
+from maskline.sms.relay import Relay
 from maskline.store import open_store
 
 PROXY = "+19135550100"
@@ -59,3 +66,16 @@ def text_service(
     smpp = SMPP.format(port=port, binds=binds, window=window)
     made.config.write_text(made.config.read_text() + smpp + more + TEXTS.format(doubt=doubt))
     return made
+
+
+@asynccontextmanager
+async def relaying(url: str, key: Path, link: Link, **policy: Any) -> AsyncIterator[Relay]:
+    """The relay in this process, with a link of its carrier `acme`."""
+    store = open_store(url, key)
+    settings = Policy(carriers=("acme",), text_carriers={"acme"}, texts=TextPolicy(**policy))
+    relay = Relay(store, contexts(settings, "node0001"), "node0001")
+    try:
+        async with relay.running(), relay.carrying([link]):
+            yield relay
+    finally:
+        store.close()
