@@ -18,15 +18,14 @@ LIMITS = {"integer": ("int32", 2**31), "long": ("int64", 2**63)}
 REQUEST_ID = {"x-amzn-RequestId": {"$ref": "#/components/headers/x-amzn-RequestId"}}
 
 Document = dict[str, Any]
+Common = Mapping[int, Iterable[str]]
 
 
-def document(
-    services: Iterable[Service], info: Mapping[str, Any], common: Mapping[str, int]
-) -> Document:
+def document(services: Iterable[Service], info: Mapping[str, Any], common: Common) -> Document:
     """The document of all operations of the services, whose names must differ.
 
     `info` is OpenAPI's own; `common` are exceptions that any operation may answer with, beside
-    those that it lists, and their statuses. The schemas of the first service have its own names for
+    those that it lists, by status. The schemas of the first service have its own names for
     them, those of another begin with that service's name.
     """
     first, *others = services
@@ -61,7 +60,7 @@ def tag(service: Service) -> Document:
 
 
 def described(
-    service: Service, operation: Operation, schemas: "Schemas", common: Mapping[str, int]
+    service: Service, operation: Operation, schemas: "Schemas", common: Common
 ) -> Document:
     found: Document = {
         "operationId": operation.name,
@@ -111,7 +110,7 @@ def request_body(operation: Operation, schemas: "Schemas") -> Document | None:
     }
 
 
-def responses(operation: Operation, schemas: "Schemas", common: Mapping[str, int]) -> Document:
+def responses(operation: Operation, schemas: "Schemas", common: Common) -> Document:
     success: Document = {"description": "Done.", "headers": REQUEST_ID}
     if operation.output is not None and operation.status != 204:
         success["content"] = json_content(schemas.structure(operation.output, closed=False))
@@ -121,9 +120,9 @@ def responses(operation: Operation, schemas: "Schemas", common: Mapping[str, int
     return found
 
 
-def errors_of(operation: Operation, common: Mapping[str, int]) -> dict[int, list[str]]:
+def errors_of(operation: Operation, common: Common) -> dict[int, list[str]]:
     """The exceptions that the operation itself lists, by status; none for one of the common."""
-    found: dict[int, list[str]] = {status: [] for status in common.values()}
+    found: dict[int, list[str]] = {status: [] for status in common}
     for name, status in sorted(operation.error_statuses.items()):
         found.setdefault(status, []).append(name)
     return found
@@ -133,12 +132,12 @@ def failure_name(status: int, listed: list[str]) -> str:
     return "-".join([str(status), *(name.removesuffix("Exception") for name in listed)])
 
 
-def failures(operations: Iterable[Operation], common: Mapping[str, int]) -> Document:
+def failures(operations: Iterable[Operation], common: Common) -> Document:
     """The answers that are errors, which most operations share."""
     found = {}
     for operation in operations:
         for status, listed in errors_of(operation, common).items():
-            names = [*listed, *(name for name, each in common.items() if each == status)]
+            names = [*dict.fromkeys([*listed, *common.get(status, ())])]
             found[failure_name(status, listed)] = failure(names)
     return dict(sorted(found.items()))
 
@@ -156,7 +155,7 @@ def json_content(schema: Document) -> Document:
     return {"application/json": {"schema": schema}}
 
 
-def components(schemas: "dict[Service, Schemas]", common: Mapping[str, int]) -> Document:
+def components(schemas: "dict[Service, Schemas]", common: Common) -> Document:
     named: Document = {"Error": error_schema()}
     for service, each in schemas.items():
         named |= each.named(service.operations.values())

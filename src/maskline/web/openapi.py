@@ -1,12 +1,14 @@
 """The OpenAPI document of what this server offers, as it is given out."""
 
 from functools import cache
+from http import HTTPStatus
 
 import msgspec
 
 from maskline import __version__
 from maskline.model import load, openapi
-from maskline.web import faults
+from maskline.web import answers, faults
+from maskline.web.protocol import TIMEOUT
 
 PATH = "/openapi.json"
 SERVICES = ("chime-sdk-voice", "maskline")
@@ -34,6 +36,16 @@ def document() -> bytes:
         "description": DESCRIPTION,
         "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
     }
-    common = {fault.name: fault.status for fault in COMMON}
-    found = openapi.document([load(name) for name in SERVICES], info, common)
+    found = openapi.document([load(name) for name in SERVICES], info, common())
     return msgspec.json.encode(found)
+
+
+def common() -> dict[int, list[str]]:
+    """The names of errors that are no operation's, by status."""
+    found = {
+        HTTPStatus.REQUEST_TIMEOUT: [TIMEOUT],
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: [answers.BAD_REQUEST],
+    }
+    for fault in COMMON:
+        found.setdefault(HTTPStatus(fault.status), []).append(fault.name)
+    return {status.value: names for status, names in found.items()}
