@@ -42,7 +42,7 @@ async def test_a_call_is_routed(switchboard: Switchboard) -> None:
 async def test_a_call_and_its_end_are_recorded(switchboard: Switchboard) -> None:
     call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
     report = {"CallId": call_id, "Event": "Ended", "Timestamp": 1, "SipStatus": 404}
-    assert await switchboard.ask("ReportCall", report) == {}
+    assert switchboard.ask("ReportCall", report) == {}
     await switchboard.drain()
     row = await switchboard._store.read(lambda tx: tx.one("get_call", call_id=call_id))
     assert row is not None
@@ -52,7 +52,7 @@ async def test_a_call_and_its_end_are_recorded(switchboard: Switchboard) -> None
 async def test_a_report_of_no_call_changes_nothing(switchboard: Switchboard) -> None:
     call_id = str(uuid4())
     report = {"CallId": call_id, "Event": "Ended", "Timestamp": 1, "SipStatus": 404}
-    assert await switchboard.ask("ReportCall", report) == {}
+    assert switchboard.ask("ReportCall", report) == {}
     await switchboard.drain()
     assert await switchboard._store.read(lambda tx: tx.one("get_call", call_id=call_id)) is None
 
@@ -71,5 +71,5 @@ async def test_what_the_model_does_not_have_is_refused(
     switchboard: Switchboard, operation: str, request_: dict[str, object]
 ) -> None:
     with pytest.raises(SwitchRefusal) as refusal:
-        await switchboard.ask(operation, request_)
+        switchboard.ask(operation, request_)
     assert refusal.value.code == "BadRequestException"

@@ -5,11 +5,11 @@ A Unix socket; a request is a line of JSON, `{"operation": …, "input": …}`, 
 """
 
 import asyncio
-import contextlib
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -17,9 +17,10 @@ import structlog
 from maskline.engines.ground import Runner
 
 AHEAD = 64  # requests of one connection in hand at once; more wait in the socket
+LONGEST_LINE = 65_536  # bytes
 
 Answer = dict[str, Any]
-Ask = Callable[[str, dict[str, Any]], Awaitable[Answer]]
+Ask = Callable[[str, dict[str, Any]], Answer | Awaitable[Answer]]
 
 log = structlog.get_logger()
 
@@ -44,61 +45,127 @@ class SwitchServer:
         self._path = path
         self._ask = ask
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self.lines: set[Line] = set()
 
     async def open(self, client: Runner) -> None:
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._connected, self._path)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: Line(self), self._path)
         self._path.chmod(0o600)
         os.chown(self._path, client.uid, client.gid)
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        working = [task for line in self.lines for task in line.close()]
+        await asyncio.gather(*working, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        answers: asyncio.Queue[asyncio.Task[Answer]] = asyncio.Queue(AHEAD)
-        writing = asyncio.create_task(write_answers(answers, writer))
-        try:
-            while line := await reader.readline():
-                await answers.put(asyncio.create_task(self._answer(line)))
-            await answers.join()
-        except (ConnectionError, ValueError):  # it went away, or sent a line without end
-            pass
-        finally:
-            writing.cancel()
-            writer.close()
-            self._connections.discard(task)
-
-    async def _answer(self, line: bytes) -> Answer:
+    def answer(self, line: bytes) -> bytes | asyncio.Task[bytes]:
+        """The answer as a line, or the task that will give it."""
         try:
             request = msgspec.json.decode(line, type=SwitchRequest)
-            return {"output": await self._ask(request.operation, request.input)}
-        except msgspec.DecodeError as error:
+            answer = self._ask(request.operation, request.input)
+        except Exception as error:
+            return encoded(failed(error))
+        if isinstance(answer, dict):
+            return encoded({"output": answer})
+        return asyncio.ensure_future(carried_out(answer))
+
+
+class Line(asyncio.Protocol):
+    """One connection. Most requests are answered before the next is read; the others wait in
+    `_answers`, and so does every answer that comes after them."""
+
+    def __init__(self, server: SwitchServer) -> None:
+        self._server = server
+        self._begun = b""
+        self._answers: deque[bytes | asyncio.Task[bytes]] = deque()
+        self._last = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has another ancestor
+        self._server.lines.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._server.lines.discard(self)
+        self._answers.clear()
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        if len(self._begun) > LONGEST_LINE:
+            self._transport.abort()
+            return
+        for line in lines:
+            answer = self._server.answer(line)
+            if isinstance(answer, asyncio.Task):
+                answer.add_done_callback(self._answered)
+            self._answers.append(answer)
+        self._answered()
+
+    def eof_received(self) -> bool:
+        self._last = True
+        return bool(self._answers)
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def close(self) -> list[asyncio.Task[bytes]]:
+        """Ends the connection; gives the work that was cancelled."""
+        working = [answer for answer in self._answers if isinstance(answer, asyncio.Task)]
+        for task in working:
+            task.cancel()
+        self._transport.abort()
+        return working
+
+    def _answered(self, _done: object = None) -> None:
+        ready = []
+        while self._answers:
+            first = self._answers[0]
+            if isinstance(first, asyncio.Task):
+                if not first.done() or first.cancelled():
+                    break
+                first = first.result()
+            ready.append(first)
+            self._answers.popleft()
+        if ready and not self._transport.is_closing():
+            self._transport.write(b"".join(ready))
+        if self._last and not self._answers:
+            self._transport.close()
+        self._mind_the_queue()
+
+    def _mind_the_queue(self) -> None:
+        """A client that sends far ahead of its answers waits."""
+        if self._transport.is_closing():
+            return
+        if len(self._answers) > AHEAD:
+            self._transport.pause_reading()
+        elif not self._transport.is_reading() and not self._last:
+            self._transport.resume_reading()
+
+
+async def carried_out(work: Awaitable[Answer]) -> bytes:
+    try:
+        return encoded({"output": await work})
+    except Exception as error:
+        return encoded(failed(error))
+
+
+def encoded(answer: Answer) -> bytes:
+    return msgspec.json.encode(answer) + b"\n"
+
+
+def failed(error: Exception) -> Answer:
+    match error:
+        case msgspec.DecodeError():
             return failure("BadRequestException", str(error))
-        except SwitchRefusal as refusal:
-            return failure(refusal.code, str(refusal))
-        except Exception:
-            log.exception("switch request failed")
-            return failure("ServiceFailureException", "the request failed")
+        case SwitchRefusal():
+            return failure(error.code, str(error))
+    log.error("switch request failed", exc_info=error)
+    return failure("ServiceFailureException", "the request failed")
 
 
 def failure(code: str, message: str) -> Answer:
     return {"error": {"code": code, "message": message}}
-
-
-async def write_answers(
-    answers: asyncio.Queue[asyncio.Task[Answer]], writer: asyncio.StreamWriter
-) -> None:
-    while True:
-        answer = await (await answers.get())
-        with contextlib.suppress(ConnectionError):
-            writer.write(msgspec.json.encode(answer) + b"\n")
-            await writer.drain()
-        answers.task_done()

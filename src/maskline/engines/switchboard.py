@@ -2,27 +2,21 @@
 carried out as the operation it names.
 
 Neither a ringing phone nor a worker of Kamailio waits for the disk: a call is decided from what the
-store holds, and what is to be kept of it is written in the background, in order for each call. What
-a crash takes with it is made up for by the keeper, which ends the calls that nobody reports on.
+store holds, and what is to be kept of it goes into the ledger. What a crash takes with it is made
+up for by the keeper, which ends the calls that nobody reports on.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
-
-from maskline.domain.refusals import Refusal
+from maskline.engines.ledger import Ledger
 from maskline.engines.switch import Answer, SwitchRefusal
 from maskline.model import load, validation
 from maskline.operations import Context
-from maskline.operations.calls import decide_call, open_record, report_call
+from maskline.operations.calls import decide_call, event_of
 from maskline.store import Store, Transaction
 
 SERVICE = "switch"
-
-log = structlog.get_logger()
-
 
 AcceptText = Callable[[dict[str, Any]], Awaitable[Answer]]
 
@@ -46,53 +40,27 @@ class Switchboard:
         self._context = context
         self._accept_text = accept_text
         self._operations = load(SERVICE).operations
+        self._ledger = Ledger(store, context)
 
-        self._writing: dict[str, asyncio.Task[None]] = {}
-
-    async def ask(self, name: str, request: dict[str, Any]) -> Answer:
-        """The operation's answer; raises SwitchRefusal."""
+    def ask(self, name: str, request: dict[str, Any]) -> Answer | Awaitable[Answer]:
+        """The operation's answer, at once where there is nothing to wait for; raises
+        SwitchRefusal."""
         self._check(name, request)
         if name == "RouteCall":
-            return await self._route(request)
+            return self._route(request)
         if name == "AcceptMessage":
-            return await self._accept_text(request)
-        self._write(request["CallId"], lambda tx: report_call(self._context(tx), request))
+            return self._accept_text(request)
+        self._ledger.add(request["CallId"], event_of(request))
         return {}
 
     async def drain(self) -> None:
         """Waits until all is written."""
-        while self._writing:
-            await asyncio.wait(self._writing.values())
+        await self._ledger.drain()
 
     async def _route(self, request: dict[str, Any]) -> Answer:
         answer, call = await self._store.read(lambda tx: decide_call(self._context(tx), request))
-        self._write(call.call_id, lambda tx: open_record(self._context(tx), call))
+        self._ledger.open(call)
         return answer
-
-    def _write(self, call_id: str, work: Callable[[Transaction], object]) -> None:
-        before = self._writing.get(call_id)
-        task = asyncio.create_task(self._written(before, work, call_id))
-        self._writing[call_id] = task
-        task.add_done_callback(lambda done: self._forget(call_id, done))
-
-    def _forget(self, call_id: str, done: asyncio.Task[None]) -> None:
-        if self._writing.get(call_id) is done:
-            del self._writing[call_id]
-
-    async def _written(
-        self,
-        before: asyncio.Task[None] | None,
-        work: Callable[[Transaction], object],
-        call_id: str,
-    ) -> None:
-        if before is not None:
-            await asyncio.wait({before})
-        try:
-            await self._store.write(work, beside=True)
-        except Refusal as refusal:
-            log.warning("report refused", call_id=call_id, reason=refusal.kind)
-        except Exception:
-            log.exception("call not recorded", call_id=call_id)
 
     def _check(self, name: str, request: dict[str, Any]) -> None:
         if name not in self._operations:

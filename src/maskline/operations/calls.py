@@ -1,6 +1,8 @@
 """Calls: routed, followed to their end, and read back."""
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
@@ -43,12 +45,19 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
 
 
 def open_record(context: Context, call: Call) -> None:
-    """Saves the record of a call that was decided; the session may have been deleted meanwhile."""
-    if call.reason == Connect.reason and call.proxy_session_id:
-        context.tx.lock(*filter(None, (call.caller, call.called)))
-        if deleted_since(context, call.proxy_session_id):
-            call = replace(call, hang_up_at=context.now)
-    save(context, call)
+    """Saves the record of a call that was decided."""
+    record_calls(context, {call.call_id: Told(call)})
+
+
+def opened(context: Context, call: Call) -> Call:
+    """A call that was decided; the session may have been deleted meanwhile."""
+    if of_session(call) and deleted_since(context, call.proxy_session_id or ""):
+        return replace(call, hang_up_at=context.now)
+    return call
+
+
+def of_session(call: Call) -> bool:
+    return call.reason == Connect.reason and bool(call.proxy_session_id)
 
 
 def deleted_since(context: Context, session_id: str) -> bool:
@@ -61,12 +70,50 @@ def deleted_since(context: Context, session_id: str) -> bool:
 
 def report_call(context: Context, request: Request) -> Answer:
     """Adds what happened to the record of a call. The same report may come again, or late."""
-    context.tx.lock(request["CallId"])
-    row = context.tx.one("get_call", call_id=request["CallId"])
-    if row is None:
+    if record_calls(context, {request["CallId"]: Told(events=[event_of(request)])}):
         raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
+    return {}
+
+
+@dataclass
+class Told:
+    """What is to be recorded of a call: its first state, unless it has a record, and what
+    happened since, in the order in which we were told."""
+
+    call: Call | None = None
+    events: list[CallEvent] = field(default_factory=list)
+
+
+def record_calls(context: Context, told: Mapping[str, Told]) -> list[str]:
+    """Records what is told of calls by their ids; gives the ids of those that have no record."""
+    missing = []
+    context.tx.lock(*names_of(told.values()), *told)
+    for call_id, one in told.items():
+        call = opened(context, one.call) if one.call else recorded_call(context, call_id)
+        if call is None:
+            missing.append(call_id)
+            continue
+        after = reduce(apply, one.events, call)
+        if one.call or after is not call:
+            save(context, after)
+    return missing
+
+
+def names_of(told: Iterable[Told]) -> set[str]:
+    """The participants whose sessions somebody may be deleting at this moment."""
+    calls = [one.call for one in told if one.call and of_session(one.call)]
+    return {name for call in calls for name in (call.caller, call.called) if name}
+
+
+def recorded_call(context: Context, call_id: str) -> Call | None:
+    row = context.tx.one("get_call", call_id=call_id)
+    return None if row is None else rows.call(row)
+
+
+def event_of(request: Request) -> CallEvent:
+    """What a report says."""
     ended_by = request.get("EndedBy")
-    event = CallEvent(
+    return CallEvent(
         happening=Happening(request["Event"]),
         at=request["Timestamp"],
         sip_status=request.get("SipStatus"),
@@ -74,8 +121,6 @@ def report_call(context: Context, request: Request) -> Answer:
         cause=request.get("Cause"),
         legs=tuple(request.get("Legs") or ()),
     )
-    save(context, apply(rows.call(row), event))
-    return {}
 
 
 def get_call(context: Context, request: Request) -> Answer:

@@ -115,8 +115,11 @@ def capabilities(text: str) -> frozenset[Capability]:
     return frozenset(map(Capability, text.split(",")))
 
 
+CALL_COLUMNS = tuple(field.name for field in fields(Call))
+
+
 def call(row: Row) -> Call:
-    values = {field.name: row[field.name] for field in fields(Call)}
+    values = {name: row[name] for name in CALL_COLUMNS}
     values["ended_by"] = Party(row["ended_by"]) if row["ended_by"] else None
     values["legs"] = tuple(json.loads(row["legs"]))
     values["recorded"] = bool(row["recorded"])
@@ -125,6 +128,6 @@ def call(row: Row) -> Call:
 
 def call_columns(call: Call) -> dict[str, Any]:
     """What a call's row holds."""
-    values = {field.name: getattr(call, field.name) for field in fields(Call)}
+    values = {name: getattr(call, name) for name in CALL_COLUMNS}
     values["legs"] = json.dumps(call.legs)
     return values
