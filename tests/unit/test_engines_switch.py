@@ -17,7 +17,11 @@ from maskline.engines.switch import SwitchRefusal, SwitchServer
 ME = Runner("me", os.geteuid(), os.getegid())
 
 
-async def ask(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+def ask(operation: str, request: dict[str, Any]) -> Any:
+    return request if operation == "AtOnce" else later(operation, request)
+
+
+async def later(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     match operation:
         case "Echo":
             return request
@@ -58,6 +62,19 @@ async def test_a_request_is_answered(path: Path) -> None:
 async def test_answers_come_in_order(path: Path) -> None:
     answers = await exchange(path, request("Slow", A=1), request("Echo", A=2), request("Slow", A=3))
     assert [answer["output"]["A"] for answer in answers] == [1, 2, 3]
+
+
+async def test_an_answer_at_once_waits_for_those_before_it(path: Path) -> None:
+    answers = await exchange(path, request("Slow", A=1), request("AtOnce", A=2), request("Echo"))
+    assert answers[:2] == [{"output": {"A": 1}}, {"output": {"A": 2}}]
+
+
+async def test_what_was_asked_before_the_end_is_answered(path: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(request("Slow", A=1) + b"\n")
+    writer.write_eof()
+    assert json.loads(await reader.read()) == {"output": {"A": 1}}
+    writer.close()
 
 
 async def test_many_requests_can_be_sent_ahead(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -73,3 +75,42 @@ async def test_what_the_model_does_not_have_is_refused(
     with pytest.raises(SwitchRefusal) as refusal:
         switchboard.ask(operation, request_)
     assert refusal.value.code == "BadRequestException"
+
+
+async def test_what_is_told_in_a_moment_is_kept_in_one_transaction(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 0
+    write = switchboard._store.write
+
+    async def counted(work: Any) -> Any:
+        nonlocal written
+        written += 1
+        return await write(work)
+
+    monkeypatch.setattr(switchboard._store, "write", counted)
+    calls = [(await switchboard.ask("RouteCall", CALL))["CallId"] for _ in range(20)]
+    for call_id in calls:
+        switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ringing", "Timestamp": 7})
+    await switchboard.drain()
+    assert written == 1
+    rows = [await store_call(switchboard, call_id) for call_id in calls]
+    assert [row["ringing_at"] for row in rows] == [7] * 20
+    assert [row["sequence"] for row in rows] == sorted(row["sequence"] for row in rows)
+
+
+async def test_what_is_wrong_with_one_report_harms_no_other(switchboard: Switchboard) -> None:
+    call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    bad = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    too_large = {"CallId": bad, "Event": "Ringing", "Timestamp": 2**62}
+    switchboard.ask("ReportCall", too_large)
+    switchboard._ledger._told[bad].events[0] = replace(
+        switchboard._ledger._told[bad].events[0], at=2**70
+    )
+    switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ringing", "Timestamp": 7})
+    await switchboard.drain()
+    assert (await store_call(switchboard, call_id))["ringing_at"] == 7
+
+
+async def store_call(switchboard: Switchboard, call_id: str) -> Any:
+    return await switchboard._store.read(lambda tx: tx.one("get_call", call_id=call_id))

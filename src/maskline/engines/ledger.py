@@ -15,7 +15,7 @@ from maskline.operations import Context
 from maskline.operations.calls import Told, record_calls
 from maskline.store import Store, Transaction
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.05
 
 log = structlog.get_logger()
 
