@@ -37,6 +37,7 @@ REASONS = {
     410: "Gone",
     413: "Request Entity Too Large",
     415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
     420: "Bad Extension",
     421: "Extension Required",
     422: "Session Interval Too Small",

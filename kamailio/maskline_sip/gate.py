@@ -26,6 +26,7 @@ class Entrance:
     `salt` is secret."""
 
     _CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
+    _FOLD = re.compile(rb"\r\n[ \t]+")
     _OWN, _ASIDE = b"\nCall-ID: ", b"\nX-CalId: "
 
     def __init__(self, salt: str) -> None:
@@ -34,7 +35,9 @@ class Entrance:
         self._line = re.compile(rb"(?<=\n)Call-ID: " + self._salt + rb"[0-9a-fA-F]{64}[^\r\n]*\r\n")
 
     def mark(self, raw: bytes) -> bytes:
-        """A received request with our own Call-ID below its start line."""
+        """A received request with our own Call-ID below its start line, its headers unfolded."""
+        head, end, body = raw.partition(b"\r\n\r\n")
+        raw = self._FOLD.sub(b" ", head) + end + body
         found = self._CALL_ID.search(raw)
         if not found:
             raise sip.Malformed("no Call-ID")
@@ -87,7 +90,7 @@ class Gate:
             return self._sealed(raw, head, sealed[-1])
         if raw.startswith(b"HTTP/1.1 "):
             return _upgrade(head)
-        return _own_message(sip.parse(self._entrance.answered(raw)))
+        return _own_message(sip.parse(self._entrance.answered(raw), strict=False))
 
     def _sealed(self, raw: bytes, head: bytes, mark: list[bytes]) -> bytes:
         start, rest = (binascii.a2b_base64(part) for part in mark[1:3])

@@ -23,6 +23,8 @@ from .route_sets import RouteSets
 from .settings import Settings, bracketed
 from .switch import Switch, SwitchDown
 
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 NUMBER = re.compile(r"\+?\d{3,15}")
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 READY = "$avp(ready)"
@@ -132,12 +134,15 @@ class Routes:
         if origin is None:
             return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
+        if not SCHEME.match(request.uri) and request.method != "ACK":
+            raise Refuse(416 if URI.match(request.uri) else 400)
         if request.method == "CANCEL":
             if KSR.tm.t_check_trans() > 0:
                 KSR.tm.t_relay()
         elif request.address("to").tag:
             self._within_dialog(request, origin)
         elif request.method == "OPTIONS":
+            _check(request)
             answer(200)
         elif request.method == "INVITE":
             self._invite(request, origin)
@@ -186,6 +191,8 @@ class Routes:
             return  # a retransmission
         _check(request)
         offered = description(request)
+        if request.body and offered is None:
+            raise Refuse(415)
         route = self.switch.ask("RouteCall", _question(request, origin))
         if route["Decision"] != "Connect":
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []

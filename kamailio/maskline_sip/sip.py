@@ -35,6 +35,7 @@ MAX_HEADERS = 256
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 _CSEQ = re.compile(r"(\d{1,10})\s+([A-Z]{3,20})")
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,256}")
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _FOLD = re.compile(r"\r\n[ \t]+")
 _HEADER = re.compile(r"\r\n([A-Za-z0-9.!%*_+`'~-]+)[ \t]*:[ \t]*([^\r\n]*)")
 _NAMES = {
@@ -114,9 +115,10 @@ class Message:
         return [part for value in self.all(name) for part in split(value)]
 
 
-def parse(raw: bytes) -> Message:
+def parse(raw: bytes, strict: bool = True) -> Message:
     """Read one message; `Malformed` when it is not one (wrong start line, a doubled or
-    missing single header, more than 32 KiB or 256 lines of head)."""
+    missing single header, more than 32 KiB or 256 lines of head). What is not `strict` looks at
+    the form of the lines alone."""
     head, separator, body = raw.partition(b"\r\n\r\n")
     if not separator or len(head) > MAX_HEAD:
         raise Malformed("head")
@@ -131,11 +133,14 @@ def parse(raw: bytes) -> Message:
         raise Malformed("header name")
     headers = tuple([(_NAMES.get(name) or _name(name), value.rstrip()) for name, value in found])
     message = Message(text.partition("\r\n")[0], headers, body)
-    _check(message)
+    if strict:
+        _check(message)
     length = message.first("content-length")
-    if length.isdigit() and int(length) < len(body):
-        message = Message(message.start, headers, body[: int(length)])
-    return message
+    if not _LENGTH.fullmatch(length) or int(length) == len(body):
+        return message
+    if strict and int(length) > len(body):
+        raise Malformed("the body is not all there")
+    return Message(message.start, headers, body[: int(length)])
 
 
 def _name(text: str) -> str:

@@ -97,7 +97,7 @@ def test_a_killed_service_comes_back(own_service: Service) -> None:
 def test_nothing_outlives_a_killed_service(own_service: Service) -> None:
     session = open_session(own_service)
     call_id = Switch(own_service.data / "run" / "switch.sock").call(ANN, PROXY)
-    assert status(own_service, session) == "InProgress"
+    until(lambda: status(own_service, session) == "InProgress")
     own_service.kill()
     until(lambda: own_service.processes() == [])
     own_service.start()
