@@ -34,7 +34,7 @@ PARAMETERS = {
 }  # fmt: skip
 _ADDRESS = re.compile(r"IN (IP4 \d{1,3}(?:\.\d{1,3}){3}|IP6 [0-9A-Fa-f:.]{2,45})")
 _MEDIA = re.compile(r"([a-z]{1,12}) (\d{1,5})(?:/1)? ([A-Za-z/]{3,20}) (.{1,400})")
-_RTPMAP = re.compile(r"rtpmap:(\d{1,3}) ([A-Za-z0-9-]{1,20})/(\d{4,6})(?:/([12]))?")
+_RTPMAP = re.compile(r"rtpmap:(\d{1,3}) ([A-Za-z0-9-]{1,20})/([1-9]\d{3,5})(?:/([12]))?")
 _FMTP = re.compile(r"fmtp:(\d{1,3}) (.{1,300})")
 _EVENTS = re.compile(r"\d{1,2}(?:-\d{1,2})?(?:,\d{1,2}(?:-\d{1,2})?)*")
 _VALUE = re.compile(r"\d{1,8}(?:,\d{1,8}){0,8}|yes|no")
@@ -81,7 +81,7 @@ def read(body: bytes) -> Description:
     if len(body) > MAX_BYTES or body.count(b"\nm=") > MAX_STREAMS:
         raise Unacceptable("too large")
     description = Description()
-    for line in body.decode("latin-1").replace("\r", "").split("\n"):
+    for line in body.decode("latin-1").replace("\r\n", "\n").split("\n"):
         kind, equals, value = line[:1], line[1:2], line[2:].strip()
         if equals != "=":
             continue

@@ -1,16 +1,15 @@
 """Nothing of one party in any byte that the other is sent. This test grows, it never shrinks."""
 
 import base64
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from acceptance import leak_scenarios
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, CALLER_HOST, Calls, capture, packets, play
 from acceptance.service import Service, running
+from secrets_told import encodings, search_for
 
 PROXY_NUMBER = "+19135550199"
 SCENARIOS = leak_scenarios.scenarios()
@@ -49,28 +48,8 @@ def open_session(service: Service) -> None:
     )
 
 
-def encodings(secret: bytes) -> list[bytes]:
-    """The ways in which a secret could stand in a message: plain, hex, percent, base64 at each
-    of its three alignments, reversed."""
-    last = [(shift + len(secret)) * 8 // 6 for shift in range(3)]
-    first = [-(-shift * 8 // 6) for shift in range(3)]
-    shifted = [base64.b64encode(b"\0" * shift + secret + b"\0\0") for shift in range(3)]
-    return [
-        secret,
-        secret.hex().encode(),
-        secret.hex().upper().encode(),
-        "".join(f"%{byte:02X}" for byte in secret).encode(),
-        quote(secret.decode(), safe="").encode(),
-        secret[::-1],
-        *(shifted[shift][first[shift] : last[shift]] for shift in range(3)),
-    ]
-
-
 def leaks(received: list[tuple[str, bytes]]) -> Counter[tuple[str, bytes]]:
-    patterns = {
-        host: re.compile(b"|".join(re.escape(e) for s in secrets for e in encodings(s)))
-        for host, secrets in SECRETS.items()
-    }
+    patterns = {host: search_for(secrets) for host, secrets in SECRETS.items()}
     found: Counter[tuple[str, bytes]] = Counter()
     for host, payload in received:
         for line in payload.split(b"\r\n"):
