@@ -12,7 +12,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format, and the generated pages of the docs"
-	@echo "make fuzz    the command line and SMPP under random input, some 30 minutes"
+	@echo "make fuzz    the command line, SMPP and SIP under random input, some 40 minutes"
 	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour;"
 	@echo "             then 200,000 texts while their relay is killed 100 times: half an hour"
 	@echo "make bench   the figures of docs/performance.md, measured here"
@@ -46,6 +46,7 @@ fuzz:
 	@tools/install fuzz
 	@tools/client-venvs
 	$(BIN)/python tests/smpp_fuzz.py build/fuzz/smpp -max_total_time=600 -max_len=2000
+	$(BIN)/python tests/fuzz_mask.py -max_total_time=600
 	@exec env MASKLINE_FUZZ=20000 $(BIN)/pytest tests/contract/test_cli_fuzz.py
 
 soak:

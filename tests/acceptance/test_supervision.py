@@ -205,7 +205,7 @@ def test_the_first_start_tells_how_to_use_it(own_service: Service) -> None:
         assert (own_service.data / path).stat().st_mode & 0o077 == 0, path
     assert [line for line in output.splitlines() if line.startswith("maskline ready")] == [
         f"maskline ready: api {own_service.url} sip udp:{own_service.sip} tcp:{own_service.sip}"
-        f" media 127.0.0.1:{media(own_service)} sms (nothing to do: texts are not carried yet)"
+        f" media 127.0.0.1:{media(own_service)} sms (no carrier for texts)"
     ]
 
 
