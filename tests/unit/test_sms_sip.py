@@ -49,7 +49,7 @@ def message(body: bytes, *headers: str) -> sip.Message:
         "From: <sip:+12065550100@h>;tag=1", "To: <sip:+19135550199@h>", "Call-ID: c",
         "CSeq: 1 MESSAGE", *headers,
     ]  # fmt: skip
-    return sip.parse("\r\n".join([*lines, "", ""]).encode() + body)
+    return sip.parse("\r\n".join([*lines, "", ""]).encode() + body, strict=False)
 
 
 @pytest.mark.parametrize(
