@@ -10,6 +10,7 @@ from . import sip
 
 METHODS = ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS", "PRACK", "UPDATE")
 ALLOW = ", ".join(METHODS)
+MOST_HOPS = 30
 OPTION_TAGS = ("100rel", "timer")
 NAMES = {
     "via": "Via",
@@ -90,9 +91,10 @@ def reason(code: int) -> str:
 
 
 def hops(request: sip.Message) -> int:
-    """Max-Forwards for the next hop (RFC 3261 16.6 step 3); negative when there is none left."""
+    """Max-Forwards for the next hop (RFC 3261 16.6 step 3); negative when there is none left.
+    It is the same for everybody who is not many hops away: a loop ends, and nobody is counted."""
     given = request.first("max-forwards")
-    return min(int(given), 70) - 1 if re.fullmatch(r"\d{1,3}", given) else 69
+    return min(int(given), MOST_HOPS) - 1 if re.fullmatch(r"\d{1,4}", given) else MOST_HOPS - 1
 
 
 def unsupported(request: sip.Message) -> list[str]:

@@ -83,10 +83,10 @@ async def test_what_is_told_in_a_moment_is_kept_in_one_transaction(
     written = 0
     write = switchboard._store.write
 
-    async def counted(work: Any) -> Any:
+    async def counted(work: Any, **how: Any) -> Any:
         nonlocal written
         written += 1
-        return await write(work)
+        return await write(work, **how)
 
     monkeypatch.setattr(switchboard._store, "write", counted)
     calls = [(await switchboard.ask("RouteCall", CALL))["CallId"] for _ in range(20)]
