@@ -637,6 +637,19 @@ def test_texts_are_listed_by_session_and_state(carrier: Carrier, connector: str)
     assert len(page["Messages"]) + len(rest["Messages"]) == 3
 
 
+def test_texts_are_listed_by_time(carrier: Carrier, number: str) -> None:
+    moments = []
+    for words in ("one", "two", "three"):
+        moments.append(carrier.desk.now)
+        carrier.bring(words, number, CAT)
+        carrier.desk.now += 5 * HOUR
+    for filters in ({}, {"State": "Refused"}):
+        found = carrier.messages(ReceivedFrom=moments[1], ReceivedUntil=moments[2], **filters)
+        assert [record["ReceivedTimestamp"] for record in found] == [moments[1]]
+    assert len(carrier.messages(ReceivedFrom=moments[1])) == 2
+    assert len(carrier.messages(ReceivedUntil=moments[1])) == 1
+
+
 def test_old_records_are_deleted_with_all_that_was_remembered(
     carrier: Carrier, number: str
 ) -> None:

@@ -49,6 +49,8 @@ EXPORT = Extra(
 EXTRAS: dict[str, Extra] = {
     "ListAuditRecords": EXPORT,
     "ListCalls": EXPORT,
+    "ListMessages": EXPORT,
+    "ListOptOuts": EXPORT,
     "ListProxySessions": Extra(
         Option(
             "watch",

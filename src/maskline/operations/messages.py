@@ -6,6 +6,7 @@ from typing import Any
 
 from maskline.domain.message import DEAD, State
 from maskline.domain.refusals import Conflict, NotFound
+from maskline.operations.calls import LATEST
 from maskline.operations.context import DAY, Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
@@ -18,7 +19,8 @@ EVENT_DAYS = 30
 
 def list_messages(context: Context, request: Request) -> Answer:
     session_id, state = request.get("ProxySessionId"), request.get("State")
-    page = page_of(context, request, "ListMessages", session_id, state)
+    first, end = request.get("ReceivedFrom", 0), request.get("ReceivedUntil", LATEST)
+    page = page_of(context, request, "ListMessages", session_id, state, f"{first}-{end}")
     query = "list_messages"
     if session_id:
         query = "list_messages_of_session"
@@ -29,6 +31,8 @@ def list_messages(context: Context, request: Request) -> Answer:
         account_id=context.account_id,
         proxy_session_id=session_id,
         state=state or "",
+        received_from=first,
+        received_until=end,
         before=page.before,
         limit=page.limit,
     )

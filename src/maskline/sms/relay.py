@@ -163,10 +163,17 @@ class Relay:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _turns(self) -> None:
-        await self._write(self._work(), take_over)
+        taken_over = False
         while not (self._stopping and self._idle()):
-            await self._wait()
-            await self._turn()
+            try:
+                if not taken_over:
+                    await self._write(self._work(), take_over)
+                    taken_over = True
+                await self._wait()
+                await self._turn()
+            except Exception:  # what was under way stays claimed, and is taken up when that ends
+                log.exception("turn failed")
+                await asyncio.sleep(PAUSE_SECONDS)
 
     def _idle(self) -> bool:
         return not (self._arrivals or self._outcomes or self._sent_to)

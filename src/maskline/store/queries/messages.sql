@@ -313,8 +313,19 @@ DELETE FROM text_connections WHERE seen_at <= :before
 SELECT * FROM messages WHERE message_id = :message_id
 
 -- name: list_messages
+-- Texts are written about in the order in which they are received; within an hour, surely. So a
+-- look at the index by time tells where to begin and where to stop reading.
 SELECT * FROM messages
 WHERE account_id = :account_id AND sequence < :before
+    AND sequence > coalesce((
+        SELECT sequence FROM messages WHERE received_at < :received_from - 3600000
+        ORDER BY received_at DESC LIMIT 1
+    ), 0)
+    AND sequence < coalesce((
+        SELECT sequence FROM messages WHERE received_at >= :received_until + 3600000
+        ORDER BY received_at LIMIT 1
+    ), :before)
+    AND received_at >= :received_from AND received_at < :received_until
 ORDER BY sequence DESC
 LIMIT :limit
 
@@ -322,19 +333,30 @@ LIMIT :limit
 SELECT * FROM messages
 WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id AND sequence < :before
     AND :state IN ('', state)
+    AND received_at >= :received_from AND received_at < :received_until
 ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_messages_in_state
 SELECT * FROM messages
 WHERE account_id = :account_id AND sequence < :before AND state = :state
+    AND sequence > coalesce((
+        SELECT sequence FROM messages WHERE received_at < :received_from - 3600000
+        ORDER BY received_at DESC LIMIT 1
+    ), 0)
+    AND sequence < coalesce((
+        SELECT sequence FROM messages WHERE received_at >= :received_until + 3600000
+        ORDER BY received_at LIMIT 1
+    ), :before)
+    AND received_at >= :received_from AND received_at < :received_until
 ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_messages_astray
 SELECT * FROM messages
-WHERE account_id = :account_id AND state = :state AND sequence < :before
-    AND state IN ('Failed', 'Expired', 'Refused', 'InDoubt')
+WHERE account_id = :account_id AND sequence < :before
+    AND state = :state AND state IN ('Failed', 'Expired', 'Refused', 'InDoubt')
+    AND received_at >= :received_from AND received_at < :received_until
 ORDER BY sequence DESC
 LIMIT :limit
 
