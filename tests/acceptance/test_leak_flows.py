@@ -1,0 +1,216 @@
+"""Nothing of one party in any byte to the other, in the turns that a call can take besides the
+usual ones: reliable ringing, late offers, forks, repeats, refreshed timers, a late CANCEL."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from acceptance.service import Service, running
+from acceptance.test_hostile import ALICE, BOB, SDP, Phone, header, within
+from acceptance.test_leak import open_session
+from secrets_told import search_for
+
+PRIVATE = ("User-Agent", "Server", "Subject", "Reason", "Warning", "P-Asserted-Identity", "X-Any")
+SECRETS = {"A": [b"S1CA8", ALICE[1:].encode()], "B": [b"S1CB9", BOB[1:].encode()]}
+
+pytestmark = pytest.mark.xdist_group("flows")
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    for service in running(tmp_path_factory.mktemp("flows")):
+        open_session(service)
+        yield service
+
+
+class Marked(Phone):
+    """A phone that marks what it says and keeps what it hears."""
+
+    def __init__(self, service: Service, side: str, port: int = 0) -> None:
+        super().__init__(service, port)
+        self.mark = {"A": "S1CA8", "B": "S1CB9"}[side]
+        self.forbidden = search_for(SECRETS["B" if side == "A" else "A"])
+        self.places = 0
+
+    def receive(self, seconds: float = 3) -> str:
+        text = super().receive(seconds)
+        for line in text.split("\r\n"):
+            self.places += 1
+            assert not self.forbidden.search(line.encode("latin-1")), line
+        return text
+
+    def expect(self, start: str) -> str:
+        """The next message that begins like this; repeats and provisional answers are passed by."""
+        while not (text := self.receive(8)).startswith(start):
+            pass
+        return text
+
+    @property
+    def marks(self) -> str:
+        return "".join(f"{name}: {self.mark}_{name} {self.where}\r\n" for name in PRIVATE)
+
+    def described(self) -> str:
+        return SDP.replace("o=-", f"o={self.mark}").replace("s=-", f"s={self.mark}") + (
+            f"a=ssrc:1 cname:{self.mark}\r\na=extmap:1 urn:{self.mark}\r\n"
+        )
+
+    def ask(self, request: str, more: str = "", body: str = "") -> None:
+        """Sends a request of `within` with marks, more headers and a body."""
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        contact = f"Contact: <sip:{self.mark}@{self.where}>\r\n"
+        head = request.removesuffix("Content-Length: 0\r\n\r\n")
+        self.send(
+            f"{head}{contact}{self.marks}{more}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+
+    def answer(self, request: str, status: int, body: str = "", more: str = "") -> None:
+        self.reply(request, status, body, more=self.marks + more)
+
+
+@pytest.fixture
+def a(masked: Service) -> Iterator[Marked]:
+    phone = Marked(masked, "A")
+    yield phone
+    phone.socket.close()
+    print(f"{phone.places} places of what {phone.mark} was sent hold nothing of the other")
+    assert phone.places > 20
+
+
+@pytest.fixture
+def b(masked: Service) -> Iterator[Marked]:
+    phone = Marked(masked, "B", masked.carrier_port)
+    yield phone
+    phone.socket.close()
+    print(f"{phone.places} places of what {phone.mark} was sent hold nothing of the other")
+    assert phone.places > 20
+
+
+def invited(a: Marked, b: Marked, more: str = "", body: str | None = None) -> tuple[str, str]:
+    """An INVITE as sent and as received."""
+    sent = a.invite(more=a.marks + more, body=a.described() if body is None else body)
+    a.send(sent)
+    return sent, b.expect("INVITE ")
+
+
+def ended(a: Marked, b: Marked, sent: str, answer: str) -> None:
+    a.ask(within("BYE", sent, answer, a, 9))
+    b.answer(b.expect("BYE "), 200)
+    a.expect("SIP/2.0 200")
+
+
+def test_reliable_ringing(a: Marked, b: Marked) -> None:
+    sent, received = invited(a, b, "Supported: 100rel\r\n")
+    assert header(received, "Supported") == "100rel"
+    b.answer(received, 183, b.described(), "Require: 100rel\r\nRSeq: 77\r\n")
+    early = a.expect("SIP/2.0 183")
+    assert (header(early, "Require"), header(early, "RSeq")) == ("100rel", "77")
+    a.ask(within("PRACK", sent, early, a, 2), "RAck: 77 1 INVITE\r\n")
+    prack = b.expect("PRACK ")
+    assert header(prack, "RAck") == "77 1 INVITE"
+    b.answer(prack, 200)
+    a.expect("SIP/2.0 200")
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    ended(a, b, sent, answer)
+
+
+def test_an_offer_in_the_answer(a: Marked, b: Marked) -> None:
+    sent, received = invited(a, b, body="")
+    assert "m=audio" not in received
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    assert "m=audio" in answer
+    a.ask(within("ACK", sent, answer, a), body=a.described())
+    assert "m=audio" in b.expect("ACK ")
+    ended(a, b, sent, answer)
+
+
+def test_two_answers_of_a_fork_are_two_dialogues(a: Marked, b: Marked) -> None:
+    sent, received = invited(a, b)
+    tags = []
+    for fork in ("S1CB9_one", "S1CB9_two"):
+        to = f"{header(received, 'To')};tag={fork}"
+        b.answer(received.replace(header(received, "To"), to), 200, b.described())
+        answer = a.expect("SIP/2.0 200")
+        a.ask(within("ACK", sent, answer, a))
+        assert fork in header(b.expect("ACK "), "To")
+        tags.append(header(answer, "To"))
+        ended(a, b, sent, answer)
+    assert len(set(tags)) == 2
+
+
+def test_repeats_of_an_answer_after_its_end(a: Marked, b: Marked) -> None:
+    sent, received = invited(a, b)
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    ended(a, b, sent, answer)
+    b.answer(received, 200, b.described())
+    b.answer(received, 486, more=f"Retry-After: 5;x={b.mark}\r\n")
+    a.ask(within("ACK", sent, answer, a))
+    a.ask(within("BYE", sent, answer, a, 10))
+    while not a.silent(0.5):
+        pass
+    while not b.silent(0.3):
+        pass
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_either_party_refreshes_the_session(a: Marked, b: Marked, method: str) -> None:
+    timer = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\nMin-SE: 90\r\n"
+    sent, received = invited(a, b, timer)
+    assert header(received, "Session-Expires") == "90;refresher=uac"
+    b.answer(
+        received, 200, b.described(), "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n"
+    )
+    answer = a.expect("SIP/2.0 200")
+    assert header(answer, "Session-Expires") == "90;refresher=uac"
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    body = a.described() if method == "INVITE" else ""
+    a.ask(within(method, sent, answer, a, 3), timer, body)
+    refresh = b.expect(f"{method} ")
+    assert header(refresh, "Session-Expires") == "90;refresher=uac"
+    b.answer(refresh, 422, more=f"Min-SE: 120\r\nX: {b.mark}\r\n")
+    assert header(a.expect("SIP/2.0 422"), "Min-SE") == "120"
+    own, peer = f"{header(received, 'To')};tag=bobs", header(received, "From")
+    names = {"From": own, "To": peer}
+    lines = within(method, received, received, b, 4).split("\r\n")
+    lines = [f"{n}: {names[n]}" if (n := x.partition(":")[0]) in names else x for x in lines]
+    b.ask("\r\n".join(lines), timer, b.described() if method == "INVITE" else "")
+    asked = a.expect(f"{method} ")
+    assert header(asked, "Session-Expires") == "90;refresher=uac"
+    a.answer(asked, 200, a.described() if method == "INVITE" else "")
+    b.expect("SIP/2.0 200")
+    ended(a, b, sent, answer)
+
+
+def test_a_cancel_that_comes_too_late(a: Marked, b: Marked) -> None:
+    sent, received = invited(a, b)
+    b.answer(received, 180)
+    a.expect("SIP/2.0 180")
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.send(
+        sent.split("\r\n\r\n")[0].replace("INVITE ", "CANCEL ", 1).replace("1 INVITE", "1 CANCEL")
+        .replace("Content-Type: application/sdp\r\n", "").partition("Content-Length")[0]
+        + "Content-Length: 0\r\n\r\n"
+    )  # fmt: skip
+    a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    ended(a, b, sent, answer)
+
+
+def test_the_search_finds_what_it_looks_for(a: Marked, b: Marked) -> None:
+    """A leak test that could not fail would prove nothing."""
+    _, received = invited(a, b)
+    b.answer(received, 486)
+    a.expect("SIP/2.0 486")
+    for phone, other in ((a, b), (b, a)):
+        assert phone.forbidden.search(other.marks.encode())
+        assert not phone.forbidden.search(os.urandom(4).hex().encode())
+        phone.places += 100
