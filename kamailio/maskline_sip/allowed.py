@@ -31,6 +31,7 @@ REASONS = {
     200: "OK",
     202: "Accepted",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -77,7 +78,7 @@ NO_BODY = Body()
 def status(code: int) -> int:
     """A status as the other side may see it. Redirects and challenges are between us and the
     party that sent them; codes that nobody registered would tell what software answered."""
-    if code in REASONS and code not in (421,):
+    if code in REASONS and code not in (401, 421):
         return code
     if code < 200:
         return 183
@@ -102,12 +103,14 @@ def unsupported(request: sip.Message) -> list[str]:
     return [tag for tag in request.listed("require") if tag.lower() not in OPTION_TAGS]
 
 
-def request_headers(request: sip.Message) -> list[tuple[str, str]]:
+def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str]]:
+    """`ahead` is added to the number of the request that a PRACK names."""
     headers = _negotiated(request)
     if request.method == "INVITE":
         headers.append(("Allow", ALLOW))
     if request.method == "PRACK" and _RACK.fullmatch(request.first("rack")):
-        headers.append(("RAck", request.first("rack")))
+        reply, number, method = request.first("rack").split(" ")
+        headers.append(("RAck", f"{reply} {int(number) + ahead} {method}"))
     return headers
 
 
@@ -125,6 +128,7 @@ def reply_headers(reply: sip.Message) -> list[tuple[str, str]]:
 def own_headers(reply: sip.Message) -> list[tuple[str, str]]:
     """Of a reply of our own: what the script put there on purpose."""
     headers = _retry_after(reply)
+    headers += [("WWW-Authenticate", challenge) for challenge in reply.all("www-authenticate")]
     refused = [t for t in reply.listed("unsupported") if re.fullmatch(r"[A-Za-z0-9.-]{1,40}", t)]
     if refused:
         headers.append(("Unsupported", ", ".join(refused)))

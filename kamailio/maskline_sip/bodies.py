@@ -15,11 +15,13 @@ class Bodies:
     def __init__(self, keys: mask.Keyring, media: Media, settings: Settings) -> None:
         self._keys, self.media, self._settings = keys, media, settings
 
-    def first_offer(self, passage: mask.Passage, offered: sdp.Description | None) -> allowed.Body:
-        """Of a call's first request."""
+    def first_offer(
+        self, passage: mask.Passage, offered: sdp.Description | None, hop: str
+    ) -> allowed.Body:
+        """Of a call's first request, which goes to `hop`."""
         if offered is None:
             return allowed.NO_BODY
-        terms = self._terms(passage.near, passage.far, new=True)
+        terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
         relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
         return self._written(relayed, passage)
 
@@ -59,11 +61,14 @@ class Bodies:
         receiver yet."""
         family = "IP6" if sip.host(receiver.target).startswith("[") else "IP4"
         known = not new or family not in self._settings.media_families
-        return Terms(self._srtp(sender), self._srtp(receiver), "" if known else family)
-
-    def _srtp(self, leg: mask.Leg) -> str:
-        carrier = self._settings.marked.get(leg.trunk)
-        return carrier.srtp if carrier else OFF
+        ours, theirs = (self._settings.marked.get(leg.trunk) for leg in (sender, receiver))
+        return Terms(
+            ours.srtp if ours else OFF,
+            theirs.srtp if theirs else OFF,
+            "" if known else family,
+            tuple(ours.codecs) if ours else (),
+            tuple(theirs.codecs) if theirs else (),
+        )
 
     def _written(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
         session = int(self._keys.alias(passage.key, "sdp", passage.near.call_id)[:6], 36)

@@ -37,6 +37,8 @@ class Leg(NamedTuple):
     party's From and To, without tags; `tag` is the party's own; `target` its Contact URI. `trunk`
     and `peer_trunk` are marks of the carriers of this leg and of the other one. `flow` is where
     requests to the party go when no other way leads to it: back over a connection of its own.
+    `cseq` is how far ahead of the sender's the numbers of requests to the party are (empty: not),
+    `peer_cseq` the same of those to the other side.
     """
 
     reference: str
@@ -50,6 +52,8 @@ class Leg(NamedTuple):
     trunk: str = ""
     peer_trunk: str = ""
     flow: str = ""
+    cseq: str = ""
+    peer_cseq: str = ""
 
 
 ROUTES = Leg._fields.index("routes")
@@ -207,6 +211,7 @@ def dialog_passage(keys: Keyring, request: sip.Message, flow: str = "") -> Passa
     key, far = opened
     side = CALLER if far.side == CALLED else CALLED
     near = _sender_leg(request, far.reference, side, (far.peer_trunk, far.trunk), flow)
+    near = near._replace(cseq=far.peer_cseq, peer_cseq=far.cseq)
     caller, called_call_id = (near, far.call_id) if far.side == CALLED else (far, near.call_id)
     belongs = called_call_id == keys.alias(key, "call", caller.call_id, caller.tag)
     if not belongs or request.address("to").tag != keys.alias(key, "tag", far.call_id, far.tag):
@@ -233,18 +238,20 @@ def request_payload(
     local: str,
     body: allowed.Body,
     token: str = "",
+    more: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """The request as the far party gets it, all but our own Via, which the gate puts in.
     `local` is our address on that leg, as it stands in a Contact (host:port;transport=…),
-    `token` the near leg, sealed, if it is known."""
+    `token` the near leg, sealed, if it is known, `more` headers of our own making."""
     near, far, method = passage.near, passage.far, request.method
     tag = keys.alias(passage.key, "tag", near.call_id, near.tag)
+    ahead = int(far.cseq or 0)
     headers = [
         ("Max-Forwards", str(allowed.hops(request))),
         ("From", f"{far.peer};tag={tag}"),
         ("To", far.own + (f";tag={far.tag}" if far.tag else "")),
         ("Call-ID", far.call_id),
-        ("CSeq", f"{request.cseq[0]} {method}"),
+        ("CSeq", f"{request.cseq[0] + ahead} {method}"),
         *(("Route", route) for route in far.routes),
     ]
     if method in CONTACT_METHODS:
@@ -252,7 +259,8 @@ def request_payload(
             raise Refused(f"{method} without a Contact")
         token = token or keys.seal(passage.key, near)
         headers.append(("Contact", f"<sip:{token}@{local}>"))
-    headers += allowed.request_headers(request)
+    headers += allowed.request_headers(request, ahead)
+    headers += more
     return _written(f"{method} {far.target} SIP/2.0", headers, body)
 
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 import KSR
 
 from . import allowed, kept, mask, sip
+from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .gate import Gate
 from .kept import Kept
 from .reports import Reports
 from .route_sets import RouteSets
 
-CONTEXT = "$avp(maskline)"
 RETRY = "Retry-After: 5"
 NOT_YET_RINGING = (181, 182)
 
 
 class Replies:
     def __init__(
-        self, keys: mask.Keyring, door: Gate, bodies: Bodies, reports: Reports, routes: RouteSets
+        self,
+        keys: mask.Keyring,
+        door: Gate,
+        bodies: Bodies,
+        reports: Reports,
+        routes: RouteSets,
+        attempts: Attempts,
     ) -> None:
         self._keys, self._door, self._bodies = keys, door, bodies
-        self._reports, self._routes = reports, routes
+        self._reports, self._routes, self._attempts = reports, routes, attempts
 
     def pass_on(self, reply: sip.Message) -> None:
         """Writes what the party that asked gets."""
@@ -39,6 +45,8 @@ class Replies:
         KSR.hdr.append(self._door.header(payload))
         if known.first and reply.status < 300:
             self._progressed(reply, known)
+        elif known.first and reply.status in (401, 407):
+            self._attempts.challenged(reply)
 
     def _progressed(self, reply: sip.Message, known: Kept) -> None:
         event = "Ringing" if reply.status < 200 else "Answered"
@@ -47,11 +55,13 @@ class Replies:
         far = mask.answered_leg(known.passage, reply)
         KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
         self._routes.remember(known.passage.key, far)
-        self._reports.progressed(known, event, reply.status, far)
+        self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
 
-    def failed(self) -> None:
-        """The call did not come about."""
+    def failed(self, request: sip.Message) -> None:
+        """A target did not take the call: another one may, or it does not come about."""
         known = kept.read(KSR.pv.get(CONTEXT))
+        if KSR.tm.t_is_canceled() <= 0 and self._attempts.failed(known, request):
+            return
         reference = known.passage.near.reference
         status = KSR.pv.get("$T_reply_code")
         if KSR.tm.t_is_canceled() > 0:

@@ -21,9 +21,12 @@ class Reports:
     def __init__(self, keys: mask.Keyring, switch: Switch) -> None:
         self._keys, self._switch = keys, switch
 
-    def progressed(self, kept: Kept, event: str, status: int, far: mask.Leg) -> None:
+    def progressed(
+        self, kept: Kept, event: str, status: int, far: mask.Leg, carrier: str | None
+    ) -> None:
         legs = self._legs(kept, far) if event == "Answered" else None
-        self.report(kept.passage.near.reference, event, SipStatus=status, Legs=legs)
+        call = kept.passage.near.reference
+        self.report(call, event, SipStatus=status, Legs=legs, CarrierName=carrier)
 
     def hung_up(self, request: sip.Message, passage: mask.Passage, origin: str) -> None:
         """A BYE came by."""
@@ -40,10 +43,13 @@ class Reports:
     def report(self, call: str, event: str, **details: Any) -> None:
         told = {"CallId": call, "Event": event, "Timestamp": int(time.time() * 1000)}
         told.update((name, value) for name, value in details.items() if value is not None)
+        self.tell("ReportCall", told)
+
+    def tell(self, operation: str, told: dict[str, Any]) -> None:
         try:
-            self._switch.report("ReportCall", told)
+            self._switch.report(operation, told)
         except SwitchDown as error:
-            KSR.err(f"{event} not reported: {error}\n")
+            KSR.err(f"{operation} not told: {error}\n")
 
     def _legs(self, kept: Kept, far: mask.Leg) -> list[dict[str, str]]:
         """What a BYE to each party looks like when it comes from the other one: the control

@@ -6,27 +6,31 @@ from __future__ import annotations
 
 import binascii
 import gc
+import json
 import re
+import time
 from typing import Any
 from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, kept, mask, sdp, sip, texts
+from . import allowed, digest, errands, kept, mask, sdp, sip, texts
+from .attempts import CONTEXT, Attempts
 from .bodies import Bodies, description
+from .errands import Errands
 from .gate import Entrance, Gate
 from .kept import Kept
 from .media import Media, MediaDown
-from .replies import CONTEXT, RETRY, Replies
+from .replies import RETRY, Replies
 from .reports import Reports
 from .route_sets import RouteSets
-from .settings import Settings, bracketed
+from .settings import CONTROL, Settings, bracketed
 from .switch import Switch, SwitchDown
+from .ways import NoWay, Ways, contact
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 NUMBER = re.compile(r"\+?\d{3,15}")
-CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 READY = "$avp(ready)"
 LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
@@ -67,7 +71,18 @@ class Routes:
         self.bodies = Bodies(self.keys, media, settings)
         self.reports = Reports(self.keys, self.switch)
         self.route_sets = RouteSets(self.keys)
-        self.replies = Replies(self.keys, self.door, self.bodies, self.reports, self.route_sets)
+        accounts = settings.inbound_accounts
+        self.guard = (
+            digest.Guard(settings.keys[settings.current_key], accounts) if accounts else None
+        )
+        self.ways = Ways(settings)
+        self.errands = Errands(settings, self.door, self.ways)
+        self.attempts = Attempts(
+            settings, self.keys, self.door, self.bodies, self.reports, self.route_sets, self.ways
+        )
+        self.replies = Replies(
+            self.keys, self.door, self.bodies, self.reports, self.route_sets, self.attempts
+        )
 
     def child_init(self, _rank: int) -> int:
         # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
@@ -88,7 +103,7 @@ class Routes:
             answer(488 if isinstance(error, sdp.Unacceptable) else 400)
         except texts.NoText as refusal:
             answer(refusal.status)
-        except (SwitchDown, MediaDown) as error:
+        except (SwitchDown, MediaDown, NoWay) as error:
             KSR.err(f"{type(error).__name__}: {error}\n")
             answer(503, RETRY)
         except Exception as error:
@@ -98,7 +113,11 @@ class Routes:
 
     def reply(self, _message: Any) -> int:
         try:
-            self.replies.pass_on(sip.parse(raw()))
+            errand = KSR.pv.get(errands.ERRAND)
+            if errand:
+                self.errands.reply(sip.parse(raw()), json.loads(errand))
+            else:
+                self.replies.pass_on(sip.parse(raw()))
         except Exception as error:
             KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
             return -1
@@ -106,7 +125,11 @@ class Routes:
 
     def failed(self, _message: Any) -> int:
         try:
-            self.replies.failed()
+            errand = KSR.pv.get(errands.ERRAND)
+            if errand:
+                self.errands.failed(json.loads(errand))
+            else:
+                self.replies.failed(sip.parse(self.entry.unmark(raw())))
         except Exception as error:
             KSR.err(f"failure route failed: {type(error).__name__} {_where(error)}\n")
         return 1
@@ -132,8 +155,14 @@ class Routes:
     def _request(self) -> None:
         origin = self._origin()
         if origin is None:
-            return  # strangers get silence
+            KSR.htable.sht_inc("strangers", KSR.pv.get("$si"))
+            if not self.guard:
+                return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
+        if origin is None:
+            origin = self._known_by_password(request)
+        if origin is None:
+            return
         if not SCHEME.match(request.uri) and request.method != "ACK":
             raise Refuse(416 if URI.match(request.uri) else 400)
         if request.method == "CANCEL":
@@ -141,6 +170,8 @@ class Routes:
                 KSR.tm.t_relay()
         elif request.address("to").tag:
             self._within_dialog(request, origin)
+        elif origin == CONTROL and request.method in errands.METHODS and request.all("x-carrier"):
+            self.errands.send(request)
         elif request.method == "OPTIONS":
             _check(request)
             answer(200)
@@ -155,10 +186,41 @@ class Routes:
         get = KSR.pv.get
         return self.settings.origin(get("$si"), get("$sp"), get("$proto"))
 
+    def _flow(self) -> str:
+        """The way back to a sender who cannot be connected to (RFC 7118 5.2), or who calls from
+        anywhere; else empty."""
+        transport = KSR.pv.get("$proto")
+        if transport not in ("ws", "wss") and self._origin() is not None:
+            return ""
+        where = f"{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')}"
+        return f"sip:{where};transport={transport}"
+
+    def _known_by_password(self, request: sip.Message) -> str | None:
+        """The carrier that a request from an unknown address is from: by the call that it belongs
+        to, or by its answer to our challenge. Raises Refuse with a challenge."""
+        if request.method == "CANCEL":
+            return CONTROL if KSR.tm.t_check_trans() > 0 else None
+        if request.method == "ACK" or request.address("to").tag:
+            passage = mask.dialog_passage(self.keys, request)
+            carrier = self.settings.marked.get(passage.near.trunk) if passage else None
+            return carrier.name if carrier and carrier.inbound_username else None
+        if request.method not in ("INVITE", "MESSAGE") or not self.guard:
+            return None
+        address, now = KSR.pv.get("$si"), time.time()
+        stale = False
+        try:
+            name = self.guard.check(request.first("authorization"), request.method, address, now)
+        except digest.Stale:
+            name, stale = None, True
+        if name is None:
+            asked = self.guard.challenges(address, now, stale=stale)
+            raise Refuse(401, *(f"WWW-Authenticate: {one}" for one in asked))
+        return name
+
     def _within_dialog(self, request: sip.Message, origin: str) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
-        method, passage = request.method, mask.dialog_passage(self.keys, request, _flow())
+        method, passage = request.method, mask.dialog_passage(self.keys, request, self._flow())
         if passage is None:
             if method == "ACK":
                 return
@@ -190,56 +252,35 @@ class Routes:
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
         _check(request)
-        offered = description(request)
-        if request.body and offered is None:
+        if request.body and description(request) is None:
             raise Refuse(415)
         route = self.switch.ask("RouteCall", _question(request, origin))
         if route["Decision"] != "Connect":
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
             raise Refuse(route["SipStatus"], *retry)
         try:
-            self._connect(request, route, offered, self.settings.carriers[origin].mark)
+            trunk = self.settings.carriers[origin].mark
+            self.attempts.begin(request, route, trunk, self._flow(), _received_at())
         except Exception as error:
-            status = 503 if isinstance(error, MediaDown) else 500
+            status = 503 if isinstance(error, MediaDown | NoWay) else 500
             self.reports.ended(route["CallId"], "us", status)
             raise
 
-    def _connect(
+    def _relay(
         self,
         request: sip.Message,
-        route: dict[str, Any],
-        offered: sdp.Description | None,
-        trunk: str,
-    ) -> None:
-        carrier = self.settings.carriers[route["CarrierName"]]
-        local = self.settings.listener(carrier.transport, carrier.address)
-        shown, called = f"sip:{route['Caller']}@{local}", carrier.uri(route["Called"])
-        call = mask.Call(route["CallId"], shown, called, trunk, carrier.mark)
-        passage = mask.first_passage(self.keys, request, call, _flow())
-        body = self.bodies.first_offer(passage, offered)
-        self.route_sets.remember(passage.key, passage.near)
-        KSR.tm.t_set_fr(1000 * route["MaxRingSeconds"], 5000)
-        KSR.tm.t_on_failure("failed")
-        self._relay(request, passage, body, kept.of(passage, request, _received_at()))
-
-    def _relay(
-        self, request: sip.Message, passage: mask.Passage, body: allowed.Body, known: Kept | None
+        passage: mask.Passage,
+        body: allowed.Body,
+        known: Kept | None,
+        hop: str = "",
     ) -> None:
         far, token = passage.far, ""
-        hop = far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
-        transport = _transport(hop)
-        local = self.settings.listener(transport, sip.host(hop))
-        if local is None:
-            raise Refuse(503, RETRY)
-        if transport == "tls":
-            self._choose_certificate(far)
+        hop = hop or far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
+        local, transport = self.ways.take(far.target, hop, far.trunk)
         if request.method in mask.CONTACT_METHODS:
             token = self.keys.seal(passage.key, passage.near)
-        contact = _contact(local, transport)
-        payload = mask.request_payload(self.keys, passage, request, contact, body, token)
-        KSR.pv.sets("$ru", far.target)
-        KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
-        KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
+        ours = contact(local, transport)
+        payload = mask.request_payload(self.keys, passage, request, ours, body, token)
         KSR.hdr.append(self.door.header(payload))
         if known:
             known = known._replace(offered=bool(body.content), near_token=token)
@@ -247,15 +288,6 @@ class Routes:
             KSR.tm.t_on_reply("back")
         if KSR.tm.t_relay() < 0:
             raise Refuse(503, RETRY)
-
-    # -- connections
-
-    def _choose_certificate(self, far: mask.Leg) -> None:
-        """Which section of tls.cfg holds if a connection has to be made."""
-        carrier = self.settings.marked.get(far.trunk)
-        KSR.tls.set_connect_server_id(carrier.tls_profile if carrier else "default")
-        if carrier and not carrier.tls_name[-1:].isdigit():  # an address is not told (RFC 6066 3)
-            KSR.pv.sets("$xavp(tls=>server_name)", carrier.tls_name)
 
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""
@@ -293,13 +325,14 @@ class Routes:
     def _send_text(self, request: sip.Message) -> None:
         """A text from the control plane, which names the carrier and both numbers."""
         carrier = self.settings.carriers[unquote(request.first("x-carrier"))]
-        local = self.settings.listener(carrier.transport, carrier.address)
-        shown = f"sip:{sip.user(request.address('from').uri)}@{local}"
-        called = carrier.uri(sip.user(request.uri))
+        caller, called = sip.user(request.address("from").uri), sip.user(request.uri)
+        target = self.settings.place(carrier, caller, called)
+        local = self.settings.listener(target.transport, target.address)
+        shown, called = f"sip:{caller}@{carrier.domain or local}", target.uri
         text = mask.Call("text", shown, called, called_trunk=carrier.mark)
         passage = mask.first_passage(self.keys, request, text)
         known = kept.of(passage, request, _received_at())
-        self._relay(request, passage, texts.body(request.body), known)
+        self._relay(request, passage, texts.body(request.body), known, target.hop)
 
 
 def _check(request: sip.Message) -> None:
@@ -315,33 +348,20 @@ def _question(request: sip.Message, origin: str) -> dict[str, str]:
     asserted = [sip.address(value).uri for value in request.listed("p-asserted-identity")]
     callers = [sip.user(uri) for uri in [*asserted, request.address("from").uri]]
     caller = next((number for number in callers if NUMBER.fullmatch(number)), "")
-    called = sip.user(request.uri)
+    dialled = [
+        request.uri,
+        sip.address(request.first("p-called-party-id")).uri,
+        request.address("to").uri,
+    ]
+    called = next((u for u in map(sip.user, dialled) if NUMBER.fullmatch(u)), "")
     if not NUMBER.fullmatch(called):
         raise Refuse(404)
     return {"CarrierName": origin, "Caller": caller, "Called": called}
 
 
-def _transport(uri: str) -> str:
-    found = re.search(r";transport=([a-z]{2,4})", uri, re.IGNORECASE)
-    otherwise = "tls" if uri.lower().startswith("sips:") else "udp"
-    return found[1].lower() if found else otherwise
-
-
 def _received_at() -> str:
     where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
-    return _contact(where, KSR.pv.get("$proto"))
-
-
-def _flow() -> str:
-    """The way back to a sender who cannot be connected to (RFC 7118 5.2), else empty."""
-    transport = KSR.pv.get("$proto")
-    if transport not in ("ws", "wss"):
-        return ""
-    return f"sip:{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')};transport={transport}"
-
-
-def _contact(local: str, transport: str) -> str:
-    return local if transport == "udp" else f"{local};transport={transport}"
+    return contact(where, KSR.pv.get("$proto"))
 
 
 def _where(error: BaseException) -> str:

@@ -7,7 +7,8 @@ user, no session id or version of the sender, no unknown attribute, no unknown v
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 MAX_BYTES = 16_384
 MAX_STREAMS = 8
@@ -206,6 +207,34 @@ def _lines(stream: Stream, description: Description, address: str) -> list[str]:
     lines += [f"a={ptime}" for ptime in stream.ptimes[:2]]
     lines.append(f"a={stream.direction or description.direction or 'sendrecv'}")
     return [*lines, "a=rtcp-mux"] if stream.rtcp_mux else lines
+
+
+EVENTS = {"TELEPHONE-EVENT", "CN"}
+STATIC_NAMES = {0: "PCMU", 3: "GSM", 8: "PCMA", 9: "G722", 13: "CN", 18: "G729"}
+
+
+def limited(description: Description, codecs: Sequence[str]) -> Description:
+    """The description with these codecs alone, in their order; `Unacceptable` when it has none of
+    them. Without codecs, all may stay. Keys pressed and comfort noise always do."""
+    if not codecs:
+        return description
+    rank = {name: place for place, name in enumerate(codecs)}
+    streams = []
+    for stream in description.streams:
+        names = {p: _name(stream, p) for p in stream.payloads}
+        kept = sorted(
+            (p for p in stream.payloads if names[p] in rank), key=lambda p: rank[names[p]]
+        )
+        if stream.port and not kept:
+            raise Unacceptable("none of the carrier's codecs")
+        events = [p for p in stream.payloads if names[p] in EVENTS]
+        streams.append(replace(stream, payloads=[*kept, *events] or stream.payloads))
+    return replace(description, streams=streams)
+
+
+def _name(stream: Stream, payload: int) -> str:
+    mapped = stream.maps.get(payload)
+    return mapped.partition("/")[0].upper() if mapped else STATIC_NAMES.get(payload, "")
 
 
 def keys(description: Description) -> set[str]:

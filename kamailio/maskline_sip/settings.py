@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import ipaddress
 import json
 from dataclasses import dataclass
 from typing import Any
+
+from .digest import Account
 
 CONTROL = "control"
 
@@ -20,22 +23,65 @@ def bracketed(host: str) -> str:
 
 @dataclass(frozen=True)
 class Carrier:
+    """A carrier as the control plane describes it; see `carrier_settings` there."""
+
     name: str
     address: str
-    transport: str
+    transports: list[str]
     messages: bool
     srtp: str
     tls_profile: str
-    tls_name: str
+    tls_names: list[str]
+    domain: str | None
+    username: str | None
+    password: str | None
+    inbound_username: str | None
+    inbound_password: str | None
+    identity: list[str]
+    codecs: list[str]
 
-    @property
+    @functools.cached_property
     def mark(self) -> str:
         """What stands for the carrier in a sealed leg: short, and the same on every node."""
         return hashlib.blake2b(self.name.encode(), digest_size=3).hexdigest()
 
-    def uri(self, number: str) -> str:
-        parameter = "" if self.transport == "udp" else f";transport={self.transport}"
-        return f"sip:{number}@{self.address}{parameter}"
+    @property
+    def account(self) -> Account | None:
+        """Who we are to it when it asks."""
+        if self.username is None or self.password is None:
+            return None
+        return Account(self.username, self.password)
+
+    @property
+    def host(self) -> str:
+        """The host in the addresses of requests to it; empty where that is the target's own."""
+        literal = (
+            self.address.startswith("[") or self.address.split(":")[0].replace(".", "").isdigit()
+        )
+        return self.domain or ("" if literal else self.address)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place of a carrier, and the numbers of a call as it writes them."""
+
+    carrier: Carrier
+    address: str
+    transport: str
+    caller: str = ""
+    called: str = ""
+
+    @property
+    def hop(self) -> str:
+        return f"sip:{self.address}{self._parameter}"
+
+    @property
+    def uri(self) -> str:
+        return f"sip:{self.called}@{self.carrier.host or self.address}{self._parameter}"
+
+    @property
+    def _parameter(self) -> str:
+        return "" if self.transport == "udp" else f";transport={self.transport}"
 
 
 class Settings:
@@ -56,7 +102,6 @@ class Settings:
         carriers = [Carrier(*(c[name] for name in named)) for c in given["carriers"]]
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.marked = {carrier.mark: carrier for carrier in carriers}
-        self.tls_names = {c.tls_name.lower() for c in carriers if c.transport == "tls"}
         self._sources = [
             (ipaddress.ip_network(source), carrier["name"])
             for carrier in given["carriers"]
@@ -85,8 +130,35 @@ class Settings:
         that it calls by."""
         source = ipaddress.ip_address(address.strip("[]"))
         names = [name for network, name in self._sources if source in network]
-        called = [name for name in names if self.carriers[name].transport == transport]
+        called = [name for name in names if transport in self.carriers[name].transports]
         return next(iter(called or names), None)
+
+    @property
+    def inbound_accounts(self) -> dict[str, Account]:
+        """With what carriers may call from any address, by the carrier's name."""
+        return {
+            name: Account(carrier.inbound_username, carrier.inbound_password)
+            for name, carrier in self.carriers.items()
+            if carrier.inbound_username and carrier.inbound_password
+        }
+
+    def targets(self, route: dict[str, Any]) -> list[Target]:
+        """Where the control plane wants a call to go, the first choice first."""
+        return [
+            Target(
+                self.carriers[one["CarrierName"]],
+                one["Address"],
+                one["Transport"],
+                one["Caller"],
+                one["Called"],
+            )
+            for one in route["Targets"]
+        ]
+
+    def place(self, carrier: Carrier, caller: str, called: str) -> Target:
+        """The carrier's address as it stands in the settings, for requests that nobody routed."""
+        transport = next((name for name in carrier.transports if name != "auto"), "udp")
+        return Target(carrier, carrier.address, transport, caller, called)
 
     def listener(self, transport: str, hop: str = "") -> str | None:
         """Our first address for a transport, as host:port; of the version of IP that `hop`, the

@@ -61,11 +61,13 @@ class Stream:
         while True:
             try:
                 part = self.socket.recv(65536)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                break
+            except (BlockingIOError, ssl.SSLWantReadError, TimeoutError):
+                return self.held()
             if not part:
                 raise ConnectionError("closed")
             self._buffer += part
+
+    def held(self) -> list[bytes]:
         found = []
         while (message := self._message()) is not None:
             found.append(message)

@@ -261,7 +261,10 @@ def carries(process: Path, mark: bytes) -> bool:
 
 def running(folder: Path, **choices: Any) -> Iterator[Service]:
     """A service that is ready, stopped afterwards; for fixtures."""
-    service = Service(folder, **choices)
+    yield from at_work(Service(folder, **choices))
+
+
+def at_work(service: Service) -> Iterator[Service]:
     service.start()
     try:
         yield service

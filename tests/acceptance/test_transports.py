@@ -91,7 +91,7 @@ def trunk(way: str, port: int, them: Pair) -> str:
     tls = f'[carriers.sip.tls]\nca = "{them.ca}"\n' if way.startswith("tls") else ""
     return (
         f'[[carriers]]\nname = "{way}"\n[carriers.sip]\naddress = "{address}"\n'
-        f'transport = "{way.rstrip("6")}"\n'
+        f'transport = "{way.rstrip("6")}"\nprobe_seconds = 0\n'
         f'sources = ["{CALLER_HOST}/32", "{CALLED_HOST}/32", "{SIX}/128"]\n{tls}'
     )
 

@@ -39,6 +39,7 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ORDER = [
     ("admin", "describe-support"),
     ("admin", "import-phone-numbers"),
+    ("admin", "list-carriers"),
     ("chime", "list-available-voice-connector-regions"),
     ("admin", "list-imported-phone-numbers"),
     ("chime", "search-available-phone-numbers"),

@@ -17,6 +17,7 @@ from maskline.settings import (
     Address,
     Carrier,
     CarrierSip,
+    Endpoint,
     Host,
     Listener,
     Network,
@@ -36,7 +37,7 @@ SETTINGS = Settings(
         Carrier(
             name="acme",
             sip=CarrierSip(
-                address=Address("192.0.2.20", 5080),
+                address=Endpoint("192.0.2.20", 5080),
                 transport="tcp",
                 sources=(Network("192.0.2.20/32"), Network("2001:db8::/64")),
             ),
@@ -98,12 +99,19 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
             {
                 "name": "acme",
                 "address": "192.0.2.20:5080",
-                "transport": "tcp",
+                "transports": ["tcp"],
                 "messages": False,
                 "sources": ["192.0.2.20/32", "2001:db8::/64"],
                 "srtp": "off",
                 "tls_profile": "default",
-                "tls_name": "192.0.2.20",
+                "tls_names": [],
+                "domain": None,
+                "username": None,
+                "password": None,
+                "inbound_username": None,
+                "inbound_password": None,
+                "identity": [],
+                "codecs": [],
             }
         ],
     }

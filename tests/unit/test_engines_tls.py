@@ -8,15 +8,16 @@ from authority import Authority
 
 from maskline.engines import tls
 from maskline.engines.ground import GroundError
-from maskline.settings import Address, Carrier, CarrierSip, CarrierTls, Listener, Settings
+from maskline.settings import Address, Carrier, CarrierSip, CarrierTls, Endpoint, Listener, Settings
 from maskline.settings.sip import Sip, SipTls
 
-ADDRESS = Address("192.0.2.20", 5061)
+PLACE = Endpoint("192.0.2.20", 5061)
+ADDRESS = Address("192.0.2.1", 5061)
 
 
 def carrier(name: str, **choices: Path | str) -> Carrier:
     trunk = CarrierSip(
-        address=ADDRESS,
+        address=PLACE,
         transport="tls",
         sources=(),
         tls=CarrierTls(**choices),  # type: ignore[arg-type]

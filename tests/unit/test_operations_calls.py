@@ -1,10 +1,13 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
 
 from maskline.domain.connector import Rules
+from maskline.domain.limits import Rate
 from maskline.domain.refusals import NotFound
+from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations import (
     Policy,
     complete_lost_calls,
@@ -63,6 +66,7 @@ def test_a_participant_is_connected_to_the_other(desk: Desk, session: dict[str, 
         "Caller": PROXY,
         "Called": ANN,
         "CarrierName": "acme",
+        "Targets": [{"CarrierName": "acme", "Caller": PROXY, "Called": ANN}],
         "MaxRingSeconds": 60,
         "MaxCallSeconds": 4 * 3600,
     }
@@ -338,3 +342,59 @@ def test_an_evaluated_route_is_the_real_one_without_a_record(
     assert desk.maskline("ListCalls")["Calls"] == []
     desk.account_id = "999999999999"
     assert desk.maskline("EvaluateRoute", Caller=ANN, Called=PROXY)["Reason"] == "not-our-number"
+
+
+def test_a_call_may_leave_by_another_carrier_that_writes_numbers_its_own_way(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    national = WayOut(number_format=NumberFormat.NATIONAL, country="US")
+    ways = {"acme": WayOut(failover=("globex", "initech")), "globex": national}
+    desk.policy = Policy(
+        carriers=("acme", "globex", "initech"), carriers_down={"initech"}, ways=ways
+    )
+    answer = desk.dial(BEN, PROXY)
+    assert answer["Targets"] == [
+        {"CarrierName": "acme", "Caller": PROXY, "Called": ANN},
+        {"CarrierName": "globex", "Caller": PROXY[2:], "Called": ANN[2:]},
+    ]
+    report(desk, answer, "Answered", Legs=LEGS, CarrierName="globex")
+    (record,) = desk.maskline("ListCalls")["Calls"]
+    assert record["OutboundCarrierName"] == "globex"
+
+
+def test_a_number_is_read_as_its_carrier_writes_it(desk: Desk, session: dict[str, Any]) -> None:
+    ways = {"acme": WayOut(number_format=NumberFormat.NATIONAL, country="US")}
+    desk.policy = Policy(carriers=("acme",), ways=ways)
+    assert desk.dial(BEN[2:], PROXY[2:])["Called"] == ANN
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [({"MaxCalls": 1}, 503), ({"MaxCallsPerCaller": 1}, 486), ({"MaxCallsPerSecond": 1}, 503)],
+)
+def test_a_call_too_many_is_refused(
+    desk: Desk, session: dict[str, Any], rule: dict[str, int], status: int
+) -> None:
+    desk.policy = replace(desk.policy, rate=Rate(lambda: desk.now))
+    desk.rule(session["VoiceConnectorId"], **rule)
+    first = desk.dial(BEN, PROXY)
+    assert first["Decision"] == "Connect"
+    second = desk.dial(BEN, PROXY)
+    assert (second["SipStatus"], second["Reason"]) == (status, "too-many-calls")
+    assert bool(second["RetryAfter"]) == (status == 503)
+    desk.now += 1001
+    report(desk, first, "Ended", SipStatus=200, EndedBy="caller")
+    assert desk.dial(BEN, PROXY)["Decision"] == "Connect"
+
+
+def test_a_full_carrier_leaves_calls_to_another(desk: Desk, session: dict[str, Any]) -> None:
+    ways = {"acme": WayOut(failover=("globex",), max_calls=1)}
+    desk.policy = Policy(carriers=("acme", "globex"), ways=ways)
+    assert desk.dial(BEN, PROXY)["CarrierName"] == "acme"
+    assert desk.dial(ANN, PROXY)["CarrierName"] == "globex"
+
+
+def test_a_barred_number_is_never_dialled(desk: Desk, session: dict[str, Any]) -> None:
+    desk.policy = replace(desk.policy, barred_prefixes=(ANN[:4],))
+    answer = desk.dial(BEN, PROXY)
+    assert (answer["SipStatus"], answer["Reason"]) == (403, "barred-number")

@@ -136,7 +136,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_two_carriers_cannot_share_a_name() -> None:
-    one = '[[carriers]]\nname = "a"\n[carriers.sip]\naddress = "127.0.0.1:1"\nsources = []\n'
+    one = '[[carriers]]\nname = "a"\n[carriers.sip]\naddress = "127.0.0.1:1"\nsources = ["::1"]\n'
     assert faults(one * 2) == ["carriers[1].name: 'a' is the name of another carrier"]
 
 
@@ -267,6 +267,14 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         (trunk("", sip="tls.certificate = 'a.pem'"), "sip.tls.key: missing"),
         (trunk("tls.key = 'a.key'"), "carriers[0].sip.tls.certificate: missing"),
         (trunk("transport = 'tls'"), "carriers[0].sip.transport: tls needs a listener"),
+        (trunk("username = 'a'"), "carriers[0].sip.password: missing"),
+        (trunk("register = true"), "carriers[0].sip.username: missing"),
+        (trunk("inbound_username = 'a'"), "carriers[0].sip.inbound_password: missing"),
+        (trunk("number_format = 'national'"), "carriers[0].sip.country: missing"),
+        (trunk("country = 'XX'"), "carriers[0].sip.country: 'XX' is no country"),
+        (trunk("transport = 'auto'"), "carriers[0].sip.transport: auto needs a name"),
+        (trunk("failover_carriers = ['b']"), "carriers.acme.sip.failover_carriers: 'b' is no"),
+        (trunk("prefixes = ['44']"), "carriers[0].sip.prefixes: '44' is no beginning"),
         (trunk("srtp = 'maybe'"), "carriers[0].sip.srtp: 'maybe' is none of off, optional"),
         ("[media]\naddress = '::1'\nsecond_address = '::2'", "media.second_address: ::2 is of"),
     ],
@@ -284,3 +292,27 @@ def test_the_files_of_tls_are_found_beside_the_settings(tmp_path: Path) -> None:
     read = settings.load(path)
     assert read.sip.tls.key == tmp_path / "a.key"
     assert read.trunks["acme"].tls.ca == tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("192.0.2.20:5060", "192.0.2.20", 5060),
+        ("192.0.2.20", "192.0.2.20", None),
+        ("[2001:db8::1]:5061", "2001:db8::1", 5061),
+        ("2001:db8::1", "2001:db8::1", None),
+        ("[2001:db8::1]", "2001:db8::1", None),
+        ("SIP.acme.example.", "sip.acme.example", None),
+        ("sip.acme.example:5080", "sip.acme.example", 5080),
+    ],
+)
+def test_a_carrier_is_at_an_address_or_a_name(text: str, host: str, port: int | None) -> None:
+    assert settings.Endpoint.parse(text) == settings.Endpoint(host, port)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b", "1.2.3", "256.1.1.1", "acme:0", "acme:x", "-a", "[::1"]
+)
+def test_what_is_neither_address_nor_name_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        settings.Endpoint.parse(text)

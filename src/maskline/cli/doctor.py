@@ -133,8 +133,14 @@ def about_carriers(chosen: Settings) -> Iterator[Finding]:
         yield Finding(DOUBTFUL, "no carrier is set: nobody can call", remedy)
     for carrier, trunk in chosen.trunks.items():
         name, address = f"carrier {carrier}", trunk.address
+        if not address.literal:
+            told = (
+                f"{name}: {address} is looked up; `maskline admin list-carriers` shows its places"
+            )
+            yield Finding(GOOD, told)
+            continue
         try:
-            reach(address, trunk.transport)
+            reach(Address(address.host, address.port or 5060), trunk.transport)
         except OSError as error:
             remedy = "check sip.address of the carrier, and the way there"
             yield Finding(BAD, f"{name}: {address} is out of reach: {error.strerror}", remedy)

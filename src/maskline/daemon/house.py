@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
 
+from maskline.domain.limits import Rate
 from maskline.engines.ground import GroundError, node_of
 from maskline.operations import Context, Policy
 from maskline.operations.policy import policy_of
@@ -40,7 +42,10 @@ class House:
         self.settings = settings
         self.store = store
         self.node = node_of(settings.data_dir)
-        self.context = contexts(policy_of(settings), self.node)
+        # The role that keeps trunks goes on changing this set; decisions go by it.
+        self.carriers_down = {one.name for one in settings.carriers if one.sip is None}
+        policy = replace(policy_of(settings), carriers_down=self.carriers_down, rate=Rate(clock))
+        self.context = contexts(policy, self.node)
         self.relay = Relay(
             store,
             self.context,

@@ -1,17 +1,22 @@
 """The role `sip`: Kamailio and rtpengine, what answers their questions, and who hangs up."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from maskline.daemon.house import House, at_work
+from maskline.daemon.house import House, at_work, clock
+from maskline.domain.trunk import Target
 from maskline.engines.control import Reply, SipText
 from maskline.engines.ground import run_directory
 from maskline.engines.keeper import Keeper
 from maskline.engines.recording.recorder import Recorder
+from maskline.engines.registration import keep_registered
+from maskline.engines.resolver import Resolver
 from maskline.engines.supervision import State
 from maskline.engines.switchboard import Switchboard
+from maskline.engines.trunks import Trunks
 from maskline.engines.voice import Voice
+from maskline.operations import put_carrier_reports
 from maskline.sms.sip import SipLink, accept
 
 UP = State.UP.value
@@ -23,8 +28,19 @@ class Sip:
     def __init__(self, house: House) -> None:
         self._settings = house.settings
         self._relay = house.relay
+        self._house = house
+        ours = {listener.transport for listener in house.settings.sip.listen}
+        self._trunks = Trunks(
+            house.settings.trunks,
+            Resolver(house.settings.sip.name_servers, sorted(ours)),
+            house.carriers_down,
+            clock,
+        )
         self._switchboard = Switchboard(
-            house.store, house.context, lambda request: accept(house.relay, request)
+            house.store,
+            house.context,
+            lambda request: accept(house.relay, request),
+            self._trunks,
         )
         self._voice = Voice(
             house.settings, run_directory(house.settings.data_dir), self._switchboard.ask
@@ -64,7 +80,11 @@ class Sip:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with self._voice.running(), at_work(self._keeper.keep(), self._recorder.keep()):
+        trunks = self._trunks.keep(self._probe, self._tell)
+        async with (
+            self._voice.running(),
+            at_work(self._keeper.keep(), self._recorder.keep(), trunks, *self._registrations()),
+        ):
             async with self._relay.carrying(self._links):
                 yield
             await self._keeper.farewell()
@@ -72,6 +92,35 @@ class Sip:
 
     async def up(self) -> None:
         await self._voice.up()
+        await self._trunks.ready.wait()
+
+    def _registrations(self) -> list[Coroutine[Any, Any, None]]:
+        return [
+            self._keep_registered(name, trunk.register_seconds)
+            for name, trunk in self._settings.trunks.items()
+            if trunk.register
+        ]
+
+    async def _keep_registered(self, name: str, seconds: int) -> None:
+        await self._voice.carrying()
+        await self._trunks.ready.wait()
+        await keep_registered(
+            name,
+            seconds,
+            lambda: [target for _, target in self._trunks.order([name])],
+            self._voice.line.register,
+            self._trunks.registered,
+        )
+
+    async def _probe(self, carrier: str, target: Target) -> bool:
+        await self._voice.carrying()  # while nothing is carried, it says nothing about carriers
+        return await self._voice.line.probe(carrier, target)
+
+    async def _tell(self, reports: dict[str, dict[str, Any]]) -> None:
+        house = self._house
+        await house.store.write(
+            lambda tx: put_carrier_reports(house.context(tx), house.node, reports), beside=True
+        )
 
     def health(self) -> dict[str, str]:
         links = {f"sms:{link.carrier}": link.health.up for link in self._links}

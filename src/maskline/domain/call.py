@@ -25,6 +25,7 @@ class CallEvent:
     """A report about a call. `at` is in milliseconds since the epoch, `cause` is Q.850's.
 
     `legs` tells what a BYE toward each side needs; only the engine that wrote it reads it.
+    `carrier` is the one that the call went out over, if it was tried over several.
     """
 
     happening: Happening
@@ -33,6 +34,7 @@ class CallEvent:
     ended_by: Party | None = None
     cause: int | None = None
     legs: tuple[dict[str, Any], ...] = ()
+    carrier: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +112,8 @@ def apply(call: Call, event: CallEvent) -> Call:
     if known is not None and known <= event.at:
         return call
     changes: dict[str, Any] = {moment: event.at}
+    if event.carrier is not None:
+        changes["outbound_carrier"] = event.carrier
     if event.happening is Happening.ANSWERED:
         changes |= {"legs": event.legs, "hang_up_at": deadline(call, event.at)}
     if event.happening is Happening.ENDED:

@@ -40,7 +40,8 @@ class TextRules:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an operator decides about the sessions and calls of a connector."""
+    """What an operator decides about the sessions and calls of a connector. The limits of calls,
+    at once, a second, and at once for each caller, are 0 for any number."""
 
     number_assignment: Assignment = Assignment.SHARED
     unknown_caller: UnknownCaller = UnknownCaller.REJECT
@@ -48,6 +49,9 @@ class Rules:
     hang_up_on_expiry: bool = False
     max_ring_seconds: int = 60
     max_call_seconds: int = 4 * 3600
+    max_calls: int = 0
+    max_calls_per_second: int = 0
+    max_calls_per_caller: int = 0
     texts: TextRules = TextRules()
     record_calls: bool = False
 

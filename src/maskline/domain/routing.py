@@ -1,23 +1,26 @@
 """What becomes of a call to one of our numbers: decided from facts, carried out elsewhere."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from maskline.domain import e164
 from maskline.domain.connector import UnknownCaller
 from maskline.domain.session import Capability, ProxySession
+from maskline.domain.trunk import WayOut, ways_out
 
 CARRIER_RETRY_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Connect:
-    """Dial `called` over `carrier`, showing `caller`: the other participant of a session."""
+    """Dial `called` over `carrier`, showing `caller`: the other participant of a session. `others`
+    are carriers to try after it, in their order."""
 
     caller: str
     called: str
     carrier: str
     reason: str = "session"
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Fallback:
     called: str
     carrier: str
     reason: str = "fallback"
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class Facts:
     fallback_number: str | None
     unknown_caller: UnknownCaller
     carriers_up: Collection[str]
+    ways: Mapping[str, WayOut] = field(default_factory=dict)
+    barred_prefixes: tuple[str, ...] = ()
 
 
 def decide(facts: Facts, capability: Capability, now: int) -> Decision:
@@ -77,12 +83,28 @@ def decide(facts: Facts, capability: Capability, now: int) -> Decision:
 
 def to_other_participant(facts: Facts, session: ProxySession, caller: str) -> Decision:
     _, other = session.sides(caller)
-    if e164.is_emergency_or_short(other.phone_number):
-        return Reject(403, "emergency-number")
-    carrier = facts.numbers.get(other.proxy_number)
-    if carrier is None or carrier not in facts.carriers_up:
+    if barred := never_dialled(facts, other.phone_number):
+        return barred
+    carriers = carriers_for(facts, other.proxy_number, other.phone_number)
+    if not carriers:
         return Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
-    return Connect(other.proxy_number, other.phone_number, carrier)
+    return Connect(other.proxy_number, other.phone_number, carriers[0], others=tuple(carriers[1:]))
+
+
+def never_dialled(facts: Facts, number: str) -> Reject | None:
+    """The refusal of a number that nobody is connected to, whoever put it into a session."""
+    if e164.is_emergency_or_short(number):
+        return Reject(403, "emergency-number")
+    if e164.is_premium(number) or number.startswith(facts.barred_prefixes or ("-",)):
+        return Reject(403, "barred-number")
+    return None
+
+
+def carriers_for(facts: Facts, shown: str, called: str) -> list[str]:
+    """The carriers that can take a call now, the best first."""
+    own = facts.numbers.get(shown)
+    names = ways_out(own, called, facts.ways) if own is not None else []
+    return [name for name in names if name in facts.carriers_up]
 
 
 def unknown(facts: Facts) -> Decision:
@@ -96,9 +118,9 @@ def fallback(facts: Facts, otherwise: str) -> Decision:
     number = facts.fallback_number
     if number is None or number == facts.caller:
         return Reject(404, otherwise)
-    if e164.is_emergency_or_short(number):
-        return Reject(403, "emergency-number")
-    carrier = facts.numbers[facts.dialled]
-    if carrier not in facts.carriers_up:
+    if barred := never_dialled(facts, number):
+        return barred
+    carriers = carriers_for(facts, facts.dialled, number)
+    if not carriers:
         return Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
-    return Fallback(facts.dialled, number, carrier)
+    return Fallback(facts.dialled, number, carriers[0], others=tuple(carriers[1:]))

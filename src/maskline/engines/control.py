@@ -14,23 +14,30 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from maskline.domain.trunk import Target
 from maskline.engines.ground import family
 from maskline.settings import Address
 
 T1, T2 = 0.5, 4.0
 FINAL_SECONDS = 64 * T1
 PROBE_SECONDS = 1.0
+TARGET_SECONDS = 4.0
+# What Kamailio answers for a target that it cannot reach (408, 503) or that did not show the
+# right certificate (503).
+UNREACHED = (408, 503)
 # The parties count their requests from low numbers; ours must be higher than any of theirs.
 HIGH_CSEQ = 2**30
+EXPIRES = re.compile(rb"\r\nExpires[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A final reply; `retry_after` is in seconds, None when it names none."""
+    """A final reply; `retry_after` and `expires` are in seconds, None when it names none."""
 
     status: int
     retry_after: float | None = None
+    expires: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class ControlLine(asyncio.DatagramProtocol):
         status, branch = read_reply(data)
         answer = self._waiting.get(branch)
         if answer is not None and status >= 200 and not answer.done():
-            answer.set_result(Reply(status, retry_after(data)))
+            answer.set_result(Reply(status, retry_after(data), expires(data)))
 
     async def answers(self) -> bool:
         """Whether Kamailio's workers answer an OPTIONS at all."""
@@ -92,6 +99,29 @@ class ControlLine(asyncio.DatagramProtocol):
         self._cseq += 1
         reply = await self._request("BYE", leg, self._cseq, limit=FINAL_SECONDS)
         return reply.status if reply else None
+
+    async def probe(self, carrier: str, target: Target) -> bool:
+        """Whether a carrier's target answers an OPTIONS in time, whatever it says."""
+        errand = self._errand(carrier, target)
+        reply = await self._request("OPTIONS", errand, 1, limit=TARGET_SECONDS)
+        return reply is not None and reply.status not in UNREACHED
+
+    async def register(self, carrier: str, target: Target, seconds: int) -> Reply | None:
+        """Registers with a carrier for so many seconds; 0 ends it. Kamailio answers a challenge."""
+        errand = self._errand(carrier, target) | {"Expires": str(seconds)}
+        self._cseq += 2  # the answer to a challenge takes the next one
+        return await self._request("REGISTER", errand, self._cseq, limit=FINAL_SECONDS)
+
+    def _errand(self, carrier: str, target: Target) -> dict[str, str]:
+        """What Kamailio is told of a request that is ours alone; it writes the rest."""
+        where = f"sip:{target.address};transport={target.transport}"
+        return {
+            "CallId": secrets.token_hex(8),
+            "From": f"<sip:{self.address}>;tag={secrets.token_hex(4)}",
+            "To": f"<{where}>",
+            "Target": where,
+            "X-Carrier": quote(carrier),
+        }
 
     async def send_text(self, text: SipText) -> Reply | None:
         """Sends a MESSAGE to a carrier: the final reply, None when there was none."""
@@ -141,7 +171,7 @@ def request(
         f"To: {leg['To']}",
         f"Call-ID: {leg['CallId']}",
         f"CSeq: {cseq} {method}",
-        *(f"{name}: {leg[name]}" for name in ("X-Carrier",) if name in leg),
+        *(f"{name}: {leg[name]}" for name in ("X-Carrier", "Expires") if name in leg),
         *(["Content-Type: text/plain;charset=UTF-8"] if body else []),
         f"Content-Length: {len(body)}",
     ]
@@ -168,3 +198,9 @@ def retry_after(reply: bytes) -> float | None:
     """What a reply says about trying again (RFC 3261 20.33)."""
     found = RETRY_AFTER.search(reply)
     return float(found[1]) if found else None
+
+
+def expires(reply: bytes) -> int | None:
+    """For how long a registration was granted (RFC 3261 20.19)."""
+    found = EXPIRES.search(reply)
+    return int(found[1]) if found else None

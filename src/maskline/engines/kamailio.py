@@ -32,6 +32,8 @@ LONGEST_REQUEST = 60_000  # bytes; what is added to a request must still fit Kam
 # In an address, and in a regular expression without backslashes, which Kamailio's strings change.
 POSIX_SPECIAL = re.compile(r"[][.]")
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+# Messages within 30 seconds from an address that is no carrier's, before it is not read any more.
+MOST_STRANGE = 60
 FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so more than cores
 
 
@@ -110,6 +112,7 @@ def placeholders(settings: Settings, script: Path, marks: Marks) -> dict[str, st
     """What stands for each placeholder of the template."""
     return {
         "listen": "\n".join(listen_lines(settings)),
+        "most_strange": str(MOST_STRANGE),
         "script_dir": str(script),
         "secret": marks.secret,
         "salt": marks.salt,
@@ -188,10 +191,17 @@ def carrier_settings(place: int, name: str, trunk: CarrierSip) -> dict[str, Any]
     return {
         "name": name,
         "address": str(trunk.address),
-        "transport": trunk.transport,
+        "transports": [transport for _, transport, _, _ in trunk.places],
         "messages": trunk.messages,
         "sources": [str(source) for source in trunk.sources],
         "srtp": trunk.srtp,
         "tls_profile": tls.profile(place, trunk),
-        "tls_name": trunk.tls.server_name or trunk.address.host,
+        "tls_names": tls.names(trunk) if trunk.probed_every else [],
+        "domain": trunk.domain,
+        "username": trunk.username,
+        "password": trunk.secret,
+        "inbound_username": trunk.inbound_username,
+        "inbound_password": trunk.inbound_password and trunk.inbound_password.text,
+        "identity": trunk.identity,
+        "codecs": trunk.codecs,
     }

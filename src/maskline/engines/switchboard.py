@@ -6,9 +6,10 @@ store holds, and what is to be kept of it goes into the ledger. What a crash tak
 up for by the keeper, which ends the calls that nobody reports on.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
+from maskline.domain.trunk import Target
 from maskline.engines.ledger import Ledger
 from maskline.engines.switch import Answer, SwitchRefusal
 from maskline.model import load, validation
@@ -26,6 +27,16 @@ async def accept_nothing(_: dict[str, Any]) -> Answer:
     return {"SipStatus": 405}
 
 
+class Places(Protocol):
+    """Where carriers are."""
+
+    def order(self, names: Sequence[str]) -> list[tuple[str, Target]]:
+        """What to try for a call over these carriers, the best first."""
+
+    def suspect(self, name: str, address: str) -> None:
+        """A call could not be carried by this target."""
+
+
 class Switchboard:
     """`context` gives the context for work that belongs to no account; `accept_text` carries out
     AcceptMessage, whose answer waits until the text is kept."""
@@ -35,10 +46,12 @@ class Switchboard:
         store: Store,
         context: Callable[[Transaction], Context],
         accept_text: AcceptText = accept_nothing,
+        places: Places | None = None,
     ) -> None:
         self._store = store
         self._context = context
         self._accept_text = accept_text
+        self._places = places
         self._operations = load(SERVICE).operations
         self._ledger = Ledger(store, context)
 
@@ -50,6 +63,10 @@ class Switchboard:
             return self._route(request)
         if name == "AcceptMessage":
             return self._accept_text(request)
+        if name == "ReportTrunk":
+            if self._places:
+                self._places.suspect(request["CarrierName"], request["Address"])
+            return {}
         self._ledger.add(request["CallId"], event_of(request))
         return {}
 
@@ -60,6 +77,8 @@ class Switchboard:
     async def _route(self, request: dict[str, Any]) -> Answer:
         answer, call = await self._store.read(lambda tx: decide_call(self._context(tx), request))
         self._ledger.open(call)
+        if self._places and "Targets" in answer:
+            answer["Targets"] = targets(self._places, answer["Targets"])
         return answer
 
     def _check(self, name: str, request: dict[str, Any]) -> None:
@@ -69,3 +88,12 @@ class Switchboard:
         faults = validation.faults(shape, request) if shape else []
         if faults:
             raise SwitchRefusal("BadRequestException", validation.message(faults))
+
+
+def targets(places: Places, ways: list[Answer]) -> list[Answer]:
+    """Where to send a call, with its numbers as each carrier writes them."""
+    by_name = {way["CarrierName"]: way for way in ways}
+    return [
+        {**by_name[name], "Address": target.address, "Transport": target.transport}
+        for name, target in places.order(list(by_name))
+    ]

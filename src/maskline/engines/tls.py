@@ -16,6 +16,7 @@ VERIFIED = {"verify_certificate": "yes", "require_certificate": "yes"}
 # Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 METHOD = "TLSv1.2+"
+PORT = 5061
 
 
 def speaks_tls(settings: Settings) -> bool:
@@ -90,16 +91,24 @@ def profile(place: int, trunk: CarrierSip) -> str:
 
 def client(name: str, trunk: CarrierSip, directory: Path) -> str:
     tls, file = trunk.tls, directory / name
+    told = tls.server_name or (None if trunk.address.literal else trunk.address.host)
     return section(
         # A section for any address must have a name, and an address is no name (RFC 6066 3).
-        "client:any" if tls.server_name else f"client:{trunk.address}",
+        f"client:{trunk.address.at(PORT)}" if told is None else "client:any",
         **VERIFIED,
         server_id=name,
-        server_name=tls.server_name,
+        server_name=told,
         ca_list=copied(tls.ca, file.with_suffix(".ca")) or SYSTEM,
         certificate=copied(tls.certificate, file.with_suffix(".pem")),
         private_key=copied(tls.key, file.with_suffix(".key")),
     )
+
+
+def names(trunk: CarrierSip) -> list[str]:
+    """The names of which one must stand in the carrier's certificate."""
+    if trunk.tls.server_name:
+        return [trunk.tls.server_name]
+    return [address.host for address, _, _, _ in trunk.places]
 
 
 def section(name: str, **lines: str | None) -> str:

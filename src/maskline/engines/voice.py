@@ -72,6 +72,10 @@ class Voice:
         for engine in self._engines:
             await engine.up.wait()
 
+    async def carrying(self) -> None:
+        """Returns when SIP is carried; at once while it is."""
+        await self._engines[1].up.wait()
+
     def health(self) -> dict[str, str]:
         """The state of each engine: `up`, `starting` or `down`."""
         return {engine.name: engine.state.value for engine in self._engines}

@@ -13,6 +13,7 @@ from maskline.operations.calls import (
     live_calls,
     take_calls_to_hang_up,
 )
+from maskline.operations.carriers import purge_carrier_reports, put_carrier_reports
 from maskline.operations.context import Context, Handler, Operation, Policy
 from maskline.operations.messages import erase_messages, purge_messages
 from maskline.operations.recordings import purge_recordings
@@ -43,11 +44,13 @@ __all__ = [
     "live_calls",
     "purge_audit_records",
     "purge_calls",
+    "purge_carrier_reports",
     "purge_messages",
     "purge_phone_numbers",
     "purge_pictures",
     "purge_recordings",
     "purge_sessions",
+    "put_carrier_reports",
     "record_audit",
     "settle_expired_sessions",
     "take_calls_to_hang_up",

@@ -8,7 +8,8 @@ from typing import Any
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
-from maskline.operations import routes
+from maskline.domain.trunk import PLAIN
+from maskline.operations import numbering, routes
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.operations.routes import Route, find_route
@@ -25,6 +26,8 @@ LATEST = 253_402_300_800_000  # the year 10000
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
 
+BUSY_RETRY_SECONDS = 5
+
 
 def route_call(context: Context, request: Request) -> Answer:
     """Decides a call that has arrived, and opens its record."""
@@ -35,10 +38,13 @@ def route_call(context: Context, request: Request) -> Answer:
 
 def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
     """The decision about a call that has arrived, and the record that is to be saved of it."""
-    route = find_route(context, request["Caller"], request["Called"])
+    way = context.settings.ways.get(request["CarrierName"], PLAIN)
+    caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
+    route = within_limits(context, find_route(context, caller, called))
     call = record_of(context, request["CarrierName"], route)
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
     if not isinstance(route.decision, Reject):
+        answer["Targets"] = [way_for(context, route.decision, name) for name in carriers(route)]
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
         answer["MaxCallSeconds"] = route.rules.max_call_seconds
     return answer, call
@@ -66,6 +72,53 @@ def deleted_since(context: Context, session_id: str) -> bool:
     if row is None or row["ended_at"] in (None, row["expires_at"]):
         return False
     return routes.rules_of(context, row["voice_connector_id"]).hang_up_on_delete
+
+
+def within_limits(context: Context, route: Route) -> Route:
+    """The route, or the refusal of a call that would be one too many."""
+    rules = route.rules
+    if isinstance(route.decision, Reject):
+        return route
+    most = rules.max_calls_per_caller
+    if most and live_calls_of(context, route, caller=True) >= most:
+        return replace(route, decision=Reject(486, "too-many-calls"))
+    if rules.max_calls and live_calls_of(context, route) >= rules.max_calls:
+        return replace(route, decision=Reject(503, "too-many-calls", BUSY_RETRY_SECONDS))
+    rate, most = context.settings.rate, rules.max_calls_per_second
+    if rate and most and not rate.allows(route.voice_connector_id or "", most):
+        return replace(route, decision=Reject(503, "too-many-calls", BUSY_RETRY_SECONDS))
+    return route
+
+
+def live_calls_of(context: Context, route: Route, *, caller: bool = False) -> int:
+    """How many live calls the connector has, or the caller on it."""
+    connector = route.voice_connector_id
+    if caller:
+        found = context.tx.one(
+            "count_live_calls_of_caller", voice_connector_id=connector, caller=route.caller
+        )
+    else:
+        found = context.tx.one("count_live_calls_of_connector", voice_connector_id=connector)
+    assert found is not None, connector
+    calls: int = found["calls"]
+    return calls
+
+
+def carriers(route: Route) -> tuple[str, ...]:
+    """The carriers that the call may leave by, the best first."""
+    if isinstance(route.decision, Reject):
+        return ()
+    return (route.decision.carrier, *route.decision.others)
+
+
+def way_for(context: Context, decision: Connect | Fallback, carrier: str) -> Answer:
+    """The numbers of a call as a carrier writes them."""
+    way = context.settings.ways.get(carrier, PLAIN)
+    return {
+        "CarrierName": carrier,
+        "Caller": numbering.written_for(decision.caller, way),
+        "Called": numbering.written_for(decision.called, way),
+    }
 
 
 def report_call(context: Context, request: Request) -> Answer:
@@ -120,6 +173,7 @@ def event_of(request: Request) -> CallEvent:
         ended_by=Party(ended_by) if ended_by else None,
         cause=request.get("Cause"),
         legs=tuple(request.get("Legs") or ()),
+        carrier=request.get("CarrierName"),
     )
 
 

@@ -14,6 +14,9 @@ MEMBERS = {
     "MaxRingSeconds": "max_ring_seconds",
     "MaxCallSeconds": "max_call_seconds",
     "RecordCalls": "record_calls",
+    "MaxCalls": "max_calls",
+    "MaxCallsPerSecond": "max_calls_per_second",
+    "MaxCallsPerCaller": "max_calls_per_caller",
 }
 TEXT_MEMBERS = {
     "KeepTextDays": ("keep_text_days", "keep_days"),

@@ -1,10 +1,12 @@
 """What an operation is given beside its request."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from maskline.domain.connector import Rules
+from maskline.domain.limits import Rate
+from maskline.domain.trunk import WayOut
 from maskline.store import Transaction
 
 DAY = 86_400_000  # milliseconds
@@ -30,7 +32,8 @@ class Policy:
 
     `carriers` are the names of the configured carriers, `carriers_down` those that cannot take a
     call at the moment; the latter may be a set that its owner goes on changing. `text_carriers` are
-    those that texts can be sent by.
+    those that texts can be sent by. `ways` says how calls
+    leave by those that have a SIP trunk.
     """
 
     max_session_minutes: int = 720
@@ -43,6 +46,9 @@ class Policy:
     carriers_down: Collection[str] = ()
     text_carriers: Collection[str] = ()
     texts: TextPolicy = TextPolicy()
+    ways: Mapping[str, WayOut] = field(default_factory=dict)
+    barred_prefixes: tuple[str, ...] = ()
+    rate: Rate | None = None
 
 
 class Context(NamedTuple):

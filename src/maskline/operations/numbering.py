@@ -7,6 +7,7 @@ import phonenumbers
 from maskline.domain import e164
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.selection import Place
+from maskline.domain.trunk import NumberFormat, WayOut
 
 NORTH_AMERICA = 1
 AREA_CODE_DIGITS = 3
@@ -44,3 +45,27 @@ def area_code(parsed: phonenumbers.PhoneNumber) -> str:
     if parsed.country_code == NORTH_AMERICA:
         return significant[:AREA_CODE_DIGITS]
     return significant[: phonenumbers.length_of_geographical_area_code(parsed)]
+
+
+def written_for(number: str, way: WayOut) -> str:
+    """A number in E.164 form as a carrier writes it."""
+    if way.number_format is NumberFormat.E164_WITHOUT_PLUS:
+        return number.removeprefix("+")
+    if way.number_format is NumberFormat.NATIONAL and way.country is not None:
+        parsed = parse(number)
+        if phonenumbers.country_code_for_region(way.country) == parsed.country_code:
+            national = phonenumbers.PhoneNumberFormat.NATIONAL
+            return "".join(c for c in phonenumbers.format_number(parsed, national) if c.isdigit())
+    return number
+
+
+def read_from(text: str, way: WayOut) -> str:
+    """What a carrier wrote, in E.164 form if it is a number of its country; else as it is."""
+    if way.number_format is not NumberFormat.NATIONAL or text.startswith("+"):
+        return text
+    try:
+        parsed = phonenumbers.parse(text, way.country)
+    except phonenumbers.NumberParseException:
+        return text
+    e164: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return e164

@@ -1,8 +1,9 @@
 """What the settings decide for operations."""
 
 from maskline.domain.connector import Assignment, Rules, TextRules, UnknownCaller
+from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations.context import DAY, Policy, TextPolicy
-from maskline.settings import Settings
+from maskline.settings import CarrierSip, Settings
 from maskline.settings.texts import Texts
 
 HOUR = DAY // 24
@@ -18,6 +19,8 @@ def policy_of(chosen: Settings) -> Policy:
         recording_retention_days=chosen.recording.retention_days,
         carriers=tuple(carrier.name for carrier in chosen.carriers),
         carriers_down={one.name for one in chosen.carriers if one.sip is None},
+        barred_prefixes=chosen.barred_prefixes,
+        ways={name: way_of(trunk) for name, trunk in chosen.trunks.items()},
         rules=Rules(
             number_assignment=Assignment(chosen.number_assignment),
             unknown_caller=UnknownCaller(chosen.unknown_caller),
@@ -26,6 +29,9 @@ def policy_of(chosen: Settings) -> Policy:
             max_ring_seconds=chosen.max_ring_seconds,
             max_call_seconds=chosen.max_call_minutes * 60,
             record_calls=chosen.record_calls,
+            max_calls=chosen.max_calls,
+            max_calls_per_second=chosen.max_calls_per_second,
+            max_calls_per_caller=chosen.max_calls_per_caller,
             texts=text_rules(chosen.texts),
         ),
         text_carriers={one.name for one in chosen.carriers if one.ways_of_texts},
@@ -50,4 +56,15 @@ def text_rules(chosen: Texts) -> TextRules:
         max_characters=chosen.max_characters,
         max_media=chosen.max_media,
         max_per_minute=chosen.max_per_connector_minute,
+    )
+
+
+def way_of(trunk: CarrierSip) -> WayOut:
+    return WayOut(
+        failover=trunk.failover_carriers,
+        prefixes=trunk.prefixes,
+        number_format=NumberFormat(trunk.number_format),
+        country=trunk.country,
+        max_calls=trunk.max_calls,
+        max_calls_per_second=trunk.max_calls_per_second,
     )

@@ -1,6 +1,6 @@
 """Which way a call goes: the facts gathered, the decision made, and shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maskline.domain import e164
@@ -8,6 +8,8 @@ from maskline.domain.connector import Rules, UnknownCaller
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, ProxySession
+from maskline.domain.trunk import WayOut
+from maskline.operations.carriers import carriers_down
 from maskline.operations.context import Answer, Context, Request
 from maskline.store import Row, rows
 
@@ -29,7 +31,9 @@ def evaluate_route(context: Context, request: Request) -> Answer:
     """What would become of a call or a text from Caller to Called, one of the account's numbers."""
     capability = Capability(request.get("Capability") or Capability.VOICE)
     caller, called = request["Caller"], request["Called"]
-    route = find_route(context, caller, called, context.account_id, capability)
+    down = {*context.settings.carriers_down, *carriers_down(context)}
+    told = context._replace(settings=replace(context.settings, carriers_down=down))
+    route = find_route(told, caller, called, context.account_id, capability)
     decision = route.decision
     if capability is Capability.SMS:
         decision = text_rules_apply(context, route)
@@ -79,6 +83,8 @@ def find_route(
         fallback_number=None if text else fallback_of(context, connector_id, session),
         unknown_caller=UnknownCaller.REJECT if text else rules.unknown_caller,
         carriers_up=text_carriers(context) if text else carriers_up(context),
+        ways={} if text else context.settings.ways,
+        barred_prefixes=context.settings.barred_prefixes,
     )
     return Route(
         decision=decide(facts, capability, context.now),
@@ -92,7 +98,17 @@ def find_route(
 
 
 def carriers_up(context: Context) -> set[str]:
-    return set(context.settings.carriers) - set(context.settings.carriers_down)
+    up = set(context.settings.carriers) - set(context.settings.carriers_down)
+    ways = context.settings.ways
+    return {name for name in up if name not in ways or not is_full(context, name, ways[name])}
+
+
+def is_full(context: Context, carrier: str, way: WayOut) -> bool:
+    """Whether a carrier has as many calls as it takes."""
+    if not way.max_calls:
+        return False
+    live = context.tx.one("count_live_calls_over_carrier", carrier=carrier)
+    return live is not None and live["calls"] >= way.max_calls
 
 
 def text_carriers(context: Context) -> set[str]:

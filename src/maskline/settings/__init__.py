@@ -10,10 +10,11 @@ from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.reader import Faults, is_table, read
 from maskline.settings.schema import Carrier, Settings
-from maskline.settings.sip import CarrierSip, CarrierTls
+from maskline.settings.sip import CarrierSip, CarrierTarget, CarrierTls
 from maskline.settings.smpp import CarrierSmpp
 from maskline.settings.values import (
     Address,
+    Endpoint,
     Host,
     Listener,
     Network,
@@ -29,8 +30,10 @@ __all__ = [
     "CarrierHttp",
     "CarrierSip",
     "CarrierSmpp",
+    "CarrierTarget",
     "CarrierTls",
     "CarrierTwilio",
+    "Endpoint",
     "Host",
     "Listener",
     "Network",
@@ -82,6 +85,7 @@ def parse(table: dict[str, Any]) -> Settings:
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
     sip.check(settings.sip, faults)
+    sip.check_trunks(settings.trunks, faults)
     if settings.media.address.wildcard:
         faults.add("media.address", f"{settings.media.address} names no address to send sound to")
     second = settings.media.second_address

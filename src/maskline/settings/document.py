@@ -9,12 +9,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from maskline.settings.reader import leaves
 from maskline.settings.schema import Carrier, Settings
 from maskline.settings.sip import CarrierSip
-from maskline.settings.values import Address, Network
+from maskline.settings.values import Endpoint, Network
 
 DEMO_CARRIER = Carrier(
     name="demo",
     sip=CarrierSip(
-        address=Address("127.0.0.1", 5080), transport="udp", sources=(Network("127.0.0.1/32"),)
+        address=Endpoint("127.0.0.1", 5080), transport="udp", sources=(Network("127.0.0.1/32"),)
     ),
 )
 
@@ -103,7 +103,8 @@ def guide() -> str:
 def section_head(table: str) -> str:
     if not table:
         return f"## At the top of the file\n\n{Settings.__doc__}\n"
-    place = f"[[{table[:-2]}]]" if table.endswith("[]") else f"[{table.replace('[]', '')}]"
+    name = table.replace("[]", "")
+    place = f"[[{name}]]" if table.endswith("[]") else f"[{name}]"
     return f"## `{place}`\n\n{section_class(table).__doc__}\n"
 
 

@@ -191,6 +191,29 @@ class Settings:
     max_call_minutes: int = setting(
         "How long a call may last before both sides are hung up.", 240, least=1, most=1440
     )
+    max_calls: int = setting(
+        "How many calls a voice connector may have at once. 0: any number.",
+        0,
+        least=0,
+        most=1_000_000,
+    )
+    max_calls_per_second: int = setting(
+        "How many calls a second a voice connector may have, on each node. 0: any number.",
+        0,
+        least=0,
+        most=100_000,
+    )
+    max_calls_per_caller: int = setting(
+        "How many calls one caller may have at once on a voice connector. 0: any number.",
+        0,
+        least=0,
+        most=1_000,
+    )
+    barred_prefixes: tuple[str, ...] = setting(
+        "Beginnings of numbers that are never dialled, +881 say, beside emergency, short and "
+        "premium-rate numbers, which never are.",
+        (),
+    )
     hang_up_on_delete: bool = setting(
         "Whether deleting a session hangs up its calls.",
         True,

@@ -2,13 +2,21 @@
 
 # ruff: noqa: RUF009 - `setting` makes a field, and every default is a frozen value
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import phonenumbers
+
 from maskline.settings.reader import Faults
 from maskline.settings.setting import setting
-from maskline.settings.values import Address, Listener, Network
+from maskline.settings.values import Address, Endpoint, Listener, Network, Secret
+
+Transport = Literal["udp", "tcp", "tls", "auto"]
+Codec = Literal["PCMU", "PCMA", "G722", "G729", "GSM", "OPUS", "ILBC", "AMR", "AMR-WB"]
+PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,11 @@ class Sip:
         "whoever starts Maskline. Debian's package makes this user.",
         "kamailio",
     )
+    name_servers: tuple[Address, ...] = setting(
+        "Addresses and ports of the name servers that are asked for carriers. Empty: those of the "
+        "system.",
+        (),
+    )
     tls: SipTls = setting("Our side of TLS.", SipTls())
 
 
@@ -82,14 +95,117 @@ class CarrierTls:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CarrierTarget:
+    """One more place where the same trunk can be reached."""
+
+    address: Endpoint = setting("Where, as address above.", example="sip2.acme.example")
+    transport: Transport | None = setting("How; left out, as transport above.", None, example="tcp")
+    priority: int = setting(
+        "Places of a lower number are tried first. The place above has 0.", 1, least=0, most=100
+    )
+    weight: int = setting(
+        "How large a share of the calls it gets among places of one priority.",
+        0,
+        least=0,
+        most=65_535,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CarrierSip:
     """The SIP trunk of a carrier."""
 
-    address: Address = setting("Where calls to this carrier are sent.", example="192.0.2.20:5060")
-    transport: Literal["udp", "tcp", "tls"] = setting("How calls are sent to it.", "udp")
+    address: Endpoint = setting(
+        "Where calls to this carrier are sent: an IP address or a name, with or without a port. A "
+        "name without a port is looked up as RFC 3263 says (NAPTR, SRV, A and AAAA records).",
+        example="192.0.2.20:5060",
+    )
+    transport: Transport = setting(
+        "How calls are sent to it; auto: as the carrier's NAPTR or SRV records say.", "udp"
+    )
     sources: tuple[Network, ...] = setting(
-        "The networks its calls come from. A call from anywhere else is refused.",
-        example="192.0.2.20/32",
+        "The networks its calls come from. A call from anywhere else is refused, unless it brings "
+        "the password of inbound_username.",
+        (),
+    )
+    domain: str | None = setting(
+        "The host that stands in the addresses of calls to it (request URI, From, To), where the "
+        "carrier wants its own name there. Left out, address stands there, and in From our own.",
+        None,
+        example="acme.example",
+    )
+    probe_seconds: int | None = setting(
+        "How often each place is asked by OPTIONS whether it works, in seconds. Two probes in a "
+        "row without an answer take it out of use, two with one put it back. 0: never asked. Left "
+        "out: 30 for places over TLS, whose certificate is checked by it, and 0 for all others.",
+        None,
+        least=0,
+        most=3_600,
+        example="30",
+    )
+    username: str | None = setting(
+        "Our user name at the carrier, if it challenges us (digest authentication).",
+        None,
+        example="4015550100",
+    )
+    password: Secret | None = setting(
+        "The password to it; or name a file in password_file.", None, example="secret"
+    )
+    password_file: Path | None = setting(
+        "A file that holds the password and nothing else.", None, example="acme.password"
+    )
+    register: bool = setting(
+        "Whether the carrier wants us to register, with username and password, to be called.", False
+    )
+    register_seconds: int = setting(
+        "How long a registration shall hold. It is renewed in time.", 3_600, least=60, most=86_400
+    )
+    inbound_username: str | None = setting(
+        "A user name with which the carrier may call from any address, if it answers our "
+        "challenge (digest authentication, SHA-256 or MD5). While any carrier has one, callers "
+        "from unknown addresses are challenged instead of getting no answer.",
+        None,
+        example="acme",
+    )
+    inbound_password: Secret | None = setting("The password to it.", None, example="secret")
+    number_format: Literal["e164", "e164_without_plus", "national"] = setting(
+        "How numbers are written to and by this carrier. e164: +14015550100. e164_without_plus: "
+        "14015550100. national: as people of country write them, 4015550100; numbers of other "
+        "countries as e164.",
+        "e164",
+    )
+    country: str | None = setting(
+        "The country of national numbers, two letters (ISO 3166).", None, example="US"
+    )
+    identity: tuple[
+        Literal["p-asserted-identity", "p-preferred-identity", "remote-party-id"], ...
+    ] = setting(
+        "Headers that show the caller beside From. All show the proxy number and nothing else.",
+        (),
+    )
+    codecs: tuple[Codec, ...] = setting(
+        "The codecs that calls to and from this carrier may use, the preferred first. Empty: "
+        "those that both phones offer, as they prefer. Keys pressed always pass.",
+        (),
+    )
+    failover_carriers: tuple[str, ...] = setting(
+        "Names of carriers that take a call in its place, in this order, when it is down, refuses "
+        "with a 5xx or does not answer. They must let us show this carrier's numbers.",
+        (),
+    )
+    prefixes: tuple[str, ...] = setting(
+        "Beginnings of called numbers, +44 say, for which this carrier is preferred to those that "
+        "name it as a failover carrier.",
+        (),
+    )
+    max_calls: int = setting(
+        "How many calls at once may go out over it. 0: no limit.", 0, least=0, most=100_000
+    )
+    max_calls_per_second: int = setting(
+        "How many calls a second may go out over it, from each node. 0: no limit.",
+        0,
+        least=0,
+        most=10_000,
     )
     messages: bool = setting(
         "Whether the trunk also carries texts, as SIP MESSAGE (RFC 3428), both ways.", False
@@ -101,7 +217,34 @@ class CarrierSip:
         "a call without it is refused.",
         "off",
     )
+    targets: tuple[CarrierTarget, ...] = setting(
+        "More places where it can be reached, each a table with address, and if needed transport, "
+        "priority and weight.",
+        (),
+    )
     tls: CarrierTls = setting("Certificates of the trunk.", CarrierTls())
+
+    @property
+    def places(self) -> tuple[tuple[Endpoint, Transport, int, int], ...]:
+        """Where it can be reached: address, transport, priority, weight."""
+        more = [
+            (t.address, t.transport or self.transport, t.priority, t.weight) for t in self.targets
+        ]
+        return ((self.address, self.transport, 0, 0), *more)
+
+    @property
+    def probed_every(self) -> int:
+        """Seconds between probes; 0 for none."""
+        if self.probe_seconds is not None:
+            return self.probe_seconds
+        return 30 if any(transport in ("tls", "auto") for _, transport, _, _ in self.places) else 0
+
+    @property
+    def secret(self) -> str | None:
+        """Our password at the carrier; raises OSError when its file cannot be read."""
+        if self.password_file is not None:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        return self.password.text if self.password else None
 
 
 def check(sip: Sip, faults: Faults) -> None:
@@ -120,8 +263,50 @@ def check_pair(tls: SipTls | CarrierTls, place: str, faults: Faults) -> None:
 
 
 def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> None:
-    """What a trunk needs of the door."""
+    """What a trunk needs of the door, and what its settings need of each other."""
     check_pair(trunk.tls, f"{place}.tls", faults)
-    if all(listener.transport != trunk.transport for listener in door.listen):
-        needed = f"{trunk.transport} needs a listener of that transport in sip.listen"
-        faults.add(f"{place}.transport", needed)
+    ours = {listener.transport for listener in door.listen}
+    for address, transport, _, _ in trunk.places:
+        if transport not in ours | {"auto"}:
+            needed = f"{transport} needs a listener of that transport in sip.listen"
+            faults.add(f"{place}.transport", needed)
+        if transport == "auto" and address.literal:
+            faults.add(f"{place}.transport", f"auto needs a name, and {address} is an address")
+    check_accounts(trunk, place, faults)
+    if trunk.number_format == "national" and trunk.country is None:
+        faults.add(f"{place}.country", "missing; national numbers are those of a country")
+    if trunk.country is not None and trunk.country not in phonenumbers.SUPPORTED_REGIONS:
+        faults.add(f"{place}.country", f"{trunk.country!r} is no country such as US")
+    for prefix in trunk.prefixes:
+        if not PREFIX.fullmatch(prefix):
+            faults.add(f"{place}.prefixes", f"{prefix!r} is no beginning such as +44")
+
+
+def check_accounts(trunk: CarrierSip, place: str, faults: Faults) -> None:
+    """User names and their passwords, and that somebody may call at all."""
+    if trunk.password and trunk.password_file:
+        faults.add(f"{place}.password_file", "given beside password: choose one")
+    known = trunk.password is not None or trunk.password_file is not None
+    if (trunk.username is not None) != known:
+        faults.add(f"{place}.{'username' if known else 'password'}", "missing; they go together")
+    if trunk.register and trunk.username is None:
+        faults.add(f"{place}.username", "missing; nobody can register without")
+    if (trunk.inbound_username is None) != (trunk.inbound_password is None):
+        missing = "password" if trunk.inbound_password is None else "username"
+        faults.add(f"{place}.inbound_{missing}", "missing; they go together")
+    if not trunk.sources and trunk.inbound_username is None:
+        faults.add(f"{place}.sources", "missing; without inbound_username nobody could call")
+
+
+def check_trunks(trunks: Mapping[str, CarrierSip], faults: Faults) -> None:
+    """What trunks say about each other."""
+    users: set[str] = set()
+    for name, trunk in trunks.items():
+        for other in trunk.failover_carriers:
+            if other not in trunks or other == name:
+                told = f"{other!r} is no other carrier with a SIP trunk"
+                faults.add(f"carriers.{name}.sip.failover_carriers", told)
+        if trunk.inbound_username in users:
+            told = f"{trunk.inbound_username!r} is another carrier's"
+            faults.add(f"carriers.{name}.sip.inbound_username", told)
+        users |= {trunk.inbound_username} if trunk.inbound_username else set()

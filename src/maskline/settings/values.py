@@ -62,6 +62,50 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+HOST_NAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?)+")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a carrier is: `192.0.2.20:5060`, `[2001:db8::1]:5060`, `sip.acme.example`, or a name
+    with a port. A name without a port is looked up as RFC 3263 says."""
+
+    host: str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        host, colon, port = text.rpartition(":")
+        if text.endswith("]") or not colon or (text.count(":") > 1 and not text.startswith("[")):
+            host, port = text, ""
+        number = port_number(port) if port else None
+        try:
+            return cls(Host.parse(host.removeprefix("[").removesuffix("]")).text, number)
+        except ValueError:
+            if not HOST_NAME.fullmatch(host) or host.replace(".", "").isdigit():
+                raise ValueError(
+                    f"{text!r} is no address such as 192.0.2.20:5060 or sip.acme.example"
+                ) from None
+        return cls(host.rstrip(".").lower(), number)
+
+    @property
+    def literal(self) -> bool:
+        """Whether it is an IP address."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+    def at(self, otherwise: int) -> str:
+        """Host and port as they stand in a URI; `otherwise` is the port if it names none."""
+        return str(Address(self.host, self.port or otherwise))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
+
+
 @dataclass(frozen=True)
 class Listener:
     """A transport and an address to receive SIP on: `udp:192.0.2.10:5060`."""

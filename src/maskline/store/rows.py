@@ -26,6 +26,9 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "max_ring_seconds": int,
     "max_call_seconds": int,
     "record_calls": bool,
+    "max_calls": int,
+    "max_calls_per_second": int,
+    "max_calls_per_caller": int,
 }
 
 

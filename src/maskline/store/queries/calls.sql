@@ -10,6 +10,7 @@ VALUES
      :ringing_at, :answered_at, :ended_at, :ended_by, :sip_status, :cause, :legs,
      :max_call_seconds, :hang_up_at, :recorded)
 ON CONFLICT (call_id) DO UPDATE SET
+    outbound_carrier = excluded.outbound_carrier,
     ringing_at = excluded.ringing_at,
     answered_at = excluded.answered_at,
     ended_at = excluded.ended_at,
@@ -87,3 +88,13 @@ DELETE FROM calls WHERE sequence IN (
 -- Changes no row when somebody else has taken the call, or ended it.
 UPDATE calls SET hang_up_at = :again_at
 WHERE call_id = :call_id AND hang_up_at <= :now AND ended_at IS NULL
+
+-- name: count_live_calls_of_connector
+SELECT count(*) AS calls FROM calls
+WHERE voice_connector_id = :voice_connector_id
+    AND ended_at IS NULL AND forwarded_at IS NOT NULL
+
+-- name: count_live_calls_of_caller
+SELECT count(*) AS calls FROM calls
+WHERE voice_connector_id = :voice_connector_id AND caller = :caller
+    AND ended_at IS NULL AND forwarded_at IS NOT NULL

@@ -52,7 +52,8 @@ DELETE FROM proxy_configurations WHERE voice_connector_id = :voice_connector_id
 
 -- name: get_connector_rules
 SELECT number_assignment, unknown_caller, hang_up_on_delete, hang_up_on_expiry,
-    max_ring_seconds, max_call_seconds, keep_text_days, closed_reply, stop_reply, start_reply,
+    max_ring_seconds, max_call_seconds, max_calls, max_calls_per_second, max_calls_per_caller,
+    keep_text_days, closed_reply, stop_reply, start_reply,
     help_reply, keyword_languages, max_texts_per_minute, record_calls
 FROM voice_connectors
 WHERE voice_connector_id = :voice_connector_id
@@ -161,6 +162,8 @@ UPDATE voice_connectors
 SET number_assignment = :number_assignment, unknown_caller = :unknown_caller,
     hang_up_on_delete = :hang_up_on_delete, hang_up_on_expiry = :hang_up_on_expiry,
     max_ring_seconds = :max_ring_seconds, max_call_seconds = :max_call_seconds,
+    max_calls = :max_calls, max_calls_per_second = :max_calls_per_second,
+    max_calls_per_caller = :max_calls_per_caller,
     keep_text_days = :keep_text_days, closed_reply = :closed_reply, stop_reply = :stop_reply,
     start_reply = :start_reply, help_reply = :help_reply, keyword_languages = :keyword_languages,
     max_texts_per_minute = :max_texts_per_minute,

@@ -1,0 +1,169 @@
+"""A call's first request on its way out: to one target after the other until one takes it, and
+with a password where the carrier asks for one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import KSR
+
+from . import errands, kept, mask, sip
+from .bodies import Bodies, description
+from .gate import Gate
+from .kept import Kept
+from .reports import Reports
+from .route_sets import RouteSets
+from .settings import Settings, Target
+from .ways import NoWay, Ways, contact
+
+ATTEMPT = "$avp(attempt)"
+CONTEXT = "$avp(maskline)"
+# How long a target may say nothing at all: less while there is another one to try.
+PATIENCE, HASTE = 5000, 3000
+OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
+
+
+class Attempts:
+    def __init__(
+        self,
+        settings: Settings,
+        keys: mask.Keyring,
+        door: Gate,
+        bodies: Bodies,
+        reports: Reports,
+        routes: RouteSets,
+        ways: Ways,
+    ) -> None:
+        self._settings, self._keys, self._door = settings, keys, door
+        self._bodies, self._reports, self._routes, self._ways = bodies, reports, routes, ways
+
+    def begin(
+        self, request: sip.Message, route: dict[str, Any], trunk: str, flow: str, at: str
+    ) -> None:
+        """The first attempt. `trunk` marks the caller's carrier, `flow` and `at` tell how the
+        request came. Raises NoWay when nothing could be sent to anybody."""
+        attempt = {"route": route, "trunk": trunk, "flow": flow, "at": at, "tried": 0}
+        KSR.tm.t_on_failure("failed")
+        self._next(request, attempt)
+
+    def _next(self, request: sip.Message, attempt: dict[str, Any]) -> None:
+        targets = self._settings.targets(attempt["route"])
+        while attempt["tried"] < len(targets):
+            target = targets[attempt["tried"]]
+            attempt |= {"tried": attempt["tried"] + 1, "authorized": False, "challenges": []}
+            try:
+                self._send(request, attempt, target, len(targets) > attempt["tried"])
+            except NoWay:
+                self._suspect(target)
+                continue
+            return
+        raise NoWay("no target takes the call")
+
+    def _send(
+        self,
+        request: sip.Message,
+        attempt: dict[str, Any],
+        target: Target,
+        others: bool,
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        passage = self._passage(request, attempt, target)
+        local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
+        given = description(request)
+        body = self._bodies.first_offer(passage, given, target.hop)
+        self._routes.remember(passage.key, passage.near)
+        token = self._keys.seal(passage.key, passage.near)
+        headers = (*identity(target, passage.far.peer), *more)
+        payload = mask.request_payload(
+            self._keys, passage, request, contact(local, transport), body, token, headers
+        )
+        known = kept.of(passage, request, attempt["at"])
+        known = known._replace(offered=bool(body.content), near_token=token)
+        KSR.tm.t_set_fr(1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE)
+        KSR.hdr.append(self._door.header(payload))
+        KSR.pv.sets(CONTEXT, known.text())
+        KSR.pv.sets(ATTEMPT, json.dumps(attempt))
+        KSR.tm.t_on_reply("back")
+        KSR.tm.t_on_failure("failed")
+        if KSR.tm.t_relay() < 0:
+            raise NoWay("not sent")
+
+    def _passage(
+        self, request: sip.Message, attempt: dict[str, Any], target: Target
+    ) -> mask.Passage:
+        carrier = target.carrier
+        local = self._settings.listener(target.transport, target.address)
+        shown = f"sip:{target.caller}@{carrier.domain or local}"
+        call = mask.Call(
+            attempt["route"]["CallId"], shown, target.uri, attempt["trunk"], carrier.mark
+        )
+        passage = mask.first_passage(self._keys, request, call, attempt["flow"])
+        if not attempt["authorized"]:
+            return passage
+        # The answer to a challenge has the next CSeq (RFC 3261 22.2); so has all that follows.
+        near, far = passage.near, passage.far
+        return passage._replace(near=near._replace(peer_cseq="1"), far=far._replace(cseq="1"))
+
+    def challenged(self, reply: sip.Message) -> None:
+        """Remembers what the carrier wants to know."""
+        attempt = json.loads(KSR.pv.get(ATTEMPT))
+        attempt["challenges"] = reply.all("www-authenticate") + reply.all("proxy-authenticate")
+        KSR.pv.sets(ATTEMPT, json.dumps(attempt))
+
+    def failed(self, known: Kept, request: sip.Message) -> bool:
+        """Whether the call goes on in spite of a failure."""
+        text = KSR.pv.get(ATTEMPT)
+        if not text or known.reported:
+            return False
+        attempt = json.loads(text)
+        target = self._settings.targets(attempt["route"])[attempt["tried"] - 1]
+        try:
+            if self._authorize(request, attempt, target):
+                return True
+            if not may_be_tried_elsewhere():
+                return False
+            self._suspect(target)
+            self._next(request, attempt)
+        except NoWay:
+            return False
+        return True
+
+    def _authorize(self, request: sip.Message, attempt: dict[str, Any], target: Target) -> bool:
+        if attempt["authorized"] or KSR.tm.t_branch_timeout() > 0:
+            return False
+        header = errands.authorization(target.carrier, attempt, "INVITE", target.uri)
+        if header is None:
+            return False
+        attempt["authorized"] = True
+        others = attempt["tried"] < len(attempt["route"]["Targets"])
+        self._send(request, attempt, target, others, (header,))
+        return True
+
+    def _suspect(self, target: Target) -> None:
+        told = {"CarrierName": target.carrier.name, "Address": target.address}
+        self._reports.tell("ReportTrunk", told)
+
+    def carrier(self) -> str | None:
+        """The name of the carrier that the call is with now."""
+        text = KSR.pv.get(ATTEMPT)
+        if not text:
+            return None
+        attempt = json.loads(text)
+        name: str = attempt["route"]["Targets"][attempt["tried"] - 1]["CarrierName"]
+        return name
+
+
+def may_be_tried_elsewhere() -> bool:
+    """After no answer at all, or one that speaks for that target alone (RFC 3263 4.3)."""
+    return KSR.tm.t_branch_timeout() > 0 or KSR.pv.get("$T_reply_code") in OTHERS_MAY_TAKE_IT
+
+
+def identity(target: Target, shown: str) -> tuple[tuple[str, str], ...]:
+    """Who calls, in the headers that this carrier reads: always the number to be shown."""
+    names = {
+        "p-asserted-identity": ("P-Asserted-Identity", shown),
+        "p-preferred-identity": ("P-Preferred-Identity", shown),
+        "remote-party-id": ("Remote-Party-ID", f"{shown};party=calling;privacy=off;screen=yes"),
+    }
+    return tuple(names[name] for name in target.carrier.identity)

@@ -1,0 +1,145 @@
+"""Digest authentication of SIP (RFC 3261 22.4, RFC 7616, RFC 8760): answering a carrier's
+challenge, and challenging a carrier that calls from no fixed address. Pure: time is an argument."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+HASHES: dict[str, Callable[[bytes], str]] = {
+    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
+}
+NONCE_SECONDS = 120
+REALM = "maskline"
+_PARAMETER = re.compile(r'([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+
+@dataclass(frozen=True)
+class Account:
+    username: str
+    password: str
+
+
+def parameters(header: str) -> dict[str, str]:
+    """The parameters of a challenge or of credentials, names in lower case; empty when it is of
+    another scheme."""
+    scheme, _, rest = header.strip().partition(" ")
+    if scheme.lower() != "digest":
+        return {}
+    return {
+        name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else plain or ""
+        for name, quoted, plain in _PARAMETER.findall(rest)
+    }
+
+
+def answer(
+    challenges: Sequence[str], account: Account, method: str, uri: str, client: str = ""
+) -> str | None:
+    """The credentials for the strongest challenge that we understand, None for none. `client` is
+    the client's nonce, by chance when empty."""
+    read = [parameters(challenge) for challenge in challenges]
+    for algorithm, digest in HASHES.items():
+        for given in read:
+            if given.get("algorithm", "MD5").upper() == algorithm and given.get("nonce"):
+                return _credentials(given, algorithm, digest, account, method, uri, client)
+    return None
+
+
+def _credentials(
+    given: dict[str, str],
+    algorithm: str,
+    digest: Callable[[bytes], str],
+    account: Account,
+    method: str,
+    uri: str,
+    client: str,
+) -> str:
+    fields = {
+        "username": account.username,
+        "realm": given.get("realm", ""),
+        "nonce": given["nonce"],
+        "uri": uri,
+        "algorithm": algorithm,
+    }
+    offered = [one.strip() for one in given.get("qop", "").split(",")]
+    if "auth" in offered:
+        fields |= {"qop": "auth", "nc": "00000001", "cnonce": client or secrets.token_hex(8)}
+    fields["response"] = response(fields, digest, account.password, method)
+    if "opaque" in given:
+        fields["opaque"] = given["opaque"]
+    return "Digest " + ", ".join(
+        f"{name}={text}" if name in ("algorithm", "qop", "nc") else f'{name}="{quoted(text)}"'
+        for name, text in fields.items()
+    )
+
+
+def response(
+    fields: dict[str, str], digest: Callable[[bytes], str], password: str, method: str
+) -> str:
+    """The response to a challenge (RFC 7616 3.4.1), with or without qop."""
+
+    def hashed(*parts: str) -> str:
+        return digest(":".join(parts).encode())
+
+    secret = hashed(fields["username"], fields["realm"], password)
+    middle = [fields["nonce"]]
+    if fields.get("qop"):
+        middle += [fields["nc"], fields["cnonce"], fields["qop"]]
+    return hashed(secret, *middle, hashed(method, fields["uri"]))
+
+
+def quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+class Guard:
+    """Challenges callers and checks their credentials, without memory: a nonce holds the time and
+    the address that it was given to, signed. `key` is shared by all nodes."""
+
+    def __init__(self, key: bytes, accounts: dict[str, Account]) -> None:
+        self._key = key
+        self._accounts = {account.username: (name, account) for name, account in accounts.items()}
+
+    def challenges(self, address: str, now: float, *, stale: bool = False) -> list[str]:
+        nonce = self._nonce(address, int(now))
+        late = ", stale=true" if stale else ""
+        return [
+            f'Digest realm="{REALM}", nonce="{nonce}", algorithm={name}, qop="auth"{late}'
+            for name in HASHES
+        ]
+
+    def check(self, header: str, method: str, address: str, now: float) -> str | None:
+        """Whose credentials they are, by name; None for nobody's. Raises `Stale` for good ones
+        whose nonce is too old."""
+        given = parameters(header)
+        name, account = self._accounts.get(given.get("username", ""), ("", None))
+        digest = HASHES.get(given.get("algorithm", "MD5").upper())
+        needed = ("realm", "nonce", "uri", "nc", "cnonce", "response")
+        if account is None or digest is None or not all(given.get(one) for one in needed):
+            return None
+        if given.get("qop") != "auth" or given["realm"] != REALM:
+            return None
+        stamp = given["nonce"].partition("-")[0]
+        if not stamp.isdigit() or not hmac.compare_digest(
+            self._nonce(address, int(stamp)), given["nonce"]
+        ):
+            return None
+        wanted = response(given, digest, account.password, method)
+        if not hmac.compare_digest(wanted, given["response"].lower()):
+            return None
+        if not 0 <= now - int(stamp) <= NONCE_SECONDS:
+            raise Stale
+        return name
+
+    def _nonce(self, address: str, stamp: int) -> str:
+        signed = hmac.digest(self._key, f"nonce {stamp} {address}".encode(), "sha256").hex()[:32]
+        return f"{stamp}-{signed}"
+
+
+class Stale(ValueError):
+    """The right password, for a challenge of long ago."""

@@ -1,0 +1,141 @@
+"""Requests of our own to a carrier, on behalf of the control plane: OPTIONS, which asks whether it
+works, and REGISTER. They hold nothing of any call."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+from urllib.parse import unquote
+
+import KSR
+
+from . import allowed, digest, sip
+from .gate import Gate
+from .settings import Carrier, Settings
+from .ways import NoWay, Ways
+
+ERRAND = "$avp(errand)"
+METHODS = ("OPTIONS", "REGISTER")
+REPLY_MILLISECONDS = 2500
+
+
+class Errands:
+    def __init__(self, settings: Settings, door: Gate, ways: Ways) -> None:
+        self._settings, self._door, self._ways = settings, door, ways
+
+    def send(self, request: sip.Message) -> None:
+        """Carries a request of the control plane's to the carrier that it names. Raises NoWay."""
+        if KSR.tm.t_newtran() < 1:
+            return  # a retransmission
+        carrier = self._settings.carriers[unquote(request.first("x-carrier"))]
+        kept = {
+            "carrier": carrier.name,
+            "hop": request.uri,
+            "method": request.method,
+            "cseq": request.cseq[0],
+            "expires": request.first("expires"),
+            "call_id": secrets.token_hex(12),
+            "tag": secrets.token_hex(6),
+            "vias": request.all("via"),
+            "from": request.first("from"),
+            "to": request.first("to"),
+            "asked_call_id": request.call_id,
+            "asked_cseq": request.first("cseq"),
+            "challenges": [],
+        }
+        KSR.tm.t_set_fr(REPLY_MILLISECONDS, REPLY_MILLISECONDS)
+        self._relay(kept, carrier, [])
+
+    def _relay(self, kept: dict[str, Any], carrier: Carrier, more: list[tuple[str, str]]) -> None:
+        first = kept["method"] == "OPTIONS"  # by which a connection is verified
+        hop = kept["hop"]
+        local, transport = self._ways.take(hop, hop, carrier.mark, first=first)
+        payload = written(kept, carrier, local, transport, more)
+        KSR.hdr.append(self._door.header(payload))
+        KSR.pv.sets(ERRAND, json.dumps(kept))
+        KSR.tm.t_on_reply("back")
+        KSR.tm.t_on_failure("failed")
+        if KSR.tm.t_relay() < 0:
+            raise NoWay("not sent")
+
+    def reply(self, reply: sip.Message, kept: dict[str, Any]) -> None:
+        """The carrier's reply, as the control plane is told of it."""
+        carrier = self._settings.carriers[kept["carrier"]]
+        status = reply.status
+        if not self._ways.verified(kept["hop"], carrier):
+            KSR.err(f"the certificate of carrier {carrier.name} is for another name\n")
+            status = 503
+        kept["challenges"] = reply.all("www-authenticate") + reply.all("proxy-authenticate")
+        KSR.pv.sets(ERRAND, json.dumps(kept))
+        headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
+        headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
+        headers += [("CSeq", kept["asked_cseq"]), *granted(reply)]
+        start = f"SIP/2.0 {status} {allowed.reason(status)}"
+        KSR.hdr.append(self._door.header(sip.write(start, headers)))
+
+    def failed(self, kept: dict[str, Any]) -> None:
+        """Answers a challenge, once."""
+        carrier = self._settings.carriers[kept["carrier"]]
+        if KSR.tm.t_branch_timeout() > 0 or kept.get("answered"):
+            return
+        header = authorization(carrier, kept, kept["method"], uri(kept, carrier))
+        if header is None:
+            return
+        kept |= {"answered": True, "cseq": kept["cseq"] + 1}
+        self._relay(kept, carrier, [header])
+
+
+def authorization(
+    carrier: Carrier, kept: dict[str, Any], method: str, target: str
+) -> tuple[str, str] | None:
+    """The header that answers the challenges of the last reply; None where we cannot."""
+    status = KSR.pv.get("$T_reply_code")
+    if status not in (401, 407) or carrier.account is None:
+        return None
+    credentials = digest.answer(kept["challenges"], carrier.account, method, target)
+    name = "Authorization" if status == 401 else "Proxy-Authorization"
+    return (name, credentials) if credentials else None
+
+
+def uri(kept: dict[str, Any], carrier: Carrier) -> str:
+    """The request URI: of a REGISTER, the domain (RFC 3261 10.2)."""
+    if kept["method"] == "REGISTER" and carrier.host:
+        return f"sip:{carrier.host}"
+    hop: str = kept["hop"]
+    return hop
+
+
+def written(
+    kept: dict[str, Any],
+    carrier: Carrier,
+    local: str,
+    transport: str,
+    more: list[tuple[str, str]],
+) -> bytes:
+    host = carrier.host or kept["hop"].partition(":")[2].partition(";")[0]
+    registers = kept["method"] == "REGISTER"
+    own = f"sip:{carrier.username}@{host}" if registers else f"sip:maskline@{local}"
+    headers = [
+        ("Max-Forwards", "70"),
+        ("From", f"<{own}>;tag={kept['tag']}"),
+        ("To", f"<{own}>" if registers else f"<sip:{host}>"),
+        ("Call-ID", kept["call_id"]),
+        ("CSeq", f"{kept['cseq']} {kept['method']}"),
+    ]
+    if registers:
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        headers.append(("Contact", f"<sip:{carrier.username}@{local}{parameter}>"))
+        headers.append(("Expires", kept["expires"]))
+    return sip.write(f"{kept['method']} {uri(kept, carrier)} SIP/2.0", [*headers, *more])
+
+
+def granted(reply: sip.Message) -> list[tuple[str, str]]:
+    """How long a registration holds: what the registrar says of our contact, or of all."""
+    for contact in reply.listed("contact"):
+        for parameter in contact.split(";")[1:]:
+            name, _, value = parameter.strip().partition("=")
+            if name.strip().lower() == "expires" and value.strip().isdigit():
+                return [("Expires", value.strip())]
+    expires = reply.first("expires")
+    return [("Expires", expires)] if expires.isdigit() else []

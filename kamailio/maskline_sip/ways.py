@@ -1,0 +1,91 @@
+"""The way that a request takes from here: which of our addresses it leaves by, over which
+connection, and whether the far end of that one is who it should be."""
+
+from __future__ import annotations
+
+import re
+
+import KSR
+
+from . import certificates, sip
+from .settings import Carrier, Settings
+
+CARRIED_BY = {"ws": "tcp", "wss": "tls"}
+VERIFIED = "verified"  # the table of TLS connections whose certificates were found right
+
+
+class NoWay(OSError):
+    """Nothing can be sent there."""
+
+
+class Ways:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def take(self, uri: str, hop: str, trunk: str, *, first: bool = False) -> tuple[str, str]:
+        """Sends the request at hand for `uri` to `hop` when it is relayed: our address there and
+        the transport. `trunk` marks the carrier; `first` when nobody has shown a certificate yet.
+        Raises NoWay."""
+        transport = transport_of(hop)
+        local = self._settings.listener(transport, sip.host(hop))
+        if local is None:
+            raise NoWay("no listener")
+        carrier = self._settings.marked.get(trunk)
+        if transport == "tls":
+            self._choose_certificate(carrier)
+            if carrier and carrier.tls_names and not first:
+                self._stay_with_verified(hop, carrier)
+        KSR.pv.sets("$ru", uri)
+        KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
+        KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
+        return local, transport
+
+    def _choose_certificate(self, carrier: Carrier | None) -> None:
+        """Which section of tls.cfg holds if a connection has to be made."""
+        KSR.tls.set_connect_server_id(carrier.tls_profile if carrier else "default")
+        names = [name for name in (carrier.tls_names if carrier else []) if not is_address(name)]
+        if names:  # an address is not told (RFC 6066 3)
+            KSR.pv.sets("$xavp(tls=>server_name)", names[0])
+
+    def _stay_with_verified(self, hop: str, carrier: Carrier) -> None:
+        """To a carrier's own place only by a connection that has shown its certificate to
+        `verified`: Kamailio checks who signed it, but not for whom it is."""
+        known = KSR.htable.sht_get(VERIFIED, place_of(hop))
+        if known:
+            if KSR.tcpops.tcp_conid_alive(int(known)) < 0:
+                raise NoWay("no verified connection")
+            KSR.set_forward_no_connect()
+        elif KSR.htable.sht_get(VERIFIED, f"place {place_of(hop)}"):
+            raise NoWay("no verified connection")
+
+    def verified(self, hop: str, carrier: Carrier) -> bool:
+        """Looks at the certificate of the connection that the reply at hand came by."""
+        if transport_of(hop) != "tls" or not carrier.tls_names:
+            return True
+        KSR.htable.sht_sets(VERIFIED, f"place {place_of(hop)}", "1")
+        found = certificates.names(KSR.pv.get("$tls_peer_raw_cert"))
+        if certificates.fits(found, [name.lower() for name in carrier.tls_names]):
+            KSR.htable.sht_sets(VERIFIED, place_of(hop), str(KSR.pv.get("$conid")))
+            return True
+        KSR.htable.sht_rm(VERIFIED, place_of(hop))
+        return False
+
+
+def transport_of(uri: str) -> str:
+    found = re.search(r";transport=([a-z]{2,4})", uri, re.IGNORECASE)
+    otherwise = "tls" if uri.lower().startswith("sips:") else "udp"
+    return found[1].lower() if found else otherwise
+
+
+def place_of(hop: str) -> str:
+    """Host and port of a URI."""
+    return hop.partition(":")[2].rpartition("@")[2].partition(";")[0].strip("<>")
+
+
+def is_address(name: str) -> bool:
+    return ":" in name or name.replace(".", "").isdigit()
+
+
+def contact(local: str, transport: str) -> str:
+    """Our address as it stands in a Contact."""
+    return local if transport == "udp" else f"{local};transport={transport}"

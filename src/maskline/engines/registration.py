@@ -1,0 +1,52 @@
+"""Registers with the carriers that want it, and renews in time (RFC 3261 10.2).
+
+Nothing of it is kept: after a restart the next registration replaces the one before.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from maskline.domain.trunk import Target
+from maskline.engines.control import Reply
+
+RENEW_AT = 0.8  # of the time that a registration holds
+RETRY_SECONDS = 20.0
+
+log = structlog.get_logger()
+
+Register = Callable[[str, Target, int], Awaitable[Reply | None]]
+
+
+async def keep_registered(
+    name: str,
+    seconds: int,
+    places: Callable[[], list[Target]],
+    register: Register,
+    tell: Callable[[str, str], None],
+) -> None:
+    """Keeps one carrier's registration until cancelled. `places` gives its targets, the best first;
+    `tell` is told how it stands: `registered` or `refused 403` or `no answer`."""
+    before = ""
+    while True:
+        state, pause = await attempt(name, seconds, places(), register)
+        tell(name, state)
+        if state != before:
+            log.info("registration", carrier=name, state=state)
+            before = state
+        await asyncio.sleep(pause)
+
+
+async def attempt(
+    name: str, seconds: int, targets: list[Target], register: Register
+) -> tuple[str, float]:
+    """How a registration went, and when to send the next one."""
+    state = "no place"
+    for target in targets:
+        reply = await register(name, target, seconds)
+        if reply is not None and reply.status == 200:
+            granted = reply.expires if reply.expires else seconds
+            return "registered", granted * RENEW_AT
+        state = "no answer" if reply is None else f"refused {reply.status}"
+    return state, RETRY_SECONDS

@@ -1,0 +1,194 @@
+"""Keeps the trunks: where each carrier is, which of its targets answer, and in what order to try
+them. What it knows it tells the store, for processes that keep no trunks themselves."""
+
+import asyncio
+import contextlib
+import random  # to share load, not to keep secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from maskline.domain.trunk import Health, State, Target, in_turn
+from maskline.engines.resolver import Resolver, Unresolved
+from maskline.settings import CarrierSip
+
+HURRY_SECONDS = 2.0  # between probes of a target whose state is about to change
+DOWN_SECONDS = 10.0  # between probes of one that is down, if it is not probed more often anyway
+UNRESOLVED_SECONDS = 5.0
+TELL_SECONDS = 10.0
+MOST_TRIED = 4
+WARY_MILLISECONDS = 30_000
+
+log = structlog.get_logger()
+
+Probe = Callable[[str, Target], Awaitable[bool]]
+Tell = Callable[[dict[str, dict[str, Any]]], Awaitable[None]]
+
+
+@dataclass
+class Trunk:
+    """What is known of one carrier's trunk. `registration` is how it stands with the carrier that
+    wants us to register: None where it does not."""
+
+    name: str
+    settings: CarrierSip
+    targets: dict[Target, Health] = field(default_factory=dict)
+    trouble: str = ""
+    registration: str | None = None
+    failed_at: dict[str, int] = field(default_factory=dict)
+    suspected: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def usable(self) -> list[Target]:
+        """The targets that may be tried. One over TLS must have shown its certificate first."""
+        probed = self.settings.probed_every > 0
+        return [
+            target
+            for target, health in self.targets.items()
+            if health.state is State.UP
+            or (health.state is State.UNKNOWN and not (probed and target.transport == "tls"))
+        ]
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "State": "up" if self.usable else "down",
+            "Trouble": self.trouble or None,
+            "Registration": self.registration,
+            "Targets": [
+                {
+                    "Address": target.address,
+                    "Transport": target.transport,
+                    "Priority": target.priority,
+                    "Weight": target.weight,
+                    "State": health.state.value,
+                    "SinceTimestamp": health.since or None,
+                    "CheckedTimestamp": health.checked_at or None,
+                }
+                for target, health in self.targets.items()
+            ],
+        }
+
+
+class Trunks:
+    """`down` is a set that holds the names of the carriers that cannot take a call; this owns it.
+    `clock` gives milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, CarrierSip],
+        resolver: Resolver,
+        down: set[str],
+        clock: Callable[[], int],
+    ) -> None:
+        self._trunks = {name: Trunk(name, own) for name, own in settings.items()}
+        self._resolver, self._down, self._clock = resolver, down, clock
+        self.ready = asyncio.Event()
+        self._unready = set(self._trunks)
+        if not self._trunks:
+            self.ready.set()
+
+    async def keep(self, probe: Probe, tell: Tell) -> None:
+        """Works until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for trunk in self._trunks.values():
+                group.create_task(self._keep(trunk, probe))
+            group.create_task(self._tell(tell))
+
+    def order(self, names: Sequence[str]) -> list[tuple[str, Target]]:
+        """What to try for a call over these carriers, the best first."""
+        found = []
+        for name in names:
+            trunk = self._trunks.get(name)
+            usable = trunk.usable if trunk else []
+            found += [(name, one) for one in in_turn(usable, lambda n: random.randint(0, n))]
+        found.sort(key=lambda one: self._failed_lately(*one))
+        return found[:MOST_TRIED]
+
+    def _failed_lately(self, name: str, target: Target) -> bool:
+        failed_at = self._trunks[name].failed_at.get(target.address)
+        return failed_at is not None and self._clock() - failed_at < WARY_MILLISECONDS
+
+    def suspect(self, name: str, address: str) -> None:
+        """A call could not be carried by this target: it is the last choice for a while, and is
+        looked at now."""
+        trunk = self._trunks.get(name)
+        if trunk is not None:
+            trunk.failed_at[address] = self._clock()
+            trunk.suspected.set()
+
+    def registered(self, name: str, state: str) -> None:
+        """How the registration with a carrier stands."""
+        self._trunks[name].registration = state
+
+    def reports(self) -> dict[str, dict[str, Any]]:
+        return {name: trunk.report() for name, trunk in self._trunks.items()}
+
+    async def _keep(self, trunk: Trunk, probe: Probe) -> None:
+        resolved_until = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            if loop.time() >= resolved_until:
+                resolved_until = loop.time() + await self._resolve(trunk)
+            if trunk.settings.probed_every:
+                await asyncio.gather(*(self._probe(trunk, one, probe) for one in trunk.targets))
+            self._judge(trunk)
+            trunk.suspected.clear()
+            pause = min(self._pause(trunk), max(0.0, resolved_until - loop.time()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):  # wait_for can lose a cancellation in 3.11
+                    await trunk.suspected.wait()
+
+    async def _resolve(self, trunk: Trunk) -> float:
+        """Looks the trunk's targets up; for how many seconds they hold. What was found last time
+        stays when nobody answers."""
+        found: list[Target] = []
+        holds = UNRESOLVED_SECONDS
+        trunk.trouble = ""
+        for place, (endpoint, transport, priority, weight) in enumerate(trunk.settings.places):
+            try:
+                targets, seconds = await self._resolver.targets(endpoint, transport)
+            except Unresolved as error:
+                trunk.trouble = str(error)
+                log.warning("carrier not found", carrier=trunk.name, reason=str(error))
+                continue
+            holds = seconds if place == 0 else min(holds, seconds)
+            found += [one.below(priority, weight) for one in targets]
+        if trunk.trouble:
+            return UNRESOLVED_SECONDS
+        trunk.targets = {one: trunk.targets.get(one, Health()) for one in found}
+        return holds
+
+    async def _probe(self, trunk: Trunk, target: Target, probe: Probe) -> None:
+        answered = await probe(trunk.name, target)
+        before = trunk.targets.get(target)
+        if before is None:  # the name leads elsewhere now
+            return
+        after = trunk.targets[target] = before.probed(answered, self._clock())
+        if after.state is not before.state:
+            log.info("trunk", carrier=trunk.name, target=str(target), state=after.state.value)
+
+    def _pause(self, trunk: Trunk) -> float:
+        often = trunk.settings.probed_every
+        if not often:
+            return float("inf")
+        if any(health.against for health in trunk.targets.values()):
+            return min(HURRY_SECONDS, often)
+        down = any(health.state is State.DOWN for health in trunk.targets.values())
+        return min(DOWN_SECONDS, often) if down else often
+
+    def _judge(self, trunk: Trunk) -> None:
+        (self._down.discard if trunk.usable else self._down.add)(trunk.name)
+        self._unready.discard(trunk.name)
+        if not self._unready:
+            self.ready.set()
+
+    async def _tell(self, tell: Tell) -> None:
+        await self.ready.wait()
+        while True:
+            try:
+                await tell(self.reports())
+            except Exception:
+                log.exception("state of the trunks not stored")
+            await asyncio.sleep(TELL_SECONDS)

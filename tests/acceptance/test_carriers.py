@@ -1,0 +1,339 @@
+"""Carriers that are down, slow, named, suspicious or particular: real peers on the loopback."""
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nameserver
+import pytest
+from acceptance.peers import Peer, accept, header, ignore, refuse, reply
+from acceptance.service import Service, free_port, running, until
+from acceptance.test_hostile import ALICE, BOB, Phone, within
+from acceptance.test_leak import PROXY_NUMBER, open_session
+from authority import Authority
+
+from maskline_sip.digest import HASHES, Account, answer, parameters, response
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+
+def section(name: str, address: str, more: str = "", transport: str = "udp") -> str:
+    return (
+        f'[[carriers]]\nname = "{name}"\n[carriers.sip]\naddress = "{address}"\n'
+        f'transport = "{transport}"\nsources = ["127.0.0.1/32"]\n{more}\n'
+    )
+
+
+@contextmanager
+def masked(
+    folder: Path, peer: Peer, settings: str, **choices: Any
+) -> Iterator[tuple[Service, Phone]]:
+    """A service whose carrier acme is the peer, with an open session, and a phone that calls."""
+    for service in running(folder, carrier_port=peer.port, carrier_settings=settings, **choices):
+        open_session(service)
+        phone = Phone(service)
+        try:
+            yield service, phone
+        finally:
+            phone.socket.close()
+
+
+def answered(phone: Phone) -> tuple[str, str]:
+    """The INVITE of a call, and its answer."""
+    sent = phone.invite()
+    phone.send(sent)
+    while not (answer := phone.receive(10)).startswith("SIP/2.0 200"):
+        assert answer.startswith("SIP/2.0 1"), answer
+    phone.send(within("ACK", sent, answer, phone))
+    return sent, answer
+
+
+def hang_up(phone: Phone, sent: str, answer: str) -> None:
+    phone.send(within("BYE", sent, answer, phone, 2))
+    assert phone.final() == 200
+
+
+def record(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = service.maskline("admin", "list-calls")["Calls"][0]
+    return found
+
+
+@pytest.mark.parametrize("trouble", [refuse(503), ignore])
+def test_another_carrier_takes_the_call(tmp_path: Path, trouble: Any) -> None:
+    """Also when the first one says nothing; the next call does not try it first."""
+    first, second = Peer(trouble), Peer()
+    more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
+    with masked(tmp_path, first, more) as (service, phone):
+        hang_up(phone, *answered(phone))
+        until(lambda: "EndedTimestamp" in record(service))
+        assert record(service)["OutboundCarrierName"] == "globex"
+        tried = len(first.of("INVITE"))
+        assert tried
+        hang_up(phone, *answered(phone))
+        assert len(first.of("INVITE")) == tried
+        for text in second.received:
+            assert ALICE[1:] not in text
+    first.close()
+    second.close()
+
+
+def test_a_call_that_nobody_takes_is_refused_once(tmp_path: Path) -> None:
+    first, second = Peer(refuse(503)), Peer(refuse(486))
+    more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
+    with masked(tmp_path, first, more) as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 486
+        until(lambda: record(service).get("SipStatus") == 486)
+        assert record(service)["EndedBy"] == "called"
+    first.close()
+    second.close()
+
+
+def challenge(peer: Peer, request: str) -> list[str]:
+    """Takes calls of who knows the password."""
+    if not request.startswith(("INVITE", "REGISTER")):
+        return accept(peer, request)
+    if "\r\nAuthorization: " in request:
+        return accept(peer, request)
+    asked = "".join(
+        f'WWW-Authenticate: Digest realm="acme", nonce="n{name}", algorithm={name}, qop="auth"\r\n'
+        for name in ("MD5", "SHA-256")
+    )
+    return [reply(request, 401, more=asked)]
+
+
+def test_a_challenge_is_answered_with_the_next_number(tmp_path: Path) -> None:
+    """RFC 3261 22.2, RFC 8760; all that follows in the call goes on from there."""
+    peer = Peer(challenge)
+    account = 'username = "maskline"\npassword = "secret"'
+    with masked(tmp_path, peer, account) as (_, phone):
+        sent, answer = answered(phone)
+        assert header(answer, "CSeq") == "1 INVITE"
+        until(lambda: len(peer.of("ACK")) == 2)
+        hang_up(phone, sent, answer)
+    first, second = peer.of("INVITE")
+    given = parameters(header(second, "Authorization"))
+    uri = second.split(" ")[1]
+    assert given["algorithm"] == "SHA-256"
+    assert given["uri"] == uri
+    assert given["response"] == response(given, HASHES["SHA-256"], "secret", "INVITE")
+    assert [header(one, "CSeq") for one in (first, second)] == ["1 INVITE", "2 INVITE"]
+    assert header(peer.of("ACK")[-1], "CSeq") == "2 ACK"
+    assert header(peer.of("BYE")[0], "CSeq") == "3 BYE"
+    assert header(first, "Call-ID") == header(second, "Call-ID")
+    peer.close()
+
+
+def test_a_wrong_password_ends_the_call(tmp_path: Path) -> None:
+    peer = Peer(refuse(401))
+    with masked(tmp_path, peer, 'username = "maskline"\npassword = "wrong"') as (_, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 480
+    peer.close()
+
+
+def until_state(service: Service, wanted: str) -> None:
+    until(lambda: state(service, "named") == wanted, 30)
+
+
+def state(service: Service, name: str) -> str:
+    for carrier in service.maskline("admin", "list-carriers")["Carriers"]:
+        if carrier["Name"] == name and carrier["Nodes"]:
+            return str(carrier["Nodes"][0]["State"])
+    return "unknown"
+
+
+def test_a_carrier_by_name_is_found_watched_and_given_up(tmp_path: Path) -> None:
+    peer = Peer()
+    zone = (
+        f"_sip._udp.acme.example. 60 IN SRV 1 1 {peer.port} sip.acme.example.\n"
+        "sip.acme.example. 60 IN A 127.0.0.1\n"
+    )
+    with nameserver.serving(zone) as (_, port):
+        named = section("named", "acme.example", "probe_seconds = 1")
+        servers = f'name_servers = ["127.0.0.1:{port}"]'
+        for service in running(
+            tmp_path, carrier_name="spare", carrier_settings=named, sip_settings=servers
+        ):
+            open_named_session(service)
+            phone = Phone(service)
+            hang_up(phone, *answered(phone))
+            (invite,) = peer.of("INVITE")
+            assert invite.startswith(f"INVITE sip:{BOB}@acme.example SIP/2.0")
+            assert peer.of("OPTIONS")
+            until_state(service, "up")
+            peer.answer = lambda *_: []
+            until_state(service, "down")
+            began = len(peer.of("INVITE"))
+            phone.send(phone.invite())
+            assert phone.final() == 503
+            assert len(peer.of("INVITE")) == began
+            route = service.maskline(
+                "admin", "evaluate-route", "--caller", ALICE, "--called", PROXY_NUMBER
+            )
+            assert route["Reason"] == "no-carrier"
+            phone.socket.close()
+    peer.close()
+
+
+def open_named_session(service: Service) -> None:
+    service.maskline(
+        "admin", "import-phone-numbers", "--carrier-name", "named", "--shared",
+        "--e164-phone-numbers", PROXY_NUMBER,
+    )  # fmt: skip
+    chime = service.client()
+    connector = chime.create_voice_connector(Name="named", RequireEncryption=False)
+    ids = {"VoiceConnectorId": connector["VoiceConnector"]["VoiceConnectorId"]}
+    chime.put_voice_connector_proxy(
+        **ids, DefaultSessionExpiryMinutes=60, PhoneNumberPoolCountries=["US"]
+    )
+    chime.create_proxy_session(**ids, ParticipantPhoneNumbers=[ALICE, BOB], Capabilities=["Voice"])
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.0.0.9"])
+def test_calls_go_to_the_right_certificate_alone(tmp_path: Path, name: str) -> None:
+    """One that the right authority signed for another name sees nothing but an OPTIONS."""
+    authority = Authority(tmp_path)
+    us, them = authority.issue("us", "127.0.0.1"), authority.issue("them", name)
+    peer = Peer(tls=them.server())
+    with masked(
+        tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"', transport="tls",
+        listen=(f"tls:127.0.0.1:{free_port()}",),
+        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+    ) as (service, phone):  # fmt: skip
+        if name == "127.0.0.1":
+            hang_up(phone, *answered(phone))
+            assert peer.of("INVITE")
+        else:
+            phone.send(phone.invite())
+            assert phone.final() == 503
+            assert not peer.of("INVITE")
+            assert "is for another name" in service.log
+        assert peer.of("OPTIONS")
+    peer.close()
+
+
+def test_a_carrier_gets_calls_in_its_own_words(tmp_path: Path) -> None:
+    """Numbers as its country writes them, its own host, the headers it reads, its codecs."""
+    peer = Peer()
+    words = (
+        'number_format = "national"\ncountry = "US"\ndomain = "acme.example"\ncodecs = ["PCMU"]\n'
+        'identity = ["p-asserted-identity", "remote-party-id"]\n'
+    )
+    with masked(tmp_path, peer, words) as (_, phone):
+        body = (
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            "m=audio 17000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+        )
+        phone.send(phone.invite(body=body, caller=ALICE[2:]))
+        assert phone.final() == 200
+    invite = peer.of("INVITE")[0]
+    assert invite.startswith(f"INVITE sip:{BOB[2:]}@acme.example SIP/2.0")
+    shown = f"<sip:{PROXY_NUMBER[2:]}@acme.example>"
+    assert header(invite, "From").startswith(shown)
+    assert header(invite, "P-Asserted-Identity") == shown
+    assert header(invite, "Remote-Party-ID").startswith(f"{shown};party=calling")
+    assert re.search(r"m=audio \d+ RTP/AVP 0 101\r", invite)
+    assert ALICE[2:] not in invite
+    peer.close()
+
+
+class Stranger(Phone):
+    """A phone at an address that is no carrier's."""
+
+    host = "127.0.0.66"
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self.socket.close()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((self.host, 0))
+        self.where = f"{self.host}:{self.socket.getsockname()[1]}"
+
+
+def authorized(invite: str, challenge: str, password: str) -> str:
+    """The INVITE again, with the answer to a challenge."""
+    uri = invite.split(" ")[1]
+    challenges = re.findall(r"^WWW-Authenticate: (.*?)\r$", challenge, re.MULTILINE)
+    told = answer(challenges, Account("acme", password), "INVITE", uri)
+    again = invite.replace("CSeq: 1 ", "CSeq: 2 ").replace("branch=z9hG4bK", "branch=z9hG4bKb")
+    return again.replace("Max-Forwards", f"Authorization: {told}\r\nMax-Forwards")
+
+
+def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> None:
+    peer = Peer()
+    account = 'inbound_username = "acme"\ninbound_password = "secret"'
+    with masked(tmp_path, peer, account) as (service, _):
+        phone = Stranger(service)
+        sent = phone.invite()
+        phone.send(sent)
+        challenged = phone.receive()
+        assert challenged.startswith("SIP/2.0 401 ")
+        phone.send(authorized(sent, challenged, "wrong"))
+        assert phone.final() == 401
+        assert not peer.received
+        right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
+        phone.send(right)
+        while not (taken := phone.receive(10)).startswith("SIP/2.0 200"):
+            assert taken.startswith("SIP/2.0 1"), taken
+        phone.send(within("ACK", right, taken, phone, 2))
+        until(lambda: peer.of("ACK"))
+        bye = within("BYE", right, taken, phone, 3)
+        phone.send(bye.replace(header(bye, "To"), "<sip:x@y>;tag=guess"))
+        phone.send(phone.invite().replace("INVITE", "OPTIONS"))
+        assert phone.silent()
+        phone.send(bye)
+        assert phone.final() == 200
+        phone.socket.close()
+    peer.close()
+
+
+def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
+    peer = Peer(challenge)
+    account = (
+        'username = "4015550100"\npassword = "secret"\nregister = true\ndomain = "acme.example"'
+    )
+    with masked(tmp_path, peer, account) as (service, _):
+        until(lambda: len(peer.of("REGISTER")) == 2)
+        first, second = peer.of("REGISTER")
+        assert second.startswith("REGISTER sip:acme.example SIP/2.0")
+        assert header(second, "To") == "<sip:4015550100@acme.example>"
+        assert header(second, "Contact") == f"<sip:4015550100@{service.sip}>"
+        assert header(second, "Expires") == "3600"
+        assert header(first, "Call-ID") == header(second, "Call-ID")
+        assert parameters(header(second, "Authorization"))["uri"] == "sip:acme.example"
+
+        def registration() -> str | None:
+            (carrier,) = service.maskline("admin", "list-carriers")["Carriers"]
+            found: str | None = carrier["Nodes"] and carrier["Nodes"][0].get("Registration")
+            return found
+
+        until(lambda: registration() == "registered", 20)
+    peer.close()
+
+
+SCANS = ["OPTIONS sip:100@{host} SIP/2.0", "REGISTER sip:{host} SIP/2.0",
+         "INVITE sip:900441632960000@{host} SIP/2.0"]  # fmt: skip
+
+
+def test_scanners_get_silence_and_a_flood_of_theirs_hurts_no_carrier(tmp_path: Path) -> None:
+    peer = Peer()
+    with masked(tmp_path, peer, "") as (service, phone):
+        scanner = Stranger(service)
+        for count in range(2000):
+            start = SCANS[count % len(SCANS)].format(host=service.sip)
+            method = start.partition(" ")[0]
+            scanner.send(
+                f"{start}\r\nVia: SIP/2.0/UDP {scanner.where};branch=z9hG4bK{count}\r\n"
+                f'From: "sipvicious" <sip:100@1.1.1.1>;tag={count}\r\nTo: <sip:100@1.1.1.1>\r\n'
+                f"Call-ID: {count}\r\nCSeq: 1 {method}\r\nUser-Agent: friendly-scanner\r\n"
+                "Contact: <sip:100@1.1.1.1>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            )
+        assert scanner.silent()
+        hang_up(phone, *answered(phone))
+        assert service.health()[0] == 200
+        scanner.socket.close()
+    peer.close()

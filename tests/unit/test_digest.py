@@ -1,0 +1,86 @@
+"""Digest authentication, against the examples of the RFCs and against itself."""
+
+import re
+
+import pytest
+
+from maskline_sip.digest import HASHES, Account, Guard, Stale, answer, parameters, response
+
+# RFC 7616 3.9.1; RFC 2069's own example has no qop.
+MUFASA = {
+    "username": "Mufasa",
+    "realm": "http-auth@example.org",
+    "uri": "/dir/index.html",
+    "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+    "nc": "00000001",
+    "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+    "qop": "auth",
+}
+EXPECTED = {
+    "MD5": "8ca523f5e9506fed4657c9700eebdbec",
+    "SHA-256": "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+}
+ANN = Account("ann", 'pass"word')
+GUARD = Guard(b"key", {"acme": ANN})
+
+
+@pytest.mark.parametrize("name", sorted(HASHES))
+def test_the_examples_of_rfc_7616(name: str) -> None:
+    assert response(MUFASA, HASHES[name], "Circle of Life", "GET") == EXPECTED[name]
+
+
+def test_without_qop_as_of_old() -> None:
+    """RFC 2617 3.2.2.1, of RFC 3261 22.4: without qop the client's nonce is left out."""
+    given = 'Digest realm="atlanta.com", nonce="84a4cc6f3082121f32b42a2187831a9e"'
+    account = Account("alice", "zanzibar")
+    told = answer([given], account, "REGISTER", "sip:ss2.biloxi.com")
+    assert told is not None
+    assert parameters(told)["response"] == response(
+        {"username": "alice", "realm": "atlanta.com", "uri": "sip:ss2.biloxi.com",
+         "nonce": "84a4cc6f3082121f32b42a2187831a9e"},
+        HASHES["MD5"], "zanzibar", "REGISTER",
+    )  # fmt: skip
+    assert "cnonce" not in parameters(told)
+
+
+def test_the_strongest_challenge_is_answered() -> None:
+    challenges = [
+        'Digest realm="r", nonce="1", algorithm=MD5, qop="auth"',
+        'Digest realm="r", nonce="2", algorithm=SHA-256, qop="auth-int, auth", opaque="o"',
+        'Digest realm="r", nonce="3", algorithm=SHA-512-256',
+        'Bearer realm="r"',
+    ]
+    told = answer(challenges, ANN, "INVITE", "sip:b@h")
+    assert told is not None
+    read = parameters(told)
+    assert (read["algorithm"], read["nonce"], read["opaque"]) == ("SHA-256", "2", "o")
+    assert answer(challenges[2:], ANN, "INVITE", "sip:b@h") is None
+
+
+@pytest.mark.parametrize("algorithm", sorted(HASHES))
+def test_who_knows_the_password_comes_in(algorithm: str) -> None:
+    challenges = [c for c in GUARD.challenges("192.0.2.1", 1000) if f"={algorithm}," in c]
+    told = answer(challenges, ANN, "INVITE", "sip:b@h")
+    assert told is not None
+    assert GUARD.check(told, "INVITE", "192.0.2.1", 1050) == "acme"
+    assert GUARD.check(told, "BYE", "192.0.2.1", 1050) is None
+    assert GUARD.check(told, "INVITE", "192.0.2.2", 1050) is None
+    with pytest.raises(Stale):
+        GUARD.check(told, "INVITE", "192.0.2.1", 2000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("username", "bob"), ("response", "0" * 32), ("nonce", "1000-00"), ("nonce", ""),
+        ("realm", "other"), ("algorithm", "SHA-512"), ("qop", "auth-int"), ("cnonce", ""),
+    ],
+)  # fmt: skip
+def test_anybody_else_does_not(change: tuple[str, str]) -> None:
+    told = answer(GUARD.challenges("192.0.2.1", 1000), ANN, "INVITE", "sip:b@h")
+    assert told is not None
+    name, text = change
+    wrong = re.sub(rf'(?<=[ ,]){name}="?[^",]*"?', f'{name}="{text}"', told)
+    assert wrong != told
+    assert GUARD.check(wrong, "INVITE", "192.0.2.1", 1000) is None
+    assert GUARD.check("Basic abc", "INVITE", "192.0.2.1", 1000) is None

@@ -1,0 +1,130 @@
+"""Trunks: targets that come, go, fail and recover, with probes that a test decides."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import nameserver
+import pytest
+
+from maskline.domain.trunk import Target
+from maskline.engines import trunks
+from maskline.engines.resolver import Resolver
+from maskline.engines.trunks import Trunks
+from maskline.settings import Address, CarrierSip, CarrierTarget, Endpoint, Network
+
+ONE, TWO = "192.0.2.1:5060", "192.0.2.2:5060"
+
+
+def sip(**choices: Any) -> CarrierSip:
+    given = {
+        "address": Endpoint.parse(ONE),
+        "sources": (Network("192.0.2.1"),),
+        "probe_seconds": 30,
+    }
+    return CarrierSip(**given | choices)
+
+
+class Stage:
+    """Trunks at work; `alive` are the addresses that answer."""
+
+    def __init__(self, settings: dict[str, CarrierSip], port: int = 9) -> None:
+        self.alive: set[str] = set()
+        self.down: set[str] = set()
+        self.told: list[dict[str, Any]] = []
+        resolver = Resolver([Address("127.0.0.1", port)], ["udp", "tcp", "tls"])
+        self.trunks = Trunks(settings, resolver, self.down, lambda: 1000)
+
+    async def probe(self, _carrier: str, target: Target) -> bool:
+        return target.address in self.alive
+
+    async def tell(self, reports: dict[str, Any]) -> None:
+        self.told.append(reports)
+
+    def addresses(self, *names: str) -> list[str]:
+        return [target.address for _, target in self.trunks.order(names)]
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.trunks.keep(self.probe, self.tell))
+        try:
+            async with asyncio.timeout(20):
+                await self.trunks.ready.wait()
+                yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HURRY_SECONDS", "DOWN_SECONDS", "UNRESOLVED_SECONDS"):
+        monkeypatch.setattr(trunks, name, 0.02)
+
+
+async def test_a_dead_trunk_is_down_and_comes_back() -> None:
+    stage = Stage({"acme": sip()})
+    async with stage.at_work():
+        assert stage.down == {"acme"}
+        assert stage.addresses("acme") == []
+        stage.alive = {ONE}
+        await stage.until(lambda: not stage.down)
+        assert stage.addresses("acme") == [ONE]
+
+
+async def test_a_failed_call_has_its_trunk_looked_at_now() -> None:
+    stage = Stage({"acme": sip()})
+    stage.alive = {ONE}
+    async with stage.at_work():
+        assert not stage.down
+        stage.alive = set()
+        stage.trunks.suspect("acme", ONE)
+        await stage.until(lambda: stage.down == {"acme"})
+
+
+async def test_targets_are_tried_by_priority_and_the_one_that_failed_last() -> None:
+    second = CarrierTarget(address=Endpoint.parse(TWO))
+    stage = Stage({"acme": sip(targets=(second,), probe_seconds=0), "globex": sip()})
+    stage.alive = {ONE}
+    async with stage.at_work():
+        assert stage.addresses("acme") == [ONE, TWO]
+        assert stage.addresses("acme", "globex") == [ONE, TWO, ONE]
+        stage.trunks.suspect("acme", ONE)
+        assert stage.addresses("acme") == [TWO, ONE]
+        assert stage.addresses("nobody") == []
+
+
+async def test_over_tls_nothing_is_sent_before_a_certificate_was_seen() -> None:
+    stage = Stage({"acme": sip(transport="tls", probe_seconds=None)})
+    async with stage.at_work():
+        assert stage.down == {"acme"}
+    unprobed = Stage({"acme": sip(transport="tls", probe_seconds=0)})
+    async with unprobed.at_work():
+        assert not unprobed.down
+
+
+async def test_a_name_that_leads_nowhere_is_asked_again() -> None:
+    with nameserver.serving("other.example. 60 IN A 192.0.2.1") as (zone, port):
+        stage = Stage({"acme": sip(address=Endpoint("sip.acme.example", 5060))}, port)
+        stage.alive = {ONE}
+        async with stage.at_work():
+            assert stage.down == {"acme"}
+            assert "sip.acme.example" in stage.trunks.reports()["acme"]["Trouble"]
+            zone.text = "sip.acme.example. 60 IN A 192.0.2.1"
+            await stage.until(lambda: not stage.down)
+            assert stage.addresses("acme") == [ONE]
+
+
+async def test_what_is_known_is_told() -> None:
+    stage = Stage({"acme": sip()})
+    stage.alive = {ONE}
+    async with stage.at_work():
+        await stage.until(lambda: bool(stage.told))
+    (target,) = stage.told[0]["acme"].pop("Targets")
+    assert stage.told[0]["acme"] == {"State": "up", "Trouble": None, "Registration": None}
+    assert (target["Address"], target["State"], target["SinceTimestamp"]) == (ONE, "up", 1000)
