@@ -10,7 +10,7 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -84,17 +84,18 @@ def conversation() -> Conversation:
     return found
 
 
-async def play(service: Service, smsc: Smsc, spoken: Conversation) -> None:
-    """Sends everything while the service is killed and started; then lets it finish."""
+async def play(services: Sequence[Service], smsc: Smsc, spoken: Conversation) -> None:
+    """Sends everything while the services are killed in turn; then lets them finish."""
     chance = random.Random(7)
     smsc.on_submit = spoken.hear
-    await asyncio.to_thread(service.start)
+    for service in services:
+        await asyncio.to_thread(service.start)
     for text in spoken.texts:
         smsc.send(text)
-    every = TEXTS // (KILLS + 1)
     for kill in range(1, KILLS + 1):
-        await until_heard(spoken, min(kill * every, TEXTS - 1))
+        await until_heard(spoken, kill * TEXTS // (KILLS + 1))
         await asyncio.sleep(chance.random() * 0.3)
+        service = services[kill % len(services)]
         await asyncio.to_thread(service.kill)
         await asyncio.to_thread(service.start)
     await until_heard(spoken, TEXTS)
@@ -125,43 +126,58 @@ def records(url: str) -> Counter[str]:
     return Counter(dict(found))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The URL of a store, and the settings that lead to it."""
-    (tmp_path / "data").mkdir()
+@dataclass
+class Place:
+    """Where texts are kept, and by how many processes they are relayed."""
+
+    url: str
+    settings: str
+    processes: int
+
+
+# With two, what is repeated to the other process waits until the first is surely gone.
+WAYS = ["sqlite", "postgresql", *(["two processes"] if SOAK else [])]
+
+
+@pytest.fixture(params=WAYS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    (tmp_path / "0" / "data").mkdir(parents=True)
     if request.param == "sqlite":
-        yield f"sqlite:{tmp_path}/data/maskline.db", ""
+        yield Place(f"sqlite:{tmp_path}/0/data/maskline.db", "", 1)
         return
+    (tmp_path / "1").mkdir()
     cluster = Cluster(durable=bool(SOAK))
     try:
         url = cluster.new_database()
-        yield url, f'store.url = "{url}"\n'
+        settings = f'store.url = "{url}"\nstore.key = "{tmp_path}/store.key"\n'
+        yield Place(url, settings, 1 if request.param == "postgresql" else 2)
     finally:
         cluster.stop()
 
 
-async def test_nothing_is_lost_and_nothing_is_invented(
-    tmp_path: Path, place: tuple[str, str]
-) -> None:
-    url, settings = place
+async def test_nothing_is_lost_and_nothing_is_invented(tmp_path: Path, place: Place) -> None:
     spoken = conversation()
-    await furnish(url, tmp_path / "data" / "store.key", PAIRS)
+    await furnish(place.url, tmp_path / "store.key", PAIRS)
     smsc = Smsc(Manners(**BAD_MANNERS), seed=3)
     smsc.remember = False
     await smsc.start()
-    service = text_service(tmp_path, smsc.port, store=settings, window=20, role="sms")
+    services = [
+        text_service(tmp_path / str(number), smsc.port, store=place.settings, window=20, role="sms")
+        for number in range(place.processes)
+    ]
     try:
-        await play(service, smsc, spoken)
-        await until(lambda: set(records(url)) == {"Delivered"}, spoken, 0.5)
+        await play(services, smsc, spoken)
+        await until(lambda: set(records(place.url)) == {"Delivered"}, spoken, 0.5)
     finally:
-        await asyncio.to_thread(service.stop)
+        for service in services:
+            await asyncio.to_thread(service.stop)
         await smsc.stop()
-    print(summary(spoken, smsc, records(url)))
+    print(summary(spoken, smsc, records(place.url)))
     assert spoken.invented == []
     assert spoken.count() == TEXTS
     # What was said before is never heard after what was said later, not even what is heard twice.
     assert all(a <= b for numbers in spoken.heard.values() for a, b in pairwise(numbers))
-    assert records(url) == {"Delivered": TEXTS}
+    assert records(place.url) == {"Delivered": TEXTS}
     assert spoken.twice() <= max(1, MOST_TWICE * TEXTS)
 
 

@@ -450,6 +450,40 @@ def test_so_is_what_comes_again_after_we_were_killed(carrier: Carrier, number: s
     assert carrier.bring("hello", number, connection="c2") == first
 
 
+def test_so_is_what_comes_by_another_bind_that_stood_before(carrier: Carrier, number: str) -> None:
+    carrier.connections = ("c1", "c2")
+    carrier.bring("well", number, connection="c2")
+    carrier.desk.now += HOUR // 2
+    first = carrier.bring("hello", number, connection="c1")
+    carrier.connections = ("c2",)
+    assert carrier.bring("hello", number, connection="c2") == first
+
+
+def test_what_comes_again_by_another_process_is_decided_when_the_first_is_gone(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.life = "another.1"
+    first = carrier.bring("hello", number)
+    carrier.life, carrier.connections = "node.1", ("c2",)
+    for _ in range(2):
+        verdict = carrier.bring("hello", number, connection="c2")
+        assert verdict == TryLater(after=5.0, reason="maybe-repeated")
+        carrier.desk.now += 8_000
+    assert carrier.bring("hello", number, connection="c2") == first
+    assert len(carrier.states()) == 1
+
+
+def test_a_person_may_say_the_same_twice_by_two_processes(carrier: Carrier, number: str) -> None:
+    carrier.life = "another.1"
+    carrier.bring("ok", number)
+    for _ in range(4):
+        carrier.desk.now += 5_000
+        carrier.turn(what=tend)  # it is seen alive
+    carrier.life, carrier.connections = "node.1", ("c2",)
+    carrier.bring("ok", number, connection="c2")
+    assert len(carrier.states()) == 2
+
+
 def test_no_repetition_is_what_was_surely_answered(carrier: Carrier, number: str) -> None:
     carrier.bring("ok", number)
     carrier.desk.now += 120_000

@@ -45,7 +45,8 @@ def take_in(turn: Turn, arrivals: Sequence[Numbered]) -> dict[int, Verdict]:
     if not arrivals:
         return {}
     repetitions = Repetitions(turn, arrivals)
-    intake = Intake(turn, {place: Accepted(message_ids=ids) for place, ids in repetitions.found()})
+    intake = Intake(turn, repetitions.verdicts())
+    turn.done.count("repeated", len(intake.verdicts))
     wholes: list[Whole] = []
     for place, text in arrivals:
         if place not in intake.verdicts:

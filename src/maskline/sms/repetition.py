@@ -2,20 +2,26 @@
 
 Where it gives each text an id, the id tells. SMPP gives none to a person's text; there the same
 words between the same numbers are a repetition only if the first came so shortly before the end of
-its connection that our answer may have been lost with it, and the second comes soon after the
-carrier is back. A person who says the same twice is not a repetition.
+its connection that our answer may have been lost with it, and the second soon after. A person who
+says the same twice is not a repetition.
+
+Whether a connection of another process has ended shows only after a while. Until then nobody can
+tell, and the carrier is asked to come again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from maskline.sms.body import repeat_key
-from maskline.sms.port import InboundText
+from maskline.sms.port import Accepted, InboundText, TryLater, Verdict
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
 REMEMBERED = 3 * 86_400_000
 ANSWER_LOST = 60_000  # before a connection's end: how late a carrier may have got no answer
-REPEATED_WITHIN = 600_000  # after the start of the next one
+REPEATED_WITHIN = 600_000  # after that end, or the start of the next one
+GONE = 15_000  # after which a connection that its process does not see any more has ended
+UNDECIDED = 20_000  # after which what comes by another process is no repetition
+AGAIN_SECONDS = 5.0
 
 
 class Repetitions:
@@ -24,24 +30,44 @@ class Repetitions:
     def __init__(self, turn: Turn, arrivals: Sequence[tuple[int, InboundText]]) -> None:
         self._turn = turn
         self._texts = dict(arrivals)
+        self._open = {f"{turn.work.holder}/{name}" for name in turn.work.connections}
         cipher = turn.context.tx.cipher
         self.keys = {place: repeat_key(cipher, text) for place, text in arrivals}
 
-    def found(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """The places of repetitions, each with our ids of the text, if there is one already."""
+    def verdicts(self) -> dict[int, Verdict]:
+        """The places of repetitions, each with our id of the text if it has one already, and of
+        what cannot be told yet."""
         self._see_connections()
-        found = {}
+        found: dict[int, Verdict] = {}
         for row in self._stored():
-            place = row["place"]
-            if self._texts[place].message_id is not None or self._answer_was_lost(row):
-                found[place] = (row["message_id"],)
-        yield from found.items()
-        seen: set[tuple[str, str | None]] = set()
+            verdict = self._verdict(row)
+            if verdict is not None:
+                found[row["place"]] = verdict
+        seen: set[tuple[str, str]] = set()
         for place, text in self._texts.items():
             if text.message_id is not None and place not in found:
                 if (text.carrier, text.message_id) in seen:
-                    yield place, ()
+                    found[place] = Accepted(message_ids=())
                 seen.add((text.carrier, text.message_id))
+        return found
+
+    def _verdict(self, row: Row) -> Verdict | None:
+        """About a text, given one that came before with the same key."""
+        text, first = self._texts[row["place"]], row["connection"]
+        taken = Accepted(message_ids=(row["message_id"],))
+        if text.message_id is not None:
+            return taken
+        if first is None or first in self._open:
+            return None
+        then = self._turn.context.tx.one("get_connection", connection=first)
+        if then is None:
+            return None
+        now, ours = self._turn.context.now, first.startswith(self._turn.work.node)
+        if ours or now - then["seen_at"] > GONE:
+            return taken if self._answer_was_lost(row, then, text) else None
+        if now - row["received_at"] < UNDECIDED:
+            return TryLater(after=AGAIN_SECONDS, reason="maybe-repeated")
+        return None
 
     def _stored(self) -> list[Row]:
         asked = [
@@ -56,22 +82,14 @@ class Repetitions:
         for name in {text.connection for text in self._texts.values() if text.connection}:
             see(self._turn, name)
 
-    def _answer_was_lost(self, row: Row) -> bool:
-        """Whether the carrier may not have got our answer to the first text."""
-        first: str | None = row["connection"]
-        work = self._turn.work
-        if first is None or not first.startswith(work.node):
-            return False
-        if first in {f"{work.holder}/{name}" for name in work.connections}:
-            return False
-        tx, now = self._turn.context.tx, self._turn.context.now
-        then = tx.one("get_connection", connection=first)
-        since = f"{work.holder}/{self._texts[row['place']].connection}"
-        current = tx.one("get_connection", connection=since)
-        if then is None or current is None or now - current["opened_at"] > REPEATED_WITHIN:
-            return False
+    def _answer_was_lost(self, row: Row, then: Row, text: InboundText) -> bool:
+        """Whether the carrier may not have got our answer to the first text, and says so now."""
+        name = f"{self._turn.work.holder}/{text.connection}"
+        current = self._turn.context.tx.one("get_connection", connection=name)
+        began = max(then["seen_at"], current["opened_at"] if current else 0)
+        soon: bool = self._turn.context.now - began <= REPEATED_WITHIN
         lost: bool = row["received_at"] >= then["seen_at"] - ANSWER_LOST
-        return lost
+        return soon and lost
 
 
 def see(turn: Turn, connection: str) -> None:
