@@ -12,7 +12,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format, and the generated pages of the docs"
-	@echo "make fuzz    the command line, SMPP and SIP under random input, some 40 minutes"
+	@echo "make fuzz    HTTP, the command line, SMPP and SIP under random input, some 50 minutes"
 	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour;"
 	@echo "             then 300,000 texts while their relay is killed 150 times: 40 minutes"
 	@echo "make bench   the figures of docs/performance.md, measured here"
@@ -47,6 +47,8 @@ fuzz:
 	@tools/client-venvs
 	$(BIN)/python tests/smpp_fuzz.py build/fuzz/smpp -max_total_time=600 -max_len=2000
 	$(BIN)/python tests/fuzz_mask.py -max_total_time=600
+	env MASKLINE_FUZZ_REQUESTS=100000 $(BIN)/pytest --numprocesses auto --dist loadscope \
+		tests/unit/test_web_fuzz.py tests/unit/test_web_tampering.py
 	@exec env MASKLINE_FUZZ=20000 $(BIN)/pytest tests/contract/test_cli_fuzz.py
 
 soak:

@@ -3,7 +3,8 @@
 Usage: python bench/pool_numbers.py [--people 300] [--sessions 2000]
 
 Plays the same sequence of opened and closed sessions again and again on pools of different size,
-through the operations themselves, and looks for the smallest pool on which nobody is refused.
+through the operations themselves, and looks for the smallest pool on which nobody is refused, for
+each way of choosing a number.
 Beside it stand the bounds: with D the most sessions that anybody takes part in at once, no policy
 can do with fewer than D numbers; one number for both participants, chosen without knowing the
 future, never needs more than 2D-1; a number for each needs D.
@@ -22,6 +23,7 @@ from typing import Any
 from selection import House
 
 from maskline.domain.refusals import NoNumberFree
+from maskline.domain.selection import Behaviour
 
 Draw = Callable[[list[str]], tuple[str, str]]
 
@@ -78,7 +80,9 @@ def most_at_once(steps: list[Step]) -> int:
     return most
 
 
-def refused(steps: list[Step], pool: int, assignment: str) -> int:
+def refused(
+    steps: list[Step], pool: int, assignment: str, behaviour: Behaviour | None = None
+) -> int:
     """How many sessions a pool of that size cannot take."""
     house = House(Path(":memory:"), pool)
     house.connection.execute("UPDATE voice_connectors SET number_assignment = ?", (assignment,))
@@ -92,18 +96,20 @@ def refused(steps: list[Step], pool: int, assignment: str) -> int:
             continue
         number = next(opened)
         try:
-            made[number] = house.open(step.pair)
+            made[number] = house.open(step.pair, behaviour)
         except NoNumberFree:
             refusals += 1
     house.connection.close()
     return refusals
 
 
-def smallest_pool(steps: list[Step], assignment: str, low: int, high: int) -> int:
+def smallest_pool(
+    steps: list[Step], assignment: str, behaviour: Behaviour | None, low: int, high: int
+) -> int:
     """The smallest pool between two sizes on which nobody is refused."""
     while low < high:
         middle = (low + high) // 2
-        if refused(steps, middle, assignment):
+        if refused(steps, middle, assignment, behaviour):
             low = middle + 1
         else:
             high = middle
@@ -117,17 +123,20 @@ def main() -> None:
     arguments = parser.parse_args()
     random.seed(1)
     people = [f"+1415{2_000_000 + number}" for number in range(arguments.people)]
-    print("population    D   shared   2D-1  per_participant  with D-1")
+    print("population  behaviour       D   shared   2D-1  per_participant  with D-1")
     for draw in (even, two_sided, one_desk):
         steps = history(draw, people, arguments.sessions)
         most = most_at_once(steps)
-        shared = smallest_pool(steps, "shared", most, 2 * most - 1)
-        own = smallest_pool(steps, "per_participant", most, 2 * most - 1)
-        below = refused(steps, most - 1, "per_participant")
-        print(
-            f"{draw.__name__:>10} {most:>4} {shared:>8} {2 * most - 1:>6} {own:>16}"
-            f" {below:>4} refused"
-        )
+        for behaviour in (None, *Behaviour):
+            shared, own = (
+                smallest_pool(steps, assignment, behaviour, most, 2 * most - 1)
+                for assignment in ("shared", "per_participant")
+            )
+            below = refused(steps, most - 1, "per_participant", behaviour)
+            print(
+                f"{draw.__name__:>10}  {behaviour or 'longest unused':<14}{most:>3} {shared:>8}"
+                f" {2 * most - 1:>6} {own:>16} {below:>4} refused"
+            )
 
 
 if __name__ == "__main__":

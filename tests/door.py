@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,21 +87,20 @@ class Door:
         self,
         method: str,
         target: str,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | Sequence[tuple[str, str]],
         *pieces: bytes,
         ends: bool = True,
     ) -> Reply | None:
         """The answer to a request as it stands; None when there is none."""
         path, _, query = target.partition("?")
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
         scope = {
             "type": "http",
             "method": method,
             "path": unquote(path),
             "raw_path": path.encode("latin-1"),
             "query_string": query.encode("latin-1"),
-            "headers": [
-                (name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()
-            ],
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
         }
         incoming = [
             {"type": "http.request", "body": piece, "more_body": True} for piece in pieces

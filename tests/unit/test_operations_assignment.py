@@ -165,7 +165,9 @@ def test_somebody_who_used_more_than_the_window_still_gets_what_is_free(
 
 PEOPLE = [ANN, BEN, CAT, "+16045550103", "+15035550104", "+15035550105", "+15035550106"]
 NUMBERS = [f"+1{area}555019{digit}" for area in (206, 303, 604) for digit in range(2)]
-COUNTRIES = ("US", "CA")
+# Two connectors of one account, and the countries of each: they share what belongs to neither.
+CONNECTORS = (("US", "CA"), ("US",))
+PARAMS = [None, ("US", "303"), ("US", "206"), ("CA", ""), ("CA", "604"), ("MX", "206"), ("US", "")]
 
 
 @dataclass
@@ -176,7 +178,7 @@ class Session:
 
 @dataclass
 class Number:
-    own: bool
+    owner: int | None  # the connector it belongs to
     last_assigned_at: int = 0
 
 
@@ -201,9 +203,19 @@ class Book:
     def of_pair(self, first: str, second: str) -> list[Session]:
         return [s for s in self.sessions if set(s.numbers) == {first, second}]
 
-    def best(self, who: set[str], wish: tuple[str, str] | None, avoided: set[str]) -> str | None:
-        free = [n for n in self.numbers if all(self.free(person, n) for person in who)]
-        free = [n for n in free if n not in avoided]
+    def pool(self, connector: int) -> list[str]:
+        return [
+            number
+            for number, facts in self.numbers.items()
+            if facts.owner in (None, connector)
+            and place_of(number).country in CONNECTORS[connector]
+        ]
+
+    def best(
+        self, connector: int, who: set[str], wish: tuple[str, str] | None, avoided: set[str]
+    ) -> str | None:
+        pool = [number for number in self.pool(connector) if number not in avoided]
+        free = [n for n in pool if all(self.free(person, n) for person in who)]
 
         def rank(number: str) -> tuple[Any, ...]:
             place = place_of(number)
@@ -211,7 +223,7 @@ class Book:
             same_area = same_country and wish is not None and place.area_code == wish[1]
             return (
                 -same_area - same_country,
-                not self.numbers[number].own,
+                self.numbers[number].owner is None,
                 max(self.used(person, number) for person in who),
                 self.open_sessions(number),
                 self.numbers[number].last_assigned_at,
@@ -221,82 +233,123 @@ class Book:
         return min(free, key=rank, default=None)
 
     def expected(
-        self, pair: tuple[str, str], behaviour: str | None, wish: tuple[str, str] | None, own: bool
+        self,
+        connector: int,
+        pair: tuple[str, str],
+        behaviour: str | None,
+        wish: tuple[str, str] | None,
+        own: bool,
     ) -> dict[str, str] | None:
         first, second = pair
         before = self.of_pair(first, second)
         if behaviour == "PreferSticky" and before:
             last = before[-1].numbers
+            here = {*last.values()} <= {*self.pool(connector)}
             both_free = all(self.free(person, number) for person, number in last.items())
-            if both_free and (own or last[first] == last[second]):
+            if here and both_free and (own or last[first] == last[second]):
                 return last
         avoided = [set[str]()]
         if behaviour == "AvoidSticky":
             avoided.insert(0, {number for s in before for number in s.numbers.values()})
         for each in avoided:
-            if number := self.best({first, second}, wish, each):
+            if number := self.best(connector, {first, second}, wish, each):
                 return {first: number, second: number}
-        return self.expected_own(pair, behaviour, wish) if own else None
+        return self.expected_own(connector, pair, behaviour, wish) if own else None
 
     def expected_own(
-        self, pair: tuple[str, str], behaviour: str | None, wish: tuple[str, str] | None
+        self,
+        connector: int,
+        pair: tuple[str, str],
+        behaviour: str | None,
+        wish: tuple[str, str] | None,
     ) -> dict[str, str] | None:
         numbers: dict[str, str] = {}
         for person in pair:
             mine = {s.numbers[person] for s in self.of_pair(*pair)}
             avoided = [mine, set[str]()] if behaviour == "AvoidSticky" else [set[str]()]
-            found = [n for each in avoided if (n := self.best({person}, wish, each))]
+            found = [n for each in avoided if (n := self.best(connector, {person}, wish, each))]
             if not found:
                 return None
             numbers[person] = found[0]
         return numbers
 
 
-class Selection(RuleBasedStateMachine):
-    """Random sessions of a few people on a few numbers, beside the rules."""
+def wish_of(
+    level: str | None, params: tuple[str, str] | None, first: str
+) -> tuple[str, str] | None:
+    """The country and area code that a request would like its number to have."""
+    home = place_of(first)
+    country, area_code = params or (home.country, "")
+    if level is None:
+        return params
+    if level == "Country":
+        return country, ""
+    if not area_code and country == home.country:
+        area_code = home.area_code
+    return country, area_code
 
-    @initialize(own=st.booleans(), own_numbers=st.sets(st.sampled_from(NUMBERS)))
-    def begin(self, own: bool, own_numbers: set[str]) -> None:
+
+class Selection(RuleBasedStateMachine):
+    """Random sessions of a few people on a few numbers of two connectors, beside the rules."""
+
+    @initialize(
+        own=st.booleans(),
+        owners=st.lists(
+            st.sampled_from([None, 0, 1]), min_size=len(NUMBERS), max_size=len(NUMBERS)
+        ),
+    )
+    def begin(self, own: bool, owners: tuple[int | None, ...]) -> None:
         self.desk, self.own = Desk(), own
-        self.book = Book({number: Number(number in own_numbers) for number in NUMBERS})
+        placed = dict(zip(NUMBERS, owners, strict=True))
+        self.book = Book({number: Number(owner) for number, owner in placed.items()})
         self.desk.import_numbers(*NUMBERS)
-        self.connector = self.desk.connector(*COUNTRIES)
-        for number in own_numbers:
-            self.desk.ground.sql(
-                "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number = ?",
-                self.connector,
-                number,
-            )
+        self.connectors = [self.desk.connector(*countries) for countries in CONNECTORS]
+        for number, owner in placed.items():
+            if owner is not None:
+                self.desk.ground.sql(
+                    "UPDATE phone_numbers SET voice_connector_id = ? WHERE phone_number = ?",
+                    self.connectors[owner],
+                    number,
+                )
         if own:
-            self.desk.rule(self.connector, NumberAssignment="per_participant")
+            for connector in self.connectors:
+                self.desk.rule(connector, NumberAssignment="per_participant")
         self.live: list[tuple[dict[str, Any], Session]] = []
 
     @rule(
+        connector=st.sampled_from([0, 0, 1]),
         pair=st.sampled_from(list(itertools.permutations(PEOPLE, 2))),
         behaviour=st.sampled_from([None, None, "PreferSticky", "AvoidSticky"]),
-        geo=st.sampled_from([None, None, ("US", "303"), ("US", "206"), ("CA", ""), ("MX", "206")]),
+        level=st.sampled_from([None, None, "AreaCode", "Country"]),
+        params=st.sampled_from(PARAMS),
         minutes=st.sampled_from([1, 10, 600]),
         pause=st.sampled_from([1, 1, MINUTE, 10 * MINUTE]),
     )
     def create(
         self,
+        connector: int,
         pair: tuple[str, str],
         behaviour: str | None,
-        geo: tuple[str, str] | None,
+        level: str | None,
+        params: tuple[str, str] | None,
         minutes: int,
         pause: int,
     ) -> None:
         self.book.now = self.desk.now = self.book.now + pause
         settle_expired_sessions(self.desk.context(""))
         request: dict[str, Any] = {"ExpiryMinutes": minutes, "NumberSelectionBehavior": behaviour}
-        if geo is not None:
-            request["GeoMatchParams"] = {"Country": geo[0], "AreaCode": geo[1]}
-        expected = self.book.expected(pair, behaviour, geo, self.own)
+        request["GeoMatchLevel"] = level
+        if params is not None:
+            request["GeoMatchParams"] = {"Country": params[0], "AreaCode": params[1]}
+        wish = wish_of(level, params, pair[0])
+        expected = self.book.expected(connector, pair, behaviour, wish, self.own)
         if expected is None:
-            with pytest.raises(NoNumberFree):
-                self.desk.open(self.connector, *pair, **request)
+            size = len(self.book.pool(connector))
+            told = rf"tried: {', '.join(CONNECTORS[connector])}; numbers in the pool: {size}\."
+            with pytest.raises(NoNumberFree, match=told):
+                self.desk.open(self.connectors[connector], *pair, **request)
             return
-        made = self.desk.open(self.connector, *pair, **request)
+        made = self.desk.open(self.connectors[connector], *pair, **request)
         assert proxies(made) == expected
         session = Session(expected, self.book.now + minutes * MINUTE)
         self.book.sessions.append(session)
@@ -318,7 +371,7 @@ class Selection(RuleBasedStateMachine):
         if session.until > self.book.now:
             self.desk.call(
                 "UpdateProxySession",
-                VoiceConnectorId=self.connector,
+                VoiceConnectorId=made["VoiceConnectorId"],
                 ProxySessionId=made["ProxySessionId"],
                 Capabilities=["Voice"],
                 ExpiryMinutes=minutes,

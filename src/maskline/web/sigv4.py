@@ -32,6 +32,7 @@ TIME_LENGTH = len("20200415T161010Z")
 MAX_SKEW = 300  # seconds
 LONGEST_EXPIRY = 7 * 86_400  # seconds
 CREDENTIAL_PARTS = 5
+PARTS = {"Credential", "SignedHeaders", "Signature"}
 
 PREFIX = b"x-amz-"
 AUTHORIZATION = b"authorization"
@@ -101,7 +102,7 @@ def header_signature(header: bytes, headers: Mapping[bytes, bytes]) -> Signature
     algorithm, _, rest = text(header).partition(" ")
     pairs = [part.strip().partition("=") for part in rest.split(",")]
     fields = {name: value for name, _, value in pairs}
-    if algorithm != ALGORITHM or len(fields) != len(pairs):
+    if algorithm != ALGORITHM or len(pairs) != len(fields) or fields.keys() != PARTS:
         raise IncompleteSignature(f"The Authorization header is not one of {ALGORITHM}")
     return signature_of(fields, headers.get(DATE, b""), headers.get(BODY_DIGEST), None)
 
