@@ -24,7 +24,7 @@ ROUNDS = 5
 # One text for both databases. `n` counts the sessions of a connector.
 SERIES = """
 WITH RECURSIVE series(n) AS (
-    SELECT 0 UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {sessions}
+    SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {sessions}
 ), placed(n, a, b, number) AS (
     SELECT n, n % {people}, (n % {people} + n / {people}) % {people},
         (2 * (n % {people}) + n / {people}) % {pool}
@@ -45,7 +45,7 @@ STATEMENTS = [
         (phone_number, account_id, carrier, shared, country, area_code, toll_free,
          voice_connector_id, associated_at, created_at, updated_at)
     WITH RECURSIVE series(number) AS (
-        SELECT 0 UNION ALL SELECT number + 1 FROM series WHERE number + 1 < {pool}
+        SELECT CAST(0 AS BIGINT) UNION ALL SELECT number + 1 FROM series WHERE number + 1 < {pool}
     )
     SELECT """ + NUMBER + """, '{account_id}', 'acme', 0, 'US',
         substr(CAST({first_number} + number AS TEXT), 1, 3), 0, '{connector}', {now}, {now}, {now}

@@ -215,7 +215,7 @@ def test_any_bytes_over_a_connection(
     answer = talk(host, [data[:cut], data[cut:]] if twice else [data])
     for status, content in answers(answer):
         assert status < 500, (data, answer)
-        assert status < 400 or sorted(json.loads(content)) == ["Code", "Message"]
+        assert status < 400 or {"Code", "Message"} <= json.loads(content).keys()
     assert b"Traceback" not in answer
 
 
