@@ -183,6 +183,29 @@ def test_each_participant_has_a_proxy_number(carrier: Carrier, connector: str) -
             carrier.accept(f"{source}{recipient}")
 
 
+@pytest.mark.parametrize(
+    ("caller", "stop", "decision", "reason"),
+    [
+        (ANN, None, "Connect", "session"),
+        (CAT, None, "Reject", "unknown-caller"),
+        (SECOND, None, "Reject", "loop"),
+        ("+112", None, "Reject", "short-code"),
+        (ANN, BEN, "Reject", "opted-out"),
+        (BEN, BEN, "Connect", "session"),
+    ],
+)
+def test_what_would_become_of_a_text_can_be_asked(
+    carrier: Carrier, number: str, caller: str, stop: str | None, decision: str, reason: str
+) -> None:
+    if stop:
+        carrier.bring("STOP", number, stop)
+    answer = carrier.desk.maskline("EvaluateRoute", Caller=caller, Called=number, Capability="SMS")
+    assert (answer["Decision"], answer["Reason"]) == (decision, reason)
+    # What is told beforehand is what is done.
+    verdict = carrier.bring("hello", number, caller)
+    assert isinstance(verdict, Accepted) is (decision == "Connect")
+
+
 # --- order, room, claims
 
 

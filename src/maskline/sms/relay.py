@@ -127,13 +127,12 @@ class Relay:
         finally:
             self._stopping = True
             self._news.set()
-            try:
-                await asyncio.wait_for(works[0], STOP_SECONDS)
-            finally:
-                for work in works:
-                    work.cancel()
-                await asyncio.gather(*works, return_exceptions=True)
-                self._refuse_arrivals()
+            # What has no outcome by then stays claimed: the next life takes it up.
+            await asyncio.wait(works[:1], timeout=STOP_SECONDS)
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+            self._refuse_arrivals()
 
     @asynccontextmanager
     async def carrying(self, links: Sequence[Link]) -> AsyncIterator[None]:
@@ -251,10 +250,15 @@ class Relay:
 
     def _submit(self, done: Done) -> None:
         for carrier, texts in done.outgoing.items():
+            link = self._links.get(carrier)
+            if link is None:  # it was taken away meanwhile
+                gone = TryLater(after=0, reason="stopping")
+                self.settle([(text.message_id, gone) for text in texts])
+                continue
             self._under_way[carrier] += len(texts)
             for text in texts:
                 self._sent_to[text.message_id] = carrier
-            self._links[carrier].submit(texts)
+            link.submit(texts)
 
     def _remember(self, work: Work, done: Done) -> None:
         self._backlog = (self._backlog - set(work.backlog)) | done.backlog
