@@ -21,6 +21,8 @@ ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
 # How long a target may say nothing at all: less while there is another one to try.
 PATIENCE, HASTE = 5000, 3000
+# What the recorder understands.
+RECORDABLE = ("PCMA", "PCMU")
 OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
 
 
@@ -70,8 +72,8 @@ class Attempts:
     ) -> None:
         passage = self._passage(request, attempt, target)
         local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
-        given = description(request)
-        body = self._bodies.first_offer(passage, given, target.hop)
+        codecs = RECORDABLE if attempt["route"].get("Recorded") else ()
+        body = self._bodies.first_offer(passage, description(request), target.hop, codecs)
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
         headers = (*identity(target, passage.far.peer), *more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from . import allowed, mask, sdp, sip
 from .media import OFF, Media, Terms
@@ -16,11 +17,17 @@ class Bodies:
         self._keys, self.media, self._settings = keys, media, settings
 
     def first_offer(
-        self, passage: mask.Passage, offered: sdp.Description | None, hop: str
+        self,
+        passage: mask.Passage,
+        offered: sdp.Description | None,
+        hop: str,
+        codecs: Sequence[str],
     ) -> allowed.Body:
-        """Of a call's first request, which goes to `hop`."""
+        """Of a call's first request, which goes to `hop` and may use no other codecs than these,
+        where there are any."""
         if offered is None:
             return allowed.NO_BODY
+        offered = sdp.limited(offered, codecs)
         terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
         relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
         return self._written(relayed, passage)

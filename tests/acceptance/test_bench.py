@@ -25,7 +25,7 @@ FIGURES = {
     "texts, Kannel": rf"\| Kannel, unmasked +\|( +[\d,]+ \|)( +{NUMBER}( µs)? \|){{3}}",
     "texts, SQLite": rf"\| Maskline on SQLite +\|( +[\d,]+ \|)( +{NUMBER}( µs)? \|){{3}}",
     "texts, PostgreSQL": rf"\| Maskline on PostgreSQL +\|( +[\d,]+ \|)( +{NUMBER}( µs)? \|){{3}}",
-    "mask": rf"\| all +\| +\| +\| +{NUMBER} \|",
+    "mask": rf"\| all +\|( +\|){{3}}( +{NUMBER} \|){{2}}",
     "selection": r"sessions +pool +people +choose µs +create µs",
     "numbers": r"population +D +shared",
 }

@@ -394,6 +394,24 @@ def test_a_full_carrier_leaves_calls_to_another(desk: Desk, session: dict[str, A
     assert desk.dial(ANN, PROXY)["CarrierName"] == "globex"
 
 
+def test_a_carrier_gets_no_more_calls_a_second_than_it_takes(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    ways = {"acme": WayOut(failover=("globex",), max_calls_per_second=2)}
+    rate = Rate(lambda: desk.now)
+    desk.policy = Policy(carriers=("acme", "globex"), ways=ways, rate=rate)
+    used = [desk.dial(BEN, PROXY)["CarrierName"] for _ in range(3)]
+    assert used == ["acme", "acme", "globex"]
+    desk.now += 1001
+    assert desk.dial(BEN, PROXY)["CarrierName"] == "acme"
+
+
+def test_a_call_to_be_recorded_is_told_from_others(desk: Desk, session: dict[str, Any]) -> None:
+    assert "Recorded" not in desk.dial(BEN, PROXY)
+    desk.rule(session["VoiceConnectorId"], RecordCalls=True)
+    assert desk.dial(BEN, PROXY)["Recorded"] is True
+
+
 def test_a_barred_number_is_never_dialled(desk: Desk, session: dict[str, Any]) -> None:
     desk.policy = replace(desk.policy, barred_prefixes=(ANN[:4],))
     answer = desk.dial(BEN, PROXY)

@@ -14,15 +14,19 @@ class Rate:
     clock: Callable[[], int]
     _times: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
 
-    def allows(self, key: str, most: int) -> bool:
-        """Whether there may be one more of this key now; it is counted if so."""
+    def full(self, key: str, most: int) -> bool:
+        """Whether there may be no more of this key now."""
         now = self.clock()
         times = self._times[key]
         while times and times[0] <= now - SECOND:
             times.popleft()
-        if len(times) >= most:
+        return len(times) >= most
+
+    def allows(self, key: str, most: int) -> bool:
+        """Whether there may be one more of this key now; it is counted if so."""
+        if self.full(key, most):
             return False
-        times.append(now)
+        self._times[key].append(self.clock())
         return True
 
     def forget_old(self) -> None:

@@ -45,9 +45,19 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
     if not isinstance(route.decision, Reject):
         answer["Targets"] = [way_for(context, route.decision, name) for name in carriers(route)]
+        count_call(context, route.decision.carrier)
+        if call.recorded:
+            answer["Recorded"] = True
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
         answer["MaxCallSeconds"] = route.rules.max_call_seconds
     return answer, call
+
+
+def count_call(context: Context, carrier: str) -> None:
+    """Counts a call that goes out over a carrier with a limit of calls a second."""
+    most = context.settings.ways.get(carrier, PLAIN).max_calls_per_second
+    if most and context.settings.rate:
+        context.settings.rate.allows(routes.carrier_key(carrier), most)
 
 
 def open_record(context: Context, call: Call) -> None:

@@ -104,11 +104,19 @@ def carriers_up(context: Context) -> set[str]:
 
 
 def is_full(context: Context, carrier: str, way: WayOut) -> bool:
-    """Whether a carrier has as many calls as it takes."""
+    """Whether a carrier has as many calls as it takes, or got them too fast."""
+    rate, most = context.settings.rate, way.max_calls_per_second
+    if rate and most and rate.full(carrier_key(carrier), most):
+        return True
     if not way.max_calls:
         return False
     live = context.tx.one("count_live_calls_over_carrier", carrier=carrier)
     return live is not None and live["calls"] >= way.max_calls
+
+
+def carrier_key(carrier: str) -> str:
+    """What a carrier's calls are counted by."""
+    return f"carrier {carrier}"
 
 
 def text_carriers(context: Context) -> set[str]:
