@@ -27,7 +27,7 @@ FIGURES = {
     "texts, PostgreSQL": rf"\| Maskline on PostgreSQL +\|( +[\d,]+ \|)( +{NUMBER}( µs)? \|){{3}}",
     "mask": rf"\| all +\|( +\|){{3}}( +{NUMBER} \|){{2}}",
     "selection": r"sessions +pool +people +choose µs +create µs",
-    "numbers": r"population +D +shared",
+    "numbers": r"population +behaviour +D +shared(.*\n)+ +even +AvoidSticky( +\d+){4} ",
 }
 WAYS = ("bare relay", "masked", r"bare relay \+ rtpengine", r"masked \+ rtpengine")
 
