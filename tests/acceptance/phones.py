@@ -1,9 +1,10 @@
 """SIPp as the phones behind a carrier, and what a capture of the loopback saw them receive."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,29 @@ def phone(
     folder: Path, scenario: Path, name: str, host: str, port: int, calls: Calls, *more: str
 ) -> "subprocess.Popen[bytes]":
     command = ["sipp", "-sf", str(scenario), "-i", host, "-mi", host, "-p", str(port)]
-    command += ["-mp", str(16_000 + port % 40_000)]
+    command += ["-mp", str(media_port(host, port))]
     command += ["-m", str(calls.number), "-nostdin", "-deadcall_wait", "0"]
     command += ["-timeout", f"{calls.seconds}s", "-timeout_error"]
     command += ["-trace_err", "-error_file", str(folder / f"{name}.errors"), *more]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder)
+
+
+def media_port(host: str, port: int) -> int:
+    """Where four ports are free for sound and pictures, above those that rtpengine has in any test
+    and below those that the system gives out. SIPp looks for another when its first is taken, but
+    not when its third is."""
+    for step in range(1_000):
+        first = 28_000 + (port + step) % 1_000 * 4
+        with ExitStack() as held:
+            try:
+                for near in range(first, first + 4):
+                    udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    udp.bind((host, near))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no four ports in a row are free")
 
 
 def play(
