@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import KSR
 
-from . import allowed, kept, mask, sip
+from . import allowed, kept, mask, ringing, sip
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .gate import Gate
@@ -52,6 +52,8 @@ class Replies:
         event = "Ringing" if reply.status < 200 else "Answered"
         if event in known.reported or reply.status in NOT_YET_RINGING:
             return
+        if event == "Answered":
+            ringing.end(known.passage.near.reference)
         far = mask.answered_leg(known.passage, reply)
         KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
         self._routes.remember(known.passage.key, far)
@@ -60,12 +62,17 @@ class Replies:
     def failed(self, request: sip.Message) -> None:
         """A target did not take the call: another one may, or it does not come about."""
         known = kept.read(KSR.pv.get(CONTEXT))
-        if KSR.tm.t_is_canceled() <= 0 and self._attempts.failed(known, request):
+        over = KSR.tm.t_is_canceled() > 0 or ringing.given_up()
+        if not over and self._attempts.failed(known, request):
             return
         reference = known.passage.near.reference
+        ringing.end(reference)
         status = KSR.pv.get("$T_reply_code")
         if KSR.tm.t_is_canceled() > 0:
             ended_by, status = "caller", 487
+        elif ringing.given_up():
+            ended_by, status = "us", ringing.UNAVAILABLE
+            KSR.tm.t_reply(status, allowed.reason(status))
         elif KSR.tm.t_branch_timeout() > 0 and known.reported:
             ended_by = "us"
         elif KSR.tm.t_branch_timeout() > 0:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, digest, errands, kept, mask, sdp, sip, texts
+from . import allowed, digest, errands, kept, mask, ringing, sdp, sip, texts
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies, description
 from .errands import Errands
@@ -168,13 +168,16 @@ class Routes:
         if request.method == "CANCEL":
             if KSR.tm.t_check_trans() > 0:
                 KSR.tm.t_relay()
+            elif self._origin() == CONTROL:
+                self._give_up(sip.user(request.uri))
         elif request.address("to").tag:
             self._within_dialog(request, origin)
         elif origin == CONTROL and request.method in errands.METHODS and request.all("x-carrier"):
             self.errands.send(request)
         elif request.method == "OPTIONS":
             _check(request)
-            answer(200)
+            asked = sip.user(request.uri) if origin == CONTROL else ""
+            answer(200 if not asked or ringing.rings(asked) else 481)
         elif request.method == "INVITE":
             self._invite(request, origin)
         elif request.method == "MESSAGE":
@@ -258,11 +261,13 @@ class Routes:
         if route["Decision"] != "Connect":
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
             raise Refuse(route["SipStatus"], *retry)
+        ringing.begin(route["CallId"], request)
         try:
             trunk = self.settings.carriers[origin].mark
             self.attempts.begin(request, route, trunk, self._flow(), _received_at())
         except Exception as error:
             status = 503 if isinstance(error, MediaDown | NoWay) else 500
+            ringing.end(route["CallId"])
             self.reports.ended(route["CallId"], "us", status)
             raise
 
@@ -288,6 +293,16 @@ class Routes:
             KSR.tm.t_on_reply("back")
         if KSR.tm.t_relay() < 0:
             raise Refuse(503, RETRY)
+
+    def _give_up(self, call: str) -> None:
+        """The control plane does not want the call to ring any longer."""
+        if not ringing.overdue(call):
+            answer(200 if ringing.cancel(call) else 481)
+            return
+        answer(200)
+        if ringing.refuse(call):
+            self.bodies.media.delete(call)
+            self.reports.ended(call, "us", ringing.UNAVAILABLE)
 
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""

@@ -39,6 +39,8 @@ def reply(request: str, status: int, where: str = "", body: str = "", more: str 
     )
 
 
+KNOCK = b"\r\n\r\nclose"  # what a peer tells itself
+
 Answer = Callable[["Peer", str], list[str]]
 
 
@@ -105,6 +107,8 @@ class Peer:
                     self._serving.append(serving)
                 else:
                     data, sender = self._socket.recvfrom(65536)
+                    if data == KNOCK:
+                        return
                     for text in self._replies(data):
                         self._socket.sendto(text.encode(), sender)
         except OSError:
@@ -135,7 +139,8 @@ class Peer:
             self._socket.shutdown(socket.SHUT_RDWR)
         else:  # wakes the thread
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as knock:
-                knock.sendto(b"\r\n", (self.host, self.port))
+                knock.sendto(KNOCK, (self.host, self.port))
+        self._thread.join()
         self._socket.close()
         for serving in self._serving:
             serving.join()

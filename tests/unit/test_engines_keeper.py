@@ -29,6 +29,8 @@ class Engines:
     def __init__(self) -> None:
         self.held: set[str] = set()
         self.hung_up: list[str] = []
+        self.cancelled: list[str] = []
+        self.ringing: set[str] = set()
         self.silent = False
         self.deaf = asyncio.Event()
         self.deaf.set()
@@ -37,6 +39,13 @@ class Engines:
         self.hung_up.append(leg["CallId"])
         await self.deaf.wait()
         return 200
+
+    async def cancel(self, call_id: str) -> int | None:
+        self.cancelled.append(call_id)
+        return 200
+
+    async def rings(self, call_id: str) -> bool | None:
+        return call_id in self.ringing
 
     async def holds(self, call_id: str) -> bool:
         if self.silent:
@@ -134,6 +143,32 @@ async def test_the_calls_of_a_deleted_session_are_hung_up(house: House) -> None:
     assert await house.live() == []
 
 
+async def test_a_ringing_call_of_a_deleted_session_is_given_up(house: House) -> None:
+    """Its record waits for the report of its end; answered at this moment, it is hung up soon."""
+    call_id = await house.dial()
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    await house.keeper.hang_up_due()
+    await house.settled()
+    assert (house.engines.cancelled, house.engines.hung_up) == ([call_id], [])
+    assert [call.call_id for call in await house.live()] == [call_id]
+    await house.answer(call_id)
+    house.now += operations.calls.CANCEL_AGAIN
+    await house.keeper.hang_up_due()
+    await house.settled()
+    assert (house.engines.cancelled, sorted(house.engines.hung_up)) == ([call_id], ["a", "b"])
+
+
+async def test_a_call_without_an_offer_may_ring(house: House) -> None:
+    """rtpengine knows nothing of it yet; it is no call that was lost."""
+    call_id = await house.dial()
+    house.engines.held.clear()
+    house.engines.ringing.add(call_id)
+    house.now += keeper.SETTLE_MILLISECONDS
+    await house.keeper.reconcile()
+    await house.settled()
+    assert [call.call_id for call in await house.live()] == [call_id]
+
+
 async def test_a_call_is_hung_up_at_its_longest(house: House) -> None:
     call_id = await house.dial()
     await house.answer(call_id)
@@ -213,11 +248,13 @@ async def test_the_calls_of_another_node_are_left_alone(house: House) -> None:
     assert await house.live() == []
 
 
-async def test_a_farewell_ends_every_answered_call(house: House) -> None:
+async def test_a_farewell_ends_every_call(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 0.3)
     answered, ringing = await house.dial(), await house.dial()
     await house.answer(answered)
     await house.keeper.farewell()
     assert [call.call_id for call in await house.live()] == [ringing]
+    assert set(house.engines.cancelled) == {ringing}
 
 
 async def test_work_that_fails_is_done_again() -> None:

@@ -229,15 +229,25 @@ def test_a_call_is_hung_up_by_its_own_node_and_by_others_only_when_that_is_dead(
     assert len(take_calls_to_hang_up(desk.context(""), node="elsewhere")) == 1
 
 
-def test_a_call_answered_after_the_delete_is_hung_up_at_once(
+def test_a_call_that_rings_at_the_delete_is_due_at_once_and_when_it_is_answered(
     desk: Desk, session: dict[str, Any]
 ) -> None:
     call = desk.dial(ANN, PROXY)
     desk.close(session)
-    assert due(desk) == []
+    assert due(desk) == [call["CallId"]]
     desk.now += 1000
     report(desk, call, "Answered", Legs=LEGS)
     assert due(desk) == [call["CallId"]]
+
+
+def test_a_call_that_rings_is_given_up_by_its_own_node_alone(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    call = desk.dial(ANN, PROXY)
+    desk.close(session)
+    desk.now += 60_000
+    assert take_calls_to_hang_up(desk.context(""), node="elsewhere") == []
+    assert len(take_calls_to_hang_up(desk.context(""), node=call["CallId"][:8])) == 1
 
 
 def test_a_connector_may_let_calls_outlive_the_delete(

@@ -2,8 +2,8 @@
 
 Kamailio knows the address (`control` in its settings) and takes from it what it takes from nobody
 else: a BYE for a leg of a call, in that leg's own dialogue, which it masks and passes on as if the
-other side had hung up; and a MESSAGE for a carrier, which it writes anew. Timers are those of
-RFC 3261, 17.1.2.2.
+other side had hung up; a CANCEL of a call that rings, by our id of it; and a MESSAGE for a carrier,
+which it writes anew. Timers are those of RFC 3261, 17.1.2.2.
 """
 
 import asyncio
@@ -99,6 +99,27 @@ class ControlLine(asyncio.DatagramProtocol):
         self._cseq += 1
         reply = await self._request("BYE", leg, self._cseq, limit=FINAL_SECONDS)
         return reply.status if reply else None
+
+    async def cancel(self, call_id: str) -> int | None:
+        """Gives a call up that rings: 200, or 481 when none does; None when there was no answer."""
+        reply = await self._about_call("CANCEL", call_id)
+        return reply.status if reply else None
+
+    async def rings(self, call_id: str) -> bool | None:
+        """Whether a call waits for an answer; None when that cannot be known."""
+        reply = await self._about_call("OPTIONS", call_id)
+        return reply.status == 200 if reply else None
+
+    async def _about_call(self, method: str, call_id: str) -> Reply | None:
+        """Asks Kamailio itself, which knows a ringing call by our id of it."""
+        place = Address(*self._kamailio)
+        leg = {
+            "CallId": secrets.token_hex(8),
+            "From": f"<sip:{self.address}>;tag={secrets.token_hex(4)}",
+            "To": f"<sip:{place}>",
+            "Target": f"sip:{call_id}@{place}",
+        }
+        return await self._request(method, leg, 1, limit=TARGET_SECONDS)
 
     async def probe(self, carrier: str, target: Target) -> bool:
         """Whether a carrier's target answers an OPTIONS in time, whatever it says."""

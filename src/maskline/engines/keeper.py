@@ -7,6 +7,7 @@ have died, so the keeper also asks rtpengine, which holds a session for every ca
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -21,6 +22,9 @@ RECONCILE_SECONDS = 2.0
 SETTLE_MILLISECONDS = 3000  # after which rtpengine must know a call that was put through
 HANG_UPS_AT_ONCE = 50
 FAREWELL_SECONDS = 3.0
+FAREWELL_PAUSE = 0.1  # in which the end of a call that rang is reported
+
+Work = Callable[[Call], Awaitable[None]]
 
 log = structlog.get_logger()
 
@@ -28,6 +32,12 @@ log = structlog.get_logger()
 class Line(Protocol):
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         """Ends one leg of a call: its final SIP status, None when there was no answer."""
+
+    async def cancel(self, call_id: str) -> int | None:
+        """Gives up a call that rings: the SIP status, None when there was no answer."""
+
+    async def rings(self, call_id: str) -> bool | None:
+        """Whether a call waits to be answered, None when that cannot be known."""
 
 
 class Relay(Protocol):
@@ -70,23 +80,36 @@ class Keeper:
         due = await self._store.write(
             lambda tx: take_calls_to_hang_up(self._context(tx), self._node), beside=True
         )
-        self._start_ending(due)
+        self._start(due)
 
     async def reconcile(self) -> None:
         """Starts to end the calls that were put through and that rtpengine does not hold."""
         calls = await self._store.read(self._settled_calls)
         try:
-            gone = [call for call in calls if not await self._relay.holds(call.call_id)]
+            gone = [call for call in calls if not await self._lives(call)]
         except NgSilence:  # it is being started again; the next round will know
             return
-        self._start_ending(gone)
+        self._start(gone, self._end)
+
+    async def _lives(self, call: Call) -> bool:
+        """Whether anybody knows of the call. A call without an offer has no sound until it is
+        answered; it may be just then, so rtpengine is asked again."""
+        if await self._relay.holds(call.call_id):
+            return True
+        if call.answered_at is None and await self._line.rings(call.call_id) is not False:
+            return True
+        return await self._relay.holds(call.call_id)
 
     async def farewell(self) -> None:
-        """Hangs up every answered call of ours, as far as that is possible in a moment."""
-        calls = await self._store.read(lambda tx: self._own_calls(self._context(tx)))
-        self._start_ending(call for call in calls if call.answered_at is not None)
-        if self._ending:
-            await asyncio.wait(self._ending.values(), timeout=FAREWELL_SECONDS)
+        """Hangs up every call of ours, as far as that is possible in a moment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                while calls := await self._store.read(
+                    lambda tx: self._own_calls(self._context(tx))
+                ):
+                    self._start(calls)
+                    await asyncio.wait(self._ending.values())
+                    await asyncio.sleep(FAREWELL_PAUSE)
 
     def _settled_calls(self, tx: Transaction) -> list[Call]:
         """Our live calls, those left out that rtpengine may not have heard of yet."""
@@ -101,24 +124,35 @@ class Keeper:
     def _own_calls(self, context: Context) -> list[Call]:
         return [call for call in live_calls(context) if call.call_id.startswith(self._node)]
 
-    def _start_ending(self, calls: Iterable[Call]) -> None:
+    def _start(self, calls: Iterable[Call], work: Work | None = None) -> None:
+        """Starts to end calls: by `work`, or as it is done with answered and with ringing ones."""
         for call in calls:
             if call.call_id not in self._ending:
-                self._ending[call.call_id] = asyncio.create_task(self._end(call))
+                how = work or (self._give_up if call.answered_at is None else self._end)
+                self._ending[call.call_id] = asyncio.create_task(self._ended(call, how))
 
-    async def _end(self, call: Call) -> None:
-        """Hangs up both legs, then ends the record if nobody else did."""
+    async def _ended(self, call: Call, work: Work) -> None:
         try:
             async with self._places:
-                statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
-            await self._store.write(
-                lambda tx: complete_call(self._context(tx), call.call_id), beside=True
-            )
-            log.info("call hung up", call_id=call.call_id, statuses=statuses)
+                await work(call)
         except Exception:  # the call stays due, so it is tried again
             log.exception("hanging up failed", call_id=call.call_id)
         finally:
             del self._ending[call.call_id]
+
+    async def _end(self, call: Call) -> None:
+        """Hangs up both legs, then ends the record if nobody else did."""
+        statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
+        await self._store.write(
+            lambda tx: complete_call(self._context(tx), call.call_id), beside=True
+        )
+        log.info("call hung up", call_id=call.call_id, statuses=statuses)
+
+    async def _give_up(self, call: Call) -> None:
+        """Cancels a call that rings. Its end is reported by whoever sees it, unless it is answered
+        at this moment: then it comes again, to be hung up."""
+        status = await self._line.cancel(call.call_id)
+        log.info("call given up", call_id=call.call_id, status=status)
 
 
 async def again(work: Callable[[], Awaitable[object]], pause: float) -> None:

@@ -17,6 +17,7 @@ from maskline.store import Row, rows
 
 # How long to wait before an unanswered hang-up is tried again, and how many to try at once.
 HANG_UP_AGAIN = 10_000
+CANCEL_AGAIN = 1_000  # a call that rings may be answered meanwhile
 HANG_UPS_AT_ONCE = 100
 # After how long any node hangs up a call whose own node does not: that one must have died.
 LEFT_ALONE = 15_000
@@ -230,14 +231,15 @@ def take_calls_to_hang_up(context: Context, node: str) -> list[Call]:
         left_alone_since=context.now - LEFT_ALONE,
         limit=HANG_UPS_AT_ONCE,
     )
-    return [rows.call(row) for row in due if take_call(context, row["call_id"])]
+    return [call for call in map(rows.call, due) if take_call(context, call)]
 
 
-def take_call(context: Context, call_id: str) -> bool:
+def take_call(context: Context, call: Call) -> bool:
     """Whether this call is left to us to hang up; nobody else is given it for a while."""
+    call_id = call.call_id
     if not context.tx.try_lock(call_id):
         return False
-    again_at = context.now + HANG_UP_AGAIN
+    again_at = context.now + (CANCEL_AGAIN if call.answered_at is None else HANG_UP_AGAIN)
     taken = context.tx.run("postpone_hang_up", call_id=call_id, now=context.now, again_at=again_at)
     return taken == 1
 

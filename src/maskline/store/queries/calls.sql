@@ -62,11 +62,12 @@ WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND forwarded_at
     AND (hang_up_at IS NULL OR hang_up_at > :now)
 
 -- name: list_calls_to_hang_up
--- A call that still rings is hung up when somebody answers it. The calls of another node come only
--- when it has left them alone for long.
+-- The calls of another node come only when it has left them alone for long, and have been answered:
+-- no other can cancel one that rings.
 SELECT * FROM calls
-WHERE ended_at IS NULL AND hang_up_at <= :now AND answered_at IS NOT NULL
-    AND (substr(call_id, 1, length(:node)) = :node OR hang_up_at <= :left_alone_since)
+WHERE ended_at IS NULL AND hang_up_at <= :now
+    AND (substr(call_id, 1, length(:node)) = :node
+        OR (answered_at IS NOT NULL AND hang_up_at <= :left_alone_since))
 ORDER BY hang_up_at
 LIMIT :limit
 

@@ -1,0 +1,169 @@
+"""Calls that ring when their session is closed: the phone stops ringing, the caller is told, and
+whoever answers at that very moment is hung up."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acceptance.peers import SDP, Peer, header, reply
+from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
+from acceptance.service import Service, running, until
+from acceptance.test_hostile import ALICE, Phone, within
+from acceptance.test_leak import PROXY_NUMBER, open_session
+
+pytestmark = pytest.mark.xdist_group("calls")
+
+
+def ring(peer: Peer, request: str) -> list[str]:
+    """A phone that rings until it is cancelled."""
+    method = request.partition(" ")[0]
+    if method == "ACK":
+        return []
+    if method == "INVITE":
+        return [reply(request, 180, peer.where)]
+    if method == "CANCEL":
+        return [reply(request, 200), reply(peer.of("INVITE")[-1], 487)]
+    return [reply(request, 200)]
+
+
+def answer_late(peer: Peer, request: str) -> list[str]:
+    """A phone that is answered just when it is cancelled."""
+    if request.startswith("CANCEL"):
+        return [reply(request, 200), reply(peer.of("INVITE")[-1], 200, peer.where, SDP)]
+    return ring(peer, request)
+
+
+def ring_on(peer: Peer, request: str) -> list[str]:
+    """A phone that never says that it stopped."""
+    return [reply(request, 200)] if request.startswith("CANCEL") else ring(peer, request)
+
+
+def say_nothing(peer: Peer, request: str) -> list[str]:
+    return [] if request.startswith("INVITE") else ring(peer, request)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    yield from running(tmp_path_factory.mktemp("giving-up"))
+
+
+def close_sessions(service: Service) -> None:
+    chime = service.client()
+    for connector in chime.list_voice_connectors()["VoiceConnectors"]:
+        connector_id = connector["VoiceConnectorId"]
+        for session in chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]:
+            chime.delete_proxy_session(
+                VoiceConnectorId=connector_id, ProxySessionId=session["ProxySessionId"]
+            )
+
+
+def latest(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = service.maskline("admin", "list-calls")["Calls"][0]
+    return found
+
+
+@contextmanager
+def ringing(service: Service, answer: Any, body: str = SDP) -> Iterator[tuple[Phone, Peer, str]]:
+    """A session is open, and one of its participants calls the other at `peer`."""
+    open_session(service)
+    peer, phone = Peer(answer, port=service.carrier_port), Phone(service)
+    try:
+        sent = phone.invite(body=body)
+        phone.send(sent)
+        until(lambda: peer.of("INVITE"))
+        yield phone, peer, sent
+    finally:
+        close_sessions(service)
+        phone.socket.close()
+        peer.close()
+
+
+@pytest.mark.parametrize("body", [SDP, ""], ids=["offer", "no-offer"])
+def test_a_closed_session_stops_the_ringing(service: Service, body: str) -> None:
+    with ringing(service, ring, body) as (phone, peer, _):
+        until(lambda: "RingingTimestamp" in latest(service))
+        close_sessions(service)
+        assert phone.final() == 480
+        (cancel,) = until(lambda: peer.of("CANCEL"))
+        invite = peer.of("INVITE")[0]
+        for name in ("Call-ID", "From", "To"):
+            assert header(cancel, name) == header(invite, name)
+        assert ALICE[1:] not in cancel
+        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        assert (call["EndedBy"], call["SipStatus"]) == ("us", 480)
+        assert "AnsweredTimestamp" not in call
+
+
+def test_an_answer_that_crosses_the_cancel_is_hung_up(service: Service) -> None:
+    """The caller gets the answer, then both get a BYE."""
+    with ringing(service, answer_late) as (phone, peer, sent):
+        until(lambda: "RingingTimestamp" in latest(service))
+        close_sessions(service)
+        until(lambda: peer.of("CANCEL"))
+        while not (answer := phone.receive(8)).startswith("SIP/2.0 200"):
+            assert answer.startswith("SIP/2.0 1"), answer
+        phone.send(within("ACK", sent, answer, phone))
+        until(lambda: peer.of("ACK") and peer.of("BYE"))
+        bye = phone.receive(8)
+        assert bye.startswith("BYE ")
+        phone.reply(bye, 200)
+        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        assert (call["EndedBy"], call["SipStatus"]) == ("us", 200)
+        assert "AnsweredTimestamp" in call
+
+
+@pytest.mark.parametrize("answer", [ring_on, say_nothing])
+def test_a_phone_that_confirms_nothing_keeps_no_caller(service: Service, answer: Any) -> None:
+    with ringing(service, answer) as (phone, _, _):
+        until(lambda: latest(service)["Decision"] == "Connect" and "EndedBy" not in latest(service))
+        close_sessions(service)
+        assert phone.final() == 480
+        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        assert (call["EndedBy"], call["SipStatus"]) == ("us", 480)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_many_calls_are_given_up_at_once(tmp_path: Path, transport: str) -> None:
+    """Whichever worker began a call, and whatever the called party's leg goes over."""
+    choices = {"transport": transport, "carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    for service in running(tmp_path, **choices):
+        open_session(service)
+        give_up(service, tmp_path, 20, close_sessions)
+        wait_until_all_ended(service)
+        assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 480)}
+
+
+def wait_until_all_ended(service: Service) -> None:
+    until(lambda: all("EndedTimestamp" in one for one in calls(service)))
+
+
+def test_a_service_that_stops_gives_up_what_rings(tmp_path: Path) -> None:
+    choices = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    for service in running(tmp_path, **choices):
+        open_session(service)
+        give_up(service, tmp_path, 2, Service.stop)
+        service.start()
+        assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 480)}
+
+
+def give_up(service: Service, folder: Path, number: int, how: Callable[[Service], object]) -> None:
+    """So many calls that ring, until they are given up."""
+    scenario = folder / "given-up.xml"
+    text = (SCENARIOS / "caller-given-up.xml").read_text()
+    scenario.write_text(text.replace("STATUS", "480"))
+    with ThreadPoolExecutor() as threads:
+        calling = threads.submit(
+            play, service, folder, scenario, SCENARIOS / "called-cancelled.xml",
+            PROXY_NUMBER, Calls(number=number, per_second=40), "-key", "caller", ALICE,
+        )  # fmt: skip
+        until(lambda: sum("RingingTimestamp" in one for one in calls(service)) == number)
+        how(service)
+        assert calling.result() == (0, 0), (folder / "caller.errors").read_text()
+
+
+def calls(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
+    return found
