@@ -3,7 +3,7 @@
 Nothing is ever edited: each message that leaves is written anew, from the identity that its
 receiver knows and from the few header values that `allowed` lets pass. What a party needs to
 find the other one again travels in the Contact that we give it: a sealed description of the
-other leg (AES-SIV: deterministic, authenticated). Call-ID and tags are keyed hashes of the
+other leg (`siv`: deterministic, authenticated). Call-ID and tags are keyed hashes of the
 other leg's. So any node that holds the keys can carry on any dialog, at any time.
 """
 
@@ -16,14 +16,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
 from . import allowed, sip
+from .siv import Forged, Siv
 
 CALLER, CALLED = "caller", "called"
 CONTACT_METHODS = ("INVITE", "UPDATE")
-KEY_BYTES = 64
 
 
 class Refused(ValueError):
@@ -87,7 +84,7 @@ class Keyring:
         if current not in keys or any(not re.fullmatch("[a-z]", name) for name in keys):
             raise ValueError("keys are named by one letter a-z, and one of them is current")
         self.current = current
-        self._seals = {name: AESSIV(key[:KEY_BYTES]) for name, key in keys.items()}
+        self._seals = {name: Siv(key, b"leg") for name, key in keys.items()}
         self._hashes = {name: hashlib.sha256(b"alias" + key).digest() for name, key in keys.items()}
 
     def alias(self, key: str, *parts: str) -> str:
@@ -101,7 +98,7 @@ class Keyring:
         """A leg as one token of lower-case letters and digits, fit for a URI's user part."""
         before, after = around_routes(leg)
         plain = "\n".join((*before, *leg.routes, *after)).encode("latin-1")
-        return key + _to_base32(self._seals[key].encrypt(_packed(plain), _LABEL))
+        return key + _to_base32(self._seals[key].seal(_packed(plain)))
 
     def open(self, token: str) -> tuple[str, Leg] | None:
         """The leg behind a token and the name of its key; None for anything not sealed by us."""
@@ -110,14 +107,13 @@ class Keyring:
             return None
         try:
             sealed = _from_base32(text)
-            plain = _unpacked(self._seals[key].decrypt(sealed, _LABEL))
-        except (InvalidTag, ValueError, zlib.error):
+            plain = _unpacked(self._seals[key].open(sealed))
+        except (Forged, zlib.error):
             return None
         fields = plain.decode("latin-1").split("\n")
         return key, leg_of(fields)
 
 
-_LABEL = [b"leg"]
 _BASE32 = re.compile("[a-z2-7]{1,4000}")
 _ALPHABET = b"abcdefghijklmnopqrstuvwxyz234567"
 _LETTERS = bytes.maketrans(bytes(range(32)), _ALPHABET)

@@ -26,7 +26,7 @@ CHECKED_OUT_SCRIPT = Path(__file__).parents[3] / "kamailio"
 TEMPLATE = "kamailio.cfg.template"
 SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
 ALLOCATOR = "tlsf"  # the default takes seconds to load a hundred certificates
-MASK_KEY_BYTES = 64  # AES-SIV with 256-bit keys
+MASK_KEY_BYTES = 64
 SECRET_BYTES = 16
 LONGEST_REQUEST = 60_000  # bytes; what is added to a request must still fit Kamailio's buffer
 # In an address, and in a regular expression without backslashes, which Kamailio's strings change.
