@@ -8,7 +8,7 @@ from typing import Any
 
 import KSR
 
-from . import errands, kept, mask, sip
+from . import challenges, kept, mask, sip
 from .bodies import Bodies, description
 from .gate import Gate
 from .kept import Kept
@@ -53,7 +53,7 @@ class Attempts:
         targets = self._settings.targets(attempt["route"])
         while attempt["tried"] < len(targets):
             target = targets[attempt["tried"]]
-            attempt |= {"tried": attempt["tried"] + 1, "authorized": False, "challenges": []}
+            attempt |= {"tried": attempt["tried"] + 1, "authorized": False}
             try:
                 self._send(request, attempt, target, len(targets) > attempt["tried"])
             except NoWay:
@@ -107,12 +107,6 @@ class Attempts:
         near, far = passage.near, passage.far
         return passage._replace(near=near._replace(peer_cseq="1"), far=far._replace(cseq="1"))
 
-    def challenged(self, reply: sip.Message) -> None:
-        """Remembers what the carrier wants to know."""
-        attempt = json.loads(KSR.pv.get(ATTEMPT))
-        attempt["challenges"] = reply.all("www-authenticate") + reply.all("proxy-authenticate")
-        KSR.pv.sets(ATTEMPT, json.dumps(attempt))
-
     def failed(self, known: Kept, request: sip.Message) -> bool:
         """Whether the call goes on in spite of a failure."""
         text = KSR.pv.get(ATTEMPT)
@@ -134,7 +128,7 @@ class Attempts:
     def _authorize(self, request: sip.Message, attempt: dict[str, Any], target: Target) -> bool:
         if attempt["authorized"] or KSR.tm.t_branch_timeout() > 0:
             return False
-        header = errands.authorization(target.carrier, attempt, "INVITE", target.uri)
+        header = challenges.authorization(target.carrier, "INVITE", target.uri)
         if header is None:
             return False
         attempt["authorized"] = True

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, digest, sip
+from . import allowed, challenges, sip
 from .gate import Gate
 from .settings import Carrier, Settings
 from .ways import NoWay, Ways
@@ -42,7 +42,6 @@ class Errands:
             "to": request.first("to"),
             "asked_call_id": request.call_id,
             "asked_cseq": request.first("cseq"),
-            "challenges": [],
         }
         KSR.tm.t_set_fr(REPLY_MILLISECONDS, REPLY_MILLISECONDS)
         self._relay(kept, carrier, [])
@@ -66,8 +65,8 @@ class Errands:
         if not self._ways.verified(kept["hop"], carrier):
             KSR.err(f"the certificate of carrier {carrier.name} is for another name\n")
             status = 503
-        kept["challenges"] = reply.all("www-authenticate") + reply.all("proxy-authenticate")
-        KSR.pv.sets(ERRAND, json.dumps(kept))
+        if status in challenges.STATUSES:
+            challenges.remember(reply)
         headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
         headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
         headers += [("CSeq", kept["asked_cseq"]), *granted(reply)]
@@ -79,23 +78,11 @@ class Errands:
         carrier = self._settings.carriers[kept["carrier"]]
         if KSR.tm.t_branch_timeout() > 0 or kept.get("answered"):
             return
-        header = authorization(carrier, kept, kept["method"], uri(kept, carrier))
+        header = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
         if header is None:
             return
         kept |= {"answered": True, "cseq": kept["cseq"] + 1}
         self._relay(kept, carrier, [header])
-
-
-def authorization(
-    carrier: Carrier, kept: dict[str, Any], method: str, target: str
-) -> tuple[str, str] | None:
-    """The header that answers the challenges of the last reply; None where we cannot."""
-    status = KSR.pv.get("$T_reply_code")
-    if status not in (401, 407) or carrier.account is None:
-        return None
-    credentials = digest.answer(kept["challenges"], carrier.account, method, target)
-    name = "Authorization" if status == 401 else "Proxy-Authorization"
-    return (name, credentials) if credentials else None
 
 
 def uri(kept: dict[str, Any], carrier: Carrier) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import KSR
 
-from . import allowed, kept, mask, ringing, sip
+from . import allowed, challenges, kept, mask, ringing, sip
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .gate import Gate
@@ -45,8 +45,8 @@ class Replies:
         KSR.hdr.append(self._door.header(payload))
         if known.first and reply.status < 300:
             self._progressed(reply, known)
-        elif known.first and reply.status in (401, 407):
-            self._attempts.challenged(reply)
+        elif reply.status in challenges.STATUSES:
+            challenges.remember(reply)
 
     def _progressed(self, reply: sip.Message, known: Kept) -> None:
         event = "Ringing" if reply.status < 200 else "Answered"

@@ -21,6 +21,7 @@ from .errands import Errands
 from .gate import Entrance, Gate
 from .kept import Kept
 from .media import Media, MediaDown
+from .relay import Relay
 from .replies import RETRY, Replies
 from .reports import Reports
 from .route_sets import RouteSets
@@ -80,6 +81,7 @@ class Routes:
         self.attempts = Attempts(
             settings, self.keys, self.door, self.bodies, self.reports, self.route_sets, self.ways
         )
+        self.relay = Relay(settings, self.keys, self.door, self.bodies, self.ways)
         self.replies = Replies(
             self.keys, self.door, self.bodies, self.reports, self.route_sets, self.attempts
         )
@@ -128,8 +130,12 @@ class Routes:
             errand = KSR.pv.get(errands.ERRAND)
             if errand:
                 self.errands.failed(json.loads(errand))
+                return 1
+            known, request = kept.read(KSR.pv.get(CONTEXT)), sip.parse(self.entry.unmark(raw()))
+            if known.first:
+                self.replies.failed(request)
             else:
-                self.replies.failed(sip.parse(self.entry.unmark(raw())))
+                self.relay.failed(known, request)
         except Exception as error:
             KSR.err(f"failure route failed: {type(error).__name__} {_where(error)}\n")
         return 1
@@ -234,14 +240,15 @@ class Routes:
         if method not in allowed.METHODS:
             raise Refuse(405)
         _check(request)
+        passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
         if method == "ACK":
-            self._relay(request, passage, body, None)
+            self.relay.send(request, passage, body)
             return
         known = kept.of(passage, request, _received_at())
         if method == "BYE":
             self._hung_up(request, known, origin)
-        self._relay(request, passage, body, known)
+        self.relay.send(request, passage, body, known)
 
     def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
         """Whatever becomes of the BYE, the call is over. Its reply is written in advance."""
@@ -270,29 +277,6 @@ class Routes:
             ringing.end(route["CallId"])
             self.reports.ended(route["CallId"], "us", status)
             raise
-
-    def _relay(
-        self,
-        request: sip.Message,
-        passage: mask.Passage,
-        body: allowed.Body,
-        known: Kept | None,
-        hop: str = "",
-    ) -> None:
-        far, token = passage.far, ""
-        hop = hop or far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
-        local, transport = self.ways.take(far.target, hop, far.trunk)
-        if request.method in mask.CONTACT_METHODS:
-            token = self.keys.seal(passage.key, passage.near)
-        ours = contact(local, transport)
-        payload = mask.request_payload(self.keys, passage, request, ours, body, token)
-        KSR.hdr.append(self.door.header(payload))
-        if known:
-            known = known._replace(offered=bool(body.content), near_token=token)
-            KSR.pv.sets(CONTEXT, known.text())
-            KSR.tm.t_on_reply("back")
-        if KSR.tm.t_relay() < 0:
-            raise Refuse(503, RETRY)
 
     def _give_up(self, call: str) -> None:
         """The control plane does not want the call to ring any longer."""
@@ -347,7 +331,7 @@ class Routes:
         text = mask.Call("text", shown, called, called_trunk=carrier.mark)
         passage = mask.first_passage(self.keys, request, text)
         known = kept.of(passage, request, _received_at())
-        self._relay(request, passage, texts.body(request.body), known, target.hop)
+        self.relay.send(request, passage, texts.body(request.body), known, target.hop)
 
 
 def _check(request: sip.Message) -> None:

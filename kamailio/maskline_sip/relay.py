@@ -1,0 +1,108 @@
+"""Requests that make no call, on their way out: as they came, and once more with a password
+where the carrier asks for one (RFC 3261 22)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import KSR
+
+from . import allowed, challenges, mask, sip, texts
+from .attempts import CONTEXT
+from .bodies import Bodies
+from .gate import Gate
+from .kept import Kept
+from .settings import Carrier, Settings
+from .ways import NoWay, Ways, contact
+
+HOP, AUTHORIZED = "$avp(hop)", "$avp(authorized)"
+AHEAD = "ahead"  # the table of how far ahead a leg's numbers are
+# What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
+NEVER_AGAIN = ("ACK", "PRACK")
+
+
+class Relay:
+    def __init__(
+        self, settings: Settings, keys: mask.Keyring, door: Gate, bodies: Bodies, ways: Ways
+    ) -> None:
+        self._settings, self._keys, self._door = settings, keys, door
+        self._bodies, self._ways = bodies, ways
+
+    def send(
+        self,
+        request: sip.Message,
+        passage: mask.Passage,
+        body: allowed.Body,
+        known: Kept | None = None,
+        hop: str = "",
+        more: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Sends a request to `hop`, or to where its dialog leads; `known` is what its replies need
+        to know, None where there are none. Raises NoWay."""
+        far, token = passage.far, ""
+        hop = hop or far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
+        local, transport = self._ways.take(far.target, hop, far.trunk)
+        if request.method in mask.CONTACT_METHODS:
+            token = self._keys.seal(passage.key, passage.near)
+        ours = contact(local, transport)
+        payload = mask.request_payload(self._keys, passage, request, ours, body, token, more)
+        KSR.hdr.append(self._door.header(payload))
+        if known:
+            known = known._replace(offered=bool(body.content), near_token=token)
+            KSR.pv.sets(CONTEXT, known.text())
+            KSR.tm.t_on_reply("back")
+            if self._asked_by(far) and request.method not in NEVER_AGAIN:
+                KSR.pv.sets(HOP, hop)
+                KSR.tm.t_on_failure("failed")
+        if KSR.tm.t_relay() < 0:
+            raise NoWay("not sent")
+
+    def failed(self, known: Kept, request: sip.Message) -> None:
+        """Answers a challenge, once, with the next number. All that follows on that leg is one
+        ahead, too: its new Contact tells, and our memory for what has none or is refused."""
+        passage = known.passage
+        carrier = self._asked_by(passage.far)
+        over = KSR.tm.t_branch_timeout() > 0 or KSR.tm.t_is_canceled() > 0
+        if carrier is None or over or KSR.pv.get(AUTHORIZED):
+            return
+        header = challenges.authorization(carrier, request.method, passage.far.target)
+        if header is None:
+            return
+        KSR.pv.sets(AUTHORIZED, "1")
+        passage = _numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
+        if passage.far.tag:
+            KSR.htable.sht_sets(AHEAD, self._name(passage.key, passage.far), passage.far.cseq)
+        if request.method == "MESSAGE":
+            body = texts.body(request.body)
+        else:
+            body = self._bodies.of_request(request, passage)
+        known = known._replace(passage=passage)
+        self.send(request, passage, body, known, KSR.pv.get(HOP), (header,))
+
+    def counted(self, passage: mask.Passage) -> mask.Passage:
+        """The passage with the numbers that its legs have come to meanwhile."""
+        near, far = passage.near, passage.far
+        to_near, to_far = self._ahead(passage.key, near), self._ahead(passage.key, far)
+        if to_near == near.cseq and to_far == far.cseq:
+            return passage
+        return _numbered(passage, to_near, to_far)
+
+    def _ahead(self, key: str, leg: mask.Leg) -> str:
+        known = self._asked_by(leg) and KSR.htable.sht_get(AHEAD, self._name(key, leg))
+        return max(leg.cseq, known, key=lambda ahead: int(ahead or 0)) if known else leg.cseq
+
+    def _asked_by(self, leg: mask.Leg) -> Carrier | None:
+        """The carrier of a leg, if it knows us by a password."""
+        carrier = self._settings.marked.get(leg.trunk)
+        return carrier if carrier and carrier.account else None
+
+    def _name(self, key: str, leg: mask.Leg) -> str:
+        return self._keys.alias(key, AHEAD, leg.call_id, leg.tag)
+
+
+def _numbered(passage: mask.Passage, to_near: str, to_far: str) -> mask.Passage:
+    near, far = passage.near, passage.far
+    return passage._replace(
+        near=near._replace(cseq=to_near, peer_cseq=to_far),
+        far=far._replace(cseq=to_far, peer_cseq=to_near),
+    )

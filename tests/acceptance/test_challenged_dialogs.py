@@ -1,0 +1,214 @@
+"""Carriers that ask for our password at every request, also within a call (RFC 3261 22), and that
+take no number twice (12.2.2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from acceptance.peers import SDP, Peer, accept, branch, header, reply
+from acceptance.service import Service, until
+from acceptance.test_carriers import answered, masked, record
+from acceptance.test_hostile import ALICE, BOB, Phone, within
+
+from maskline_sip.digest import HASHES, parameters, response
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+ACCOUNT = 'username = "maskline"\npassword = "secret"'
+UNASKED = ("ACK", "CANCEL", "OPTIONS")
+
+
+def permits(request: str, password: str = "secret") -> bool:
+    """Whether a request brings the right answer to a challenge, for just this request."""
+    if "\r\nProxy-Authorization: " not in request:
+        return False
+    given = parameters(header(request, "Proxy-Authorization"))
+    method, uri = request.split(" ")[:2]
+    wanted = response(given, HASHES["SHA-256"], password, method)
+    return given["uri"] == uri and given["response"] == wanted
+
+
+def challenge() -> str:
+    return f'Proxy-Authenticate: Digest realm="acme", nonce="{branch()}", algorithm=SHA-256\r\n'
+
+
+@dataclass
+class Suspicious:
+    """Answers as `accept` does, but to who knows the password alone; `refused` are methods that
+    it then refuses with 488."""
+
+    password: str = "secret"
+    highest: int = 0
+    refused: list[str] = field(default_factory=list)
+    said: dict[str, list[str]] = field(default_factory=dict)
+
+    def __call__(self, peer: Peer, request: str) -> list[str]:
+        method = request.partition(" ")[0]
+        if method in UNASKED:
+            return accept(peer, request)
+        asked = header(request, "Via")
+        if asked not in self.said:  # else it is sent again, because we were slow
+            self.said[asked] = self.answered(peer, request, method)
+        return self.said[asked]
+
+    def answered(self, peer: Peer, request: str, method: str) -> list[str]:
+        number = int(header(request, "CSeq").split(" ")[0])
+        if number <= self.highest:
+            return [reply(request, 500)]
+        self.highest = number
+        if not permits(request, self.password):
+            return [reply(request, 407, more=challenge())]
+        if method in self.refused:
+            return [reply(request, 488)]
+        return accept(peer, request)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Peer]]:
+    peer = Peer()
+    with masked(tmp_path_factory.mktemp("challenged"), peer, ACCOUNT) as (service, _):
+        yield service, peer
+    peer.close()
+
+
+@pytest.fixture
+def service(stage: tuple[Service, Peer]) -> Service:
+    return stage[0]
+
+
+@pytest.fixture
+def carrier(stage: tuple[Service, Peer]) -> Peer:
+    peer = stage[1]
+    peer.received.clear()
+    peer.answer = Suspicious()
+    return peer
+
+
+@pytest.fixture
+def phone(service: Service) -> Iterator[Phone]:
+    phone = Phone(service)
+    yield phone
+    phone.socket.close()
+
+
+def again(phone: Phone, sent: str, answer: str, number: int) -> str:
+    """A re-INVITE."""
+    asked = within("INVITE", sent, answer, phone, number)
+    more = f"Contact: <sip:phone@{phone.where}>\r\nContent-Type: application/sdp\r\n"
+    return asked.replace("Content-Length: 0\r\n", f"{more}Content-Length: {len(SDP)}\r\n") + SDP
+
+
+def key_press(phone: Phone, sent: str, answer: str, number: int) -> str:
+    asked, body = within("INFO", sent, answer, phone, number), "Signal=5\r\nDuration=160\r\n"
+    more = f"Content-Type: application/dtmf-relay\r\nContent-Length: {len(body)}\r\n"
+    return asked.replace("Content-Length: 0\r\n", more) + body
+
+
+def final(phone: Phone) -> str:
+    while not (text := phone.receive(10)).startswith("SIP/2.0 ") or text[8] == "1":
+        pass
+    return text
+
+
+def numbers(peer: Peer, method: str) -> list[int]:
+    """The numbers of the requests that it got, those that were repeated once."""
+    counted = [int(header(one, "CSeq").split(" ")[0]) for one in peer.of(method)]
+    return list(dict.fromkeys(counted))
+
+
+def test_every_request_of_a_call_is_sent_again_with_the_password(
+    service: Service, carrier: Peer, phone: Phone
+) -> None:
+    """Its numbers go on from there, whether it changed the other side's Contact, as a re-INVITE
+    does, or not, or was refused after all."""
+    sent, answer = answered(phone)
+    phone.send(again(phone, sent, answer, 2))
+    answer = final(phone)
+    assert answer.startswith("SIP/2.0 200")
+    assert "m=audio" in answer
+    phone.send(within("ACK", sent, answer, phone, 2))
+    phone.send(key_press(phone, sent, answer, 3))
+    assert final(phone).startswith("SIP/2.0 200")
+    assert isinstance(carrier.answer, Suspicious)
+    carrier.answer.refused.append("INVITE")
+    phone.send(again(phone, sent, answer, 4))
+    assert final(phone).startswith("SIP/2.0 488")
+    phone.send(within("BYE", sent, answer, phone, 5))
+    assert final(phone).startswith("SIP/2.0 200")
+    until(lambda: "EndedTimestamp" in record(service))
+    assert record(service)["EndedBy"] == "caller"
+    assert numbers(carrier, "INVITE") == [1, 2, 3, 4, 7, 8]
+    assert numbers(carrier, "ACK") == [1, 2, 3, 4, 7, 8]
+    assert numbers(carrier, "INFO") == [5, 6]
+    assert numbers(carrier, "BYE") == [9, 10]
+    assert all("m=audio" in one for one in carrier.of("INVITE"))
+    assert carrier.of("INFO")[-1].endswith("Signal=5\r\nDuration=160\r\n")
+
+
+def test_the_caller_s_carrier_may_ask_too(service: Service, carrier: Peer, phone: Phone) -> None:
+    answered(phone)
+    until(lambda: len(numbers(carrier, "ACK")) == 2)
+    carrier.send(theirs("BYE", carrier.of("INVITE")[-1], carrier), phone.server)
+    first = phone.receive(10)
+    phone.send(reply(first, 407, more=challenge()))
+    while (second := phone.receive(10)) == first:
+        pass
+    assert permits(second)
+    assert not permits(first)
+    counts = [int(header(one, "CSeq").split(" ")[0]) for one in (first, second)]
+    assert counts[1] == counts[0] + 1
+    phone.send(reply(second, 200))
+    until(lambda: any(one.startswith("SIP/2.0 200") for one in carrier.received))
+    until(lambda: record(service).get("EndedBy") == "called")
+
+
+def theirs(method: str, invite: str, peer: Peer) -> str:
+    """A request of the called side's within the call that an INVITE made."""
+    target = header(invite, "Contact").strip("<>")
+    return (
+        f"{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {peer.where};branch={branch()}\r\n"
+        f"From: {header(invite, 'To')};tag=theirs\r\nTo: {header(invite, 'From')}\r\n"
+        f"Call-ID: {header(invite, 'Call-ID')}\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n"
+        "Content-Length: 0\r\n\r\n"
+    )
+
+
+def test_our_own_hang_up_is_sent_again_with_the_password(
+    service: Service, carrier: Peer, phone: Phone
+) -> None:
+    answered(phone)
+    until(lambda: "AnsweredTimestamp" in record(service) and "EndedBy" not in record(service))
+    chime, ids, session = session_in_progress(service)
+    chime.delete_proxy_session(**ids, ProxySessionId=session["ProxySessionId"])
+    bye = phone.receive(10)
+    assert bye.startswith("BYE ")
+    phone.send(reply(bye, 200))
+    until(lambda: len(numbers(carrier, "BYE")) == 2)
+    first, *_, last = carrier.of("BYE")
+    assert permits(last)
+    assert not permits(first)
+    chime.create_proxy_session(
+        **ids, ParticipantPhoneNumbers=[ALICE, BOB], Capabilities=["Voice", "SMS"]
+    )
+
+
+def session_in_progress(service: Service) -> tuple[Any, dict[str, str], dict[str, Any]]:
+    """The client, what names the connector to it, and the session that a call is live in."""
+    chime = service.client()
+    (connector,) = chime.list_voice_connectors()["VoiceConnectors"]
+    ids = {"VoiceConnectorId": connector["VoiceConnectorId"]}
+    (session,) = chime.list_proxy_sessions(**ids, Status="InProgress")["ProxySessions"]
+    return chime, ids, session
+
+
+def test_a_wrong_password_is_tried_once(carrier: Peer, phone: Phone) -> None:
+    carrier.answer = accept
+    sent, answer = answered(phone)
+    carrier.answer = Suspicious("another", highest=1)
+    phone.send(again(phone, sent, answer, 2))
+    assert final(phone).startswith("SIP/2.0 480")
+    assert numbers(carrier, "INVITE") == [1, 2, 3]
+    phone.send(within("BYE", sent, answer, phone, 3))
+    assert final(phone).startswith("SIP/2.0 480")
+    assert numbers(carrier, "BYE") == [4, 5]
