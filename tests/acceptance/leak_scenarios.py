@@ -154,6 +154,16 @@ class Phone:
         extra += ' rrs="true"' if what in ("INVITE", 200) else ""
         self.steps.append(f"<recv {kind}={quoteattr(str(what))}{extra}>{action}</recv>")
 
+    def be_cancelled(self) -> None:
+        self.wait("CANCEL")
+        self.reply(200, "other")
+        self.send(
+            f"SIP/2.0 487 {self.mark}_reason\n[last_Via:]\n[last_From:]\n[last_To:]\n"
+            f"[last_Call-ID:]\nCSeq: 2 INVITE\n{self.headers()}\n{self.body('other')}",
+            retransmit=True,
+        )
+        self.wait("ACK")
+
     def pause(self, milliseconds: int) -> None:
         self.steps.append(f'<pause milliseconds="{milliseconds}"/>')
 
@@ -170,8 +180,8 @@ KEEP_PEER = (
 )
 
 
-def phones() -> tuple[Phone, Phone]:
-    return Phone("SECA", CALLER_NUMBER, "caller"), Phone("SECB", CALLED_NUMBER, "called")
+def phones(make: type[Phone] = Phone) -> tuple[Phone, Phone]:
+    return make("SECA", CALLER_NUMBER, "caller"), make("SECB", CALLED_NUMBER, "called")
 
 
 def answered(caller: Phone, called: Phone) -> None:
@@ -244,9 +254,9 @@ SEEN_BY_CALLER = {
 }
 
 
-def refused(status: int) -> tuple[str, str]:
+def refused(status: int, make: type[Phone] = Phone) -> tuple[str, str]:
     """The called phone answers a final refusal; the caller sees the status that may pass."""
-    caller, called = phones()
+    caller, called = phones(make)
     caller.request("INVITE", "sdp")
     called.wait("INVITE")
     called.reply(180)
@@ -260,8 +270,8 @@ def refused(status: int) -> tuple[str, str]:
     return caller.xml(), called.xml()
 
 
-def cancelled() -> tuple[str, str]:
-    caller, called = phones()
+def cancelled(make: type[Phone] = Phone) -> tuple[str, str]:
+    caller, called = phones(make)
     caller.request("INVITE", "sdp")
     called.wait("INVITE")
     called.reply(180)
@@ -274,15 +284,8 @@ def cancelled() -> tuple[str, str]:
         f"Max-Forwards: 70\n{caller.headers()}\nContent-Length: 0\n\n",
         retransmit=True,
     )
-    caller.wait(200)
-    called.wait("CANCEL")
-    called.reply(200, "other")
-    called.send(
-        "SIP/2.0 487 SECB_reason\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n"
-        f"CSeq: 2 INVITE\n{called.headers()}\n{called.body('other')}",
-        retransmit=True,
-    )
-    called.wait("ACK")
+    called.be_cancelled()
+    caller.wait(200, optional=True)  # the CANCEL's; the 487 may overtake it
     caller.wait(487)
     caller.acknowledge_refusal()
     return caller.xml(), called.xml()

@@ -6,13 +6,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
-from acceptance.service import Service, free_port, until
+from acceptance.service import Service, free_port, process_number, until
 
 SCENARIOS = Path(__file__).with_name("sipp")
 CALLER_HOST, CALLED_HOST = "127.0.0.11", "127.0.0.12"
 BOTH_HOSTS = '127.0.0.11/32", "127.0.0.12/32'
+
+# Above what rtpengine has in any test, below what the system gives out; each process that tests run
+# in has its own.
+MEDIA = cycle(range(28_000 + process_number() % 8 * 500, 28_500 + process_number() % 8 * 500, 4))
 
 
 @dataclass
@@ -29,7 +34,7 @@ def phone(
     folder: Path, scenario: Path, name: str, host: str, port: int, calls: Calls, *more: str
 ) -> "subprocess.Popen[bytes]":
     command = ["sipp", "-sf", str(scenario), "-i", host, "-mi", host, "-p", str(port)]
-    command += ["-mp", str(media_port(host, port))]
+    command += ["-mp", str(four_free(host))]
     command += ["-m", str(calls.number), "-nostdin", "-deadcall_wait", "0"]
     command += ["-timeout", f"{calls.seconds}s", "-timeout_error"]
     command += ["-trace_err", "-error_file", str(folder / f"{name}.errors"), *more]
@@ -37,12 +42,10 @@ def phone(
     return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder)
 
 
-def media_port(host: str, port: int) -> int:
-    """Where four ports are free for sound and pictures, above those that rtpengine has in any test
-    and below those that the system gives out. SIPp looks for another when its first is taken, but
-    not when its third is."""
-    for step in range(1_000):
-        first = 28_000 + (port + step) % 1_000 * 4
+def four_free(host: str) -> int:
+    """The first of four ports for sound and pictures that are free. SIPp gives up when another
+    phone has one of them, so no two phones are given the same."""
+    for first in MEDIA:
         with ExitStack() as held:
             try:
                 for near in range(first, first + 4):
@@ -51,7 +54,7 @@ def media_port(host: str, port: int) -> int:
             except OSError:
                 continue
             return first
-    raise AssertionError("no four ports in a row are free")
+    raise AssertionError("unreachable")
 
 
 def play(

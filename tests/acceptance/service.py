@@ -57,10 +57,14 @@ def free_port(host: str = "127.0.0.1") -> int:
                 return port
 
 
+def process_number() -> int:
+    """Which of the processes that tests run in this is."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 def media_ports() -> tuple[int, int]:
     """A range of its own for each of the processes that tests run in, below ephemeral ports."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    first = 12_000 + int(worker) % 8 * MEDIA_PORTS
+    first = 12_000 + process_number() % 8 * MEDIA_PORTS
     return first, first + MEDIA_PORTS - 1
 
 
