@@ -113,6 +113,8 @@ def vanished() -> tuple[str, str]:
     """Both phones are gone once the call is answered."""
     caller, called = both()
     answered(caller, called)
+    called.wait("BYE")  # else SIPp takes it for a new call; it answers nothing
+    called.pause(35_000)
     return caller.xml(), called.xml()
 
 
