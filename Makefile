@@ -3,6 +3,7 @@
 
 CONFIG ?= maskline.toml
 BIN := .venv/bin
+SOAK_RATE ?= 20
 
 .PHONY: help serve demo test check format bench fuzz soak
 
@@ -14,7 +15,8 @@ help:
 	@echo "make format  write the code in the house's format, and the generated pages of the docs"
 	@echo "make fuzz    HTTP, the command line, SMPP and SIP under random input, some 50 minutes"
 	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour;"
-	@echo "             then 300,000 texts while their relay is killed 150 times: 40 minutes"
+	@echo "             then 300,000 texts while their relay is killed 150 times: 40 minutes;"
+	@echo "             then calls with every kind of ending: half an hour"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
@@ -54,7 +56,9 @@ fuzz:
 soak:
 	@tools/install test
 	@env MASKLINE_SOAK=50000 $(BIN)/pytest tests/acceptance/test_many_processes.py
-	@exec env MASKLINE_SOAK=100000 $(BIN)/pytest -s tests/acceptance/test_text_soak.py
+	@env MASKLINE_SOAK=100000 $(BIN)/pytest -s tests/acceptance/test_text_soak.py
+	@exec env MASKLINE_SOAK_SECONDS=1800 MASKLINE_SOAK_RATE=$(SOAK_RATE) \
+		$(BIN)/pytest -s tests/acceptance/test_call_soak.py
 
 bench:
 	@tools/install bench
