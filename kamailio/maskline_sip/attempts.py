@@ -14,7 +14,7 @@ from .gate import Gate
 from .kept import Kept
 from .reports import Reports
 from .route_sets import RouteSets
-from .settings import Settings, Target
+from .settings import Carrier, Settings, Target
 from .ways import NoWay, Ways, contact
 
 ATTEMPT = "$avp(attempt)"
@@ -76,7 +76,7 @@ class Attempts:
         body = self._bodies.first_offer(passage, description(request), target.hop, codecs)
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
-        headers = (*identity(target, passage.far.peer), *more)
+        headers = (*identity(target.carrier, passage.far.peer), *more)
         payload = mask.request_payload(
             self._keys, passage, request, contact(local, transport), body, token, headers
         )
@@ -155,11 +155,11 @@ def may_be_tried_elsewhere() -> bool:
     return KSR.tm.t_branch_timeout() > 0 or KSR.pv.get("$T_reply_code") in OTHERS_MAY_TAKE_IT
 
 
-def identity(target: Target, shown: str) -> tuple[tuple[str, str], ...]:
+def identity(carrier: Carrier, shown: str) -> tuple[tuple[str, str], ...]:
     """Who calls, in the headers that this carrier reads: always the number to be shown."""
     names = {
         "p-asserted-identity": ("P-Asserted-Identity", shown),
         "p-preferred-identity": ("P-Preferred-Identity", shown),
         "remote-party-id": ("Remote-Party-ID", f"{shown};party=calling;privacy=off;screen=yes"),
     }
-    return tuple(names[name] for name in target.carrier.identity)
+    return tuple(names[name] for name in carrier.identity)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import KSR
 
 from . import allowed, challenges, mask, sip, texts
-from .attempts import CONTEXT
+from .attempts import CONTEXT, identity
 from .bodies import Bodies
 from .gate import Gate
 from .kept import Kept
@@ -42,6 +42,8 @@ class Relay:
         far, token = passage.far, ""
         hop = hop or far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
         local, transport = self._ways.take(far.target, hop, far.trunk)
+        if request.method == "MESSAGE":
+            more = (*identity(self._settings.marked[far.trunk], far.peer), *more)
         if request.method in mask.CONTACT_METHODS:
             token = self._keys.seal(passage.key, passage.near)
         ours = contact(local, transport)

@@ -25,9 +25,9 @@ from .relay import Relay
 from .replies import RETRY, Replies
 from .reports import Reports
 from .route_sets import RouteSets
-from .settings import CONTROL, Settings, bracketed
+from .settings import CONTROL, Settings, Target, bracketed
 from .switch import Switch, SwitchDown
-from .ways import NoWay, Ways, contact
+from .ways import NoWay, Ways, contact, place_of, transport_of
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
@@ -240,11 +240,11 @@ class Routes:
         if method not in allowed.METHODS:
             raise Refuse(405)
         _check(request)
+        if method == "ACK":  # its number is its INVITE's, which the token tells
+            self.relay.send(request, passage, self.bodies.of_request(request, passage))
+            return
         passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
-        if method == "ACK":
-            self.relay.send(request, passage, body)
-            return
         known = kept.of(passage, request, _received_at())
         if method == "BYE":
             self._hung_up(request, known, origin)
@@ -322,13 +322,14 @@ class Routes:
         answer(verdict["SipStatus"], *retry)
 
     def _send_text(self, request: sip.Message) -> None:
-        """A text from the control plane, which names the carrier and both numbers."""
+        """A text from the control plane, which names the carrier, its target and both numbers."""
         carrier = self.settings.carriers[unquote(request.first("x-carrier"))]
         caller, called = sip.user(request.address("from").uri), sip.user(request.uri)
-        target = self.settings.place(carrier, caller, called)
+        where, transport = place_of(request.uri), transport_of(request.uri)
+        target = Target(carrier, where, transport, caller, called)
         local = self.settings.listener(target.transport, target.address)
-        shown, called = f"sip:{caller}@{carrier.domain or local}", target.uri
-        text = mask.Call("text", shown, called, called_trunk=carrier.mark)
+        shown = f"sip:{caller}@{carrier.domain or local}"
+        text = mask.Call("text", shown, target.uri, called_trunk=carrier.mark)
         passage = mask.first_passage(self.keys, request, text)
         known = kept.of(passage, request, _received_at())
         self.relay.send(request, passage, texts.body(request.body), known, target.hop)

@@ -155,11 +155,6 @@ class Settings:
             for one in route["Targets"]
         ]
 
-    def place(self, carrier: Carrier, caller: str, called: str) -> Target:
-        """The carrier's address as it stands in the settings, for requests that nobody routed."""
-        transport = next((name for name in carrier.transports if name != "auto"), "udp")
-        return Target(carrier, carrier.address, transport, caller, called)
-
     def listener(self, transport: str, hop: str = "") -> str | None:
         """Our first address for a transport, as host:port; of the version of IP that `hop`, the
         host of the next hop, is of, if it is an address."""

@@ -154,7 +154,7 @@ class Trunk:
 
     def __init__(self, *answers: Reply | None) -> None:
         self.answers = list(answers)
-        self.sent: list[tuple[str, str, str, str, bytes]] = []
+        self.sent: list[tuple[str, str, str, bytes]] = []
         self.is_up = True
 
     async def send(self, *text: Any) -> Reply | None:
@@ -204,9 +204,9 @@ async def test_a_text_goes_out_under_a_name_that_stays_its_own() -> None:
     first = await sent(trunk, outgoing())
     await sent(trunk, outgoing())
     await sent(trunk, outgoing(name="m2"))
-    names = [each[3] for each in trunk.sent]
+    names = [each[2] for each in trunk.sent]
     assert names[0] == names[1] != names[2]
-    assert trunk.sent[0][:3] == ("acme", "+19135550199", "+14015550101")
+    assert trunk.sent[0][:2] == ("+19135550199", "+14015550101")
     assert first == Accepted(message_ids=(names[0],), segments=1, encoding=Encoding.UTF8)
 
 
@@ -216,16 +216,16 @@ async def test_a_long_text_goes_in_packets_that_fit_and_whole_over_a_stream() ->
     outcome = await sent(trunk, outgoing(words))
     assert isinstance(outcome, Accepted)
     assert outcome.segments == len(trunk.sent) == 3
-    assert b"".join(each[4] for each in trunk.sent).decode() == words
+    assert b"".join(each[3] for each in trunk.sent).decode() == words
     trunk = Trunk()
     await sent(trunk, outgoing(words), packets=False)
-    assert [each[4].decode() for each in trunk.sent] == [words]
+    assert [each[3].decode() for each in trunk.sent] == [words]
 
 
 async def test_links_stand_in_the_text() -> None:
     trunk = Trunk()
     await sent(trunk, outgoing(media=(Media(url="https://a/m/1", content_type="image/png"),)))
-    assert trunk.sent[0][4] == b"Hello\nhttps://a/m/1"
+    assert trunk.sent[0][3] == b"Hello\nhttps://a/m/1"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 """The role `sip`: Kamailio and rtpengine, what answers their questions, and who hangs up."""
 
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from maskline.daemon.house import House, at_work, clock
 from maskline.domain.trunk import Target
-from maskline.engines.control import Reply, SipText
 from maskline.engines.ground import run_directory
 from maskline.engines.keeper import Keeper
 from maskline.engines.recording.recorder import Recorder
@@ -14,9 +13,11 @@ from maskline.engines.registration import keep_registered
 from maskline.engines.resolver import Resolver
 from maskline.engines.supervision import State
 from maskline.engines.switchboard import Switchboard
+from maskline.engines.text_trunks import TextTrunk, read
 from maskline.engines.trunks import Trunks
 from maskline.engines.voice import Voice
 from maskline.operations import put_carrier_reports
+from maskline.operations.policy import policy_of
 from maskline.sms.sip import SipLink, accept
 
 UP = State.UP.value
@@ -29,6 +30,7 @@ class Sip:
         self._settings = house.settings
         self._relay = house.relay
         self._house = house
+        self._ways = policy_of(house.settings).ways
         ours = {listener.transport for listener in house.settings.sip.listen}
         self._trunks = Trunks(
             house.settings.trunks,
@@ -39,7 +41,7 @@ class Sip:
         self._switchboard = Switchboard(
             house.store,
             house.context,
-            lambda request: accept(house.relay, request),
+            lambda request: accept(house.relay, read(request, self._ways)),
             self._trunks,
         )
         self._voice = Voice(
@@ -62,16 +64,15 @@ class Sip:
 
     def _links_of_trunks(self) -> Iterator[SipLink]:
         """A link for each trunk that carries texts, through our own Kamailio."""
+        trunks = {name: one for name, one in self._settings.trunks.items() if one.messages}
+        for name, trunk in trunks.items():
+            names = [name, *(other for other in trunk.failover_carriers if other in trunks)]
+            carried_by = TextTrunk(names, self._voice.line, self._trunks, self._ways)
+            packets = any(trunks[one].packets for one in names)
+            yield SipLink(name, carried_by.send, self._up_for(carried_by), packets=packets)
 
-        async def send(*text: Any) -> Reply | None:
-            return await self._voice.line.send_text(SipText(*text))
-
-        def up() -> bool:
-            return self._voice.health()["kamailio"] == UP
-
-        for name, trunk in self._settings.trunks.items():
-            if trunk.messages:
-                yield SipLink(name, send, up, packets=trunk.transport == "udp")
+    def _up_for(self, trunk: TextTrunk) -> Callable[[], bool]:
+        return lambda: self._voice.health()["kamailio"] == UP and trunk.usable
 
     @property
     def place(self) -> str:

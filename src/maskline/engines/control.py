@@ -42,7 +42,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class SipText:
-    """A text for a carrier: numbers in E.164, `call_id` the same each time that it is sent."""
+    """A text for a carrier: numbers as it writes them, `call_id` the same each time that the text
+    is sent."""
 
     carrier: str
     shown: str
@@ -144,13 +145,14 @@ class ControlLine(asyncio.DatagramProtocol):
             "X-Carrier": quote(carrier),
         }
 
-    async def send_text(self, text: SipText) -> Reply | None:
-        """Sends a MESSAGE to a carrier: the final reply, None when there was none."""
+    async def send_text(self, target: Target, text: SipText) -> Reply | None:
+        """Sends a MESSAGE to a carrier's target: the final reply, None when there was none."""
+        where = f"{target.address};transport={target.transport}"
         leg = {
             "CallId": text.call_id,
             "From": f"<sip:{text.shown}@{self.address}>;tag={text.call_id[:16]}",
             "To": f"<sip:{text.called}@{Address(*self._kamailio)}>",
-            "Target": f"sip:{text.called}@{Address(*self._kamailio)}",
+            "Target": f"sip:{text.called}@{where}",
             "X-Carrier": quote(text.carrier),
         }
         return await self._request("MESSAGE", leg, 1, limit=FINAL_SECONDS, body=text.content)

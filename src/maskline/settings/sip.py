@@ -208,7 +208,9 @@ class CarrierSip:
         most=10_000,
     )
     messages: bool = setting(
-        "Whether the trunk also carries texts, as SIP MESSAGE (RFC 3428), both ways.", False
+        "Whether the trunk also carries texts, as SIP MESSAGE (RFC 3428), both ways. Of its "
+        "failover_carriers those take its texts that carry texts, too.",
+        False,
     )
     srtp: Literal["off", "optional", "required"] = setting(
         "Whether sound to and from this carrier is encrypted (SRTP with keys in the description, "
@@ -231,6 +233,11 @@ class CarrierSip:
             (t.address, t.transport or self.transport, t.priority, t.weight) for t in self.targets
         ]
         return ((self.address, self.transport, 0, 0), *more)
+
+    @property
+    def packets(self) -> bool:
+        """Whether requests to it may go by UDP, a packet each."""
+        return any(transport in ("udp", "auto") for _, transport, _, _ in self.places)
 
     @property
     def probed_every(self) -> int:

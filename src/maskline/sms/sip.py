@@ -84,12 +84,12 @@ class Answer(Protocol):
 
 Failure = TryLater | Refused | Unknown
 
-# Carrier, proxy number, number, Call-ID, content; None when nobody answered.
-Send = Callable[[str, str, str, str, bytes], Awaitable[Answer | None]]
+# Proxy number, number, Call-ID, content; None when nobody answered.
+Send = Callable[[str, str, str, bytes], Awaitable[Answer | None]]
 
 
 class SipLink:
-    """Sends by `send` while `up` says that somebody is there. `packets`: the trunk is UDP."""
+    """Sends by `send` while `up` says that somebody is there. `packets`: over UDP."""
 
     def __init__(self, carrier: str, send: Send, up: Callable[[], bool], *, packets: bool) -> None:
         self._carrier = carrier
@@ -160,7 +160,7 @@ class SipLink:
         pieces = split(text.in_words, self._most_bytes)
         call_ids = [call_id(text.message_id, place) for place in range(len(pieces))]
         for piece, name in zip(pieces, call_ids, strict=True):
-            answer = await self._send(self._carrier, text.source, text.destination, name, piece)
+            answer = await self._send(text.source, text.destination, name, piece)
             outcome = outcome_of(answer)
             if outcome is not None:
                 self._rest(answer, outcome.reason)
