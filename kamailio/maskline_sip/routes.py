@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, digest, errands, kept, mask, ringing, sdp, sip, texts
+from . import allowed, digest, errands, kept, mask, ringing, sdp, sip, sources, texts
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies, description
 from .errands import Errands
@@ -180,6 +180,9 @@ class Routes:
             self._within_dialog(request, origin)
         elif origin == CONTROL and request.method in errands.METHODS and request.all("x-carrier"):
             self.errands.send(request)
+        elif origin == CONTROL and request.method == "INFO":
+            sources.admit(unquote(request.first("x-carrier")), request.body)
+            answer(200)
         elif request.method == "OPTIONS":
             _check(request)
             asked = sip.user(request.uri) if origin == CONTROL else ""
@@ -193,7 +196,9 @@ class Routes:
 
     def _origin(self) -> str | None:
         get = KSR.pv.get
-        return self.settings.origin(get("$si"), get("$sp"), get("$proto"))
+        address = get("$si")
+        known = self.settings.origin(address, get("$sp"), get("$proto"))
+        return known or (self.settings.named_sources and sources.carrier_at(address)) or None
 
     def _flow(self) -> str:
         """The way back to a sender who cannot be connected to (RFC 7118 5.2), or who calls from

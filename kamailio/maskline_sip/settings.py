@@ -107,6 +107,7 @@ class Settings:
             for carrier in given["carriers"]
             for source in carrier["sources"]
         ]
+        self.named_sources: bool = given["named_sources"]
         self._known: dict[tuple[str, str], str | None] = {}
 
     @classmethod

@@ -20,8 +20,8 @@ from maskline.settings import (
     Endpoint,
     Host,
     Listener,
-    Network,
     Settings,
+    Source,
 )
 from maskline.settings.schema import Media, Sip
 
@@ -39,7 +39,7 @@ SETTINGS = Settings(
             sip=CarrierSip(
                 address=Endpoint("192.0.2.20", 5080),
                 transport="tcp",
-                sources=(Network("192.0.2.20/32"), Network("2001:db8::/64")),
+                sources=(Source("192.0.2.20/32"), Source("2001:db8::/64")),
             ),
         ),
     ),
@@ -94,6 +94,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "listen": ["udp:192.0.2.1:5060", "tcp:[2001:db8::1]:5062"],
         "control": "127.0.0.1:4000",
         "media_control": "127.0.0.1:5000",
+        "named_sources": False,
         "media_addresses": ["192.0.2.1"],
         "carriers": [
             {

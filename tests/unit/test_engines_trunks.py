@@ -12,7 +12,7 @@ from maskline.domain.trunk import Target
 from maskline.engines import trunks
 from maskline.engines.resolver import Resolver
 from maskline.engines.trunks import Trunks
-from maskline.settings import Address, CarrierSip, CarrierTarget, Endpoint, Network
+from maskline.settings import Address, CarrierSip, CarrierTarget, Endpoint, Source
 
 ONE, TWO = "192.0.2.1:5060", "192.0.2.2:5060"
 
@@ -20,7 +20,7 @@ ONE, TWO = "192.0.2.1:5060", "192.0.2.2:5060"
 def sip(**choices: Any) -> CarrierSip:
     given = {
         "address": Endpoint.parse(ONE),
-        "sources": (Network("192.0.2.1"),),
+        "sources": (Source("192.0.2.1"),),
         "probe_seconds": 30,
     }
     return CarrierSip(**given | choices)

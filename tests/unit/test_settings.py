@@ -47,7 +47,7 @@ def test_a_full_file_is_read_into_values() -> None:
     assert read.sip.listen[1].address.host == "::1"
     assert 39999 in read.media.ports
     assert 40000 not in read.media.ports
-    assert read.carriers[0].sip.sources == (settings.Network("127.0.0.1/32"),)
+    assert read.carriers[0].sip.sources == (settings.Source("127.0.0.1/32"),)
 
 
 def test_an_empty_file_means_the_defaults() -> None:
@@ -122,8 +122,9 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
             "carriers[0]: has none of sip, smpp, twilio and http, so it carries nothing",
         ),
         (
-            "[[carriers]]\nname = 'a'\n[carriers.sip]\naddress = '127.0.0.1:1'\nsources = ['x']",
-            "carriers[0].sip.sources[0]: 'x' is not a network such as 192.0.2.0/24",
+            "[[carriers]]\nname = 'a'\n[carriers.sip]\naddress = '127.0.0.1:1'\nsources = ['a b']",
+            "carriers[0].sip.sources[0]: 'a b' is neither a network such as 192.0.2.0/24 "
+            "nor a name such as sip.acme.example",
         ),
     ],
 )

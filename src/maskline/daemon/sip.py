@@ -1,6 +1,6 @@
 """The role `sip`: Kamailio and rtpengine, what answers their questions, and who hangs up."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from maskline.engines.keeper import Keeper
 from maskline.engines.recording.recorder import Recorder
 from maskline.engines.registration import keep_registered
 from maskline.engines.resolver import Resolver
+from maskline.engines.sources import Sources
 from maskline.engines.supervision import State
 from maskline.engines.switchboard import Switchboard
 from maskline.engines.text_trunks import TextTrunk, read
@@ -32,12 +33,10 @@ class Sip:
         self._house = house
         self._ways = policy_of(house.settings).ways
         ours = {listener.transport for listener in house.settings.sip.listen}
-        self._trunks = Trunks(
-            house.settings.trunks,
-            Resolver(house.settings.sip.name_servers, sorted(ours)),
-            house.carriers_down,
-            clock,
-        )
+        resolver = Resolver(house.settings.sip.name_servers, sorted(ours))
+        trunks = house.settings.trunks
+        self._trunks = Trunks(trunks, resolver, house.carriers_down, clock)
+        self._sources = Sources(trunks, resolver, self._admit)
         self._switchboard = Switchboard(
             house.store,
             house.context,
@@ -85,6 +84,7 @@ class Sip:
         async with (
             self._voice.running(),
             at_work(self._keeper.keep(), self._recorder.keep(), trunks, *self._registrations()),
+            at_work(self._sources.keep()),
         ):
             async with self._relay.carrying(self._links):
                 yield
@@ -94,6 +94,7 @@ class Sip:
     async def up(self) -> None:
         await self._voice.up()
         await self._trunks.ready.wait()
+        await self._sources.ready.wait()
 
     def _registrations(self) -> list[Coroutine[Any, Any, None]]:
         return [
@@ -116,6 +117,10 @@ class Sip:
     async def _probe(self, carrier: str, target: Target) -> bool:
         await self._voice.carrying()  # while nothing is carried, it says nothing about carriers
         return await self._voice.line.probe(carrier, target)
+
+    async def _admit(self, carrier: str, addresses: Sequence[str]) -> None:
+        await self._voice.carrying()
+        await self._voice.line.admit(carrier, addresses)
 
     async def _tell(self, reports: dict[str, dict[str, Any]]) -> None:
         house = self._house

@@ -9,7 +9,7 @@ which it writes anew. Timers are those of RFC 3261, 17.1.2.2.
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -133,6 +133,18 @@ class ControlLine(asyncio.DatagramProtocol):
         errand = self._errand(carrier, target) | {"Expires": str(seconds)}
         self._cseq += 2  # the answer to a challenge takes the next one
         return await self._request("REGISTER", errand, self._cseq, limit=FINAL_SECONDS)
+
+    async def admit(self, carrier: str, addresses: Sequence[str]) -> bool:
+        """Tells from which addresses a carrier calls; whether that was heard."""
+        own = {
+            "CallId": secrets.token_hex(8),
+            "From": f"<sip:{self.address}>;tag={secrets.token_hex(4)}",
+            "To": f"<sip:{Address(*self._kamailio)}>",
+            "Target": f"sip:{Address(*self._kamailio)}",
+            "X-Carrier": quote(carrier),
+        }
+        body = "\n".join(addresses).encode()
+        return await self._request("INFO", own, 1, limit=PROBE_SECONDS, body=body) is not None
 
     def _errand(self, carrier: str, target: Target) -> dict[str, str]:
         """What Kamailio is told of a request that is ours alone; it writes the rest."""

@@ -180,6 +180,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "listen": [str(listener) for listener in settings.sip.listen],
         "control": str(around.control),
         "media_control": str(around.rtpengine),
+        "named_sources": any(s.named for one in settings.trunks.values() for s in one.sources),
         "media_addresses": [str(address) for address in settings.media.addresses],
         "carriers": [
             carrier_settings(place, *named) for place, named in enumerate(settings.trunks.items())
@@ -193,7 +194,7 @@ def carrier_settings(place: int, name: str, trunk: CarrierSip) -> dict[str, Any]
         "address": str(trunk.address),
         "transports": [transport for _, transport, _, _ in trunk.places],
         "messages": trunk.messages,
-        "sources": [str(source) for source in trunk.sources],
+        "sources": [str(source) for source in trunk.sources if not source.named],
         "srtp": trunk.srtp,
         "tls_profile": tls.profile(place, trunk),
         "tls_names": tls.names(trunk) if trunk.probed_every else [],

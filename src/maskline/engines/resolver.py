@@ -22,7 +22,7 @@ SRV = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 SECONDS = 4.0  # for one question, however many servers are asked
 SHORTEST, LONGEST = 10.0, 300.0  # how long an answer is kept, whatever it says itself
-MOST_TARGETS = 16
+MOST_TARGETS, MOST_HOSTS = 16, 64
 
 
 class Unresolved(Exception):
@@ -48,6 +48,18 @@ class Resolver:
         if not found:
             raise Unresolved(f"{endpoint}: no address")
         return found[:MOST_TARGETS], min(max(question.ttl, SHORTEST), LONGEST)
+
+    async def hosts(self, name: str) -> tuple[list[str], float]:
+        """The addresses of a host and of the hosts that its services are on, and for how many
+        seconds they hold. Raises Unresolved."""
+        question = Question(self._asker())
+        endpoint = Endpoint(name)
+        found = await self._services(question, endpoint, AUTO)
+        found += await addresses(question, name, Target("", AUTO), PORTS["udp"])
+        if not found:
+            raise Unresolved(f"{name}: no address")
+        hosts = dict.fromkeys(Address.parse(one.address).host for one in found)
+        return list(hosts)[:MOST_HOSTS], min(max(question.ttl, SHORTEST), LONGEST)
 
     def _asker(self) -> dns.asyncresolver.Resolver:
         asker = dns.asyncresolver.Resolver(configure=not self._servers)

@@ -20,6 +20,7 @@ from maskline.settings.values import (
     Network,
     PortRange,
     Secret,
+    Source,
     StoreUrl,
     Url,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Secret",
     "Settings",
     "SettingsError",
+    "Source",
     "StoreUrl",
     "Url",
     "load",

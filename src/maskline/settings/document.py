@@ -9,12 +9,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from maskline.settings.reader import leaves
 from maskline.settings.schema import Carrier, Settings
 from maskline.settings.sip import CarrierSip
-from maskline.settings.values import Endpoint, Network
+from maskline.settings.values import Endpoint, Source
 
 DEMO_CARRIER = Carrier(
     name="demo",
     sip=CarrierSip(
-        address=Endpoint("127.0.0.1", 5080), transport="udp", sources=(Network("127.0.0.1/32"),)
+        address=Endpoint("127.0.0.1", 5080), transport="udp", sources=(Source("127.0.0.1/32"),)
     ),
 )
 

@@ -12,7 +12,7 @@ import phonenumbers
 
 from maskline.settings.reader import Faults
 from maskline.settings.setting import setting
-from maskline.settings.values import Address, Endpoint, Listener, Network, Secret
+from maskline.settings.values import Address, Endpoint, Listener, Secret, Source
 
 Transport = Literal["udp", "tcp", "tls", "auto"]
 Codec = Literal["PCMU", "PCMA", "G722", "G729", "GSM", "OPUS", "ILBC", "AMR", "AMR-WB"]
@@ -123,9 +123,11 @@ class CarrierSip:
     transport: Transport = setting(
         "How calls are sent to it; auto: as the carrier's NAPTR or SRV records say.", "udp"
     )
-    sources: tuple[Network, ...] = setting(
-        "The networks its calls come from. A call from anywhere else is refused, unless it brings "
-        "the password of inbound_username.",
+    sources: tuple[Source, ...] = setting(
+        "Where its calls come from: networks, and names of hosts, whose addresses (A and AAAA "
+        "records, of the name and of the hosts that its NAPTR and SRV records name) are looked up "
+        "again and again; who answers for the name decides who may call. A call from anywhere "
+        "else is refused, unless it brings the password of inbound_username.",
         (),
     )
     domain: str | None = setting(

@@ -173,6 +173,29 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Whom requests come from: a network, as `Network` reads it, or the name of a host."""
+
+    text: str
+    named: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        try:
+            return cls(Network.parse(text).text)
+        except ValueError:
+            if not HOST_NAME.fullmatch(text) or text.replace(".", "").isdigit():
+                raise ValueError(
+                    f"{text!r} is neither a network such as 192.0.2.0/24 nor a name such as "
+                    "sip.acme.example"
+                ) from None
+        return cls(text.rstrip(".").lower(), named=True)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class StoreUrl:
     """Where the data is kept: `sqlite:` and the path of a file, or a `postgresql://` URL."""
 
