@@ -76,6 +76,7 @@ class Peer:
     port: int = 0
     host: str = "127.0.0.1"
     received: list[str] = field(default_factory=list)
+    shown: list[bytes | None] = field(default_factory=list)  # certificates of who connected
 
     def __post_init__(self) -> None:
         self._serving: list[threading.Thread] = []
@@ -118,6 +119,7 @@ class Peer:
         assert self.tls is not None
         own.settimeout(5)
         with contextlib.suppress(OSError), self.tls.wrap_socket(own, server_side=True) as secured:
+            self.shown.append(secured.getpeercert(binary_form=True))
             stream = Stream(secured)
             secured.settimeout(0.1)
             while self._socket.fileno() >= 0:
