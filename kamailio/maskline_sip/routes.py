@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import KSR
 
 from . import allowed, digest, errands, kept, mask, ringing, sdp, sip, sources, texts
+from .announcements import ANNOUNCED, Announcements, can_hear
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies, description
 from .errands import Errands
@@ -76,6 +77,7 @@ class Routes:
         self.guard = (
             digest.Guard(settings.keys[settings.current_key], accounts) if accounts else None
         )
+        self.announcements = Announcements(settings, self.door, media)
         self.ways = Ways(settings)
         self.errands = Errands(settings, self.door, self.ways)
         self.attempts = Attempts(
@@ -127,9 +129,12 @@ class Routes:
 
     def failed(self, _message: Any) -> int:
         try:
-            errand = KSR.pv.get(errands.ERRAND)
+            errand, announced = KSR.pv.get(errands.ERRAND), KSR.pv.get(ANNOUNCED)
             if errand:
                 self.errands.failed(json.loads(errand))
+                return 1
+            if announced:
+                self.announcements.ended(announced)
                 return 1
             known, request = kept.read(KSR.pv.get(CONTEXT)), sip.parse(self.entry.unmark(raw()))
             if known.first:
@@ -174,6 +179,7 @@ class Routes:
         if request.method == "CANCEL":
             if KSR.tm.t_check_trans() > 0:
                 KSR.tm.t_relay()
+                self.announcements.cancelled()
             elif self._origin() == CONTROL:
                 self._give_up(sip.user(request.uri))
         elif request.address("to").tag:
@@ -267,10 +273,16 @@ class Routes:
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
         _check(request)
-        if request.body and description(request) is None:
+        offered = description(request)
+        if request.body and offered is None:
             raise Refuse(415)
-        route = self.switch.ask("RouteCall", _question(request, origin))
+        question = _question(request, origin)
+        if not can_hear(request, offered):
+            question["Silent"] = True
+        route = self.switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
+            if offered and self.announcements.begin(request, offered, route, origin, _received_at):
+                return
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
             raise Refuse(route["SipStatus"], *retry)
         ringing.begin(route["CallId"], request)
@@ -348,7 +360,7 @@ def _check(request: sip.Message) -> None:
         raise Refuse(420, f"Unsupported: {', '.join(missing)}")
 
 
-def _question(request: sip.Message, origin: str) -> dict[str, str]:
+def _question(request: sip.Message, origin: str) -> dict[str, Any]:
     """The numbers of a call's first request. A trusted carrier asserts who calls (RFC 3325)."""
     asserted = [sip.address(value).uri for value in request.listed("p-asserted-identity")]
     callers = [sip.user(uri) for uri in [*asserted, request.address("from").uri]]

@@ -5,7 +5,7 @@ import pytest
 from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
 
 from maskline.domain.connector import Rules
-from maskline.domain.limits import Rate
+from maskline.domain.limits import Announcement, Places, Rate
 from maskline.domain.refusals import NotFound
 from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations import (
@@ -426,3 +426,20 @@ def test_a_barred_number_is_never_dialled(desk: Desk, session: dict[str, Any]) -
     desk.policy = replace(desk.policy, barred_prefixes=(ANN[:4],))
     answer = desk.dial(BEN, PROXY)
     assert (answer["SipStatus"], answer["Reason"]) == (403, "barred-number")
+
+
+def test_a_refused_caller_hears_the_announcement_of_the_reason(desk: Desk) -> None:
+    """As long as there are places, and unless nothing can be heard."""
+    desk.policy = replace(
+        desk.policy,
+        announcements={"unknown-caller": Announcement("unknown.wav", 1000)},
+        announcing=Places(lambda: desk.now, most=1),
+    )
+    ask = {"CarrierName": "acme", "Caller": CAT, "Called": PROXY}
+    assert desk.switch("RouteCall", **ask, Silent=True)["Announcement"] is None
+    assert desk.switch("RouteCall", **ask)["Announcement"] == "unknown.wav"
+    assert desk.switch("RouteCall", **ask)["Announcement"] is None
+    desk.now += 1000
+    assert desk.switch("RouteCall", **ask)["Announcement"] == "unknown.wav"
+    other = ask | {"Caller": "anonymous"}
+    assert desk.switch("RouteCall", **other)["Announcement"] is None

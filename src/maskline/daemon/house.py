@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
 
-from maskline.domain.limits import Rate
+from maskline.domain.limits import Announcement, Places, Rate
 from maskline.engines.ground import GroundError, node_of
 from maskline.operations import Context, Policy
 from maskline.operations.policy import policy_of
@@ -44,7 +44,14 @@ class House:
         self.node = node_of(settings.data_dir)
         # The role that keeps trunks goes on changing this set; decisions go by it.
         self.carriers_down = {one.name for one in settings.carriers if one.sip is None}
-        policy = replace(policy_of(settings), carriers_down=self.carriers_down, rate=Rate(clock))
+        self.announcements: dict[str, Announcement] = {}  # filled by the role that can play them
+        policy = replace(
+            policy_of(settings),
+            carriers_down=self.carriers_down,
+            rate=Rate(clock),
+            announcements=self.announcements,
+            announcing=Places(clock, settings.announcements.most_at_once),
+        )
         self.context = contexts(policy, self.node)
         self.relay = Relay(
             store,

@@ -46,6 +46,7 @@ class Sip:
         self._voice = Voice(
             house.settings, run_directory(house.settings.data_dir), self._switchboard.ask
         )
+        house.announcements.update(self._voice.announcements)
         self._keeper = Keeper(
             house.store, self._voice.line, self._voice.rtpengine, house.context, house.node
         )

@@ -1,5 +1,6 @@
 """Limits on calls: how many at once and how many a second, counted where they are decided."""
 
+import heapq
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,3 +37,30 @@ class Rate:
             k for k, times in self._times.items() if not times or times[-1] <= now - SECOND
         ]:
             del self._times[key]
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A sound file that a refused caller hears, as rtpengine finds it."""
+
+    file: str
+    milliseconds: int
+
+
+@dataclass
+class Places:
+    """So many places, each taken for a time that is known beforehand. Times are milliseconds."""
+
+    clock: Callable[[], int]
+    most: int
+    _until: list[int] = field(default_factory=list)
+
+    def take(self, milliseconds: int) -> bool:
+        """Whether there was a place; it is taken if so."""
+        now = self.clock()
+        while self._until and self._until[0] <= now:
+            heapq.heappop(self._until)
+        if len(self._until) >= self.most:
+            return False
+        heapq.heappush(self._until, now + milliseconds)
+        return True

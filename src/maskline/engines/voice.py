@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from maskline.engines import kamailio, rtpengine, tls
+from maskline.engines import kamailio, prompts, rtpengine, tls
 from maskline.engines.control import ControlLine
 from maskline.engines.ground import (
     GroundError,
@@ -40,7 +40,8 @@ class Voice:
         self._run = run
         runner = Runner.named(settings.media.user, "media.user")
         self.spool = spool_directory(settings.data_dir, runner)
-        self.announcement = prompt(settings, self.spool, runner)
+        self.announcement = prompts.of_recordings(settings, self.spool, runner)
+        self.announcements = prompts.refusals(settings, self.spool, runner)
         self._ng = Address(LOOPBACK, free_udp_port(LOOPBACK, settings.media.ports))
         self.rtpengine = NgClient(self._ng)
         self.line = ControlLine(first_udp(settings))
@@ -93,20 +94,6 @@ class Voice:
             mask_keys=kamailio.mask_keys(self._settings.data_dir / "mask.key"),
         )
         return kamailio.program(self._settings, around, self.line)
-
-
-def prompt(settings: Settings, spool: Path, runner: Runner) -> Path | None:
-    """The announcement of recordings, where rtpengine can read it."""
-    given = settings.recording.announcement
-    if given is None:
-        return None
-    copy = spool / "announcement"
-    try:
-        copy.write_bytes(given.read_bytes())
-    except OSError as error:
-        raise GroundError(f"recording.announcement: {given}: {error.strerror}") from None
-    runner.take(spool)
-    return copy
 
 
 def first_udp(settings: Settings) -> Address:

@@ -44,7 +44,10 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
     route = within_limits(context, find_route(context, caller, called))
     call = record_of(context, request["CarrierName"], route)
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
-    if not isinstance(route.decision, Reject):
+    if isinstance(route.decision, Reject):
+        silent = request.get("Silent")
+        answer["Announcement"] = None if silent else announcement(context, route.decision)
+    else:
         answer["Targets"] = [way_for(context, route.decision, name) for name in carriers(route)]
         count_call(context, route.decision.carrier)
         if call.recorded:
@@ -52,6 +55,12 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
         answer["MaxCallSeconds"] = route.rules.max_call_seconds
     return answer, call
+
+
+def announcement(context: Context, refusal: Reject) -> str | None:
+    """The sound file that the caller hears before the refusal, where there is one and a place."""
+    found, places = context.settings.announcements.get(refusal.reason), context.settings.announcing
+    return found.file if found and places and places.take(found.milliseconds) else None
 
 
 def count_call(context: Context, carrier: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from maskline.domain.connector import Rules
-from maskline.domain.limits import Rate
+from maskline.domain.limits import Announcement, Places, Rate
 from maskline.domain.trunk import WayOut
 from maskline.store import Transaction
 
@@ -32,8 +32,9 @@ class Policy:
 
     `carriers` are the names of the configured carriers, `carriers_down` those that cannot take a
     call at the moment; the latter may be a set that its owner goes on changing. `text_carriers` are
-    those that texts can be sent by. `ways` says how calls
-    leave by those that have a SIP trunk.
+    those that texts can be sent by. `ways` says how calls leave by those that have a SIP trunk.
+    `announcements` are what refused callers hear, by the reason of the refusal, and its owner may
+    go on changing it, too; `announcing` bounds how many of them at once.
     """
 
     max_session_minutes: int = 720
@@ -49,6 +50,8 @@ class Policy:
     ways: Mapping[str, WayOut] = field(default_factory=dict)
     barred_prefixes: tuple[str, ...] = ()
     rate: Rate | None = None
+    announcements: Mapping[str, Announcement] = field(default_factory=dict)
+    announcing: Places | None = None
 
 
 class Context(NamedTuple):

@@ -89,12 +89,56 @@ class Recording:
     """Recordings of calls, where record_calls or a connector's rule asks for them."""
 
     announcement: Path | None = setting(
-        "A sound file (WAV, say) that both people hear when a call to be recorded is answered; the "
-        "recording begins after it. Many countries require one.",
+        "A WAV file (PCM, 16 bits, at most 60 seconds) that both people hear when a call to be "
+        "recorded is answered; the recording begins after it. Many countries require one.",
         None,
         example="prompts/recorded.wav",
     )
     retention_days: int = setting("How many days a recording is kept.", 30, least=1, most=36_500)
+
+
+@dataclass(frozen=True)
+class Announcements:
+    """What refused callers hear before the refusal: a WAV file (PCM, 16 bits, at most 60 seconds)
+    for each reason, named like the reason in the call's record. Without a file, the refusal alone.
+    """
+
+    unknown_caller: Path | None = setting(
+        "Whoever takes part in no session on the number.", None, example="prompts/unknown.wav"
+    )
+    session_closed: Path | None = setting(
+        "Former participants of a session that is closed, when there is no fallback number.",
+        None,
+        example="prompts/closed.wav",
+    )
+    voice_not_allowed: Path | None = setting(
+        "Participants of a session without Voice.", None, example="prompts/texts-only.wav"
+    )
+    anonymous: Path | None = setting(
+        "Whoever withholds their number.", None, example="prompts/withheld.wav"
+    )
+    not_our_number: Path | None = setting(
+        "Whoever dialled a number that is not in the inventory.",
+        None,
+        example="prompts/no-number.wav",
+    )
+    too_many_calls: Path | None = setting(
+        "Whoever calls when a limit is reached.", None, example="prompts/busy.wav"
+    )
+    no_carrier: Path | None = setting(
+        "Whoever calls when no carrier can take the call.", None, example="prompts/later.wav"
+    )
+    barred_number: Path | None = setting(
+        "Participants of a session whose other number must not be dialled.",
+        None,
+        example="prompts/barred.wav",
+    )
+    most_at_once: int = setting(
+        "How many callers hear an announcement at once, on each node; more are refused without.",
+        50,
+        least=1,
+        most=10_000,
+    )
 
 
 @dataclass(frozen=True)
@@ -233,6 +277,7 @@ class Settings:
     media: Media = setting("Sound.", Media())
     texts: Texts = setting("Texts.", Texts())
     recording: Recording = setting("Recordings of calls.", Recording())
+    announcements: Announcements = setting("What refused callers hear.", Announcements())
     pictures: Pictures = setting("Pictures in texts.", Pictures())
     store: Store = setting("Where data is kept.", Store())
     log: Log = setting("What the service tells about itself.", Log())

@@ -1,0 +1,137 @@
+"""Announcements: what a refused caller hears before the refusal.
+
+The sound comes ahead of any answer (RFC 3960): a 183 describes it, rtpengine plays it, and the
+refusal follows when it has ended. Kamailio waits for that in the transaction of the INVITE, as if
+for a phone that does not answer. Nothing of any other party exists in such a call.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import KSR
+
+from . import allowed, mask, sdp, sip
+from .gate import Gate
+from .media import OFF, Media, MediaDown, Terms
+from .settings import Settings
+
+ANNOUNCED = "$avp(announced)"
+TABLE = "announced"  # calls that hear one, by the Call-ID of their INVITE
+CODECS = ("PCMA", "PCMU")
+TRAILING_MILLISECONDS = 200  # what is on its way when the file has ended
+# Where the sound would come from that rtpengine plays itself: nobody is there, nothing is sent.
+NOBODY = {"IP4": "IP4 127.0.0.1", "IP6": "IP6 ::1"}
+NO_PORT = 9  # discard
+
+
+class Announcements:
+    def __init__(self, settings: Settings, door: Gate, media: Media) -> None:
+        self._settings, self._door, self._media = settings, door, media
+
+    def begin(
+        self,
+        request: sip.Message,
+        offered: sdp.Description,
+        refusal: dict[str, Any],
+        carrier: str,
+        received_at: Callable[[], str],
+    ) -> bool:
+        """Whether the caller of the INVITE at hand hears the announcement of a refusal, which
+        follows then. Where there is none or something fails, it is to be refused at once."""
+        file = refusal.get("Announcement")
+        if not file:
+            return False
+        call: str = refusal["CallId"]
+        try:
+            description = self._description(call, offered, self._settings.carriers[carrier].srtp)
+            milliseconds = self._media.play(call, mask.CALLER, file)
+        except (MediaDown, sdp.Unacceptable) as error:
+            KSR.info(f"not announced: {type(error).__name__}: {error}\n")
+            self._media.delete(call)
+            return False
+        tag = secrets.token_hex(8)
+        refused = sip.write(*final(request, tag, refusal))
+        kept = {"call": call, "status": refusal["SipStatus"], "header": self._door.header(refused)}
+        KSR.pv.sets(ANNOUNCED, json.dumps(kept))
+        KSR.htable.sht_sets(TABLE, KSR.pv.get("$ci"), call)
+        wait = milliseconds + TRAILING_MILLISECONDS
+        KSR.tm.t_set_fr(wait, wait)
+        KSR.tm.t_on_failure("failed")
+        KSR.tmx.t_suspend()
+        # After it: what is put on a reply before, stays on all that follow.
+        body = allowed.Body("application/sdp", description)
+        KSR.hdr.append_to_reply(self._door.header(progress(request, tag, received_at(), body)))
+        KSR.tm.t_reply(183, allowed.reason(183))
+        return True
+
+    def ended(self, announced: str) -> None:
+        """The announcement was heard to its end: the refusal."""
+        kept = json.loads(announced)
+        self._end(kept["call"])
+        KSR.hdr.append_to_reply(kept["header"])
+        KSR.tm.t_reply(kept["status"], allowed.reason(kept["status"]))
+
+    def cancelled(self) -> None:
+        """The CANCEL at hand may be that of a call that hears an announcement. Kamailio has
+        answered both then, and runs no failure route."""
+        call = KSR.htable.sht_get(TABLE, KSR.pv.get("$ci"))
+        if call:
+            self._end(call)
+
+    def _end(self, call: str) -> None:
+        KSR.htable.sht_rm(TABLE, KSR.pv.get("$ci"))
+        self._media.delete(call)
+
+    def _description(self, call: str, offered: sdp.Description, srtp: str) -> bytes:
+        """What the caller is told of the sound."""
+        offered = sdp.limited(offered, CODECS)
+        relayed = self._media.offer(call, mask.CALLER, offered, Terms(sender=srtp))
+        answer = nobody(relayed)
+        terms = Terms(sender=OFF, receiver=srtp)
+        described = self._media.answer(call, mask.CALLER, mask.CALLED, answer, terms)
+        return sdp.write(described, secrets.randbelow(2**31), int(time.time()))
+
+
+def can_hear(request: sip.Message, offered: sdp.Description | None) -> bool:
+    """Whether a caller says where to send sound before an answer, and insists on nothing that
+    we do not do (RFC 3262)."""
+    return offered is not None and "100rel" not in request.first("require").lower()
+
+
+def nobody(offered: sdp.Description) -> sdp.Description:
+    """An answer to an offer by somebody who is not there."""
+    streams = [
+        replace(stream, port=NO_PORT if stream.port else 0, address="", direction="sendonly")
+        for stream in offered.streams
+    ]
+    family = offered.address.partition(" ")[0]
+    return sdp.Description(NOBODY[family or "IP4"], streams=streams)
+
+
+def progress(request: sip.Message, tag: str, local: str, body: allowed.Body) -> bytes:
+    start, headers = _reply(request, tag, 183)
+    headers += [("Record-Route", route) for route in request.all("record-route")]
+    headers += [("Contact", f"<sip:{local}>"), ("Content-Type", body.type)]
+    return sip.write(start, headers, body.content)
+
+
+def final(
+    request: sip.Message, tag: str, refusal: dict[str, Any]
+) -> tuple[str, list[tuple[str, str]]]:
+    start, headers = _reply(request, tag, refusal["SipStatus"])
+    if refusal.get("RetryAfter"):
+        headers.append(("Retry-After", str(refusal["RetryAfter"])))
+    return start, headers
+
+
+def _reply(request: sip.Message, tag: str, status: int) -> tuple[str, list[tuple[str, str]]]:
+    headers = [("Via", via) for via in request.all("via")]
+    headers += [("From", request.first("from")), ("To", f"{request.first('to')};tag={tag}")]
+    headers += [("Call-ID", request.call_id), ("CSeq", request.first("cseq"))]
+    return f"SIP/2.0 {status} {allowed.reason(status)}", headers
