@@ -104,7 +104,10 @@ def unsupported(request: sip.Message) -> list[str]:
 
 
 def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str]]:
-    """`ahead` is added to the number of the request that a PRACK names."""
+    """`ahead` is added to the number of the request that a PRACK names. An ACK and a BYE have
+    nothing to negotiate."""
+    if request.method in ("ACK", "BYE"):
+        return []
     headers = _negotiated(request)
     if request.method == "INVITE":
         headers.append(("Allow", ALLOW))

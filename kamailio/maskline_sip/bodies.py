@@ -77,6 +77,15 @@ class Bodies:
             tuple(theirs.codecs) if theirs else (),
         )
 
+    def halves(self, passage: mask.Passage) -> int:
+        """How many calls the engine has of this one; see `media.halves`."""
+        terms = self._terms(passage.near, passage.far)
+        return 1 if OFF in (terms.sender, terms.receiver) else 2
+
+    def end(self, passage: mask.Passage) -> None:
+        """No sound of this call any more."""
+        self.media.delete(passage.near.reference, self.halves(passage))
+
     def _written(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
         session = int(self._keys.alias(passage.key, "sdp", passage.near.call_id)[:6], 36)
         return allowed.Body("application/sdp", sdp.write(relayed, session, int(time.time())))

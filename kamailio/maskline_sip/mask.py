@@ -240,16 +240,9 @@ def request_payload(
     `local` is our address on that leg, as it stands in a Contact (host:port;transport=…),
     `token` the near leg, sealed, if it is known, `more` headers of our own making."""
     near, far, method = passage.near, passage.far, request.method
-    tag = keys.alias(passage.key, "tag", near.call_id, near.tag)
     ahead = int(far.cseq or 0)
-    headers = [
-        ("Max-Forwards", str(allowed.hops(request))),
-        ("From", f"{far.peer};tag={tag}"),
-        ("To", far.own + (f";tag={far.tag}" if far.tag else "")),
-        ("Call-ID", far.call_id),
-        ("CSeq", f"{request.cseq[0] + ahead} {method}"),
-        *(("Route", route) for route in far.routes),
-    ]
+    headers = later_headers(keys, passage, allowed.hops(request))
+    headers.append(("CSeq", f"{request.cseq[0] + ahead} {method}"))
     if method in CONTACT_METHODS:
         if not near.target:
             raise Refused(f"{method} without a Contact")
@@ -258,6 +251,25 @@ def request_payload(
     headers += allowed.request_headers(request, ahead)
     headers += more
     return _written(f"{method} {far.target} SIP/2.0", headers, body)
+
+
+def later_headers(
+    keys: Keyring, passage: Passage, hops: int = allowed.MOST_HOPS - 1
+) -> list[tuple[str, str]]:
+    """What all requests that cross by a passage have in common."""
+    near, far = passage.near, passage.far
+    return [
+        ("Max-Forwards", str(hops)),
+        ("From", f"{far.peer};tag={keys.alias(passage.key, 'tag', near.call_id, near.tag)}"),
+        ("To", far.own + (f";tag={far.tag}" if far.tag else "")),
+        ("Call-ID", far.call_id),
+        *(("Route", route) for route in far.routes),
+    ]
+
+
+def next_hop(far: Leg) -> str:
+    """Where a request within a dialogue goes next."""
+    return far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
 
 
 def answered_leg(passage: Passage, reply: sip.Message) -> Leg:

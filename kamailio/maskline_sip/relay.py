@@ -40,7 +40,7 @@ class Relay:
         """Sends a request to `hop`, or to where its dialog leads; `known` is what its replies need
         to know, None where there are none. Raises NoWay."""
         far, token = passage.far, ""
-        hop = hop or far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
+        hop = hop or mask.next_hop(far)
         local, transport = self._ways.take(far.target, hop, far.trunk)
         if request.method == "MESSAGE":
             more = (*identity(self._settings.marked[far.trunk], far.peer), *more)

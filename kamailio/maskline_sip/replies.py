@@ -11,6 +11,7 @@ from .gate import Gate
 from .kept import Kept
 from .reports import Reports
 from .route_sets import RouteSets
+from .shelf import Shelf
 
 RETRY = "Retry-After: 5"
 NOT_YET_RINGING = (181, 182)
@@ -25,13 +26,15 @@ class Replies:
         reports: Reports,
         routes: RouteSets,
         attempts: Attempts,
+        shelf: Shelf,
     ) -> None:
-        self._keys, self._door, self._bodies = keys, door, bodies
+        self._keys, self._door, self._bodies, self._shelf = keys, door, bodies, shelf
         self._reports, self._routes, self._attempts = reports, routes, attempts
 
     def pass_on(self, reply: sip.Message) -> None:
         """Writes what the party that asked gets."""
-        known = kept.read(KSR.pv.get(CONTEXT))
+        text = KSR.pv.get(CONTEXT)
+        known = kept.read(text) if text else self._shelf.taken()
         passage = known.passage
         body = allowed.NO_BODY
         if known.method != "MESSAGE":
@@ -58,6 +61,8 @@ class Replies:
         KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
         self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
+        if event == "Answered":
+            self._shelf.put(known, far)
 
     def failed(self, request: sip.Message) -> None:
         """A target did not take the call: another one may, or it does not come about."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import KSR
 
-from . import mask, sip
+from . import mask
 from .kept import Kept
-from .settings import CONTROL
 from .switch import Switch, SwitchDown
 
 NORMAL_CLEARING = 16
@@ -28,11 +27,10 @@ class Reports:
         call = kept.passage.near.reference
         self.report(call, event, SipStatus=status, Legs=legs, CarrierName=carrier)
 
-    def hung_up(self, request: sip.Message, passage: mask.Passage, origin: str) -> None:
-        """A BYE came by."""
-        ended_by = "us" if origin == CONTROL else passage.near.side
-        cause = _Q850.search(request.first("reason"))
-        self.ended(passage.near.reference, ended_by, 200, int(cause[1]) if cause else None)
+    def hung_up(self, call: str, ended_by: str, reason: str) -> None:
+        """A BYE came by, with this Reason (RFC 3326)."""
+        cause = _Q850.search(reason)
+        self.ended(call, ended_by, 200, int(cause[1]) if cause else None)
 
     def ended(self, call: str, ended_by: str, status: int, cause: int | None = None) -> None:
         """Without a cause of its own, a call that was answered was cleared normally."""

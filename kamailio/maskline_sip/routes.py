@@ -27,6 +27,7 @@ from .replies import RETRY, Replies
 from .reports import Reports
 from .route_sets import RouteSets
 from .settings import CONTROL, Settings, Target, bracketed
+from .shelf import Shelf
 from .switch import Switch, SwitchDown
 from .ways import NoWay, Ways, contact, place_of, transport_of
 
@@ -84,8 +85,15 @@ class Routes:
             settings, self.keys, self.door, self.bodies, self.reports, self.route_sets, self.ways
         )
         self.relay = Relay(settings, self.keys, self.door, self.bodies, self.ways)
+        self.shelf = Shelf(settings, self.keys, self.entry, self.bodies, self.ways)
         self.replies = Replies(
-            self.keys, self.door, self.bodies, self.reports, self.route_sets, self.attempts
+            self.keys,
+            self.door,
+            self.bodies,
+            self.reports,
+            self.route_sets,
+            self.attempts,
+            self.shelf,
         )
 
     def child_init(self, _rank: int) -> int:
@@ -143,6 +151,16 @@ class Routes:
                 self.relay.failed(known, request)
         except Exception as error:
             KSR.err(f"failure route failed: {type(error).__name__} {_where(error)}\n")
+        return 1
+
+    def hung_up(self, _message: Any) -> int:
+        """A BYE was sent that had been written in advance (`ready`)."""
+        try:
+            call, side, halves = KSR.pv.get("$var(ended)").split(" ")
+            self.reports.hung_up(call, side, KSR.pv.get("$hdr(Reason)") or "")
+            self.bodies.media.delete(call, int(halves))
+        except Exception as error:
+            KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
         return 1
 
     def gate(self, _message: Any) -> int:
@@ -263,8 +281,11 @@ class Routes:
 
     def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
         """Whatever becomes of the BYE, the call is over. Its reply is written in advance."""
-        self.bodies.media.delete(known.passage.near.reference)
-        self.reports.hung_up(request, known.passage, origin)
+        self.shelf.clear(request)
+        self.bodies.end(known.passage)
+        near = known.passage.near
+        side = "us" if origin == CONTROL else near.side
+        self.reports.hung_up(near.reference, side, request.first("reason"))
         ready = self.door.header(mask.ok_payload(known.passage, known.asked))
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)

@@ -26,10 +26,7 @@ class Ways:
         """Sends the request at hand for `uri` to `hop` when it is relayed: our address there and
         the transport. `trunk` marks the carrier; `first` when nobody has shown a certificate yet.
         Raises NoWay."""
-        transport = transport_of(hop)
-        local = self._settings.listener(transport, sip.host(hop))
-        if local is None:
-            raise NoWay("no listener")
+        local, transport = self.choose(hop)
         carrier = self._settings.marked.get(trunk)
         if transport == "tls":
             self._choose_certificate(carrier)
@@ -38,6 +35,14 @@ class Ways:
         KSR.pv.sets("$ru", uri)
         KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
         KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
+        return local, transport
+
+    def choose(self, hop: str) -> tuple[str, str]:
+        """Our address towards `hop`, and the transport. Raises NoWay."""
+        transport = transport_of(hop)
+        local = self._settings.listener(transport, sip.host(hop))
+        if local is None:
+            raise NoWay("no listener")
         return local, transport
 
     def _choose_certificate(self, carrier: Carrier | None) -> None:

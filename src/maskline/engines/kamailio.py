@@ -89,6 +89,7 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
         placeholders(settings, script, marks),
         tls=tls_lines(settings, own),
         more=more_lines(settings),
+        control=f"{around.control.host}:{around.control.port}",
     )
     (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
     known = script_settings(settings, around, marks)

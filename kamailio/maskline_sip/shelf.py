@@ -1,0 +1,86 @@
+"""The shelf: where the requests that were written in advance lie, in Kamailio's memory. What is not
+there any more, the script writes as it would have without."""
+
+from __future__ import annotations
+
+import binascii
+
+import KSR
+
+from . import kept, mask, ready, sip
+from .bodies import Bodies
+from .gate import Entrance
+from .kept import Kept
+from .settings import Settings
+from .ways import NoWay, Ways
+
+TABLE = "ready"
+# Over TLS certificates are looked at first; over WebSocket we are connected to.
+PLAINLY = ("udp", "tcp")
+
+
+class Shelf:
+    def __init__(
+        self,
+        settings: Settings,
+        keys: mask.Keyring,
+        entrance: Entrance,
+        bodies: Bodies,
+        ways: Ways,
+    ) -> None:
+        self._settings, self._keys, self._entrance = settings, keys, entrance
+        self._bodies, self._ways = bodies, ways
+
+    def put(self, known: Kept, far: mask.Leg) -> None:
+        """The requests of both parties of a call that is answered by the reply at hand."""
+        key, near, _ = known.passage
+        ahead = mask.Passage(key, near, far)
+        back = mask.Passage(key, far, near)
+        if not (known.far_token and known.near_token):
+            return
+        there = ready.name(self._keys, ahead, known.far_token)
+        here = ready.name(self._keys, back, known.near_token)
+        self._put(ahead, there, here, "$T_req({})")
+        self._put(back, here, there, "{}")
+
+    def _put(self, passage: mask.Passage, name: str, other: str, where: str) -> None:
+        way = self._way(passage, *(KSR.pv.get(where.format(one)) for one in ("$si", "$proto")))
+        text = ready.text(self._keys, passage, way, other) if way else None
+        if text:
+            KSR.htable.sht_sets(TABLE, name, text)
+
+    def _way(self, passage: mask.Passage, source: str, transport: str) -> ready.Way | None:
+        """None when there is more to it than to send: a connection to be found, a password."""
+        carrier = self._settings.marked.get(passage.far.trunk)
+        if carrier is None or carrier.account or passage.far.flow:
+            return None
+        if transport not in PLAINLY or self._settings.origin(source, 0, transport) is None:
+            return None
+        hop = mask.next_hop(passage.far)
+        try:
+            local, by = self._ways.choose(hop)
+        except NoWay:
+            return None
+        if by not in PLAINLY:
+            return None
+        return ready.Way(
+            f"{transport}:{source}", f"{by}:{local}", hop, self._bodies.halves(passage)
+        )
+
+    def taken(self) -> Kept:
+        """What the script would have kept of a BYE from the shelf, to whose reply it looks now."""
+        raw = binascii.a2b_base64(KSR.pv.get("$(T_req($mb){s.encode.base64})"))
+        request = sip.parse(self._entrance.unmark(raw))
+        passage = mask.dialog_passage(self._keys, request)
+        if passage is None:
+            raise mask.Refused("a reply to nothing of ours")
+        return kept.of(passage, request, "")
+
+    def clear(self, request: sip.Message) -> None:
+        """The call of a request is over."""
+        sender, receiver = request.address("from").tag, request.address("to").tag
+        name = ready.name_of(sip.user(request.uri), request.call_id, sender, receiver)
+        text = KSR.htable.sht_get(TABLE, name)
+        if text:
+            KSR.htable.sht_rm(TABLE, name)
+            KSR.htable.sht_rm(TABLE, text.partition(" ")[0])
