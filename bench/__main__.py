@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ import scale  # noqa: E402
 import texts  # noqa: E402
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST  # noqa: E402
 from acceptance.service import Service, media_ports  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from relay import MediaPorts  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -95,13 +97,26 @@ def version(program: str, option: str) -> str:
 
 def of_calls(folder: Path, short: bool, report: Report) -> None:
     ours, bare = halves(media_ports() if short else WIDE_MEDIA_PORTS)
-    service = Service(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS)
-    service.config.write_text(adapted(service.config.read_text(), ours))
-    service.start()
-    try:
-        calls.measure(service, folder, bare, calls.SHORT if short else calls.FULL, report)
-    finally:
-        service.stop()
+    with ExitStack() as running:
+        cluster = Cluster(durable=True)
+        running.callback(cluster.stop)
+        stores = {"sqlite": "", "postgresql": f'store.url = "{cluster.new_database()}"\n'}
+        services = [of_store(folder / name, ours, store) for name, store in stores.items()]
+        for service in services:
+            service.start()
+            running.callback(service.stop)
+        scale = calls.SHORT if short else calls.FULL
+        calls.measure(*services, cluster, folder, bare, scale, report)
+
+
+def of_store(folder: Path, ports: MediaPorts, store: str) -> Service:
+    """A service that is still to be started; `store` are its settings of the store. Those on
+    PostgreSQL relay no sound, so all may be given the same ports for it."""
+    folder.mkdir(mode=0o755)
+    hosts = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    service = Service(folder, more_settings=store, **hosts)
+    service.config.write_text(adapted(service.config.read_text(), ports))
+    return service
 
 
 def adapted(settings: str, ports: MediaPorts) -> str:

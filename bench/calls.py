@@ -11,6 +11,7 @@ from pathlib import Path
 import processes
 from acceptance.phones import CALLER_HOST, Calls, listening, phone
 from acceptance.service import Service, free_port, until
+from cluster import Cluster
 from processes import Groups, Meter, named
 from relay import MediaPorts, Relay
 from report import Report, middle, percentile
@@ -37,7 +38,7 @@ CALL_SECONDS = 0.4  # it rings for 100 ms first
 FAILURES_ALLOWED = 0.001
 KEPT_UP = 0.9  # of the calls offered in a second, so many must be done in one
 LATE_SECONDS = 6
-PARTS = ("Kamailio", "rtpengine", "maskline")
+PARTS = ("Kamailio", "rtpengine", "maskline", "PostgreSQL")
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,15 @@ SHORT = Scale(1.0, 1, (20,))
 
 @dataclass(frozen=True)
 class Way:
-    """One way that calls take: the phones' next hop, who carries them, and what they say."""
+    """One way that calls take: the phones' next hop, who carries them, what they say, where they
+    are answered, and who calls whom (a file)."""
 
     name: str
     sip: str
     processes: Callable[[], Groups]
     media: bool
+    carrier: tuple[str, int]
+    pairs: Path
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,11 @@ class Load:
 
 @dataclass
 class Result:
-    """All that was measured of one way. `sustained` in calls/s."""
+    """All that was measured of one way, and of what it is measured against. `sustained` in
+    calls/s."""
 
     way: Way
+    control: "Result | None" = None
     sustained: int = 0
     beyond: str = ""
     loads: list[Load] = field(default_factory=list)
@@ -125,24 +131,38 @@ class Result:
 
 
 def measure(
-    service: Service, folder: Path, ports: MediaPorts, scale: Scale, report: Report
+    service: Service,
+    other: Service,
+    cluster: Cluster,
+    folder: Path,
+    ports: MediaPorts,
+    scale: Scale,
+    report: Report,
 ) -> None:
-    """Plays the calls and reports. `ports` is the range for the bare rtpengine."""
-    pairs = folder / "calls.csv"
-    pairs.write_text(sessions(service))
+    """Plays the calls and reports. `other` is a service on the PostgreSQL server `cluster`, `ports`
+    the range for the bare rtpengine."""
     plain, media = made(folder / "plain"), made(folder / "media")
     with (
         Relay(plain, service.carrier, None).running() as bare,
         Relay(media, service.carrier, ports).running() as controlled,
     ):
-        bench = Bench(service, folder, pairs)
+        at = service.carrier_host, service.carrier_port
+        there = other.carrier_host, other.carrier_port
+        pairs, others = (sessions(one, folder) for one in (service, other))
         masked = ours(service)
+        stored = ours(other, cluster)
+        relay = Result(Way("bare relay", bare.sip, bare.processes, False, at, pairs))
+        engine = Result(
+            Way("bare relay + rtpengine", controlled.sip, controlled.processes, True, at, pairs)
+        )
         results = [
-            Result(Way("bare relay", bare.sip, bare.processes, media=False)),
-            Result(Way("masked", service.sip, masked, media=False)),
-            Result(Way("bare relay + rtpengine", controlled.sip, controlled.processes, media=True)),
-            Result(Way("masked + rtpengine", service.sip, masked, media=True)),
+            relay,
+            Result(Way("masked", service.sip, masked, False, at, pairs), relay),
+            Result(Way("masked, PostgreSQL", other.sip, stored, False, there, others), relay),
+            engine,
+            Result(Way("masked + rtpengine", service.sip, masked, True, at, pairs), engine),
         ]
+        bench = Bench(folder)
         for result in results:
             climb(bench, result, scale)
         at_half_load(bench, results, scale)
@@ -154,17 +174,18 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def ours(service: Service) -> Callable[[], Groups]:
+def ours(service: Service, cluster: Cluster | None = None) -> Callable[[], Groups]:
     run = (service.data / "run").resolve()
     return lambda: {
         "Kamailio": named(run, "kamailio"),
         "rtpengine": named(run, "rtpengine"),
         "maskline": processes.service(service.process.pid),
+        "PostgreSQL": cluster.processes() if cluster else [],
     }
 
 
-def sessions(service: Service) -> str:
-    """Opens sessions; gives who calls whom as SIPp reads it."""
+def sessions(service: Service, folder: Path) -> Path:
+    """Opens sessions; gives a file of who calls whom as SIPp reads it."""
     service.maskline(
         "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
         "--e164-phone-numbers", *PROXY_NUMBERS,
@@ -186,16 +207,16 @@ def sessions(service: Service) -> str:
             Capabilities=["Voice"],
         )["ProxySession"]
         lines.append(f"{caller};{session['Participants'][0]['ProxyPhoneNumber']}")
-    return "\n".join(lines) + "\n"
+    pairs = folder / f"calls-{service.sip_port}.csv"
+    pairs.write_text("\n".join(lines) + "\n")
+    return pairs
 
 
 @dataclass
 class Bench:
     """The two phones, and where they keep what they note."""
 
-    service: Service
     folder: Path
-    pairs: Path
     runs: int = 0
 
     def load(self, way: Way, rate: int, seconds: float) -> Load:
@@ -221,13 +242,13 @@ class Bench:
         return phone(
             own, scenario(own, "caller", way.media), "caller", CALLER_HOST, free_port(CALLER_HOST),
             calls, way.sip, "-r", str(calls.per_second), "-d", str(calls.talk_milliseconds),
-            "-l", str(calls.number), "-inf", str(self.pairs),
+            "-l", str(calls.number), "-inf", str(way.pairs),
             "-trace_shortmsg", "-trace_stat", "-stf", str(own / "caller.csv"),
         )  # fmt: skip
 
     @contextmanager
     def _answering(self, own: Path, way: Way, calls: Calls) -> Iterator[None]:
-        host, port = self.service.carrier_host, self.service.carrier_port
+        host, port = way.carrier
         until(lambda: not listening(host, port, "udp"))
         process = phone(own, scenario(own, "called", way.media), "called", host, port, calls)
         try:
@@ -285,18 +306,23 @@ def climb(bench: Bench, result: Result, scale: Scale) -> None:
 
 def at_half_load(bench: Bench, results: Sequence[Result], scale: Scale) -> None:
     """Each of ours and its control at half the rate that ours sustains, in turns."""
+    groups = [
+        [control, *(one for one in results if one.control is control)]
+        for control in results
+        if control.control is None
+    ]
     for _ in range(scale.rounds):
-        for control, masked in (results[:2], results[2:]):
-            rate = max(masked.sustained, scale.rates[0]) // 2
-            for result in (control, masked):
+        for group in groups:
+            rate = max(min(one.sustained for one in group[1:]), scale.rates[0]) // 2
+            for result in group:
                 result.loads.append(bench.load(result.way, rate, 2 * scale.seconds))
 
 
 def show(results: Sequence[Result], report: Report) -> None:
     report.heading("Calls: CPU, at half the rate that the masked one sustains")
     headings = ["CPU ms per call", "calls/s", *PARTS, "all", "Kamailio ×", "all ×"]
-    report.table(headings, [cpu_row(result, control_of(result, results)) for result in results])
-    masked, relay = results[3], results[0]
+    report.table(headings, [cpu_row(result) for result in results])
+    relay, masked = results[0], results[-1]
     ratio = masked.cpu(*PARTS) / relay.cpu(*PARTS)
     report.say("", f"masked + rtpengine / bare relay, all: {ratio:.2f} ×")
     for result in results:
@@ -304,17 +330,14 @@ def show(results: Sequence[Result], report: Report) -> None:
             report.say("", f"NOT SOUND, {result.way.name}: {fault}")
     report.heading("Calls: time from INVITE to 180, in the same runs")
     headings = ["milliseconds", "p50", "p99", "added p50", "added p99"]
-    report.table(headings, [delay_row(result, control_of(result, results)) for result in results])
+    report.table(headings, [delay_row(result) for result in results])
     report.heading("Calls: the highest rate sustained")
     headings = ["", "calls/s", "what went wrong at the next step"]
     report.table(headings, [[r.way.name, str(r.sustained), r.beyond or "-"] for r in results])
 
 
-def control_of(result: Result, results: Sequence[Result]) -> Result:
-    return results[2] if result.way.media else results[0]
-
-
-def cpu_row(result: Result, control: Result) -> list[str]:
+def cpu_row(result: Result) -> list[str]:
+    control = result.control or result
     parts = [f"{result.cpu(part):.3f}" for part in PARTS]
     kamailio = result.cpu("Kamailio") / control.cpu("Kamailio")
     every = result.cpu(*PARTS) / control.cpu(*PARTS)
@@ -325,10 +348,10 @@ def cpu_row(result: Result, control: Result) -> list[str]:
     ]  # fmt: skip
 
 
-def delay_row(result: Result, control: Result) -> list[str]:
-    shares = (0.5, 0.99)
+def delay_row(result: Result) -> list[str]:
+    shares, control = (0.5, 0.99), result.control
     own = [f"{result.delay(share):.1f}" for share in shares]
-    if result is control:
+    if control is None:
         return [result.way.name, *own, "", ""]
     return [
         result.way.name,

@@ -29,7 +29,13 @@ FIGURES = {
     "selection": r"sessions +pool +people +choose µs +create µs",
     "numbers": r"population +behaviour +D +shared(.*\n)+ +even +AvoidSticky( +\d+){4} ",
 }
-WAYS = ("bare relay", "masked", r"bare relay \+ rtpengine", r"masked \+ rtpengine")
+WAYS = (
+    "bare relay",
+    "masked",
+    "masked, PostgreSQL",
+    r"bare relay \+ rtpengine",
+    r"masked \+ rtpengine",
+)
 
 
 def test_every_figure_is_printed() -> None:
@@ -46,7 +52,7 @@ def calls() -> dict[str, str]:
     found = {}
     for way in WAYS:
         row = rf"\| {way} +\|"
-        found[f"CPU, {way}"] = rf"{row}({number}){{7}}"
+        found[f"CPU, {way}"] = rf"{row}({number}){{8}}"
         found[f"delay, {way}"] = rf"{row}({number}){{2}} +[+-]?[\d.]* \| +[+-]?[\d.]* \|\n"
         found[f"rate, {way}"] = rf"{row} +\d+ \| +[^|]+ \|\n"
     return found
