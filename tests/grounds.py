@@ -1,5 +1,6 @@
 """What a desk stands on: a database in memory, or the transaction of a server's that is undone."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +47,9 @@ class SqliteGround:
         self._connection.execute("ROLLBACK")
 
     def sql(self, text: str, *values: Any) -> list[Any]:
-        return self._connection.execute(text, values).fetchall()
+        cursor = self._connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor.execute(text, values).fetchall()
 
     def dump(self) -> str:
         return "\n".join(self._connection.iterdump())

@@ -97,7 +97,7 @@ def check(asked: SignedRequest, secret: str = SECRET, now: float = NOW) -> None:
 
 def test_a_right_signature() -> None:
     check(request())
-    assert sigv4.read_signature(request()).access_key_id == KEY
+    assert sigv4.read_signature(request()).claim.access_key_id == KEY
 
 
 def test_a_right_presigned_url() -> None:
@@ -304,3 +304,21 @@ def test_any_bytes_are_refused_by_a_fault(
         headers[b"authorization"] = authorization
     with pytest.raises(Fault):
         check(SignedRequest(method, path, query, headers, body))
+
+
+@pytest.mark.parametrize("more", [b",", b",=", b", ", b", Signature=x", b", Credential=x"])
+def test_a_signature_with_more_behind_it_is_refused(more: bytes) -> None:
+    right = authorization(signature_of(CANONICAL))
+    check(with_headers(authorization=right))
+    with pytest.raises(IncompleteSignature):
+        check(with_headers(authorization=right + more))
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [(b", Signature", b", XSignature"), (b", Signature", b" Signature"), (b"/us", b"/us" * 100)],
+)
+def test_a_claim_that_is_written_otherwise_is_refused(written: bytes, instead: bytes) -> None:
+    right = authorization(signature_of(CANONICAL))
+    with pytest.raises(IncompleteSignature):
+        check(with_headers(authorization=right.replace(written, instead)))

@@ -88,13 +88,17 @@ class Branch:
 
     def find(self, path: list[str], at: int, method: str, query: Query) -> Choice | None:
         """What a path means from its segment `at` on; what is spelt out goes first."""
-        if at == len(path):
-            route = self.routes.get(method)
-            return route.choose(query) if route else None
-        literal = self.literals.get(path[at])
-        if literal and (found := literal.find(path, at + 1, method, query)):
-            return found
-        return self.parameter.find(path, at + 1, method, query) if self.parameter else None
+        branch = self
+        for place in range(at, len(path)):
+            literal, parameter = branch.literals.get(path[place]), branch.parameter
+            if literal and parameter and (found := literal.find(path, place + 1, method, query)):
+                return found
+            following = parameter or literal
+            if following is None:
+                return None
+            branch = following
+        route = branch.routes.get(method)
+        return route.choose(query) if route else None
 
     def methods(self, path: list[str]) -> set[str]:
         """The methods that a path has, whatever the query says."""

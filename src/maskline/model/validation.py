@@ -83,17 +83,22 @@ def _inner_check(shape: Shape) -> Check:
 
 
 def _structure_check(shape: Shape) -> Check:
-    members = {
-        name: (f"{name[0].lower()}{name[1:]}", name in shape.required, member)
-        for name, member in shape.members.items()
-    }
+    members = shape.members
+
+    @cache
+    def checks() -> list[tuple[str, str, bool, Check]]:
+        """Made when they are needed: a shape may hold itself."""
+        return [
+            (name, f"{name[0].lower()}{name[1:]}", name in shape.required, _check(member))
+            for name, member in members.items()
+        ]
 
     def check(value: dict[str, Any], where: str, found: list[str]) -> None:
         prefix = f"{where}." if where else ""
-        for name, (path, required, member) in members.items():
+        for name, path, required, inner in checks():
             item = value.get(name)
             if item is not None or required:
-                _check(member)(item, prefix + path, found)
+                inner(item, prefix + path, found)
         if not value.keys() <= members.keys():
             unknown = [name for name in value if name not in members][:MOST_FAULTS]
             found.extend(_fault(prefix + _shortened(name), "Unknown member") for name in unknown)

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from maskline.store import migrations
 from maskline.store.port import Row, StoreUnusable, Transaction
@@ -20,21 +20,38 @@ PREPARED_STATEMENTS = 512
 CACHE_KIBIBYTES = 65_536
 
 
+# The columns of each query that was answered. Rows are dictionaries: sqlite3.Row looks at every
+# column before the one it is asked for.
+COLUMNS: dict[str, tuple[str, ...]] = {}
+
+
+def named_columns(query: str, cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    names = COLUMNS[query] = tuple(column[0] for column in cursor.description)
+    return names
+
+
 class SqliteTransaction:
     """A transaction on a connection; what begins and ends it stands outside."""
 
     def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
         self.connection = connection
+        connection.row_factory = None
         self._execute = connection.execute
         self._execute_each = connection.executemany
         self.cipher = cipher
 
     def one(self, query: str, **parameters: Any) -> Row | None:
-        row: Row | None = self._execute(QUERIES[query], parameters).fetchone()
-        return row
+        cursor = self._execute(QUERIES[query], parameters)
+        values = cursor.fetchone()
+        if values is None:
+            return None
+        names = COLUMNS.get(query) or named_columns(query, cursor)
+        return dict(zip(names, values, strict=True))
 
     def all(self, query: str, **parameters: Any) -> list[Row]:
-        return cast(list[Row], self._execute(QUERIES[query], parameters).fetchall())
+        cursor = self._execute(QUERIES[query], parameters)
+        names = COLUMNS.get(query) or named_columns(query, cursor)
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
     def run(self, query: str, **parameters: Any) -> int:
         return self._execute(QUERIES[query], parameters).rowcount

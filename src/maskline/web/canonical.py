@@ -12,6 +12,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 UNRESERVED = "~"  # beside letters, digits, "_", "." and "-", which `quote` never touches
 SIGNATURE = b"x-amz-signature"
 UNEVEN_PATH = re.compile(rb"//|/\.{1,2}(?:/|$)")
+PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9_~-]+)+")  # most are: canonical as they are
 
 
 def canonical_request(
@@ -27,7 +28,7 @@ def canonical_request(
             method.encode(),
             canonical_path(path),
             canonical_query(query),
-            *(name + b":" + b" ".join(value.split()) for name, value in headers),
+            *[name + b":" + b" ".join(value.split()) for name, value in headers],
             b"",
             signed_headers,
             body_digest,
@@ -37,6 +38,8 @@ def canonical_request(
 
 def canonical_path(path: bytes) -> bytes:
     """The path without empty and dot segments, encoded once more than on the wire."""
+    if PLAIN_PATH.fullmatch(path):
+        return path
     if UNEVEN_PATH.search(path):
         path = without_detours(path)
     return quote_from_bytes(path or b"/", "/" + UNRESERVED).encode()

@@ -67,6 +67,8 @@ class Pipeline:
         self._throttle.take(key.access_key_id)
         request = parse(match, query, headers, body)
         validate(match.operation, request)
+        if may_hold_nul(scope, body):
+            refuse_nul(request)
         result = await self._carry_out(match, key, request, trail.request_id)
         return answers.success(*restjson.serialise(match.operation, result))
 
@@ -78,7 +80,7 @@ class Pipeline:
 
     async def _authenticate(self, request: SignedRequest) -> AccessKey:
         signature = sigv4.read_signature(request)
-        key = await self._keys.find(signature.access_key_id)
+        key = await self._keys.find(signature.claim.access_key_id)
         if key is None:
             raise UnknownClient("There is no access key of this id")
         sigv4.verify(request, signature, key.secret_access_key, self._clock() / 1000)
@@ -115,14 +117,9 @@ class Pipeline:
         return done
 
     def _context(self, tx: Transaction, key: AccessKey) -> Context:
+        now = self._clock()
         return Context(
-            tx=tx,
-            account_id=key.account_id,
-            now=self._clock(),
-            new_id=new_id,
-            settings=self._policy,
-            access_key_id=key.access_key_id,
-            clock=self._clock,
+            tx, key.account_id, now, new_id, self._policy, key.access_key_id, self._clock
         )
 
 
@@ -156,6 +153,14 @@ def parse(
 def validate(operation: Operation, request: dict[str, Any]) -> None:
     if operation.input is not None and (faults := validation.faults(operation.input, request)):
         raise BadRequest(validation.message(faults))
+
+
+def may_hold_nul(scope: Scope, body: bytes) -> bool:
+    """Whether a text of a request can hold a NUL: JSON, paths and queries must write it so."""
+    return b"\\u0000" in body or b"%00" in scope["raw_path"] or b"%00" in scope["query_string"]
+
+
+def refuse_nul(request: dict[str, Any]) -> None:
     if holds_nul(request):
         raise BadRequest("A text holds the character U+0000, which no database keeps")
 

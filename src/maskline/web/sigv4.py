@@ -31,14 +31,21 @@ TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 TIME_LENGTH = len("20200415T161010Z")
 MAX_SKEW = 300  # seconds
 LONGEST_EXPIRY = 7 * 86_400  # seconds
+LONGEST_KEPT = 1024  # bytes of an Authorization header whose claim is kept
+LONGEST_CREDENTIAL = 255
 CREDENTIAL_PARTS = 5
-PARTS = {"Credential", "SignedHeaders", "Signature"}
+PARTS = {"Credential", "SignedHeaders"}  # of the Authorization header, before its signature
+
+UNREADABLE = f"The Authorization header is not one of {ALGORITHM}"
+NEEDED = "The signature needs Credential, SignedHeaders and Signature"
+SCOPE = f"The credential scope must be <day of X-Amz-Date>/<region>/{SERVICE}/{TERMINATOR}"
 
 PREFIX = b"x-amz-"
 AUTHORIZATION = b"authorization"
 DATE = b"x-amz-date"
 TOKEN = b"x-amz-security-token"
 BODY_DIGEST = b"x-amz-content-sha256"
+EMPTY = hashlib.sha256().hexdigest().encode()  # of no body
 PRESIGNED = b"x-amz-signature"
 
 
@@ -52,21 +59,26 @@ class SignedRequest(NamedTuple):
     body: bytes
 
 
-class Signature(NamedTuple):
-    """What a request says about its signature. `expires` is in seconds, for a presigned URL."""
+class Claim(NamedTuple):
+    """Who a request says it is from, and what it says is signed: the same in all the requests that
+    a client sends in a day. `names` are those in `signed_headers`."""
 
     access_key_id: str
     date: str
     region: str
-    time: str
+    scope: str
     signed_headers: bytes
+    names: tuple[bytes, ...]
+
+
+class Signature(NamedTuple):
+    """What a request says about its signature. `expires` is in seconds, for a presigned URL."""
+
+    claim: Claim
+    time: str
     value: bytes
     body_digest: bytes | None
     expires: int | None
-
-    @property
-    def scope(self) -> str:
-        return f"{self.date}/{self.region}/{SERVICE}/{TERMINATOR}"
 
 
 def read_signature(request: SignedRequest) -> Signature:
@@ -87,7 +99,7 @@ def read_signature(request: SignedRequest) -> Signature:
 def signing_parameters(query: bytes) -> dict[bytes, bytes]:
     """The X-Amz-* parameters of a query by their names in lower case."""
     found: dict[bytes, bytes] = {}
-    if PREFIX not in query.lower():
+    if not query or PREFIX not in query.lower():
         return found
     for name, value in parameters(query):
         lowered = name.lower()
@@ -99,12 +111,30 @@ def signing_parameters(query: bytes) -> dict[bytes, bytes]:
 
 
 def header_signature(header: bytes, headers: Mapping[bytes, bytes]) -> Signature:
+    """The signature stands last, as all clients write it."""
+    before, _, value = header.partition(b"Signature=")
+    if b"," in value:  # a second header, say
+        raise IncompleteSignature(UNREADABLE)
+    claim = claim_in(before) if len(before) <= LONGEST_KEPT else read_claim(before)
+    time, digest = headers.get(DATE, b""), headers.get(BODY_DIGEST)
+    return signature_of(claim, time, value.strip(), digest, None)
+
+
+@lru_cache(maxsize=1024)
+def claim_in(header: bytes) -> Claim:
+    """As `read_claim`, which it is spared in all but the first of a client's requests of a day."""
+    return read_claim(header)
+
+
+def read_claim(header: bytes) -> Claim:
+    """What an Authorization header claims; it comes without its signature."""
     algorithm, _, rest = text(header).partition(" ")
-    pairs = [part.strip().partition("=") for part in rest.split(",")]
+    *parts, end = (part.strip() for part in rest.split(","))
+    pairs = [part.partition("=") for part in parts]
     fields = {name: value for name, _, value in pairs}
-    if algorithm != ALGORITHM or len(pairs) != len(fields) or fields.keys() != PARTS:
-        raise IncompleteSignature(f"The Authorization header is not one of {ALGORITHM}")
-    return signature_of(fields, headers.get(DATE, b""), headers.get(BODY_DIGEST), None)
+    if algorithm != ALGORITHM or end or len(pairs) != len(fields) or fields.keys() != PARTS:
+        raise IncompleteSignature(UNREADABLE)
+    return claim_of(fields["Credential"], fields["SignedHeaders"])
 
 
 def presigned_signature(query: Mapping[bytes, bytes]) -> Signature:
@@ -117,27 +147,34 @@ def presigned_signature(query: Mapping[bytes, bytes]) -> Signature:
     seconds = fields["Expires"]
     if not (seconds.isdecimal() and len(seconds) <= 6 and 1 <= int(seconds) <= LONGEST_EXPIRY):
         raise IncompleteSignature(f"X-Amz-Expires must be from 1 to {LONGEST_EXPIRY}")
-    return signature_of(fields, query.get(DATE, b""), query.get(BODY_DIGEST), int(seconds))
+    claim = claim_of(fields["Credential"], fields["SignedHeaders"])
+    value = fields["Signature"].encode()
+    return signature_of(claim, query.get(DATE, b""), value, query.get(BODY_DIGEST), int(seconds))
+
+
+def claim_of(credential: str, signed_headers: str) -> Claim:
+    parts = credential.split("/")
+    names = tuple(signed_headers.encode().split(b";"))
+    if len(parts) != CREDENTIAL_PARTS or not all(parts) or len(credential) > LONGEST_CREDENTIAL:
+        raise IncompleteSignature(NEEDED)
+    if b"host" not in names:
+        raise IncompleteSignature("The signature must cover the Host header")
+    access_key_id, date, region, service, terminator = parts
+    if service != SERVICE or terminator != TERMINATOR:
+        raise InvalidSignature(SCOPE)
+    scope = f"{date}/{region}/{service}/{terminator}"
+    return Claim(access_key_id, date, region, scope, signed_headers.encode(), names)
 
 
 def signature_of(
-    fields: Mapping[str, str], time: bytes, body_digest: bytes | None, expires: int | None
+    claim: Claim, time: bytes, value: bytes, body_digest: bytes | None, expires: int | None
 ) -> Signature:
-    credential = fields.get("Credential", "").split("/")
-    signed_headers = fields.get("SignedHeaders", "").encode()
-    value = fields.get("Signature", "").encode()
-    if len(credential) != CREDENTIAL_PARTS or not (all(credential) and value):
-        raise IncompleteSignature("The signature needs Credential, SignedHeaders and Signature")
-    if b"host" not in signed_headers.split(b";"):
-        raise IncompleteSignature("The signature must cover the Host header")
-    access_key_id, date, region, service, terminator = credential
-    if service != SERVICE or terminator != TERMINATOR or time[:8] != date.encode():
-        raise InvalidSignature(
-            f"The credential scope must be <day of X-Amz-Date>/<region>/{SERVICE}/{TERMINATOR}"
-        )
-    return Signature(
-        access_key_id, date, region, text(time), signed_headers, value, body_digest, expires
-    )
+    if not value:
+        raise IncompleteSignature(NEEDED)
+    moment = text(time)
+    if moment[:8] != claim.date:
+        raise InvalidSignature(SCOPE)
+    return Signature(claim, moment, value, body_digest, expires)
 
 
 def text(field: bytes) -> str:
@@ -152,15 +189,14 @@ def verify(request: SignedRequest, signature: Signature, secret: str, now: float
     `now` is in seconds since the epoch.
     """
     check_time(signature, now)
-    digest = hashlib.sha256(request.body).hexdigest().encode()
+    claim, body = signature.claim, request.body
+    digest = hashlib.sha256(body).hexdigest().encode() if body else EMPTY
     declared = request.headers.get(BODY_DIGEST, digest), signature.body_digest or digest
     if declared != (digest, digest):
         raise InvalidSignature("X-Amz-Content-Sha256 is not the hash of the body")
-    canonical = canonical_of(request, signature.signed_headers, digest)
-    to_sign = "\n".join(
-        (ALGORITHM, signature.time, signature.scope, hashlib.sha256(canonical).hexdigest())
-    )
-    key = signing_key(secret, signature.date, signature.region)
+    canonical = hashlib.sha256(canonical_of(request, claim, digest)).hexdigest()
+    to_sign = f"{ALGORITHM}\n{signature.time}\n{claim.scope}\n{canonical}"
+    key = signing_key(secret, claim.date, claim.region)
     if not hmac.compare_digest(mac(key, to_sign).hex().encode(), signature.value):
         raise InvalidSignature("The signature is not the one this request has with this key")
 
@@ -186,13 +222,14 @@ def seconds_of(time: str) -> float:
         raise IncompleteSignature("X-Amz-Date must look like 20200415T161010Z") from None
 
 
-def canonical_of(request: SignedRequest, signed_headers: bytes, digest: bytes) -> bytes:
+def canonical_of(request: SignedRequest, claim: Claim, digest: bytes) -> bytes:
+    headers = request.headers
     try:
-        covered = [(name, request.headers[name]) for name in signed_headers.split(b";")]
+        covered = [(name, headers[name]) for name in claim.names]
     except KeyError:
         raise InvalidSignature("The signature covers a header that did not arrive") from None
     return canonical_request(
-        request.method, request.path, request.query, covered, signed_headers, digest
+        request.method, request.path, request.query, covered, claim.signed_headers, digest
     )
 
 
