@@ -21,8 +21,6 @@ ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
 # How long a target may say nothing at all: less while there is another one to try.
 PATIENCE, HASTE = 5000, 3000
-# What the recorder understands.
-RECORDABLE = ("PCMA", "PCMU")
 OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
 
 
@@ -72,8 +70,7 @@ class Attempts:
     ) -> None:
         passage = self._passage(request, attempt, target)
         local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
-        codecs = RECORDABLE if attempt["route"].get("Recorded") else ()
-        body = self._bodies.first_offer(passage, description(request), target.hop, codecs)
+        body = self._bodies.first_offer(passage, description(request), target.hop)
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
         headers = (*identity(target.carrier, passage.far.peer), *more)
@@ -97,8 +94,9 @@ class Attempts:
         carrier = target.carrier
         local = self._settings.listener(target.transport, target.address)
         shown = f"sip:{target.caller}@{carrier.domain or local}"
+        recorded = "1" if attempt["route"].get("Recorded") else ""
         call = mask.Call(
-            attempt["route"]["CallId"], shown, target.uri, attempt["trunk"], carrier.mark
+            attempt["route"]["CallId"], shown, target.uri, attempt["trunk"], carrier.mark, recorded
         )
         passage = mask.first_passage(self._keys, request, call, attempt["flow"])
         if not attempt["authorized"]:

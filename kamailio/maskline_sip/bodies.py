@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from . import allowed, mask, sdp, sip
 from .media import OFF, Media, Terms
 from .settings import Settings
 
+RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 
 
@@ -17,17 +17,12 @@ class Bodies:
         self._keys, self.media, self._settings = keys, media, settings
 
     def first_offer(
-        self,
-        passage: mask.Passage,
-        offered: sdp.Description | None,
-        hop: str,
-        codecs: Sequence[str],
+        self, passage: mask.Passage, offered: sdp.Description | None, hop: str
     ) -> allowed.Body:
-        """Of a call's first request, which goes to `hop` and may use no other codecs than these,
-        where there are any."""
+        """Of a call's first request, which goes to `hop`."""
         if offered is None:
             return allowed.NO_BODY
-        offered = sdp.limited(offered, codecs)
+        offered = kept_to(offered, passage)
         terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
         relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
         return self._written(relayed, passage)
@@ -41,6 +36,7 @@ class Bodies:
         given = description(request) if request.method in OFFERING else None
         if given is None:
             return allowed.NO_BODY
+        given = kept_to(given, passage)
         call, sender = passage.near.reference, passage.near.side
         terms = self._terms(passage.near, passage.far)
         if request.method == "ACK":
@@ -54,6 +50,7 @@ class Bodies:
         given = description(reply) if reply.status < 300 else None
         if given is None:
             return allowed.NO_BODY
+        given = kept_to(given, passage)
         call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
         if offered:
             terms = self._terms(passage.far, passage.near)
@@ -89,6 +86,11 @@ class Bodies:
     def _written(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
         session = int(self._keys.alias(passage.key, "sdp", passage.near.call_id)[:6], 36)
         return allowed.Body("application/sdp", sdp.write(relayed, session, int(time.time())))
+
+
+def kept_to(given: sdp.Description, passage: mask.Passage) -> sdp.Description:
+    """What a call may use of a description, at its beginning and whenever it is changed."""
+    return sdp.limited(given, RECORDABLE if passage.near.recorded else ())
 
 
 def description(message: sip.Message) -> sdp.Description | None:

@@ -35,7 +35,8 @@ class Leg(NamedTuple):
     and `peer_trunk` are marks of the carriers of this leg and of the other one. `flow` is where
     requests to the party go when no other way leads to it: back over a connection of its own.
     `cseq` is how far ahead of the sender's the numbers of requests to the party are (empty: not),
-    `peer_cseq` the same of those to the other side.
+    `peer_cseq` the same of those to the other side. `recorded` is "1" where the sound is kept, so
+    that it must be such as the recorder understands.
     """
 
     reference: str
@@ -51,6 +52,7 @@ class Leg(NamedTuple):
     flow: str = ""
     cseq: str = ""
     peer_cseq: str = ""
+    recorded: str = ""
 
 
 ROUTES = Leg._fields.index("routes")
@@ -168,13 +170,15 @@ def _unpacked(packed: bytes) -> bytes:
 
 class Call(NamedTuple):
     """What was decided about a new call: `shown` is the URI that the called party sees as the
-    caller's, `called` the URI to ring; `trunk` and `called_trunk` mark the carriers of both."""
+    caller's, `called` the URI to ring; `trunk` and `called_trunk` mark the carriers of both, and
+    `recorded` is as in Leg."""
 
     reference: str
     shown: str
     called: str
     trunk: str = ""
     called_trunk: str = ""
+    recorded: str = ""
 
 
 def first_passage(keys: Keyring, request: sip.Message, call: Call, flow: str = "") -> Passage:
@@ -184,6 +188,7 @@ def first_passage(keys: Keyring, request: sip.Message, call: Call, flow: str = "
         raise Refused("a request without a From tag")
     trunks = call.trunk, call.called_trunk
     near = _sender_leg(request, call.reference, CALLER, trunks, flow)
+    near = near._replace(recorded=call.recorded)
     far = Leg(
         call.reference,
         CALLED,
@@ -194,6 +199,7 @@ def first_passage(keys: Keyring, request: sip.Message, call: Call, flow: str = "
         target=call.called,
         trunk=call.called_trunk,
         peer_trunk=call.trunk,
+        recorded=call.recorded,
     )
     return Passage(key, near, far)
 
@@ -207,7 +213,7 @@ def dialog_passage(keys: Keyring, request: sip.Message, flow: str = "") -> Passa
     key, far = opened
     side = CALLER if far.side == CALLED else CALLED
     near = _sender_leg(request, far.reference, side, (far.peer_trunk, far.trunk), flow)
-    near = near._replace(cseq=far.peer_cseq, peer_cseq=far.cseq)
+    near = near._replace(cseq=far.peer_cseq, peer_cseq=far.cseq, recorded=far.recorded)
     caller, called_call_id = (near, far.call_id) if far.side == CALLED else (far, near.call_id)
     belongs = called_call_id == keys.alias(key, "call", caller.call_id, caller.tag)
     if not belongs or request.address("to").tag != keys.alias(key, "tag", far.call_id, far.tag):
