@@ -380,7 +380,12 @@ def test_a_number_is_read_as_its_carrier_writes_it(desk: Desk, session: dict[str
 
 @pytest.mark.parametrize(
     ("rule", "status"),
-    [({"MaxCalls": 1}, 503), ({"MaxCallsPerCaller": 1}, 486), ({"MaxCallsPerSecond": 1}, 503)],
+    [
+        ({"MaxCalls": 1}, 503),
+        ({"MaxCallsPerCaller": 1}, 486),
+        ({"MaxCallsPerCallerPerSecond": 1}, 486),
+        ({"MaxCallsPerSecond": 1}, 503),
+    ],
 )
 def test_a_call_too_many_is_refused(
     desk: Desk, session: dict[str, Any], rule: dict[str, int], status: int
@@ -443,3 +448,50 @@ def test_a_refused_caller_hears_the_announcement_of_the_reason(desk: Desk) -> No
     assert desk.switch("RouteCall", **ask)["Announcement"] == "unknown.wav"
     other = ask | {"Caller": "anonymous"}
     assert desk.switch("RouteCall", **other)["Announcement"] is None
+
+
+def test_a_caller_who_calls_too_fast_hinders_nobody_else(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    desk.policy = replace(desk.policy, rate=Rate(lambda: desk.now))
+    desk.rule(session["VoiceConnectorId"], MaxCallsPerCallerPerSecond=1)
+    assert [desk.dial(BEN, PROXY)["Decision"] for _ in range(3)] == ["Connect", "Reject", "Reject"]
+    assert desk.dial(ANN, PROXY)["Decision"] == "Connect"
+
+
+@pytest.mark.parametrize(
+    ("termination", "connected"),
+    [({"CpsLimit": 2}, 2), ({}, 3), ({"CpsLimit": 2, "Disabled": True}, 3)],
+)
+def test_a_cps_limit_that_was_given_holds(
+    desk: Desk, session: dict[str, Any], termination: dict[str, Any], connected: int
+) -> None:
+    desk.policy = replace(desk.policy, rate=Rate(lambda: desk.now))
+    connector = {"VoiceConnectorId": session["VoiceConnectorId"]}
+    given = {"CallingRegions": ["US"], "CidrAllowedList": ["192.0.2.0/27"], **termination}
+    desk.call("PutVoiceConnectorTermination", **connector, Termination=given)
+    answers = [desk.dial(BEN, PROXY)["Decision"] for _ in range(3)]
+    assert answers.count("Connect") == connected
+    desk.call("DeleteVoiceConnectorTermination", **connector)
+    desk.now += 1001
+    assert [desk.dial(BEN, PROXY)["Decision"] for _ in range(3)] == ["Connect"] * 3
+
+
+def test_required_encryption_is_enforced_where_the_operator_wants_it(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    """A call must come and go encrypted; other connectors' calls may be plain."""
+    plain, safe = WayOut(failover=("globex",)), WayOut(encrypted=True)
+    policy = Policy(carriers=("acme", "globex"), ways={"acme": plain, "globex": safe})
+    named = {"VoiceConnectorId": session["VoiceConnectorId"], "Name": "c"}
+    desk.policy = replace(policy, enforce_encryption=True)
+    assert desk.dial(BEN, PROXY)["CarrierName"] == "acme"
+    desk.call("UpdateVoiceConnector", **named, RequireEncryption=True)
+    refused = desk.dial(BEN, PROXY)
+    assert (refused["SipStatus"], refused["Reason"]) == (403, "encryption-required")
+    arrived = {"CarrierName": "globex", "Caller": BEN, "Called": PROXY}
+    assert desk.switch("RouteCall", **arrived)["CarrierName"] == "globex"
+    desk.policy = replace(desk.policy, ways={"acme": WayOut(), "globex": safe})
+    assert desk.switch("RouteCall", **arrived)["Reason"] == "encryption-required"
+    desk.policy = policy
+    assert desk.dial(BEN, PROXY)["CarrierName"] == "acme"

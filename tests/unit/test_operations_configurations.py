@@ -100,6 +100,7 @@ def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
         "MaxCalls": 0,
         "MaxCallsPerSecond": 0,
         "MaxCallsPerCaller": 0,
+        "MaxCallsPerCallerPerSecond": 0,
         "KeepTextDays": 0,
         "ClosedReply": None,
         "StopReply": None,

@@ -2,9 +2,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, HOUR, MINUTE, START, Desk, ids, proxies, proxy
+from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
 
-from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Refusal
+from maskline.domain.refusals import (
+    BadRequest,
+    Forbidden,
+    InvalidPhoneNumber,
+    NotFound,
+    Refusal,
+)
 from maskline.operations import purge_sessions, settle_expired_sessions
 
 NUMBERS = [f"+1913555010{digit}" for digit in range(4)]
@@ -299,3 +305,11 @@ def test_a_purge_leaves_what_later_sessions_use(desk: Desk, session: dict[str, A
     desk.close(later)
     again = desk.open(connector, ANN, BEN, NumberSelectionBehavior="PreferSticky")
     assert proxies(again) == proxies(later)
+
+
+def test_a_barred_number_gets_no_session(desk: Desk, connector: str) -> None:
+    desk.policy = replace(desk.policy, barred_prefixes=("+1401",))
+    with pytest.raises(InvalidPhoneNumber, match="barred by the settings") as refused:
+        desk.open(connector, ANN, BEN)
+    assert BEN not in str(refused.value)
+    assert desk.open(connector, ANN, CAT)

@@ -62,6 +62,7 @@ REASONS = {
     "not-our-number": "the number dialled is not in the inventory",
     "emergency-number": "the other side is an emergency or short number, which is never dialled",
     "barred-number": "the other side is a premium-rate number or barred by the settings",
+    "encryption-required": "the connector takes encrypted calls alone, and a carrier has none",
     "too-many-calls": "the connector or the caller has as many calls as the rules allow",
     "sms-not-allowed": "the proxy session joins them, but its capabilities do not include SMS",
     "opted-out": "the other side has said STOP to this number",

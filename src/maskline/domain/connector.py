@@ -41,7 +41,8 @@ class TextRules:
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What an operator decides about the sessions and calls of a connector. The limits of calls,
-    at once, a second, and at once for each caller, are 0 for any number."""
+    at once and a second, also for each caller, are 0 for any number. `encrypted` are connectors
+    whose calls may be carried encrypted alone, if the service enforces it."""
 
     number_assignment: Assignment = Assignment.SHARED
     unknown_caller: UnknownCaller = UnknownCaller.REJECT
@@ -52,6 +53,8 @@ class Rules:
     max_calls: int = 0
     max_calls_per_second: int = 0
     max_calls_per_caller: int = 0
+    max_calls_per_caller_per_second: int = 0
+    encrypted: bool = False
     texts: TextRules = TextRules()
     record_calls: bool = False
 

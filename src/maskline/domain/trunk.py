@@ -86,7 +86,8 @@ class NumberFormat(StrEnum):
 @dataclass(frozen=True)
 class WayOut:
     """How calls leave by a carrier: what may replace it, in order, the dialling prefixes that it
-    is preferred for, how it writes numbers, and how many calls it takes (0: any number)."""
+    is preferred for, how it writes numbers, how many calls it takes (0: any number), and whether
+    all that passes between it and us is encrypted."""
 
     failover: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
@@ -94,6 +95,7 @@ class WayOut:
     country: str | None = None
     max_calls: int = 0
     max_calls_per_second: int = 0
+    encrypted: bool = False
 
 
 PLAIN = WayOut()

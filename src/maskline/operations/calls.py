@@ -8,7 +8,7 @@ from typing import Any
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
-from maskline.domain.trunk import PLAIN
+from maskline.domain.trunk import PLAIN, WayOut
 from maskline.operations import numbering, routes
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
@@ -41,7 +41,8 @@ def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
     """The decision about a call that has arrived, and the record that is to be saved of it."""
     way = context.settings.ways.get(request["CarrierName"], PLAIN)
     caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
-    route = within_limits(context, find_route(context, caller, called))
+    route = arrived_safely(context, find_route(context, caller, called), way)
+    route = within_limits(context, route)
     call = record_of(context, request["CarrierName"], route)
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
     if isinstance(route.decision, Reject):
@@ -94,17 +95,29 @@ def deleted_since(context: Context, session_id: str) -> bool:
     return routes.rules_of(context, row["voice_connector_id"]).hang_up_on_delete
 
 
+def arrived_safely(context: Context, route: Route, way: WayOut) -> Route:
+    """The route, or the refusal of a call that arrived plain where it must be encrypted."""
+    if isinstance(route.decision, Reject) or way.encrypted or not route.rules.encrypted:
+        return route
+    if not context.settings.enforce_encryption:
+        return route
+    return replace(route, decision=routes.UNENCRYPTED)
+
+
 def within_limits(context: Context, route: Route) -> Route:
     """The route, or the refusal of a call that would be one too many."""
     rules = route.rules
     if isinstance(route.decision, Reject):
         return route
+    rate, most = context.settings.rate, rules.max_calls_per_caller_per_second
+    if rate and most and not rate.allows(f"{route.voice_connector_id} {route.caller}", most):
+        return replace(route, decision=Reject(486, "too-many-calls"))
     most = rules.max_calls_per_caller
     if most and live_calls_of(context, route, caller=True) >= most:
         return replace(route, decision=Reject(486, "too-many-calls"))
     if rules.max_calls and live_calls_of(context, route) >= rules.max_calls:
         return replace(route, decision=Reject(503, "too-many-calls", BUSY_RETRY_SECONDS))
-    rate, most = context.settings.rate, rules.max_calls_per_second
+    most = rules.max_calls_per_second
     if rate and most and not rate.allows(route.voice_connector_id or "", most):
         return replace(route, decision=Reject(503, "too-many-calls", BUSY_RETRY_SECONDS))
     return route

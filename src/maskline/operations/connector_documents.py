@@ -21,13 +21,14 @@ class Kind:
 
     `complete` fills in defaults and raises BadRequest for what cannot be meant. `unless` is the
     kind that must not exist when this one is deleted. `absent` is the answer when nothing was put;
-    without it that is a NotFound.
+    without it that is a NotFound. `takes_effect` is told what was put, nothing when it is deleted.
     """
 
     member: str
     complete: Callable[[Document], Document] = lambda document: document
     unless: str | None = None
     absent: Document | None = None
+    takes_effect: Callable[[Context, str, Document], None] = lambda context, connector, given: None
 
     def put(self, context: Context, request: Request) -> Answer:
         connector_id = request["VoiceConnectorId"]
@@ -39,6 +40,7 @@ class Kind:
             kind=self.member,
             document=json.dumps(document),
         )
+        self.takes_effect(context, connector_id, request[self.member])
         return {self.member: document}
 
     def get(self, context: Context, request: Request) -> Answer:
@@ -60,6 +62,7 @@ class Kind:
         context.tx.run(
             "delete_connector_document", voice_connector_id=connector_id, kind=self.member
         )
+        self.takes_effect(context, connector_id, {})
         return {}
 
 
@@ -81,6 +84,15 @@ def complete_termination(document: Document) -> Document:
     return found
 
 
+def limit_calls(context: Context, connector_id: str, termination: Document) -> None:
+    """A limit of calls a second that was given holds; the default would stop who gave none."""
+    context.tx.run(
+        "put_cps_limit",
+        voice_connector_id=connector_id,
+        cps_limit=None if termination.get("Disabled") else termination.get("CpsLimit"),
+    )
+
+
 def complete_origination(document: Document) -> Document:
     if "Routes" not in document and "Disabled" not in document:
         raise BadRequest("An Origination needs Routes, Disabled or both")
@@ -93,7 +105,7 @@ def complete_emergency(document: Document) -> Document:
 
 
 EMERGENCY = "EmergencyCallingConfiguration"
-TERMINATION = Kind("Termination", complete_termination, unless=EMERGENCY)
+TERMINATION = Kind("Termination", complete_termination, unless=EMERGENCY, takes_effect=limit_calls)
 ORIGINATION = Kind("Origination", complete_origination, unless=EMERGENCY)
 LOGGING = Kind(
     "LoggingConfiguration",

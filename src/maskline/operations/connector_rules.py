@@ -17,6 +17,7 @@ MEMBERS = {
     "MaxCalls": "max_calls",
     "MaxCallsPerSecond": "max_calls_per_second",
     "MaxCallsPerCaller": "max_calls_per_caller",
+    "MaxCallsPerCallerPerSecond": "max_calls_per_caller_per_second",
 }
 TEXT_MEMBERS = {
     "KeepTextDays": ("keep_text_days", "keep_days"),

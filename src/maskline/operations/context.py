@@ -49,6 +49,7 @@ class Policy:
     texts: TextPolicy = TextPolicy()
     ways: Mapping[str, WayOut] = field(default_factory=dict)
     barred_prefixes: tuple[str, ...] = ()
+    enforce_encryption: bool = False
     rate: Rate | None = None
     announcements: Mapping[str, Announcement] = field(default_factory=dict)
     announcing: Places | None = None

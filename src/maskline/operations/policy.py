@@ -20,6 +20,7 @@ def policy_of(chosen: Settings) -> Policy:
         carriers=tuple(carrier.name for carrier in chosen.carriers),
         carriers_down={one.name for one in chosen.carriers if one.sip is None},
         barred_prefixes=chosen.barred_prefixes,
+        enforce_encryption=chosen.enforce_encryption,
         ways={name: way_of(trunk) for name, trunk in chosen.trunks.items()},
         rules=Rules(
             number_assignment=Assignment(chosen.number_assignment),
@@ -32,6 +33,7 @@ def policy_of(chosen: Settings) -> Policy:
             max_calls=chosen.max_calls,
             max_calls_per_second=chosen.max_calls_per_second,
             max_calls_per_caller=chosen.max_calls_per_caller,
+            max_calls_per_caller_per_second=chosen.max_calls_per_caller_per_second,
             texts=text_rules(chosen.texts),
         ),
         text_carriers={one.name for one in chosen.carriers if one.ways_of_texts},
@@ -67,4 +69,5 @@ def way_of(trunk: CarrierSip) -> WayOut:
         country=trunk.country,
         max_calls=trunk.max_calls,
         max_calls_per_second=trunk.max_calls_per_second,
+        encrypted=trunk.encrypted,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from maskline.domain import e164
 from maskline.domain.connector import ProxyConfiguration
-from maskline.domain.refusals import BadRequest, NotFound
+from maskline.domain.refusals import BadRequest, InvalidPhoneNumber, NotFound
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.store import rows
@@ -67,11 +67,19 @@ def require_outside_number(context: Context, text: str) -> str:
 
 def require_outside_numbers(context: Context, first: str, second: str) -> tuple[str, str]:
     """As `require_outside_number`, for two at once."""
-    numbers = e164.require_dialable(first), e164.require_dialable(second)
+    numbers = require_allowed(context, first), require_allowed(context, second)
     ours = context.tx.one("find_phone_number", first=numbers[0], second=numbers[1])
     if ours is not None:
         raise BadRequest(f"{e164.redact(ours['phone_number'])} is a proxy phone number itself")
     return numbers
+
+
+def require_allowed(context: Context, text: str) -> str:
+    """A number that may be dialled, and that the operator has not barred."""
+    number = e164.require_dialable(text)
+    if number.startswith(context.settings.barred_prefixes or ("-",)):
+        raise InvalidPhoneNumber(f"{e164.redact(number)} is barred by the settings of the service")
+    return number
 
 
 def shown(configuration: ProxyConfiguration) -> dict[str, Any]:

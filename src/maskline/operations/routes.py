@@ -8,10 +8,12 @@ from maskline.domain.connector import Rules, UnknownCaller
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, ProxySession
-from maskline.domain.trunk import WayOut
+from maskline.domain.trunk import PLAIN, WayOut
 from maskline.operations.carriers import carriers_down
 from maskline.operations.context import Answer, Context, Request
 from maskline.store import Row, rows
+
+UNENCRYPTED = Reject(403, "encryption-required")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,11 @@ def find_route(
         ways={} if text else context.settings.ways,
         barred_prefixes=context.settings.barred_prefixes,
     )
+    decision = decide(facts, capability, context.now)
+    if rules.encrypted and context.settings.enforce_encryption and not text:
+        decision = encrypted_alone(context, decision)
     return Route(
-        decision=decide(facts, capability, context.now),
+        decision=decision,
         caller=caller_number,
         dialled=dialled or called,
         account_id=number["account_id"] if number else None,
@@ -95,6 +100,18 @@ def find_route(
         session=session,
         rules=rules,
     )
+
+
+def encrypted_alone(context: Context, decision: Decision) -> Decision:
+    """The decision about a call that may leave by carriers alone that are reached encrypted."""
+    if isinstance(decision, Reject):
+        return decision
+    ways = context.settings.ways
+    names = (decision.carrier, *decision.others)
+    encrypted = [name for name in names if ways.get(name, PLAIN).encrypted]
+    if not encrypted:
+        return UNENCRYPTED
+    return replace(decision, carrier=encrypted[0], others=tuple(encrypted[1:]))
 
 
 def carriers_up(context: Context) -> set[str]:

@@ -128,6 +128,11 @@ class Announcements:
     no_carrier: Path | None = setting(
         "Whoever calls when no carrier can take the call.", None, example="prompts/later.wav"
     )
+    encryption_required: Path | None = setting(
+        "Whoever calls by a carrier that is not encrypted, where enforce_encryption forbids it.",
+        None,
+        example="prompts/encrypted.wav",
+    )
     barred_number: Path | None = setting(
         "Participants of a session whose other number must not be dialled.",
         None,
@@ -253,9 +258,23 @@ class Settings:
         least=0,
         most=1_000,
     )
+    max_calls_per_caller_per_second: int = setting(
+        "How many calls a second one caller may make on a voice connector, on each node. 0: any "
+        "number.",
+        0,
+        least=0,
+        most=1_000,
+    )
+    enforce_encryption: bool = setting(
+        "Whether RequireEncryption of a voice connector holds for the calls of its proxy sessions: "
+        "those come from and go to carriers alone that are reached by tls and whose srtp is "
+        "required; others are refused with 403. Off, because with AWS it was about the trunk to "
+        "the customer's own telephone system, and many programs set it.",
+        False,
+    )
     barred_prefixes: tuple[str, ...] = setting(
         "Beginnings of numbers that are never dialled, +881 say, beside emergency, short and "
-        "premium-rate numbers, which never are.",
+        "premium-rate numbers, which never are. No new session takes one.",
         (),
     )
     hang_up_on_delete: bool = setting(

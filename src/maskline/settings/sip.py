@@ -242,6 +242,12 @@ class CarrierSip:
         return any(transport in ("udp", "auto") for _, transport, _, _ in self.places)
 
     @property
+    def encrypted(self) -> bool:
+        """Whether every call over it is encrypted, its signalling and its sound."""
+        by_tls = all(transport == "tls" for _, transport, _, _ in self.places)
+        return by_tls and self.srtp == "required"
+
+    @property
     def probed_every(self) -> int:
         """Seconds between probes; 0 for none."""
         if self.probe_seconds is not None:

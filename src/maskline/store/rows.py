@@ -29,6 +29,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "max_calls": int,
     "max_calls_per_second": int,
     "max_calls_per_caller": int,
+    "max_calls_per_caller_per_second": int,
 }
 
 
@@ -54,6 +55,11 @@ def rules(row: Row, default: Rules) -> Rules:
     texts = text_rules(row, default.texts)
     if texts is not default.texts:
         own["texts"] = texts
+    if row["require_encryption"]:
+        own["encrypted"] = True
+    if limit := row["cps_limit"]:
+        most = own.get("max_calls_per_second", default.max_calls_per_second)
+        own["max_calls_per_second"] = min(limit, most or limit)
     return replace(default, **own) if own else default
 
 

@@ -53,6 +53,7 @@ DELETE FROM proxy_configurations WHERE voice_connector_id = :voice_connector_id
 -- name: get_connector_rules
 SELECT number_assignment, unknown_caller, hang_up_on_delete, hang_up_on_expiry,
     max_ring_seconds, max_call_seconds, max_calls, max_calls_per_second, max_calls_per_caller,
+    max_calls_per_caller_per_second, cps_limit, require_encryption,
     keep_text_days, closed_reply, stop_reply, start_reply,
     help_reply, keyword_languages, max_texts_per_minute, record_calls
 FROM voice_connectors
@@ -86,6 +87,9 @@ SELECT
 INSERT INTO connector_documents (voice_connector_id, kind, document)
 VALUES (:voice_connector_id, :kind, :document)
 ON CONFLICT (voice_connector_id, kind) DO UPDATE SET document = excluded.document
+
+-- name: put_cps_limit
+UPDATE voice_connectors SET cps_limit = :cps_limit WHERE voice_connector_id = :voice_connector_id
 
 -- name: get_connector_document
 SELECT document FROM connector_documents
@@ -164,6 +168,7 @@ SET number_assignment = :number_assignment, unknown_caller = :unknown_caller,
     max_ring_seconds = :max_ring_seconds, max_call_seconds = :max_call_seconds,
     max_calls = :max_calls, max_calls_per_second = :max_calls_per_second,
     max_calls_per_caller = :max_calls_per_caller,
+    max_calls_per_caller_per_second = :max_calls_per_caller_per_second,
     keep_text_days = :keep_text_days, closed_reply = :closed_reply, stop_reply = :stop_reply,
     start_reply = :start_reply, help_reply = :help_reply, keyword_languages = :keyword_languages,
     max_texts_per_minute = :max_texts_per_minute,
