@@ -95,6 +95,7 @@ class Service:
     sip_settings: str = ""
     carrier_settings: str = ""
     role: str = "all"
+    more_environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         first, last = self.media_ports
@@ -152,6 +153,7 @@ class Service:
                     *(sys.executable, "-m", "maskline", "serve"),
                     *("--role", self.role, "--config", str(self.config)),
                 ],
+                env=os.environ | self.more_environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
