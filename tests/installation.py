@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from maskline.operations import TABLE, Context, Credentials, Policy, bootstrap_account
+from maskline.operations.nodes import MaskKeys, Node, put_node
 from maskline.store import Store, Transaction
 
 VOICE = "chime-sdk-voice"
@@ -111,6 +112,11 @@ class Installation:
             CallId=call["CallId"],
             Event="Ringing",
             Timestamp=self.clock(),
+        )
+        await self.store.write(
+            lambda tx: put_node(
+                self.context(tx), Node("n", MaskKeys("a", {"a": "f"}), (), None, ())
+            )
         )
         await self._configure(connector)
         return connector

@@ -12,6 +12,7 @@ from . import challenges, kept, mask, sip
 from .bodies import Bodies, description
 from .gate import Gate
 from .kept import Kept
+from .media import MediaDown
 from .reports import Reports
 from .route_sets import RouteSets
 from .settings import Carrier, Settings, Target
@@ -43,9 +44,16 @@ class Attempts:
     ) -> None:
         """The first attempt. `trunk` marks the caller's carrier, `flow` and `at` tell how the
         request came. Raises NoWay when nothing could be sent to anybody."""
-        attempt = {"route": route, "trunk": trunk, "flow": flow, "at": at, "tried": 0}
+        attempt = {"route": route, "trunk": trunk, "flow": flow, "at": at}
         KSR.tm.t_on_failure("failed")
-        self._next(request, attempt)
+        engines = self._bodies.media.references(route["CallId"])
+        for reference in engines:
+            try:
+                self._next(request, attempt | {"reference": reference, "tried": 0})
+            except MediaDown:
+                continue
+            return
+        raise MediaDown("no engine takes the call")
 
     def _next(self, request: sip.Message, attempt: dict[str, Any]) -> None:
         targets = self._settings.targets(attempt["route"])
@@ -74,9 +82,8 @@ class Attempts:
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
         headers = (*identity(target.carrier, passage.far.peer), *more)
-        payload = mask.request_payload(
-            self._keys, passage, request, contact(local, transport), body, token, headers
-        )
+        ours = contact(self._settings, local, transport)
+        payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)
         known = kept.of(passage, request, attempt["at"])
         known = known._replace(offered=bool(body.content), near_token=token)
         KSR.tm.t_set_fr(1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE)
@@ -92,11 +99,10 @@ class Attempts:
         self, request: sip.Message, attempt: dict[str, Any], target: Target
     ) -> mask.Passage:
         carrier = target.carrier
-        local = self._settings.listener(target.transport, target.address)
-        shown = f"sip:{target.caller}@{carrier.domain or local}"
+        shown = f"sip:{target.caller}@{self._settings.host_told(target)}"
         recorded = "1" if attempt["route"].get("Recorded") else ""
         call = mask.Call(
-            attempt["route"]["CallId"], shown, target.uri, attempt["trunk"], carrier.mark, recorded
+            attempt["reference"], shown, target.uri, attempt["trunk"], carrier.mark, recorded
         )
         passage = mask.first_passage(self._keys, request, call, attempt["flow"])
         if not attempt["authorized"]:

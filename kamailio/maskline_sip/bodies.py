@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from . import allowed, mask, sdp, sip
-from .media import OFF, Media, Terms
+from .engines import Engines
+from .media import OFF, Terms
 from .settings import Settings
 
 RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
@@ -13,7 +14,7 @@ OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 
 
 class Bodies:
-    def __init__(self, keys: mask.Keyring, media: Media, settings: Settings) -> None:
+    def __init__(self, keys: mask.Keyring, media: Engines, settings: Settings) -> None:
         self._keys, self.media, self._settings = keys, media, settings
 
     def first_offer(

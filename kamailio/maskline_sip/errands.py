@@ -50,7 +50,8 @@ class Errands:
         first = kept["method"] == "OPTIONS"  # by which a connection is verified
         hop = kept["hop"]
         local, transport = self._ways.take(hop, hop, carrier.mark, first=first)
-        payload = written(kept, carrier, local, transport, more)
+        told = self._settings.told(transport, local)
+        payload = written(kept, carrier, told, transport, more)
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(ERRAND, json.dumps(kept))
         KSR.tm.t_on_reply("back")

@@ -107,6 +107,11 @@ class Media:
         for half in (call, call + SECOND)[:halves]:
             self._send({"command": "delete", "call-id": half})
 
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
     def _relayed(
         self, steps: Sequence[dict[str, Any]], given: sdp.Description, terms: Terms
     ) -> sdp.Description:
@@ -128,10 +133,16 @@ class Media:
 
     def _send(self, command: dict[str, Any]) -> bytes:
         if self._socket is None:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            family = socket.AF_INET6 if ":" in self._engine[0] else socket.AF_INET
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
             self._socket.settimeout(self._timeout)
+            self._socket.connect(self._engine)
         cookie = os.urandom(8).hex().encode()
-        self._socket.sendto(cookie + b" " + json.dumps(command).encode(), self._engine)
+        datagram = cookie + b" " + json.dumps(command).encode()
+        try:
+            self._socket.send(datagram)
+        except ConnectionRefusedError:  # what was sent before this met nobody; this may
+            self._socket.send(datagram)
         return cookie
 
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import KSR
 
 from . import mask
+from .engines import call_of
 from .kept import Kept
 from .switch import Switch, SwitchDown
 
@@ -39,7 +40,8 @@ class Reports:
         self.report(call, "Ended", EndedBy=ended_by, SipStatus=status, Cause=cause)
 
     def report(self, call: str, event: str, **details: Any) -> None:
-        told = {"CallId": call, "Event": event, "Timestamp": int(time.time() * 1000)}
+        """`call` is the reference that a leg has of it."""
+        told = {"CallId": call_of(call), "Event": event, "Timestamp": int(time.time() * 1000)}
         told.update((name, value) for name, value in details.items() if value is not None)
         self.tell("ReportCall", told)
 

@@ -12,6 +12,7 @@ import time
 import KSR
 
 from . import allowed, sip
+from .engines import call_of
 
 TABLE = "ringing"
 GIVEN_UP = 7  # Kamailio's flag on the transaction of a call that we gave up
@@ -26,7 +27,7 @@ def begin(call: str, request: sip.Message) -> None:
 
 
 def end(call: str) -> None:
-    KSR.htable.sht_rm(TABLE, call)
+    KSR.htable.sht_rm(TABLE, call_of(call))
 
 
 def rings(call: str) -> bool:

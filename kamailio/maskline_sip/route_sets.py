@@ -5,25 +5,49 @@ from __future__ import annotations
 
 import KSR
 
-from . import mask
+from . import mask, sip
+from .engines import call_of
+from .switch import Switch, SwitchDown
 
 TABLE = "routes"
 
 
 class RouteSets:
-    """Kept in Kamailio's memory; most legs have none, and are not in it."""
+    """Kept in Kamailio's memory; most legs have none, and are not in it until they are asked for.
+    What another node knows, or an earlier start of this one, the call's record knows, too."""
 
-    def __init__(self, keys: mask.Keyring) -> None:
-        self._keys = keys
+    def __init__(self, keys: mask.Keyring, switch: Switch) -> None:
+        self._keys, self._switch = keys, switch
 
     def remember(self, key: str, leg: mask.Leg) -> None:
         if leg.routes:
-            KSR.htable.sht_sets(TABLE, self._name(key, leg), "\n".join(leg.routes))
+            self._keep(key, leg)
+
+    def _keep(self, key: str, leg: mask.Leg) -> None:
+        KSR.htable.sht_sets(TABLE, self._name(key, leg), "\n".join(leg.routes))
 
     def completed(self, key: str, leg: mask.Leg) -> mask.Leg:
         """A leg with its routes, when its newest message did not tell them."""
-        known = None if leg.routes else KSR.htable.sht_get(TABLE, self._name(key, leg))
+        if leg.routes:
+            return leg
+        name = self._name(key, leg)
+        known = KSR.htable.sht_get(TABLE, name)
+        if known is None:
+            recorded = self._recorded(leg)
+            if recorded is not None:
+                self._keep(key, recorded)
+            known = "\n".join(recorded.routes) if recorded else ""
         return leg._replace(routes=tuple(known.split("\n"))) if known else leg
+
+    def _recorded(self, leg: mask.Leg) -> mask.Leg | None:
+        """A leg as it was when the call was answered; None while it is not."""
+        try:
+            told = self._switch.ask("GetLegs", {"CallId": call_of(leg.reference)})
+        except SwitchDown as error:
+            KSR.err(f"routes not known: {error}\n")
+            return None
+        opened = [self._keys.open(sip.user(one["Target"])) for one in told.get("Legs", [])]
+        return next((found for _, found in filter(None, opened) if found.side == leg.side), None)
 
     def _name(self, key: str, leg: mask.Leg) -> str:
         return self._keys.alias(key, "routes", leg.call_id, leg.tag)

@@ -8,29 +8,34 @@ import binascii
 import gc
 import json
 import re
-import time
 from typing import Any
 from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, digest, errands, kept, mask, ringing, sdp, sip, sources, texts
+from . import allowed, errands, kept, mask, ringing, sdp, sip, sources, texts
 from .announcements import ANNOUNCED, Announcements, can_hear
 from .attempts import CONTEXT, Attempts
+from .balancers import Source
 from .bodies import Bodies, description
+from .engines import Engines
 from .errands import Errands
 from .gate import Entrance, Gate
 from .kept import Kept
 from .media import Media, MediaDown
+from .others import Others
+from .refuse import Refuse
 from .relay import Relay
 from .replies import RETRY, Replies
 from .reports import Reports
 from .route_sets import RouteSets
-from .settings import CONTROL, Settings, Target, bracketed
+from .senders import Senders, source_of
+from .settings import BALANCER, CONTROL, Settings, Target, bracketed
 from .shelf import Shelf
 from .switch import Switch, SwitchDown
 from .ways import NoWay, Ways, contact, place_of, transport_of
 
+ERRANDS = (*errands.METHODS, "INFO")
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 NUMBER = re.compile(r"\+?\d{3,15}")
@@ -53,14 +58,6 @@ def answer(status: int, *headers: str) -> None:
     KSR.sl.send_reply(status, allowed.reason(status))
 
 
-class Refuse(Exception):
-    """Answer the request at hand with this status."""
-
-    def __init__(self, status: int, *headers: str) -> None:
-        super().__init__(status)
-        self.status, self.headers = status, headers
-
-
 class Routes:
     """One worker's routes; Kamailio calls the methods named in its configuration."""
 
@@ -70,14 +67,13 @@ class Routes:
         self.entry = Entrance(settings.salt)
         self.door = Gate(settings.secret, self.entry, settings.own_hosts)
         self.switch = Switch(settings.switch_socket)
+        self.others = Others(settings.others)
         media = Media(settings.media_control, settings.media_addresses)
-        self.bodies = Bodies(self.keys, media, settings)
+        engines = Engines(settings.node, media, self.others)
+        self.bodies = Bodies(self.keys, engines, settings)
         self.reports = Reports(self.keys, self.switch)
-        self.route_sets = RouteSets(self.keys)
-        accounts = settings.inbound_accounts
-        self.guard = (
-            digest.Guard(settings.keys[settings.current_key], accounts) if accounts else None
-        )
+        self.route_sets = RouteSets(self.keys, self.switch)
+        self.senders = Senders(settings, self.keys)
         self.announcements = Announcements(settings, self.door, media)
         self.ways = Ways(settings)
         self.errands = Errands(settings, self.door, self.ways)
@@ -182,83 +178,65 @@ class Routes:
     # -- requests, step by step
 
     def _request(self) -> None:
-        origin = self._origin()
+        source = source_of()
+        origin = self.senders.origin(source)
         if origin is None:
-            KSR.htable.sht_inc("strangers", KSR.pv.get("$si"))
-            if not self.guard:
+            KSR.htable.sht_inc("strangers", source.address)
+            if not self.senders.guard:
                 return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
-        if origin is None:
-            origin = self._known_by_password(request)
-        if origin is None:
-            return
+        if origin == BALANCER:
+            behind = self.senders.behind(request, draining=self.others.draining)
+            if behind is None:
+                return
+            source, origin = behind
+        origin = origin or self.senders.by_password(request, source)
+        if origin is not None:
+            self._known(request, origin, source)
+
+    def _known(self, request: sip.Message, origin: str, source: Source) -> None:
+        """A request from somebody who may speak to us."""
         if not SCHEME.match(request.uri) and request.method != "ACK":
             raise Refuse(416 if URI.match(request.uri) else 400)
         if request.method == "CANCEL":
             if KSR.tm.t_check_trans() > 0:
                 KSR.tm.t_relay()
                 self.announcements.cancelled()
-            elif self._origin() == CONTROL:
+            elif origin == CONTROL:
                 self._give_up(sip.user(request.uri))
         elif request.address("to").tag:
-            self._within_dialog(request, origin)
-        elif origin == CONTROL and request.method in errands.METHODS and request.all("x-carrier"):
-            self.errands.send(request)
-        elif origin == CONTROL and request.method == "INFO":
-            sources.admit(unquote(request.first("x-carrier")), request.body)
-            answer(200)
+            self._within_dialog(request, origin, source)
+        elif origin == CONTROL and request.all("x-carrier") and request.method in ERRANDS:
+            self._run_errand(request)
         elif request.method == "OPTIONS":
-            _check(request)
-            asked = sip.user(request.uri) if origin == CONTROL else ""
-            answer(200 if not asked or ringing.rings(asked) else 481)
+            self._options(request, origin)
         elif request.method == "INVITE":
-            self._invite(request, origin)
+            self._invite(request, origin, source)
         elif request.method == "MESSAGE":
             self._message(request, origin)
         elif request.method != "ACK":
             raise Refuse(405)
 
-    def _origin(self) -> str | None:
-        get = KSR.pv.get
-        address = get("$si")
-        known = self.settings.origin(address, get("$sp"), get("$proto"))
-        return known or (self.settings.named_sources and sources.carrier_at(address)) or None
+    def _run_errand(self, request: sip.Message) -> None:
+        if request.method == "INFO":
+            sources.admit(unquote(request.first("x-carrier")), request.body)
+            answer(200)
+        else:
+            self.errands.send(request)
 
-    def _flow(self) -> str:
-        """The way back to a sender who cannot be connected to (RFC 7118 5.2), or who calls from
-        anywhere; else empty."""
-        transport = KSR.pv.get("$proto")
-        if transport not in ("ws", "wss") and self._origin() is not None:
-            return ""
-        where = f"{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')}"
-        return f"sip:{where};transport={transport}"
+    def _options(self, request: sip.Message, origin: str) -> None:
+        _check(request)
+        asked = sip.user(request.uri) if origin == CONTROL else ""
+        if asked:
+            answer(200 if ringing.rings(asked) else 481)
+        else:
+            answer(503 if self.others.draining and origin != CONTROL else 200)
 
-    def _known_by_password(self, request: sip.Message) -> str | None:
-        """The carrier that a request from an unknown address is from: by the call that it belongs
-        to, or by its answer to our challenge. Raises Refuse with a challenge."""
-        if request.method == "CANCEL":
-            return CONTROL if KSR.tm.t_check_trans() > 0 else None
-        if request.method == "ACK" or request.address("to").tag:
-            passage = mask.dialog_passage(self.keys, request)
-            carrier = self.settings.marked.get(passage.near.trunk) if passage else None
-            return carrier.name if carrier and carrier.inbound_username else None
-        if request.method not in ("INVITE", "MESSAGE") or not self.guard:
-            return None
-        address, now = KSR.pv.get("$si"), time.time()
-        stale = False
-        try:
-            name = self.guard.check(request.first("authorization"), request.method, address, now)
-        except digest.Stale:
-            name, stale = None, True
-        if name is None:
-            asked = self.guard.challenges(address, now, stale=stale)
-            raise Refuse(401, *(f"WWW-Authenticate: {one}" for one in asked))
-        return name
-
-    def _within_dialog(self, request: sip.Message, origin: str) -> None:
+    def _within_dialog(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
-        method, passage = request.method, mask.dialog_passage(self.keys, request, self._flow())
+        method, flow = request.method, self.senders.way_back(source)
+        passage = mask.dialog_passage(self.keys, request, flow)
         if passage is None:
             if method == "ACK":
                 return
@@ -274,7 +252,7 @@ class Routes:
             return
         passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
-        known = kept.of(passage, request, _received_at())
+        known = kept.of(passage, request, self._received_at())
         if method == "BYE":
             self._hung_up(request, known, origin)
         self.relay.send(request, passage, body, known)
@@ -290,10 +268,12 @@ class Routes:
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)
 
-    def _invite(self, request: sip.Message, origin: str) -> None:
+    def _invite(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
         _check(request)
+        if self.others.draining:
+            raise Refuse(503, RETRY)
         offered = description(request)
         if request.body and offered is None:
             raise Refuse(415)
@@ -302,14 +282,16 @@ class Routes:
             question["Silent"] = True
         route = self.switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
-            if offered and self.announcements.begin(request, offered, route, origin, _received_at):
+            begin = self.announcements.begin
+            if offered and begin(request, offered, route, origin, self._received_at):
                 return
             retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
             raise Refuse(route["SipStatus"], *retry)
         ringing.begin(route["CallId"], request)
         try:
             trunk = self.settings.carriers[origin].mark
-            self.attempts.begin(request, route, trunk, self._flow(), _received_at())
+            flow, at = self.senders.way_back(source), self._received_at()
+            self.attempts.begin(request, route, trunk, flow, at)
         except Exception as error:
             status = 503 if isinstance(error, MediaDown | NoWay) else 500
             ringing.end(route["CallId"])
@@ -328,7 +310,11 @@ class Routes:
 
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""
-        return 1 if self._origin() else -1
+        return 1 if self.senders.origin(source_of()) else -1
+
+    def _received_at(self) -> str:
+        where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
+        return contact(self.settings, where, KSR.pv.get("$proto"))
 
     # -- texts
 
@@ -365,11 +351,10 @@ class Routes:
         caller, called = sip.user(request.address("from").uri), sip.user(request.uri)
         where, transport = place_of(request.uri), transport_of(request.uri)
         target = Target(carrier, where, transport, caller, called)
-        local = self.settings.listener(target.transport, target.address)
-        shown = f"sip:{caller}@{carrier.domain or local}"
+        shown = f"sip:{caller}@{self.settings.host_told(target)}"
         text = mask.Call("text", shown, target.uri, called_trunk=carrier.mark)
         passage = mask.first_passage(self.keys, request, text)
-        known = kept.of(passage, request, _received_at())
+        known = kept.of(passage, request, self._received_at())
         self.relay.send(request, passage, texts.body(request.body), known, target.hop)
 
 
@@ -395,11 +380,6 @@ def _question(request: sip.Message, origin: str) -> dict[str, Any]:
     if not NUMBER.fullmatch(called):
         raise Refuse(404)
     return {"CarrierName": origin, "Caller": caller, "Called": called}
-
-
-def _received_at() -> str:
-    where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
-    return contact(where, KSR.pv.get("$proto"))
 
 
 def _where(error: BaseException) -> str:

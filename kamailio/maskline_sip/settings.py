@@ -13,7 +13,7 @@ from typing import Any
 
 from .digest import Account
 
-CONTROL = "control"
+CONTROL, BALANCER = "\ncontrol", "\nbalancer"  # no carrier has such a name
 
 
 def bracketed(host: str) -> str:
@@ -97,6 +97,10 @@ class Settings:
         self.media_control = (host, int(port))
         self.own_hosts: list[str] = given["own_hosts"]
         self.listeners = [tuple(listener.split(":", 1)) for listener in given["listen"]]
+        self._advertised = [tuple(listener.split(":", 1)) for listener in given["advertise"]]
+        self.node: str = given["node"]
+        self.others: str = given["others"]
+        self._balancers = [ipaddress.ip_network(one) for one in given["balancers"]]
         self._control = given["control"]
         named = [field.name for field in dataclasses.fields(Carrier)]
         carriers = [Carrier(*(c[name] for name in named)) for c in given["carriers"]]
@@ -116,17 +120,19 @@ class Settings:
             return cls(json.load(file))
 
     def origin(self, address: str, port: int, transport: str) -> str | None:
-        """Who speaks: a carrier's name, the control plane, or None for a stranger."""
+        """Who speaks: a carrier's name, the control plane, a balancer, or None for a stranger."""
         if f"{bracketed(address)}:{port}" == self._control:
             return CONTROL
         key = address, transport
         if key not in self._known:
             if len(self._known) > 10_000:
                 self._known.clear()
-            self._known[key] = self._carrier_at(address, transport)
+            source = ipaddress.ip_address(address.strip("[]"))
+            balanced = any(source in network for network in self._balancers)
+            self._known[key] = BALANCER if balanced else self.carrier_at(address, transport)
         return self._known[key]
 
-    def _carrier_at(self, address: str, transport: str) -> str | None:
+    def carrier_at(self, address: str, transport: str) -> str | None:
         """The carrier at an address. Where several are, the one that is called by the transport
         that it calls by."""
         source = ipaddress.ip_address(address.strip("[]"))
@@ -155,6 +161,22 @@ class Settings:
             )
             for one in route["Targets"]
         ]
+
+    def told(self, transport: str, local: str) -> str:
+        """What stands in a Contact for our address `local`: that of the balancer in front, where
+        there is one of this transport and version of IP."""
+        six = local.startswith("[")
+        fitting = [
+            where
+            for kind, where in self._advertised
+            if kind == transport and where.startswith("[") == six
+        ]
+        return next(iter(fitting), local)
+
+    def host_told(self, target: Target) -> str:
+        """The host of the numbers that we show to a target."""
+        local = self.listener(target.transport, target.address) or ""
+        return target.carrier.domain or self.told(target.transport, local)
 
     def listener(self, transport: str, hop: str = "") -> str | None:
         """Our first address for a transport, as host:port; of the version of IP that `hop`, the

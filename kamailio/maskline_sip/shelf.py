@@ -11,7 +11,7 @@ from . import kept, mask, ready, sip
 from .bodies import Bodies
 from .gate import Entrance
 from .kept import Kept
-from .settings import Settings
+from .settings import BALANCER, Settings
 from .ways import NoWay, Ways
 
 TABLE = "ready"
@@ -54,7 +54,10 @@ class Shelf:
         carrier = self._settings.marked.get(passage.far.trunk)
         if carrier is None or carrier.account or passage.far.flow:
             return None
-        if transport not in PLAINLY or self._settings.origin(source, 0, transport) is None:
+        if transport not in PLAINLY or self._settings.origin(source, 0, transport) in (
+            None,
+            BALANCER,
+        ):
             return None
         hop = mask.next_hop(passage.far)
         try:

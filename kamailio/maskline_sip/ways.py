@@ -91,6 +91,7 @@ def is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
 
 
-def contact(local: str, transport: str) -> str:
-    """Our address as it stands in a Contact."""
-    return local if transport == "udp" else f"{local};transport={transport}"
+def contact(settings: Settings, local: str, transport: str) -> str:
+    """Our address `local` as it stands in a Contact."""
+    told = settings.told(transport, local)
+    return told if transport == "udp" else f"{told};transport={transport}"

@@ -20,6 +20,7 @@ from maskline.settings import (
     Endpoint,
     Host,
     Listener,
+    Network,
     Settings,
     Source,
 )
@@ -30,7 +31,9 @@ SETTINGS = Settings(
         listen=(
             Listener("udp", Address("192.0.2.1", 5060)),
             Listener("tcp", Address("2001:db8::1", 5062)),
-        )
+        ),
+        advertise=(Listener("udp", Address("203.0.113.5", 5060)),),
+        balancers=(Network("192.0.2.9/32"),),
     ),
     media=Media(address=Host("192.0.2.1")),
     carriers=(
@@ -60,6 +63,8 @@ def rendered(run: Path) -> Program:
         control=Address("127.0.0.1", 4000),
         rtpengine=Address("127.0.0.1", 5000),
         mask_keys=mask_keys(run / "mask.key"),
+        node="0123abcd",
+        others=run / "nodes.json",
     )
     return kamailio.program(SETTINGS, around, ControlLine(Address("192.0.2.1", 5060)))
 
@@ -92,6 +97,10 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "current_key": "a",
         "switch_socket": str(tmp_path / "switch.sock"),
         "listen": ["udp:192.0.2.1:5060", "tcp:[2001:db8::1]:5062"],
+        "advertise": ["udp:203.0.113.5:5060"],
+        "balancers": ["192.0.2.9/32"],
+        "node": "0123abcd",
+        "others": str(tmp_path / "nodes.json"),
         "control": "127.0.0.1:4000",
         "media_control": "127.0.0.1:5000",
         "named_sources": False,

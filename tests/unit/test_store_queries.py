@@ -13,9 +13,9 @@ from maskline.store.dialect import PARAMETER
 from maskline.store.sqlite import connect, prepare
 from maskline.store.statements import QUERIES, parse
 
-# What is read whole: parts of a query, and the arrays that some are given.
+# What is read whole: parts of a query, the few nodes, and the arrays that some are given.
 SMALL = re.compile(
-    r"SCAN (\(|candidates|latest|of_|running|ended|expired|page|(\d )?CONSTANT"
+    r"SCAN (\(|candidates|latest|nodes|of_|running|ended|expired|page|(\d )?CONSTANT"
     r"|(each|arrival|json_each) VIRTUAL)"
 )
 

@@ -1,13 +1,19 @@
 """The role `sip`: Kamailio and rtpengine, what answers their questions, and who hangs up."""
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
+
 from maskline.daemon.house import House, at_work, clock
 from maskline.domain.trunk import Target
-from maskline.engines.ground import run_directory
+from maskline.engines.ground import Runner, run_directory
 from maskline.engines.keeper import Keeper
+from maskline.engines.nodes import Nodes, keys_of
 from maskline.engines.recording.recorder import Recorder
 from maskline.engines.registration import keep_registered
 from maskline.engines.resolver import Resolver
@@ -18,10 +24,15 @@ from maskline.engines.text_trunks import TextTrunk, read
 from maskline.engines.trunks import Trunks
 from maskline.engines.voice import Voice
 from maskline.operations import put_carrier_reports
+from maskline.operations.nodes import Node
 from maskline.operations.policy import policy_of
 from maskline.sms.sip import SipLink, accept
 
 UP = State.UP.value
+DRAIN_SECONDS = 1.0
+IDLE_LOOKS = 3  # what was decided a moment ago is not written down yet
+
+log = structlog.get_logger()
 
 
 class Sip:
@@ -43,12 +54,24 @@ class Sip:
             lambda request: accept(house.relay, read(request, self._ways)),
             self._trunks,
         )
-        self._voice = Voice(
-            house.settings, run_directory(house.settings.data_dir), self._switchboard.ask
+        run = run_directory(house.settings.data_dir)
+        self._voice = Voice(house.settings, run, house.node, self._switchboard.ask)
+        self._keys = keys_of(self._voice.mask_keys())
+        self._nodes = Nodes(
+            house.store,
+            house.context,
+            self._node,
+            self._voice.others,
+            Runner.named(house.settings.sip.user, "sip.user"),
         )
         house.announcements.update(self._voice.announcements)
         self._keeper = Keeper(
-            house.store, self._voice.line, self._voice.rtpengine, house.context, house.node
+            house.store,
+            self._voice.line,
+            self._voice.rtpengine,
+            house.context,
+            house.node,
+            self._nodes.hold,
         )
         self._recorder = Recorder(
             house.store,
@@ -82,20 +105,49 @@ class Sip:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         trunks = self._trunks.keep(self._probe, self._tell)
+        await self._nodes.join()
+        work = (self._keeper.keep(), self._recorder.keep(), self._nodes.keep())
         async with (
             self._voice.running(),
-            at_work(self._keeper.keep(), self._recorder.keep(), trunks, *self._registrations()),
-            at_work(self._sources.keep()),
+            at_work(*work, trunks, self._sources.keep(), self._drain(), *self._registrations()),
         ):
             async with self._relay.carrying(self._links):
                 yield
             await self._keeper.farewell()
+        await self._nodes.leave()
         await self._switchboard.drain()
 
     async def up(self) -> None:
         await self._voice.up()
         await self._trunks.ready.wait()
         await self._sources.ready.wait()
+
+    def _node(self) -> Node:
+        """This node, as the others are told of it."""
+        return Node(
+            name=self._house.node,
+            keys=self._keys,
+            listen=tuple(map(str, self._settings.sip.listen)),
+            media_control=self._voice.media_control,
+            media_addresses=tuple(map(str, self._settings.media.addresses)),
+        )
+
+    async def _drain(self) -> None:
+        """Stops the service when it was told to take no more calls, and has none."""
+        idle = 0
+        while idle < IDLE_LOOKS:
+            await self._nodes.draining.wait()
+            await asyncio.sleep(DRAIN_SECONDS)
+            idle = idle + 1 if await self._is_idle() else 0
+        log.info("drained")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def _is_idle(self) -> bool:
+        try:
+            return not await self._keeper.carries() and await self._voice.rtpengine.idle()
+        except Exception as error:
+            log.warning("not known whether calls are left", error=type(error).__name__)
+            return False
 
     def _registrations(self) -> list[Coroutine[Any, Any, None]]:
         return [

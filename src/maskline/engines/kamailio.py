@@ -39,13 +39,16 @@ FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What Kamailio must know beside the settings: its own directory, and where the others are."""
+    """What Kamailio must know beside the settings: its own directory, where the others are, and
+    the file that tells of other nodes."""
 
     directory: Path
     switch_socket: Path
     control: Address
     rtpengine: Address
     mask_keys: dict[str, Any]
+    node: str
+    others: Path
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,10 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         **around.mask_keys,
         "switch_socket": str(around.switch_socket),
         "listen": [str(listener) for listener in settings.sip.listen],
+        "advertise": [str(listener) for listener in settings.sip.advertise],
+        "balancers": [str(network) for network in settings.sip.balancers],
+        "node": around.node,
+        "others": str(around.others),
         "control": str(around.control),
         "media_control": str(around.rtpengine),
         "named_sources": any(s.named for one in settings.trunks.values() for s in one.sources),

@@ -45,11 +45,17 @@ class Relay(Protocol):
         """Whether the call's sound is relayed; raises NgSilence when that cannot be known."""
 
 
+async def nowhere(_call_id: str) -> bool:
+    """Where there is no other node."""
+    return False
+
+
 class Keeper:
     """`context` gives the context for work that nobody's request asks for.
 
-    The ids of the calls that this node carries begin with `node`. Only its own rtpengine knows
-    whether a call is still there. Any node can hang up any call, but does so only where the one
+    The ids of the calls that this node carries begin with `node`. Whether a call is still there its
+    own rtpengine knows, or, for a call that found this one down, that of another node (`elsewhere`
+    asks them). Any node can hang up any call, but does so only where the one
     that carries it seems dead: the others reach the parties from an address they do not know.
     """
 
@@ -60,8 +66,10 @@ class Keeper:
         relay: Relay,
         context: Callable[[Transaction], Context],
         node: str,
+        elsewhere: Callable[[str], Awaitable[bool]] = nowhere,
     ) -> None:
         self._store = store
+        self._elsewhere = elsewhere
         self._line = line
         self._relay = relay
         self._context = context
@@ -98,7 +106,11 @@ class Keeper:
             return True
         if call.answered_at is None and await self._line.rings(call.call_id) is not False:
             return True
-        return await self._relay.holds(call.call_id)
+        return await self._relay.holds(call.call_id) or await self._elsewhere(call.call_id)
+
+    async def carries(self) -> bool:
+        """Whether this node has a call that was put through and has not ended."""
+        return bool(await self._store.read(lambda tx: self._own_calls(self._context(tx))))
 
     async def farewell(self) -> None:
         """Hangs up every call of ours, as far as that is possible in a moment."""

@@ -83,6 +83,7 @@ class NgClient(asyncio.DatagramProtocol):
     """A client of one rtpengine. Safe for concurrent requests."""
 
     def __init__(self, rtpengine: Address) -> None:
+        self.place = rtpengine
         self._address = (rtpengine.host, rtpengine.port)
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[bytes, asyncio.Future[dict[str, Any]]] = {}
@@ -131,6 +132,10 @@ class NgClient(asyncio.DatagramProtocol):
             return (await self.ask("ping")).get("result") == "pong"
         except NgError:
             return False
+
+    async def idle(self) -> bool:
+        """Whether it relays nothing at all."""
+        return not (await self.ask("list", limit=1)).get("calls")
 
     async def holds(self, call_id: str) -> bool:
         """Whether rtpengine relays, or relayed a moment ago, the sound of this call."""

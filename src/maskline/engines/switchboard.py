@@ -14,7 +14,7 @@ from maskline.engines.ledger import Ledger
 from maskline.engines.switch import Answer, SwitchRefusal
 from maskline.model import load, validation
 from maskline.operations import Context
-from maskline.operations.calls import decide_call, event_of
+from maskline.operations.calls import decide_call, event_of, get_legs
 from maskline.store import Store, Transaction
 
 SERVICE = "switch"
@@ -61,6 +61,8 @@ class Switchboard:
         self._check(name, request)
         if name == "RouteCall":
             return self._route(request)
+        if name == "GetLegs":
+            return self._legs(request)
         if name == "AcceptMessage":
             return self._accept_text(request)
         if name == "ReportTrunk":
@@ -80,6 +82,9 @@ class Switchboard:
         if self._places and "Targets" in answer:
             answer["Targets"] = targets(self._places, answer["Targets"])
         return answer
+
+    async def _legs(self, request: dict[str, Any]) -> Answer:
+        return await self._store.read(lambda tx: get_legs(self._context(tx), request))
 
     def _check(self, name: str, request: dict[str, Any]) -> None:
         if name not in self._operations:

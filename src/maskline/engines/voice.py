@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from maskline.engines import kamailio, prompts, rtpengine, tls
 from maskline.engines.control import ControlLine
@@ -18,7 +19,7 @@ from maskline.engines.ground import (
 )
 from maskline.engines.kamailio import Surroundings
 from maskline.engines.ng import NgClient
-from maskline.engines.supervision import Engine, Program, end_leftovers
+from maskline.engines.supervision import Engine, Program, State, end_leftovers
 from maskline.engines.switch import Ask, SwitchServer
 from maskline.settings import Address, Settings
 
@@ -33,16 +34,21 @@ class Voice:
     that is missing.
     """
 
-    def __init__(self, settings: Settings, run: Path, ask: Ask) -> None:
+    def __init__(self, settings: Settings, run: Path, node: str, ask: Ask) -> None:
         end_leftovers(run)
         check_ground(settings, run)
         self._settings = settings
-        self._run = run
+        self._run, self._node = run, node
         runner = Runner.named(settings.media.user, "media.user")
         self.spool = spool_directory(settings.data_dir, runner)
         self.announcement = prompts.of_recordings(settings, self.spool, runner)
         self.announcements = prompts.refusals(settings, self.spool, runner)
-        self._ng = Address(LOOPBACK, free_udp_port(LOOPBACK, settings.media.ports))
+        self._ng = settings.media.control or Address(
+            LOOPBACK, free_udp_port(LOOPBACK, settings.media.ports)
+        )
+        assert settings.sip.mask_keys is not None
+        self._mask_keys = settings.sip.mask_keys
+        self.others = run / "nodes.json"
         self.rtpengine = NgClient(self._ng)
         self.line = ControlLine(first_udp(settings))
         self._switch = SwitchServer(socket_path(run), ask)
@@ -81,6 +87,16 @@ class Voice:
         """The state of each engine: `up`, `starting` or `down`."""
         return {engine.name: engine.state.value for engine in self._engines}
 
+    def mask_keys(self) -> dict[str, Any]:
+        """What seals masked identifiers, made if it is not there yet."""
+        return kamailio.mask_keys(self._mask_keys)
+
+    @property
+    def media_control(self) -> str | None:
+        """Where other nodes reach our rtpengine, while it is up; None when they cannot."""
+        control = self._settings.media.control
+        return str(control) if control and self._engines[0].state is State.UP else None
+
     def _rtpengine_program(self) -> Program:
         directory = self._run / "rtpengine"
         return rtpengine.program(self._settings, directory, self.spool, self._ng, self.rtpengine)
@@ -91,7 +107,9 @@ class Voice:
             switch_socket=socket_path(self._run),
             control=self.line.address,
             rtpengine=self._ng,
-            mask_keys=kamailio.mask_keys(self._settings.data_dir / "mask.key"),
+            mask_keys=self.mask_keys(),
+            node=self._node,
+            others=self.others,
         )
         return kamailio.program(self._settings, around, self.line)
 
@@ -119,6 +137,9 @@ def check_ground(settings: Settings, run: Path) -> None:
         kind = socket.SOCK_DGRAM if listener.transport == "udp" else socket.SOCK_STREAM
         bound(kind, address.host, address.port, "sip.listen").close()
     bound(socket.SOCK_DGRAM, settings.media.address.text, 0, "media.address").close()
+    if settings.media.control:
+        control = settings.media.control
+        bound(socket.SOCK_DGRAM, control.host, control.port, "media.control").close()
     if settings.media.second_address:
         second = settings.media.second_address.text
         bound(socket.SOCK_DGRAM, second, 0, "media.second_address").close()

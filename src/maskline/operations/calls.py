@@ -196,6 +196,12 @@ def recorded_call(context: Context, call_id: str) -> Call | None:
     return None if row is None else rows.call(row)
 
 
+def get_legs(context: Context, request: Request) -> Answer:
+    """Both sides of a call, once it has been answered."""
+    call = recorded_call(context, request["CallId"])
+    return {"Legs": list(call.legs)} if call and call.legs else {}
+
+
 def event_of(request: Request) -> CallEvent:
     """What a report says."""
     ended_by = request.get("EndedBy")

@@ -127,7 +127,12 @@ def anchored(settings: Settings, directory: Path) -> Settings:
     if url.path:
         url = StoreUrl(f"sqlite:{(directory / url.path).resolve()}")
     key = settings.store.key or settings.data_dir / "store.key"
-    return replace(settings, store=replace(settings.store, url=url, key=key))
+    keys = settings.sip.mask_keys or settings.data_dir / "mask.key"
+    return replace(
+        settings,
+        store=replace(settings.store, url=url, key=key),
+        sip=replace(settings.sip, mask_keys=keys),
+    )
 
 
 def with_paths(value: Any, directory: Path) -> Any:

@@ -73,6 +73,14 @@ class Media:
         "UDP ports for sound. A call takes two of them and keeps them for a moment after it.",
         PortRange(30000, 39999),
     )
+    control: Address | None = setting(
+        "Address and port at which the other nodes over the same database reach this node's "
+        "rtpengine, on a network of their own: it obeys whoever can send to it. Left out, it can "
+        "be reached from this machine alone, and other nodes cannot change the sound of this "
+        "one's calls.",
+        None,
+        example="10.0.0.1:2223",
+    )
     user: str = setting(
         "The system user rtpengine runs as when Maskline is started by root. "
         "Debian's package makes this user.",

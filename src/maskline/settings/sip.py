@@ -12,7 +12,7 @@ import phonenumbers
 
 from maskline.settings.reader import Faults
 from maskline.settings.setting import setting
-from maskline.settings.values import Address, Endpoint, Listener, Secret, Source
+from maskline.settings.values import Address, Endpoint, Listener, Network, Secret, Source
 
 Transport = Literal["udp", "tcp", "tls", "auto"]
 Codec = Literal["PCMU", "PCMA", "G722", "G729", "GSM", "OPUS", "ILBC", "AMR", "AMR-WB"]
@@ -54,6 +54,27 @@ class Sip:
             Listener("udp", Address("127.0.0.1", 5060)),
             Listener("tcp", Address("127.0.0.1", 5060)),
         ),
+    )
+    advertise: tuple[Listener, ...] = setting(
+        "Addresses that are told to carriers (in Contact and From) in place of those in listen, of "
+        "the same transports: those of a balancer in front of several nodes. Replies still come to "
+        "the node itself, so carriers must be able to reach its own address, too.",
+        (),
+        example="udp:203.0.113.5:5060",
+    )
+    balancers: tuple[Network, ...] = setting(
+        "The networks of SIP proxies in front of us that hide where requests come from. They are "
+        "believed who sent a request: the `received` that they write into the Via below their own. "
+        "One that keeps source addresses is not named here.",
+        (),
+        example="10.0.0.9/32",
+    )
+    mask_keys: Path | None = setting(
+        "The file with the keys of the mask: the same for all nodes over one database, which "
+        "refuse to start with different ones. Left out, it is mask.key in data_dir, made at the "
+        "first start.",
+        None,
+        example="mask.key",
     )
     user: str = setting(
         "The system user Kamailio runs as when Maskline is started by root; otherwise it runs as "
@@ -266,6 +287,10 @@ def check(sip: Sip, faults: Faults) -> None:
     """What no setting of the door can say alone."""
     if not any(listener.transport == "udp" for listener in sip.listen):
         faults.add("sip.listen", "needs at least one udp listener")
+    ours = {listener.transport for listener in sip.listen}
+    for told in sip.advertise:
+        if told.transport not in ours:
+            faults.add("sip.advertise", f"{told}: no address in sip.listen is of that transport")
     if sip.tls.certificate is None and any(listener.encrypted for listener in sip.listen):
         faults.add("sip.tls.certificate", "missing; a tls or wss listener needs one")
     check_pair(sip.tls, "sip.tls", faults)

@@ -1,0 +1,48 @@
+"""Balancers: SIP proxies in front of us. What one passes on comes from its own address; the true
+source it tells in the Via below its own. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from . import sip
+
+_VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]{2,4})\s+[^\s;,]+")
+
+
+class Source(NamedTuple):
+    address: str
+    port: int
+    transport: str
+
+
+def source_behind(request: sip.Message) -> Source | None:
+    """Who sent a request to the balancer that it came from. The sender wrote that Via itself, but
+    for the `received` that the balancer puts there (RFC 3261 18.2.1, RFC 3581): where it stands
+    not exactly once, the sender may have written it too, and nobody is believed."""
+    vias = request.listed("via")
+    found = _VIA.match(vias[1]) if len(vias) > 1 else None
+    if not found:
+        return None
+    parameters = [part.strip().partition("=") for part in vias[1].split(";")[1:]]
+    received = [v.strip().strip("[]") for name, _, v in parameters if _is(name, "received")]
+    ports = [v.strip() for name, _, v in parameters if _is(name, "rport")]
+    if len(received) != 1:
+        return None
+    try:
+        address = str(ipaddress.ip_address(received[0]))
+    except ValueError:
+        return None
+    port = int(ports[0]) if len(ports) == 1 and re.fullmatch("[0-9]{1,5}", ports[0]) else 5060
+    return Source(address, port, found[1].lower())
+
+
+def _is(name: str, wanted: str) -> bool:
+    return name.strip().lower() == wanted
+
+
+def asks_for_us(request: sip.Message) -> bool:
+    """Whether a balancer asks by itself whether we work."""
+    return request.method == "OPTIONS" and len(request.listed("via")) == 1

@@ -1,0 +1,76 @@
+"""The media engines of all nodes, as one.
+
+The sound of a call stays with the engine that its first offer went to: that of the node that took
+the call, whose name its id begins with; or, where that one is down, another node's. Then the
+reference that the call's legs hold names that node behind the id.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from . import sdp
+from .media import Media, MediaDown
+from .others import Engine, Others
+
+NODE_LENGTH = 8
+APART = "~"
+MOST_TRIED = 3
+
+
+def call_of(reference: str) -> str:
+    """The call's id."""
+    return reference.partition(APART)[0]
+
+
+def node_of(reference: str) -> str:
+    """The node whose engine has the call's sound."""
+    call, _, node = reference.partition(APART)
+    return node or call[:NODE_LENGTH]
+
+
+class Engines:
+    def __init__(self, node: str, own: Media, others: Others) -> None:
+        self._node, self._own, self._others = node, own, others
+        self._known: dict[Engine, Media] = {}
+
+    def references(self, call: str) -> list[str]:
+        """What a new call may be referred to by: the first one leaves its sound to our own engine,
+        the others to other nodes'."""
+        others = self._others.engines
+        chosen = random.sample(sorted(others), min(len(others), MOST_TRIED - 1))
+        return [call, *(f"{call}{APART}{node}" for node in chosen)]
+
+    def offer(self, reference: str, *given: Any) -> sdp.Description:
+        return self._of(reference).offer(call_of(reference), *given)
+
+    def answer(self, reference: str, *given: Any) -> sdp.Description:
+        return self._of(reference).answer(call_of(reference), *given)
+
+    def delete(self, reference: str, *given: Any) -> None:
+        """Ends the call's media; nothing is waited for, nor lost when its engine is gone."""
+        try:
+            self._of(reference).delete(call_of(reference), *given)
+        except OSError:
+            return
+
+    def _of(self, reference: str) -> Media:
+        node = node_of(reference)
+        if node == self._node:
+            return self._own
+        engine = self._others.engines.get(node)
+        if engine is None:
+            raise MediaDown("the node that has the sound is gone")
+        if engine not in self._known:
+            self._forget_the_gone()
+            self._known[engine] = Media((engine.host, engine.port), list(engine.addresses))
+        return self._known[engine]
+
+    def _forget_the_gone(self) -> None:
+        for engine in self._known.keys() - set(self._others.engines.values()):
+            self._known.pop(engine).close()
+
+    def close(self) -> None:
+        for media in (self._own, *self._known.values()):
+            media.close()

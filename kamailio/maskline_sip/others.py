@@ -1,0 +1,57 @@
+"""What this node knows of itself and the others: a file that the control plane writes anew when
+something changes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+
+class Engine(NamedTuple):
+    """Another node's media engine: where it is controlled, and what addresses its sound has."""
+
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+class Others:
+    """Reads the file again when it is another one than last time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._draining = False
+        self._engines: dict[str, Engine] = {}
+
+    @property
+    def draining(self) -> bool:
+        """Whether this node takes no more calls."""
+        self._look()
+        return self._draining
+
+    @property
+    def engines(self) -> dict[str, Engine]:
+        """The engines of the other nodes, by the name of the node."""
+        self._look()
+        return self._engines
+
+    def _look(self) -> None:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return
+        seen = found.st_ino, found.st_mtime_ns
+        if seen == self._seen:
+            return
+        with open(self._path, encoding="utf-8") as file:
+            told = json.load(file)
+        self._engines = {node: _engine(**one) for node, one in told["engines"].items()}
+        self._draining = told["draining"]
+        self._seen = seen
+
+
+def _engine(control: str, addresses: list[str]) -> Engine:
+    host, _, port = control.rpartition(":")
+    return Engine(host.strip("[]"), int(port), tuple(addresses))

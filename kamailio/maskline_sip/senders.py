@@ -1,0 +1,81 @@
+"""Who sends us requests: by their address, by what a balancer says of it, by the call that a
+request belongs to, or by a password."""
+
+from __future__ import annotations
+
+import time
+
+import KSR
+
+from . import digest, mask, sip, sources
+from .balancers import Source, asks_for_us, source_behind
+from .refuse import Refuse
+from .settings import CONTROL, Settings, bracketed
+
+
+def source_of() -> Source:
+    """Who sent the message at hand to us."""
+    get = KSR.pv.get
+    return Source(get("$si"), get("$sp"), get("$proto"))
+
+
+class Senders:
+    def __init__(self, settings: Settings, keys: mask.Keyring) -> None:
+        self._settings, self._keys = settings, keys
+        accounts = settings.inbound_accounts
+        key = settings.keys[settings.current_key]
+        self.guard = digest.Guard(key, accounts) if accounts else None
+
+    def origin(self, source: Source) -> str | None:
+        """A carrier's name, the control plane, a balancer, or None for a stranger."""
+        known = self._settings.origin(*source)
+        return known or self._named(source)
+
+    def behind(self, request: sip.Message, *, draining: bool) -> tuple[Source, str | None] | None:
+        """Who sent what a balancer passed on; None when that cannot be known. What it asks for
+        itself is refused with the answer: a node that takes no more calls says so."""
+        if asks_for_us(request):
+            raise Refuse(503 if draining else 200)
+        source = source_behind(request)
+        if source is None:
+            return None
+        carrier = self._settings.carrier_at(source.address, source.transport)
+        return source, carrier or self._named(source)
+
+    def _named(self, source: Source) -> str | None:
+        """The carrier that says by name where it calls from."""
+        if not self._settings.named_sources:
+            return None
+        return sources.carrier_at(source.address) or None
+
+    def way_back(self, source: Source) -> str:
+        """The way back to a sender who cannot be connected to (RFC 7118 5.2), or who calls from
+        anywhere; else empty."""
+        if source.transport not in ("ws", "wss") and self.origin(source) is not None:
+            return ""
+        where = f"{bracketed(source.address)}:{source.port}"
+        return f"sip:{where};transport={source.transport}"
+
+    def by_password(self, request: sip.Message, source: Source) -> str | None:
+        """The carrier that a request from an unknown address is from: by the call that it belongs
+        to, or by its answer to our challenge. Raises Refuse with a challenge."""
+        if not self.guard:
+            return None
+        if request.method == "CANCEL":
+            return CONTROL if KSR.tm.t_check_trans() > 0 else None
+        if request.method == "ACK" or request.address("to").tag:
+            passage = mask.dialog_passage(self._keys, request)
+            carrier = self._settings.marked.get(passage.near.trunk) if passage else None
+            return carrier.name if carrier and carrier.inbound_username else None
+        if request.method not in ("INVITE", "MESSAGE"):
+            return None
+        address, now = source.address, time.time()
+        stale = False
+        try:
+            name = self.guard.check(request.first("authorization"), request.method, address, now)
+        except digest.Stale:
+            name, stale = None, True
+        if name is None:
+            asked = self.guard.challenges(address, now, stale=stale)
+            raise Refuse(401, *(f"WWW-Authenticate: {one}" for one in asked))
+        return name

@@ -1,0 +1,190 @@
+"""The nodes over one database: this one tells the others that it lives, and its Kamailio of them.
+
+A node that is not heard of any more is dead when its rtpengine does not answer either. Whoever
+finds that first sees to its calls.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from maskline.engines.ground import GroundError, Runner
+from maskline.engines.keeper import again
+from maskline.engines.ng import NgClient, NgSilence
+from maskline.operations import Context
+from maskline.operations.nodes import (
+    KeysDiffer,
+    MaskKeys,
+    Node,
+    bury_node,
+    is_alive,
+    join_nodes,
+    known_nodes,
+    leave_nodes,
+    put_node,
+)
+from maskline.settings import Address
+from maskline.store import Store, Transaction
+
+LOOK_SECONDS = 1.0
+TELL_SECONDS = 4.0
+# Who has not looked for so long cannot say who is dead: the database may have been down for all.
+STEADY_SECONDS = 15.0
+FINGERPRINT_BYTES = 8
+
+log = structlog.get_logger()
+
+
+class Nodes:
+    """`own` says how this node stands; `file` is where Kamailio, which runs as `reader`, reads of
+    the others."""
+
+    def __init__(
+        self,
+        store: Store,
+        context: Callable[[Transaction], Context],
+        own: Callable[[], Node],
+        file: Path,
+        reader: Runner,
+    ) -> None:
+        self._store, self._context, self._own = store, context, own
+        self._name = own().name
+        self._file, self._reader = file, reader
+        self.others: dict[str, NgClient] = {}
+        self.draining = asyncio.Event()
+        self._written = ""
+        self._told = own()
+        self._told_at = self._looked_at = self._steady_since = time.monotonic()
+
+    async def join(self) -> None:
+        """Begins to take part; raises GroundError where the others have other keys."""
+        try:
+            await self._store.write(lambda tx: join_nodes(self._context(tx), self._told))
+        except KeysDiffer as error:
+            raise GroundError(f"sip.mask_keys: {error}; copy the file of a running node") from None
+        await self.look()
+
+    async def keep(self) -> None:
+        """Works until cancelled."""
+        await again(self.look, LOOK_SECONDS)
+
+    async def leave(self) -> None:
+        for client in self.others.values():
+            client.close()
+        await self._store.write(lambda tx: leave_nodes(self._context(tx), self._name))
+
+    async def look(self) -> None:
+        """Says that we live, sees who else does."""
+        now = time.monotonic()
+        if now - self._looked_at > STEADY_SECONDS / 3:
+            self._steady_since = now
+        own = self._own()
+        if own != self._told or now - self._told_at >= TELL_SECONDS:
+            await self._store.write(lambda tx: put_node(self._context(tx), own), beside=True)
+            self._told, self._told_at = own, now
+        live, dead = await self._store.read(self._known)
+        self._looked_at = time.monotonic()
+        await self._connect(live)
+        self._tell_kamailio(live)
+        for node in dead:
+            await self._see_to(node)
+
+    def _known(self, tx: Transaction) -> tuple[list[Node], list[Node]]:
+        """The living, ourselves among them, and the dead."""
+        context = self._context(tx)
+        nodes = known_nodes(context)
+        live = [node for node in nodes if is_alive(context, node) or node.name == self._name]
+        return live, [node for node in nodes if node not in live]
+
+    async def _connect(self, live: Sequence[Node]) -> None:
+        """Lines to the rtpengines of the others; new ones where they have moved."""
+        places = {
+            node.name: Address.parse(node.media_control)
+            for node in live
+            if node.media_control and node.name != self._name
+        }
+        for name, client in list(self.others.items()):
+            if client.place != places.get(name):
+                self.others.pop(name).close()
+        for name, place in places.items():
+            if name not in self.others:
+                client = NgClient(place)
+                await client.open()
+                self.others[name] = client
+
+    def _tell_kamailio(self, live: Sequence[Node]) -> None:
+        ours = [node for node in live if node.name == self._name]
+        draining = any(node.draining for node in ours)
+        told = {
+            "draining": draining,
+            "engines": {
+                node.name: {"control": node.media_control, "addresses": node.media_addresses}
+                for node in live
+                if node.name in self.others
+            },
+        }
+        text = json.dumps(told)
+        if text != self._written:
+            put(self._file, text, self._reader)
+            self._written = text
+            log.info("nodes", live=[node.name for node in live], draining=draining)
+        (self.draining.set if draining else self.draining.clear)()
+
+    async def hold(self, call_id: str) -> bool:
+        """Whether another node's rtpengine relays the call's sound. It is believed to as long as
+        one that is up does not say; the next time it will."""
+        for client in list(self.others.values()):
+            try:
+                if await client.holds(call_id):
+                    return True
+            except NgSilence:
+                return True
+        return False
+
+    async def _see_to(self, node: Node) -> None:
+        """Buries a node, if it is dead as far as we can know."""
+        if time.monotonic() - self._steady_since < STEADY_SECONDS or await answers(node):
+            return
+        await self._store.write(lambda tx: bury_node(self._context(tx), node.name))
+        log.warning("node is dead; its calls are ended", dead=node.name)
+
+
+async def answers(node: Node) -> bool:
+    """Whether a node's rtpengine still does; it cannot be known of one that nobody reaches."""
+    if node.media_control is None:
+        return False
+    client = NgClient(Address.parse(node.media_control))
+    try:
+        await client.open()
+        return await client.answers()
+    except OSError:
+        return False
+    finally:
+        client.close()
+
+
+def keys_of(given: dict[str, Any]) -> MaskKeys:
+    """The fingerprints of the keys in a file of mask keys."""
+    found = {name: fingerprint(b64decode(key)) for name, key in given["keys"].items()}
+    return MaskKeys(given["current_key"], found)
+
+
+def fingerprint(key: bytes) -> str:
+    return hashlib.blake2b(key, digest_size=FINGERPRINT_BYTES, person=b"mask key").hexdigest()
+
+
+def put(file: Path, text: str, reader: Runner) -> None:
+    """Replaces a file that this user alone may read; whoever reads it sees the old or the new."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(0o600)
+    os.chown(fresh, reader.uid, reader.gid)
+    fresh.replace(file)

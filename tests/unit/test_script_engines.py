@@ -1,0 +1,119 @@
+"""Which node's media engine has a call's sound, as Kamailio's script finds it."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from maskline_sip import sdp
+from maskline_sip.engines import Engines, call_of, node_of
+from maskline_sip.media import Media, MediaDown
+from maskline_sip.others import Others
+
+OURS, THEIRS, DEAD = "aaaaaaaa", "bbbbbbbb", "cccccccc"
+CALL = "-1111-4111-8111-111111111111"
+OFFER = sdp.read(b"v=0\nc=IN IP4 192.0.2.1\nm=audio 9 RTP/AVP 0\n")
+
+
+class Rtpengine:
+    """Answers every offer with itself; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port: int = self.socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            data, sender = self.socket.recvfrom(65536)
+            if not data:
+                return
+            cookie, _, command = data.partition(b" ")
+            self.asked.append(json.loads(command))
+            answer = {"result": "ok", "sdp": "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 7 RTP/AVP 0\r\n"}
+            self.socket.sendto(cookie + b" " + json.dumps(answer).encode(), sender)
+
+    def close(self) -> None:
+        self.socket.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self.socket.close()
+
+
+@pytest.fixture
+def theirs() -> Iterator[Rtpengine]:
+    engine = Rtpengine()
+    yield engine
+    engine.close()
+
+
+def others(folder: Path, *ports: int, draining: bool = False) -> Others:
+    place = folder / "nodes.json"
+    engines = {
+        node: {"control": f"127.0.0.1:{port}", "addresses": ["127.0.0.1"]}
+        for node, port in zip((THEIRS, DEAD), ports, strict=False)
+    }
+    place.with_suffix(".new").write_text(json.dumps({"draining": draining, "engines": engines}))
+    place.with_suffix(".new").replace(place)
+    return Others(str(place))
+
+
+def unused() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def engines(found: Others) -> closing[Engines]:
+    own = Media(("127.0.0.1", unused()), ["127.0.0.1"], timeout=5)
+    return closing(Engines(OURS, own, found))
+
+
+def test_a_reference_names_the_call_and_the_node_with_its_sound() -> None:
+    assert (call_of(OURS + CALL), node_of(OURS + CALL)) == (OURS + CALL, OURS)
+    moved = f"{OURS}{CALL}~{THEIRS}"
+    assert (call_of(moved), node_of(moved)) == (OURS + CALL, THEIRS)
+
+
+def test_a_call_of_another_node_goes_to_that_nodes_engine(
+    tmp_path: Path, theirs: Rtpengine
+) -> None:
+    with engines(others(tmp_path, theirs.port)) as all_of_them:
+        all_of_them.offer(THEIRS + CALL, "caller", OFFER)
+    assert [one["call-id"] for one in theirs.asked] == [THEIRS + CALL]
+
+
+def test_a_new_call_that_finds_our_engine_down_goes_to_another(
+    tmp_path: Path, theirs: Rtpengine
+) -> None:
+    with engines(others(tmp_path, theirs.port)) as all_of_them:
+        first, second = all_of_them.references(OURS + CALL)
+        with pytest.raises(MediaDown):
+            all_of_them.offer(first, "caller", OFFER)
+        all_of_them.offer(second, "caller", OFFER)
+    assert [one["call-id"] for one in theirs.asked] == [OURS + CALL]
+    assert call_of(second) == OURS + CALL
+
+
+def test_the_sound_of_a_node_that_is_gone_cannot_be_changed_but_ended(tmp_path: Path) -> None:
+    with engines(others(tmp_path)) as all_of_them:
+        with pytest.raises(MediaDown):
+            all_of_them.offer(DEAD + CALL, "caller", OFFER)
+        all_of_them.delete(DEAD + CALL)
+
+
+def test_the_file_is_read_again_when_it_is_another(tmp_path: Path, theirs: Rtpengine) -> None:
+    found = Others(str(tmp_path / "nodes.json"))
+    assert (found.draining, found.engines) == (False, {})  # not written yet
+    others(tmp_path, theirs.port, draining=True)
+    assert found.draining
+    assert list(found.engines) == [THEIRS]
+    others(tmp_path)
+    assert (found.draining, found.engines) == (False, {})
