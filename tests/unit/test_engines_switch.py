@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from maskline.engines import switch
 from maskline.engines.ground import Runner
 from maskline.engines.switch import SwitchRefusal, SwitchServer
 
@@ -140,4 +141,33 @@ async def test_a_socket_left_by_an_earlier_service_is_replaced(tmp_path: Path) -
     server = SwitchServer(path, ask)
     await server.open(ME)
     assert await exchange(path, request("Echo")) == [{"output": {}}]
+    await server.close()
+
+
+async def test_reports_are_read_together_and_hold_up_no_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "REST_SECONDS", 3600)
+    heard: list[int] = []
+
+    def listen(operation: str, given: dict[str, Any]) -> Any:
+        heard.append(given["A"])
+        return ask(operation, given)
+
+    server = SwitchServer(tmp_path / "switch.sock", listen)
+    await server.open(ME)
+    path = tmp_path / "switch.sock"
+    reports, questions = [await asyncio.open_unix_connection(path) for _ in range(2)]
+    reports[1].write(request("AtOnce", A=1) + b"\n")
+    await reports[0].readline()  # this one was not waited for
+    reports[1].write(request("AtOnce", A=2) + b"\n" + request("AtOnce", A=3) + b"\n")
+    for number in (4, 5):
+        questions[1].write(request("Echo", A=number) + b"\n")
+        await questions[0].readline()
+    assert heard == [1, 4, 5]
+    server.listen()
+    answers = [json.loads(await reports[0].readline())["output"]["A"] for _ in range(2)]
+    assert answers == [2, 3]
+    for _, writer in (reports, questions):
+        writer.close()
     await server.close()

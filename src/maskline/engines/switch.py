@@ -2,6 +2,9 @@
 
 A Unix socket; a request is a line of JSON, `{"operation": …, "input": …}`, its answer a line with
 `output` or `error`. Requests may be sent ahead; answers come in their order.
+
+Who sends only what is answered at once, reports, waits for nothing. Reports are read together with
+what comes within a moment on all such connections: to be woken for one costs more than to read it.
 """
 
 import asyncio
@@ -18,6 +21,7 @@ from maskline.engines.ground import Runner
 
 AHEAD = 64  # requests of one connection in hand at once; more wait in the socket
 LONGEST_LINE = 65_536  # bytes
+REST_SECONDS = 0.02
 
 Answer = dict[str, Any]
 Ask = Callable[[str, dict[str, Any]], Answer | Awaitable[Answer]]
@@ -46,6 +50,8 @@ class SwitchServer:
         self._ask = ask
         self._server: asyncio.Server | None = None
         self.lines: set[Line] = set()
+        self._reporting: set[Line] = set()
+        self._resting: asyncio.TimerHandle | None = None
 
     async def open(self, client: Runner) -> None:
         self._path.unlink(missing_ok=True)
@@ -57,8 +63,32 @@ class SwitchServer:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        if self._resting is not None:
+            self._resting.cancel()
         working = [task for line in self.lines for task in line.close()]
         await asyncio.gather(*working, return_exceptions=True)
+
+    def heard(self, line: "Line", reports: bool) -> None:
+        """A connection said something: nothing but reports, or not."""
+        if not reports:
+            self._reporting.discard(line)
+            return
+        self._reporting.add(line)
+        if self._resting is None:
+            loop = asyncio.get_running_loop()
+            self._resting = loop.call_later(REST_SECONDS, self.listen)
+            for each in self._reporting:
+                each.rest()
+
+    def forget(self, line: "Line") -> None:
+        self.lines.discard(line)
+        self._reporting.discard(line)
+
+    def listen(self) -> None:
+        """Reads reports again."""
+        self._resting = None
+        for line in self._reporting:
+            line.listen()
 
     def answer(self, line: bytes) -> bytes | asyncio.Task[bytes]:
         """The answer as a line, or the task that will give it."""
@@ -81,13 +111,14 @@ class Line(asyncio.Protocol):
         self._begun = b""
         self._answers: deque[bytes | asyncio.Task[bytes]] = deque()
         self._last = False
+        self._rests = self._full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's has another ancestor
         self._server.lines.add(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._server.lines.discard(self)
+        self._server.forget(self)
         self._answers.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -95,22 +126,37 @@ class Line(asyncio.Protocol):
         if len(self._begun) > LONGEST_LINE:
             self._transport.abort()
             return
+        reports = not self._answers
         for line in lines:
             answer = self._server.answer(line)
             if isinstance(answer, asyncio.Task):
                 answer.add_done_callback(self._answered)
+                reports = False
             self._answers.append(answer)
         self._answered()
+        if lines and not self._transport.is_closing():
+            self._server.heard(self, reports)
 
     def eof_received(self) -> bool:
         self._last = True
         return bool(self._answers)
 
     def pause_writing(self) -> None:
-        self._transport.pause_reading()
+        self._full = True
+        self._mind_the_queue()
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self._full = False
+        self._mind_the_queue()
+
+    def rest(self) -> None:
+        """Reads nothing until `listen`."""
+        self._rests = True
+        self._mind_the_queue()
+
+    def listen(self) -> None:
+        self._rests = False
+        self._mind_the_queue()
 
     def close(self) -> list[asyncio.Task[bytes]]:
         """Ends the connection; gives the work that was cancelled."""
@@ -137,12 +183,13 @@ class Line(asyncio.Protocol):
         self._mind_the_queue()
 
     def _mind_the_queue(self) -> None:
-        """A client that sends far ahead of its answers waits."""
+        """Reads on, or lets the client wait: one that sends far ahead of its answers, say."""
         if self._transport.is_closing():
             return
-        if len(self._answers) > AHEAD:
+        waits = self._rests or self._full or len(self._answers) > AHEAD
+        if waits:
             self._transport.pause_reading()
-        elif not self._transport.is_reading() and not self._last:
+        elif not (self._transport.is_reading() or self._last):
             self._transport.resume_reading()
 
 
