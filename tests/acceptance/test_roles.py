@@ -1,8 +1,11 @@
 """Processes with a role each over one PostgreSQL database, on one machine."""
 
+import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
-from acceptance.service import Service, running, until
+from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from cluster import Cluster
 
@@ -30,7 +33,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def processes(
     settings: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, Service]]:
-    """One that answers the API and one that carries calls."""
+    """One that answers the API and one that carries calls, with a door for its health."""
+    health = f'[health]\nlisten = "127.0.0.1:{free_port()}"\n'
     with ExitStack() as stack:
         started = []
         for role in ("api", "sip"):
@@ -39,6 +43,7 @@ def processes(
                 carrier_host=CALLED_HOST,
                 sources=BOTH_HOSTS,
                 more_settings=settings,
+                sip_settings=health if role == "sip" else "",
                 role=role,
             )
             started.append(next(service))
@@ -50,9 +55,15 @@ def test_each_does_its_own_part(processes: tuple[Service, Service]) -> None:
     api, sip = processes
     assert api.output.splitlines()[-1] == f"maskline ready: api {api.url}"
     assert api.processes() == []
-    assert api.health() == (200, {"status": "up", "engines": {}})
-    assert sip.output.startswith(f"maskline ready: sip udp:{sip.sip}")
-    assert sip.health() == (0, {})
+    assert api.health() == (200, {"status": "up", "engines": {"store": "up"}})
+    assert f" sip udp:{sip.sip}" in sip.output
+    assert sip.health() == (0, {})  # not where the API would be
+    place = re.search(r'\[health\]\nlisten = "(.+)"', sip.config.read_text())
+    assert place
+    with urllib.request.urlopen(f"http://{place[1]}/health") as answer:
+        told = json.load(answer)
+    engines = {"store": "up", "kamailio": "up", "rtpengine": "up"}
+    assert told == {"status": "up", "engines": engines}
     assert not (sip.data / "credentials").exists()
 
 
@@ -83,6 +94,21 @@ def test_deleting_a_session_in_one_process_hangs_up_the_call_in_another(
 def calls_of(api: Service) -> list[dict[str, object]]:
     found: list[dict[str, object]] = api.maskline("admin", "list-calls")["Calls"]
     return found
+
+
+def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
+    cluster = Cluster()
+    store = f'store.url = "{cluster.new_database()}"\nstore.key = "{tmp_path}/key"\n'
+    service = Service(tmp_path, more_settings=store, role="api")
+    try:
+        service.start()
+        assert service.health()[0] == 200
+        cluster.stop()
+        until(lambda: service.health()[0] == 503, 60)
+        assert service.health()[1] == {"status": "down", "engines": {"store": "down"}}
+    finally:
+        cluster.stop()
+        service.stop()
 
 
 def test_a_role_without_work_says_so(settings: str, tmp_path: Path) -> None:

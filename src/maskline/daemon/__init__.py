@@ -95,7 +95,7 @@ async def serve(chosen: Settings, roles: list[str]) -> None:
             for part in house.parts:
                 await running.enter_async_context(part.running())
             gc.freeze()  # models and settings stay: nothing to collect there, again and again
-            async with at_work(upkeep(house), announce(house)):
+            async with at_work(upkeep(house), announce(house), house.pulse.watch()):
                 await stop.wait()
                 log.info("stopping")
     os.close(claimed)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
 
+from maskline.daemon.pulse import Pulse
 from maskline.domain.limits import Announcement, Places, Rate
 from maskline.engines.ground import GroundError, node_of
 from maskline.operations import Context, Policy
@@ -60,11 +61,13 @@ class House:
             limits=Limits(settings.texts.max_per_sender_minute),
             most_queued=settings.texts.max_queued,
         )
+        self.pulse = Pulse(store)
         self.parts: list[Part] = []
 
     def health(self) -> dict[str, str]:
-        """The state of every engine that this process runs; other processes tell of theirs."""
-        return {engine: state for part in self.parts for engine, state in part.health().items()}
+        """The state of the store and of each engine of this process; others tell of theirs."""
+        engines = {name: state for part in self.parts for name, state in part.health().items()}
+        return {"store": self.pulse.state} | engines
 
 
 def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:

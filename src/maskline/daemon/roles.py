@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from maskline.daemon.api import Api
+from maskline.daemon.health import Health
 from maskline.daemon.house import House, Part
 from maskline.daemon.sip import Sip
 from maskline.daemon.sms import Sms
@@ -24,5 +25,8 @@ def read_roles(text: str) -> list[str]:
 
 
 def parts_of(house: House, roles: list[str]) -> list[Part]:
-    """The parts that the roles stand for, made; raises GroundError where one cannot run."""
-    return [make(house) for role, make in ROLES.items() if role in roles or ALL in roles]
+    """What the roles stand for and what any process may have, made; raises GroundError where one
+    cannot run."""
+    parts = [make(house) for role, make in ROLES.items() if role in roles or ALL in roles]
+    listen = house.settings.health.listen
+    return [Health(house, listen), *parts] if listen else parts

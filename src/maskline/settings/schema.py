@@ -57,6 +57,18 @@ class Api:
 
 
 @dataclass(frozen=True)
+class Health:
+    """A door for load balancers and watchers alone."""
+
+    listen: Address | None = setting(
+        "Address and port where this process, whatever its role, answers GET /health over HTTP and "
+        "nothing else. One that serves the API answers it there, too.",
+        None,
+        example="127.0.0.1:8081",
+    )
+
+
+@dataclass(frozen=True)
 class Media:
     """Sound, relayed by rtpengine."""
 
@@ -306,6 +318,7 @@ class Settings:
     recording: Recording = setting("Recordings of calls.", Recording())
     announcements: Announcements = setting("What refused callers hear.", Announcements())
     pictures: Pictures = setting("Pictures in texts.", Pictures())
+    health: Health = setting("Who asks how a process does.", Health())
     store: Store = setting("Where data is kept.", Store())
     log: Log = setting("What the service tells about itself.", Log())
     carriers: tuple[Carrier, ...] = setting("The carriers.", ())

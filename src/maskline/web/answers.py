@@ -10,6 +10,7 @@ import msgspec
 from maskline.domain.refusals import Refusal
 from maskline.model import Operation
 from maskline.web.faults import Fault
+from maskline.web.requests import Send
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -87,3 +88,11 @@ def error(name: str, status: int, code: str, message: str) -> HttpAnswer:
     # would take Code without it.
     body = msgspec.json.encode({"__type": name, "Code": code, "Message": message})
     return HttpAnswer(status, body, [JSON, (b"x-amzn-errortype", name.encode())], name)
+
+
+async def deliver(answer: HttpAnswer, request_id: str, send: Send) -> None:
+    headers = [*answer.headers, (b"x-amzn-requestid", request_id.encode())]
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

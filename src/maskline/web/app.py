@@ -16,18 +16,17 @@ from maskline.domain.refusals import Refusal
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
 from maskline.store import Store
-from maskline.web import answers, openapi
+from maskline.web import answers, health, openapi
 from maskline.web.answers import HttpAnswer
 from maskline.web.canonical import joined
 from maskline.web.faults import Fault
+from maskline.web.health import Health
 from maskline.web.pipeline import Pipeline, Trail, new_request_id
 from maskline.web.requests import Disconnected, Receive, Scope, Send
 
 Door = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-HEALTH = "/health"
-OPEN = (HEALTH, openapi.PATH)  # what needs no signature
-UP, AWAY = "up", "away"
+OPEN = (health.PATH, openapi.PATH)  # what needs no signature
 
 log = structlog.get_logger()
 
@@ -39,11 +38,11 @@ def now() -> int:
 def build(
     store: Store,
     settings: Settings,
-    health: Callable[[], Mapping[str, str]],
+    engines: Health,
     clock: Callable[[], int] = now,
     doors: Mapping[str, Door] | None = None,
 ) -> "App":
-    """The application. `health` tells the state of each engine: `up` for one that works, `away` for
+    """The application. `engines` tells the state of each: `up` for one that works, `away` for
     the link to a carrier that does not answer.
 
     `clock` gives the time in milliseconds since the epoch. `doors` are applications of others, by
@@ -56,7 +55,7 @@ def build(
         requests_per_second=settings.api.max_requests_per_second,
         clock=clock,
     )
-    return App(pipeline, health, doors or {})
+    return App(pipeline, engines, doors or {})
 
 
 class App:
@@ -65,11 +64,11 @@ class App:
     def __init__(
         self,
         pipeline: Pipeline,
-        health: Callable[[], Mapping[str, str]],
+        engines: Health,
         doors: Mapping[str, Door],
     ) -> None:
         self._pipeline = pipeline
-        self._health = health
+        self._engines = engines
         self._doors = tuple(doors.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,16 +84,16 @@ class App:
         except Disconnected:
             return
         logs.tell(line_of(scope["method"], trail, answer, time.perf_counter() - started))
-        await deliver(answer, trail.request_id, send)
+        await answers.deliver(answer, trail.request_id, send)
 
     def _open_answer(self, path: str) -> HttpAnswer:
-        if path == HEALTH:
-            return health_answer(self._health())
+        if path == health.PATH:
+            return health.answer(self._engines())
         return answers.success(200, openapi.document())
 
     async def _answer(self, scope: Scope, receive: Receive, trail: Trail) -> HttpAnswer:
         try:
-            if scope["path"] in OPEN and scope["method"] in ("GET", "HEAD"):
+            if scope["path"] in OPEN and scope["method"] in health.METHODS:
                 return self._open_answer(scope["path"])
             return await self._pipeline.pass_through(
                 scope, joined(scope["headers"]), receive, trail
@@ -108,16 +107,6 @@ class App:
         except Exception as error:
             log.error("request failed", request_id=trail.request_id, **whereabouts(error))
             return answers.failed()
-
-
-def health_answer(engines: Mapping[str, str]) -> HttpAnswer:
-    """200 when every engine works, otherwise 503; the state of each in both.
-
-    A carrier that is away is no fault of ours: its texts wait.
-    """
-    well = all(state in (UP, AWAY) for state in engines.values())
-    content: dict[str, Any] = {"status": UP if well else "down", "engines": dict(engines)}
-    return answers.document(200 if well else 503, content)
 
 
 class RequestLine(logs.Line, kw_only=True):
@@ -158,11 +147,3 @@ def whereabouts(error: BaseException) -> dict[str, Any]:
             for frame in traceback.extract_tb(error.__traceback__)
         ],
     }
-
-
-async def deliver(answer: HttpAnswer, request_id: str, send: Send) -> None:
-    headers = [*answer.headers, (b"x-amzn-requestid", request_id.encode())]
-    if answer.status != 204:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})

@@ -1,3 +1,7 @@
+-- name: look
+-- Whether the database answers.
+SELECT step FROM migrations WHERE step = 1
+
 -- name: count_accounts
 SELECT count(*) AS accounts FROM accounts
 

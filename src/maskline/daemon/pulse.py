@@ -1,0 +1,34 @@
+"""Whether the database answers, for all who ask how this process does."""
+
+import asyncio
+
+from maskline.store import Store
+
+SECONDS = 2.0  # between two looks
+PATIENCE = 3.0  # seconds that a look may take before the database counts as away
+
+
+class Pulse:
+    """Looks now and then; `state` is what was seen last, so that telling it costs nothing."""
+
+    def __init__(self, store: Store, seconds: float = SECONDS, patience: float = PATIENCE) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._patience = patience
+        self.state = "up"  # the store has been opened
+
+    async def watch(self) -> None:
+        """Until cancelled. A look that hangs is waited for: there is never a second beside it."""
+        while True:
+            look = asyncio.create_task(self._look())
+            done, _ = await asyncio.wait({look}, timeout=self._patience)
+            if not done:
+                self.state = "down"
+            self.state = "up" if await look else "down"
+            await asyncio.sleep(self._seconds)
+
+    async def _look(self) -> bool:
+        try:
+            return await self._store.read(lambda tx: tx.one("look") is not None)
+        except Exception:  # whatever it is, who asked for it tells more in the log
+            return False
