@@ -1,10 +1,12 @@
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 from desk import ANN, BEN, START, Desk
 
 from maskline.domain.refusals import BadRequest, Conflict, LimitExceeded, NotFound
+from maskline.operations.carriers import put_carrier_reports
 
 
 @pytest.fixture
@@ -222,8 +224,13 @@ def test_termination_health_is_of_a_termination(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.call("GetVoiceConnectorTerminationHealth", **connector)
     desk.call("PutVoiceConnectorTermination", **connector, Termination={})
-    answer = desk.call("GetVoiceConnectorTerminationHealth", **connector)
-    assert answer == {"TerminationHealth": {}}
+    ask = partial(desk.call, "GetVoiceConnectorTerminationHealth", **connector)
+    assert ask() == {"TerminationHealth": {"Timestamp": None}}
+    for state, checked in (("down", START + 9), ("up", START + 5), ("up", START + 3), ("up", None)):
+        target = {"State": state, "CheckedTimestamp": checked}
+        report = {"acme": {"State": state, "Targets": [target]}}
+        put_carrier_reports(desk.context(), f"{state} {checked}", report)
+    assert ask() == {"TerminationHealth": {"Timestamp": START + 5}}
 
 
 def make_group(desk: Desk, *connectors: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from desk import ANN, BEN, HOUR, START, Desk
 
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.domain.selection import Place
-from maskline.operations import purge_phone_numbers
+from maskline.domain.trunk import WayOut
+from maskline.operations import Policy, purge_phone_numbers
 from maskline.operations.numbering import place_of
 
 PROXY, SECOND, THIRD = "+19135550199", "+19135550198", "+19135550197"
@@ -98,6 +99,24 @@ def desk() -> Desk:
     desk = Desk()
     desk.import_numbers(PROXY, shared=False)
     return desk
+
+
+@pytest.mark.parametrize(
+    ("text_carriers", "ways", "calls", "texts"),
+    [
+        ((), {}, True, False),
+        (("acme",), {"acme": WayOut()}, True, True),
+        (("acme",), {}, False, True),
+    ],
+)
+def test_a_number_can_do_what_its_carrier_can(
+    text_carriers: tuple[str, ...], ways: dict[str, WayOut], calls: bool, texts: bool
+) -> None:
+    desk = Desk(Policy(carriers=("acme",), text_carriers=text_carriers, ways=ways))
+    desk.import_numbers(PROXY, shared=False)
+    can = details(desk)["Capabilities"]
+    assert (can["InboundCall"], can["OutboundCall"]) == (calls, calls)
+    assert (can["InboundSMS"], can["OutboundSMS"]) == (texts, texts)
 
 
 def test_a_number_in_the_inventory(desk: Desk) -> None:

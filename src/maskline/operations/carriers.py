@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from maskline.domain.trunk import PLAIN
+from maskline.domain.trunk import PLAIN, State
 from maskline.operations.context import DAY, Answer, Context, Request
 from maskline.operations.tenancy import require_operator
 
@@ -48,6 +48,18 @@ def is_down(context: Context, carrier: str) -> bool:
         if context.now - report["ReportedTimestamp"] <= FRESH
     ]
     return bool(states) and all(state == "down" for state in states)
+
+
+def last_seen_up(context: Context) -> int | None:
+    """When any node last looked at a place of any carrier that is up."""
+    looks = [
+        target["CheckedTimestamp"] or 0
+        for carrier in context.settings.carriers
+        for report in reports_of(context, carrier)
+        for target in report["Targets"]
+        if target["State"] == State.UP
+    ]
+    return max(looks, default=0) or None
 
 
 def reports_of(context: Context, carrier: str) -> list[dict[str, Any]]:

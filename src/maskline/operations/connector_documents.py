@@ -8,6 +8,7 @@ from typing import Any
 
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations import carriers
 from maskline.operations.batches import require_few
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Operation, Request
@@ -136,9 +137,9 @@ def put_voice_connector_external_systems_configuration(
 
 
 def get_voice_connector_termination_health(context: Context, request: Request) -> Answer:
-    """We are not told by carriers when they last checked on us, so there is nothing to show."""
+    """When a carrier's trunk was last seen to be up. Where that is, is the operator's to know."""
     TERMINATION.get(context, request)
-    return {"TerminationHealth": {}}
+    return {"TerminationHealth": {"Timestamp": carriers.last_seen_up(context)}}
 
 
 def put_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:

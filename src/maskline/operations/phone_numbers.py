@@ -7,7 +7,7 @@ from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, NotFound
 from maskline.model import load
 from maskline.operations.batches import each_of
-from maskline.operations.context import DAY, Answer, Context, Request
+from maskline.operations.context import DAY, Answer, Context, Policy, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
 
@@ -23,7 +23,7 @@ LISTS = {
 
 
 def get_phone_number(context: Context, request: Request) -> Answer:
-    return {"PhoneNumber": shown(require_number(context, request["PhoneNumberId"]))}
+    return {"PhoneNumber": shown(context, require_number(context, request["PhoneNumberId"]))}
 
 
 def list_phone_numbers(context: Context, request: Request) -> Answer:
@@ -47,7 +47,7 @@ def list_phone_numbers(context: Context, request: Request) -> Answer:
         after=page.position,
         limit=page.limit,
     )
-    return page.answer("PhoneNumbers", found, shown, order="phone_number")
+    return page.answer("PhoneNumbers", found, lambda row: shown(context, row), order="phone_number")
 
 
 def update_phone_number(context: Context, request: Request) -> Answer:
@@ -139,7 +139,7 @@ def is_released(context: Context, row: Row) -> bool:
     return deleted_at is not None and context.now >= deleted_at + DELETION_DAYS * DAY
 
 
-def shown(row: Row) -> dict[str, Any]:
+def shown(context: Context, row: Row) -> dict[str, Any]:
     number = row["phone_number"]
     return {
         "PhoneNumberId": number.replace("+", "%2B"),
@@ -149,14 +149,7 @@ def shown(row: Row) -> dict[str, Any]:
         "Type": "TollFree" if row["toll_free"] else "Local",
         "ProductType": row["product_type"],
         "Status": row["status"],
-        "Capabilities": {
-            "InboundCall": True,
-            "OutboundCall": True,
-            "InboundSMS": False,
-            "OutboundSMS": False,
-            "InboundMMS": False,
-            "OutboundMMS": False,
-        },
+        "Capabilities": capabilities(context.settings, row["carrier"]),
         "Associations": associations(row),
         "CallingName": row["calling_name"],
         "CallingNameStatus": "UpdateSucceeded" if row["calling_name"] else "Unassigned",
@@ -165,6 +158,21 @@ def shown(row: Row) -> dict[str, Any]:
         "DeletionTimestamp": row["deleted_at"],
         "OrderId": row["phone_number_order_id"],
         "Name": row["name"],
+    }
+
+
+def capabilities(settings: Policy, carrier: str) -> dict[str, bool]:
+    """What a number can be used for: what its carrier carries. Pictures may come along with texts
+    from some, but no number is promised them."""
+    texts = carrier in settings.text_carriers
+    calls = carrier in settings.ways or not texts
+    return {
+        "InboundCall": calls,
+        "OutboundCall": calls,
+        "InboundSMS": texts,
+        "OutboundSMS": texts,
+        "InboundMMS": False,
+        "OutboundMMS": False,
     }
 
 
