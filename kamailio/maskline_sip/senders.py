@@ -57,10 +57,16 @@ class Senders:
         return f"sip:{where};transport={source.transport}"
 
     def by_password(self, request: sip.Message, source: Source) -> str | None:
-        """The carrier that a request from an unknown address is from: by the call that it belongs
-        to, or by its answer to our challenge. Raises Refuse with a challenge."""
-        if not self.guard:
-            return None
+        """The carrier that a request from an unknown address is from. Raises Refuse with a
+        challenge."""
+        name = self._shown(request, source) if self.guard else None
+        if name is not None:  # no stranger, however often it calls
+            KSR.htable.sht_rm("strangers", source.address)
+        return name
+
+    def _shown(self, request: sip.Message, source: Source) -> str | None:
+        """By the call that the request belongs to, or by its answer to our challenge."""
+        assert self.guard is not None
         if request.method == "CANCEL":
             return CONTROL if KSR.tm.t_check_trans() > 0 else None
         if request.method == "ACK" or request.address("to").tag:

@@ -312,6 +312,10 @@ def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
             return found
 
         until(lambda: registration() == "registered", 20)
+    last = peer.of("REGISTER")[-1]  # the service has stopped
+    assert header(last, "Expires") == "0"
+    assert header(last, "Contact") == header(second, "Contact")
+    assert parameters(header(last, "Authorization"))["uri"] == "sip:acme.example"
     peer.close()
 
 

@@ -1,10 +1,12 @@
-"""Registers with the carriers that want it, and renews in time (RFC 3261 10.2).
+"""Registers with the carriers that want it, renews in time, and takes it back at the end (RFC 3261
+10.2).
 
-Nothing of it is kept: after a restart the next registration replaces the one before.
+Nothing of it is kept: after a crash the next registration replaces the one before.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -13,6 +15,9 @@ from maskline.engines.control import Reply
 
 RENEW_AT = 0.8  # of the time that a registration holds
 RETRY_SECONDS = 20.0
+GOODBYE_SECONDS = 2.0
+
+REGISTERED = "registered"
 
 log = structlog.get_logger()
 
@@ -26,16 +31,29 @@ async def keep_registered(
     register: Register,
     tell: Callable[[str, str], None],
 ) -> None:
-    """Keeps one carrier's registration until cancelled. `places` gives its targets, the best first;
-    `tell` is told how it stands: `registered` or `refused 403` or `no answer`."""
+    """Keeps one carrier's registration until cancelled, and ends it then, so that no call is sent
+    to who is gone. `places` gives its targets, the best first; `tell` is told how it stands:
+    `registered` or `refused 403` or `no answer`."""
     before = ""
-    while True:
-        state, pause = await attempt(name, seconds, places(), register)
-        tell(name, state)
-        if state != before:
-            log.info("registration", carrier=name, state=state)
-            before = state
-        await asyncio.sleep(pause)
+    try:
+        while True:
+            state, pause = await attempt(name, seconds, places(), register)
+            tell(name, state)
+            if state != before:
+                log.info("registration", carrier=name, state=state)
+                before = state
+            await asyncio.sleep(pause)
+    finally:
+        if before == REGISTERED:
+            await end(name, places(), register)
+
+
+async def end(name: str, targets: list[Target], register: Register) -> None:
+    state = "no answer"
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            state, _ = await attempt(name, 0, targets, register)
+    log.info("registration", carrier=name, state="ended" if state == REGISTERED else state)
 
 
 async def attempt(
@@ -47,6 +65,6 @@ async def attempt(
         reply = await register(name, target, seconds)
         if reply is not None and reply.status == 200:
             granted = reply.expires if reply.expires else seconds
-            return "registered", granted * RENEW_AT
+            return REGISTERED, granted * RENEW_AT
         state = "no answer" if reply is None else f"refused {reply.status}"
     return state, RETRY_SECONDS

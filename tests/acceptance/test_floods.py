@@ -1,0 +1,107 @@
+"""Floods from one address: cut off where nobody is known, and never a carrier that calls with a
+password; what a caller's wish for privacy comes to."""
+
+from collections.abc import Iterator
+
+import pytest
+from acceptance.peers import Peer, header
+from acceptance.service import Service
+from acceptance.test_carriers import Stranger, answered, authorized, hang_up, masked, record
+from acceptance.test_hostile import ALICE, Phone, within
+
+from maskline.engines.kamailio import MOST_STRANGE
+
+Calls = tuple[Service, Phone, Peer]
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+SETTINGS = """\
+inbound_username = "acme"
+inbound_password = "secret"
+identity = ["p-asserted-identity", "remote-party-id"]
+"""
+FLOOD = 2 * MOST_STRANGE
+WORKERS = 16  # so many messages may be read while the one that is too many is counted
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
+    peer = Peer()
+    with masked(tmp_path_factory.mktemp("floods"), peer, SETTINGS) as (service, phone):
+        yield service, phone, peer
+    peer.close()
+
+
+class Scanner(Stranger):
+    host = "127.0.0.67"
+
+
+class Friend(Stranger):
+    host = "127.0.0.68"
+
+
+def challenges(stranger: Stranger) -> Iterator[bool]:
+    """Whether each of a stranger's INVITEs is answered, by a challenge."""
+    while True:
+        stranger.send(stranger.invite())
+        if stranger.silent(0.5):
+            yield False
+        else:
+            yield True
+
+
+def test_a_flood_is_cut_off_and_hurts_no_carrier(calls: Calls) -> None:
+    service, phone, _ = calls
+    flooding, other = Scanner(service), Stranger(service)
+    for _ in range(FLOOD):
+        flooding.send(flooding.invite())
+    hang_up(phone, *answered(phone))
+    heard = 0
+    while not flooding.silent(0.5):
+        heard += 1
+    assert MOST_STRANGE // 2 < heard <= MOST_STRANGE + WORKERS
+    assert not next(challenges(flooding))
+    assert next(challenges(other))
+    hang_up(phone, *answered(phone))
+    flooding.socket.close()
+    other.socket.close()
+
+
+def test_a_carrier_with_a_password_is_no_flood(calls: Calls) -> None:
+    """Four messages for each call: more in all than a stranger may send."""
+    service, _, _ = calls
+    friend = Friend(service)
+    for _ in range(MOST_STRANGE // 4 + 3):
+        sent = friend.invite()
+        friend.send(sent)
+        challenged = friend.receive(8)
+        assert challenged.startswith("SIP/2.0 401 ")
+        again = authorized(sent, challenged, "secret")
+        friend.send(again)
+        while not (taken := friend.receive(8)).startswith("SIP/2.0 200"):
+            assert taken.startswith("SIP/2.0 1"), taken
+        friend.send(within("ACK", again, taken, friend, 2))
+        friend.send(within("BYE", again, taken, friend, 3))
+        assert friend.final() == 200
+    friend.socket.close()
+
+
+@pytest.mark.parametrize("privacy", ["id", "header;user;id;critical", "none"])
+def test_a_wish_for_privacy_is_met_and_not_passed_on(calls: Calls, privacy: str) -> None:
+    """RFC 3323, RFC 3325: the carrier tells us who calls, the person called sees the proxy number
+    as always."""
+    service, phone, peer = calls
+    known = f"P-Asserted-Identity: <sip:{ALICE}@carrier.example>\r\nPrivacy: {privacy}\r\n"
+    sent = phone.invite(caller="anonymous", more=known)
+    phone.send(sent)
+    while not (taken := phone.receive(8)).startswith("SIP/2.0 200"):
+        assert taken.startswith("SIP/2.0 1"), taken
+    phone.send(within("ACK", sent, taken, phone))
+    hang_up(phone, sent, taken)
+    invite = peer.of("INVITE")[-1]
+    assert "privacy: " not in invite.lower()
+    assert "nonymous" not in invite
+    assert ALICE[1:] not in invite
+    shown = header(invite, "From").partition(";")[0]
+    assert header(invite, "P-Asserted-Identity") == shown
+    assert record(service)["CallerPhoneNumber"] == ALICE
