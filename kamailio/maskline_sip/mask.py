@@ -89,13 +89,13 @@ class Keyring:
         self._seals = {name: Siv(key, b"leg") for name, key in keys.items()}
         self._hashes = {name: hashlib.sha256(b"alias" + key).digest() for name, key in keys.items()}
 
+    @functools.lru_cache(maxsize=32)  # noqa: B019  a worker holds one keyring for its life
     def alias(self, key: str, *parts: str) -> str:
         """A short keyed hash: stable for the same parts, tells nothing about them."""
         data = "\n".join(parts).encode("latin-1")
         digest = hashlib.blake2b(data, key=self._hashes[key], digest_size=15).digest()
         return _to_base32(digest)
 
-    @functools.lru_cache(maxsize=1024)  # noqa: B019  a worker holds one keyring for its life
     def seal(self, key: str, leg: Leg) -> str:
         """A leg as one token of lower-case letters and digits, fit for a URI's user part."""
         before, after = around_routes(leg)

@@ -40,16 +40,28 @@ class Shelf:
             return
         there = ready.name(self._keys, ahead, known.far_token)
         here = ready.name(self._keys, back, known.near_token)
-        self._put(ahead, there, here, "$T_req({})")
-        self._put(back, here, there, "{}")
+        halves = self._bodies.halves(ahead)
+        get = KSR.pv.get
+        self._put(ahead, there, here, get("$T_req($si)"), get("$T_req($proto)"), halves)
+        self._put(back, here, there, get("$si"), get("$proto"), halves)
 
-    def _put(self, passage: mask.Passage, name: str, other: str, where: str) -> None:
-        way = self._way(passage, *(KSR.pv.get(where.format(one)) for one in ("$si", "$proto")))
+    def _put(
+        self,
+        passage: mask.Passage,
+        name: str,
+        other: str,
+        source: str,
+        transport: str,
+        halves: int,
+    ) -> None:
+        way = self._way(passage, source, transport, halves)
         text = ready.text(self._keys, passage, way, other) if way else None
         if text:
             KSR.htable.sht_sets(TABLE, name, text)
 
-    def _way(self, passage: mask.Passage, source: str, transport: str) -> ready.Way | None:
+    def _way(
+        self, passage: mask.Passage, source: str, transport: str, halves: int
+    ) -> ready.Way | None:
         """None when there is more to it than to send: a connection to be found, a password."""
         carrier = self._settings.marked.get(passage.far.trunk)
         if carrier is None or carrier.account or passage.far.flow:
@@ -66,9 +78,7 @@ class Shelf:
             return None
         if by not in PLAINLY:
             return None
-        return ready.Way(
-            f"{transport}:{source}", f"{by}:{local}", hop, self._bodies.halves(passage)
-        )
+        return ready.Way(f"{transport}:{source}", f"{by}:{local}", hop, halves)
 
     def taken(self) -> Kept:
         """What the script would have kept of a BYE from the shelf, to whose reply it looks now."""

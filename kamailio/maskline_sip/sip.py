@@ -190,7 +190,8 @@ def split(value: str) -> list[str]:
     return [part for part in parts if part]
 
 
-@functools.lru_cache(maxsize=1024)
+# A few of the message at hand: what is kept longer is not in the processor's caches anyway.
+@functools.lru_cache(maxsize=32)
 def address(value: str) -> Address:
     """Read a From, To, Contact or Route value. A value that cannot be read has no URI."""
     after_name = _after_quoted_name(value)
