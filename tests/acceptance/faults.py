@@ -15,6 +15,7 @@ import inspect
 import json
 import os
 import pkgutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ import maskline_sip
 from maskline_sip.routes import Routes
 
 FOLDER = Path(os.environ["MASKLINE_SIP_SETTINGS"]).parent
-CALLED_BY_KAMAILIO = ("request", "reply", "failed", "gate", "entrance")
+TEMPLATE = Path(maskline_sip.__file__).parents[1] / "kamailio.cfg.template"
+CALLED_BY_KAMAILIO = set(re.findall(r'python_exec\("(\w+)"', TEMPLATE.read_text()))
 NAMES_OF_ROUTES = ("t_on_reply", "t_on_failure")
 # Python makes these of named tuples and data classes; a fault there would be Python's own.
 OWN = ("__init__", "__call__")

@@ -18,7 +18,8 @@ QUIET_SECONDS, LONGEST_SECONDS = 0.1, 3.0
 @dataclass
 class MarkedPhone:
     """Answers what it is asked; `finals` are the answers to INVITEs that make a call, by turns
-    (0: it rings on). `heard` is all that it received."""
+    (0: it rings on). One that `hangs_up` does so as soon as a call of its own is answered. `heard`
+    is all that it received."""
 
     mark: str
     number: str
@@ -26,6 +27,7 @@ class MarkedPhone:
     server: tuple[str, int]
     port: int = 0
     finals: tuple[int, ...] = (200,)
+    hangs_up: bool = False
     heard: list[bytes] = field(default_factory=list)
     sent: int = 0
 
@@ -103,9 +105,16 @@ class MarkedPhone:
             self.at = time.monotonic()
             self.heard.append(data)
             text = data.decode("latin-1")
+            if self.hangs_up and is_answer(text):
+                self._hang_up(text)
             if text.strip() and not text.startswith(("SIP/2.0", "ACK ")):
                 for answer in self._answers(text):
                     self.tell(answer)
+
+    def _hang_up(self, answer: str) -> None:
+        target, peer = header(answer, "Contact").strip("<>"), header(answer, "To")
+        for number, method in ((1, "ACK"), (2, "BYE")):
+            self.tell(self.request(method, target, peer, header(answer, "Call-ID"), number))
 
     def _answers(self, request: str) -> list[str]:
         if not request.startswith(("INVITE ", "UPDATE ")):
@@ -116,6 +125,11 @@ class MarkedPhone:
         ringing = [self.reply(request, 180), self.reply(request, 183, self.description)]
         body = self.description if final == 200 else ""
         return [*ringing, *([self.reply(request, final, body)] if final else [])]
+
+
+def is_answer(text: str) -> bool:
+    """Whether a message says that a call was answered which its receiver made."""
+    return text.startswith("SIP/2.0 200 ") and "\r\nCSeq: 1 INVITE\r\n" in text
 
 
 def new_branch() -> str:

@@ -68,11 +68,11 @@ def media_ports() -> tuple[int, int]:
     return first, first + MEDIA_PORTS - 1
 
 
-def until(true: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Waits for a truth and gives it; an AssertionError when it does not come."""
+def until(true: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+    """Waits for a truth and gives it; when it does not come, an AssertionError says for what."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"waited in vain {what and 'for ' + what}"
         time.sleep(0.02)
     return found
 

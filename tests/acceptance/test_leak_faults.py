@@ -81,15 +81,15 @@ class Stage:
         """The call that stays: what each side must say in it."""
         invite = self.invite()
         self.caller.tell(invite)
-        answer = until(lambda: find(self.caller, "SIP/2.0 200"))
-        received = until(lambda: find(self.called, "INVITE"))
+        answer = until(lambda: find(self.caller, "SIP/2.0 200"), 30)
+        received = until(lambda: find(self.called, "INVITE"), 30)
         target = header(answer, "Contact").strip("<>")
         self.sides["caller"] = target, header(answer, "To"), header(invite, "Call-ID")
         peer, call = header(received, "From"), header(received, "Call-ID")
         self.sides["called"] = header(received, "Contact").strip("<>"), peer, call
         self.stray = self.called.reply(received, 200, self.called.description)
         self.within(self.caller, "caller", "ACK", number=1)
-        until(lambda: find(self.called, "ACK"))
+        until(lambda: find(self.called, "ACK"), 30)
 
     def within(
         self, phone: MarkedPhone, side: str, method: str, body: str = "", number: int = 0
@@ -149,6 +149,7 @@ def staged(folder: Path, change: Callable[[Path], None]) -> Iterator[Stage]:
         try:
             stage = Stage(service, caller, called)
             stage.connect()
+            caller.hangs_up = True
             yield stage
         finally:
             caller.close()
@@ -176,9 +177,14 @@ def test_an_open_gate_would_be_seen(tmp_path: Path) -> None:
     with staged(tmp_path, with_open_gate) as stage:
         assert leaks(stage.heard()) == Counter()
         stage.plant("KSR.tm.t_on_reply")
-        stage.talk()
-        seen = leaks(stage.heard())
-    assert {host for host, _ in seen} == {CALLER_HOST, CALLED_HOST}
+        seen: set[str] = set()
+
+        def both_seen() -> bool:
+            stage.talk()
+            seen.update(host for host, _ in leaks(stage.heard()))
+            return seen == {CALLER_HOST, CALLED_HOST}
+
+        until(both_seen, 30)
 
 
 def chosen(names: set[str]) -> list[str]:
@@ -207,7 +213,7 @@ def works(stage: Stage) -> bool:
 
 def told_of(stage: Stage, what: str, names: list[str]) -> None:
     for name in names:
-        until(partial(shows, stage, name), 40)
+        until(partial(shows, stage, name), 40, name)
     places = stage.caller.sent + stage.called.sent
     print(f"\n{what}; so far {places} places marked, {stage.looked_at} messages looked at")
     until(lambda: works(stage), 30)
