@@ -11,7 +11,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import KSR
@@ -25,9 +24,6 @@ ANNOUNCED = "$avp(announced)"
 TABLE = "announced"  # calls that hear one, by the Call-ID of their INVITE
 CODECS = ("PCMA", "PCMU")
 TRAILING_MILLISECONDS = 200  # what is on its way when the file has ended
-# Where the sound would come from that rtpengine plays itself: nobody is there, nothing is sent.
-NOBODY = {"IP4": "IP4 127.0.0.1", "IP6": "IP6 ::1"}
-NO_PORT = 9  # discard
 
 
 class Announcements:
@@ -92,7 +88,7 @@ class Announcements:
         """What the caller is told of the sound."""
         offered = sdp.limited(offered, CODECS)
         relayed = self._media.offer(call, mask.CALLER, offered, Terms(sender=srtp))
-        answer = nobody(relayed)
+        answer = sdp.nobody(relayed)
         terms = Terms(sender=OFF, receiver=srtp)
         described = self._media.answer(call, mask.CALLER, mask.CALLED, answer, terms)
         return sdp.write(described, secrets.randbelow(2**31), int(time.time()))
@@ -102,16 +98,6 @@ def can_hear(request: sip.Message, offered: sdp.Description | None) -> bool:
     """Whether a caller says where to send sound before an answer, and insists on nothing that
     we do not do (RFC 3262)."""
     return offered is not None and "100rel" not in request.first("require").lower()
-
-
-def nobody(offered: sdp.Description) -> sdp.Description:
-    """An answer to an offer by somebody who is not there."""
-    streams = [
-        replace(stream, port=NO_PORT if stream.port else 0, address="", direction="sendonly")
-        for stream in offered.streams
-    ]
-    family = offered.address.partition(" ")[0]
-    return sdp.Description(NOBODY[family or "IP4"], streams=streams)
 
 
 def progress(request: sip.Message, tag: str, local: str, body: allowed.Body) -> bytes:

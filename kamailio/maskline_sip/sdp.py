@@ -237,6 +237,21 @@ def _name(stream: Stream, payload: int) -> str:
     return mapped.partition("/")[0].upper() if mapped else STATIC_NAMES.get(payload, "")
 
 
+# Where the sound would come from that rtpengine plays itself: nobody is there, nothing is sent.
+NOBODY = {"IP4": "IP4 127.0.0.1", "IP6": "IP6 ::1"}
+NO_PORT = 9  # discard
+
+
+def nobody(offered: Description) -> Description:
+    """An answer to an offer by somebody who is not there."""
+    streams = [
+        replace(stream, port=NO_PORT if stream.port else 0, address="", direction="sendonly")
+        for stream in offered.streams
+    ]
+    family = offered.address.partition(" ")[0]
+    return Description(NOBODY[family or "IP4"], streams=streams)
+
+
 def keys(description: Description) -> set[str]:
     """Every key that the description tells."""
     return {key.rstrip("=") for stream in description.streams for _, _, key in stream.keys}

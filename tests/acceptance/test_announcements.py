@@ -1,5 +1,6 @@
 """What refused callers hear: a file's tone as RTP from the real rtpengine, then the refusal."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.service import Service, running, until
+from acceptance.service import Service, at_work, free_port, running, until
 from acceptance.test_giving_up import close_sessions
 from acceptance.test_hostile import ALICE, BOB, Phone, header
 from acceptance.test_leak import open_session
+from acceptance.test_phones import ANN_HOST, ANN_TONE, Telephone, dialled, service_for, telephone
 
 from maskline.engines.recording.sound import linear
 
@@ -168,9 +170,12 @@ def test_who_cannot_hear_it_is_refused_at_once(
 def test_each_reason_has_its_own(service: Service, caller: Caller, tmp_path: Path) -> None:
     close_sessions(service)
     sent = caller.call(ALICE)
-    assert caller.first().startswith("SIP/2.0 183 ")
+    progress = caller.first()
+    assert progress.startswith("SIP/2.0 183 ")
+    assert BOB[1:] not in progress
     caller.acknowledge(sent, refusal := caller.first())
     assert refusal.startswith("SIP/2.0 404 ")
+    assert BOB[1:] not in refusal
     heard = caller.heard(tmp_path / "heard.wav")
     assert tone.seconds_of(heard, CLOSED) > 0.5 * SECONDS
     assert latest(service, ALICE)["Reason"] == "session-closed"
@@ -192,6 +197,32 @@ def test_whoever_hangs_up_hears_no_more(service: Service, caller: Caller, tmp_pa
 
 def test_nothing_of_it_stays_in_rtpengine(service: Service) -> None:
     until(lambda: not held_ports(service))
+
+
+def test_a_real_telephone_hears_it(tmp_path: Path) -> None:
+    """baresip, over TCP."""
+    own = tmp_path / "service"
+    own.mkdir()
+    prompt(own / "unknown.wav", UNKNOWN, 2 * SECONDS)
+    prompt(own / "closed.wav", CLOSED)
+    service = service_for(own, "tcp", free_port(), {})
+    service.config.write_text(SETTINGS + service.config.read_text())
+    for started in at_work(service):
+        open_session(started)
+        ann = Telephone(
+            STRANGER, ANN_HOST, "", tmp_path / "phone", free_port(ANN_HOST), transport="tcp"
+        )
+        asyncio.run(dial_and_listen(ann, dialled(started)))
+        heard = sorted(ann.folder.glob("dump-*-dec.wav"))
+        assert sum(tone.seconds_of(file, UNKNOWN) for file in heard) >= SECONDS
+
+
+async def dial_and_listen(ann: Telephone, number: str) -> None:
+    async with telephone(ann, ANN_TONE):
+        await ann.press("dial", number)
+        await ann.until("CALL_PROGRESS")
+        closed = await ann.until("CALL_CLOSED")
+        assert closed["param"].startswith("404"), closed
 
 
 def held_ports(service: Service) -> list[int]:

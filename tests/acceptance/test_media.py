@@ -1,17 +1,27 @@
 """Sound passes rtpengine and nothing else does: packets of our own making through a real one."""
 
+import base64
+import hashlib
+import hmac
 import re
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from acceptance.service import free_port, media_ports, until
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from maskline_sip import sdp
 from maskline_sip.media import OFF, OPTIONAL, REQUIRED, Media, MediaDown, Terms
+from maskline_sip.sdp import nobody
+
+sys.path.append(str(Path(__file__).parents[2] / "demo"))
+import tone
 
 ANN, BEN, ENGINE = "127.0.0.11", "127.0.0.12", "127.0.0.1"
 SOURCE = b"AAAA"
@@ -222,3 +232,32 @@ def test_a_key_that_protects_nothing_is_no_key(line: str) -> None:
     text = f"v=0\nc=IN IP4 {ANN}\nm=audio 9 RTP/SAVP 0\na={line}\n"
     with pytest.raises(sdp.Unacceptable, match="no key"):
         sdp.read(text.encode())
+
+
+def test_an_announcement_is_encrypted_for_who_must_encrypt(media: Media, tmp_path: Path) -> None:
+    """Under the key that the caller was told, and nobody's is told but the engine's."""
+    file = tmp_path / "prompt.wav"
+    tone.write(file, 440)
+    ann = Side(ANN)
+    offered = phones_words(ann, REQUIRED, ANNS_KEY)
+    relayed = media.offer("told", "caller", offered, Terms(sender=REQUIRED))
+    answer = media.answer("told", "caller", "called", nobody(relayed), Terms(receiver=REQUIRED))
+    assert media.play("told", "caller", str(file)) == 1000 * tone.SECONDS_WRITTEN
+    (key,) = sdp.keys(answer)
+    assert key != ANNS_KEY
+    sound = until(lambda: [one for one in ann.received() if one[1] & 127 == 0])
+    assert all(authentic(packet, key) for packet in sound)
+    assert not any(authentic(packet, ANNS_KEY) for packet in sound)
+    media.delete("told")
+    ann.close()
+
+
+def authentic(packet: bytes, key: str) -> bool:
+    """Whether an SRTP packet (RFC 3711 4.2, 4.3) of a fresh stream was made with a key."""
+    material = base64.b64decode(key + "=" * (-len(key) % 4))
+    salt = bytearray(material[16:30] + b"\0\0")
+    salt[7] ^= 1  # the label of the authentication key
+    cipher = Cipher(algorithms.AES(material[:16]), modes.CTR(bytes(salt)))
+    session = cipher.encryptor().update(bytes(20))
+    tag = hmac.new(session, packet[:-10] + bytes(4), hashlib.sha1).digest()
+    return tag[:10] == packet[-10:]
