@@ -30,7 +30,7 @@ announcements.session_closed = "closed.wav"
 announcements.most_at_once = 2
 """
 
-pytestmark = pytest.mark.xdist_group("calls")
+pytestmark = pytest.mark.xdist_group("announcements")
 
 
 def prompt(path: Path, frequency: int, seconds: float = SECONDS) -> None:

@@ -11,10 +11,11 @@ import pytest
 from acceptance.peers import SDP, Peer, header, reply
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
 from acceptance.service import Service, running, until
-from acceptance.test_hostile import ALICE, Phone, within
+from acceptance.test_hostile import ALICE, BOB, Phone, within
 from acceptance.test_leak import PROXY_NUMBER, open_session
+from secrets_told import search_for
 
-pytestmark = pytest.mark.xdist_group("calls")
+pytestmark = pytest.mark.xdist_group("giving-up")
 
 
 def ring(peer: Peer, request: str) -> list[str]:
@@ -75,10 +76,22 @@ def ringing(service: Service, answer: Any, body: str = SDP) -> Iterator[tuple[Ph
         phone.send(sent)
         until(lambda: peer.of("INVITE"))
         yield phone, peer, sent
+        theirs = (header(sent, "Call-ID"), "secrettag", ALICE[1:], phone.where)
+        assert not told(theirs, peer.received)
+        invite = peer.of("INVITE")[0]
+        theirs = (header(invite, "Call-ID"), "theirs", BOB[1:], peer.where)
+        assert not told(theirs, phone.heard)
     finally:
         close_sessions(service)
         phone.socket.close()
         peer.close()
+
+
+def told(secrets: tuple[str, ...], messages: list[str]) -> list[str]:
+    """What one party was sent that tells something of the other."""
+    pattern = search_for(tuple(secret.encode() for secret in secrets))
+    lines = [line for message in messages for line in message.split("\r\n")]
+    return [line for line in lines if pattern.search(line.encode("latin-1"))]
 
 
 @pytest.mark.parametrize("body", [SDP, ""], ids=["offer", "no-offer"])

@@ -9,7 +9,7 @@ from acceptance.service import Service, running, until
 from acceptance.test_hostile import Phone, within
 from acceptance.test_leak import open_session
 
-pytestmark = pytest.mark.xdist_group("calls")
+pytestmark = pytest.mark.xdist_group("recorded")
 
 
 def sdp(payloads: str, port: int = 17000) -> str:
