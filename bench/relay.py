@@ -11,7 +11,12 @@ from acceptance.service import free_port, until
 from processes import Groups, named, on_leash
 
 from maskline.engines.ground import Runner
-from maskline.engines.kamailio import FEWEST_WORKERS, PROCESS_MEGABYTES, SHARED_MEGABYTES
+from maskline.engines.kamailio import (
+    FEWEST_WORKERS,
+    PROCESS_MEGABYTES,
+    RECEIVE_BUFFER,
+    SHARED_MEGABYTES,
+)
 from maskline.engines.rtpengine import DELETE_SECONDS, ERRORS, SILENCE_SECONDS, WARNINGS
 
 LOOPBACK = "127.0.0.1"
@@ -58,6 +63,7 @@ class Relay:
     def _configuration(self) -> str:
         return string.Template(TEMPLATE.read_text()).substitute(
             workers=max(FEWEST_WORKERS, os.cpu_count() or 1),
+            receive_buffer=RECEIVE_BUFFER,
             listen=self.sip,
             carrier=self._carrier,
             engine=f"{LOOPBACK}:{self._engine_port}",

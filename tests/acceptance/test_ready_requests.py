@@ -156,3 +156,20 @@ def test_only_who_is_called_by_the_dialog_s_address_is_heard(
             stranger.recv(65536)
     assert called.silent(0.3)
     asked(caller, called, bye.replace("branch=", "branch=2"))
+
+
+def test_the_ack_of_a_refused_change_goes_no_further(caller: Phone, called: Phone) -> None:
+    """Kamailio has acknowledged the refusal itself (RFC 3261 17.1.1.3)."""
+    sent, _, answer = connect(caller, called)
+    change = within("INVITE", sent, answer, caller, 2)
+    contact = f"Contact: <sip:moved@{caller.where}>\r\nContent-Length"
+    arrived, refused = asked(caller, called, change.replace("Content-Length", contact), 488)
+    assert arrived.startswith("INVITE ")
+    while not refused.startswith("SIP/2.0 488"):
+        refused = caller.receive(8)
+    assert called.receive().startswith("ACK ")
+    own = header(change, "Via")
+    ack = within("ACK", sent, answer, caller, 2)
+    caller.send(re.sub("^Via: .*\r$", f"Via: {own}\r", ack, count=1, flags=re.MULTILINE))
+    assert called.silent()
+    asked(caller, called, within("BYE", sent, answer, caller, 3))

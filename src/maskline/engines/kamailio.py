@@ -34,7 +34,12 @@ POSIX_SPECIAL = re.compile(r"[][.]")
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 # Messages within 30 seconds from an address that is no carrier's, before it is not read any more.
 MOST_STRANGE = 60
-FEWEST_WORKERS = 4  # a worker waits for the control plane and for rtpengine, so more than cores
+# A worker for each core: more have colder caches, and starve the control plane and rtpengine
+# that they wait for when there is too much to do. A single one would let everybody wait with it.
+FEWEST_WORKERS = 2
+# Bytes, as far as the system allows (net.core.rmem_max). What comes while all workers wait must
+# fit: what is lost comes again after half a second, with all else that was.
+RECEIVE_BUFFER = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ def placeholders(settings: Settings, script: Path, marks: Marks) -> dict[str, st
         "own_hosts": "|".join(POSIX_SPECIAL.sub(r"[\g<0>]", host) for host in own_hosts(settings)),
         "longest_request": str(LONGEST_REQUEST),
         "workers": str(max(FEWEST_WORKERS, os.cpu_count() or 1)),
+        "receive_buffer": str(RECEIVE_BUFFER),
     }
 
 
