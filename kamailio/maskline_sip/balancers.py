@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from . import sip
 
-_VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]{2,4})\s+[^\s;,]+")
+_VIA = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]{2,4})\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,]+)(?:\s*:\s*[0-9]+)?\s*(;|$)"
+)
 
 
 class Source(NamedTuple):
@@ -19,24 +21,30 @@ class Source(NamedTuple):
 
 
 def source_behind(request: sip.Message) -> Source | None:
-    """Who sent a request to the balancer that it came from. The sender wrote that Via itself, but
-    for the `received` that the balancer puts there (RFC 3261 18.2.1, RFC 3581): where it stands
-    not exactly once, the sender may have written it too, and nobody is believed."""
+    """Who sent a request to the balancer that it came from. It writes that into the sender's Via as
+    `received`, unless the address stands there already (RFC 3261 18.2.1, RFC 3581). The rest is
+    the sender's own: where there is more than one, nobody is believed."""
     vias = request.listed("via")
     found = _VIA.match(vias[1]) if len(vias) > 1 else None
     if not found:
         return None
     parameters = [part.strip().partition("=") for part in vias[1].split(";")[1:]]
-    received = [v.strip().strip("[]") for name, _, v in parameters if _is(name, "received")]
-    ports = [v.strip() for name, _, v in parameters if _is(name, "rport")]
+    received = [value for name, _, value in parameters if _is(name, "received")] or [found[2]]
+    ports = [value.strip() for name, _, value in parameters if _is(name, "rport")]
     if len(received) != 1:
         return None
     try:
-        address = str(ipaddress.ip_address(received[0]))
+        address = str(ipaddress.ip_address(received[0].strip().strip("[]")))
     except ValueError:
         return None
     port = int(ports[0]) if len(ports) == 1 and re.fullmatch("[0-9]{1,5}", ports[0]) else 5060
     return Source(address, port, found[1].lower())
+
+
+def ends_transaction(request: sip.Message) -> bool:
+    """Whether a balancer itself cancels what it sent, or acknowledges its failure: both hold its
+    own Via alone (RFC 3261 9.1, 17.1.1.3)."""
+    return request.method in ("CANCEL", "ACK") and len(request.listed("via")) == 1
 
 
 def _is(name: str, wanted: str) -> bool:

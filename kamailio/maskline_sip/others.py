@@ -22,14 +22,20 @@ class Others:
     def __init__(self, path: str) -> None:
         self._path = path
         self._seen: tuple[int, int] | None = None
-        self._draining = False
+        self._draining = self._closed = False
         self._engines: dict[str, Engine] = {}
 
     @property
     def draining(self) -> bool:
-        """Whether this node takes no more calls."""
+        """Whether this node wants no more calls."""
         self._look()
         return self._draining
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes none: who asked has been told for long enough."""
+        self._look()
+        return self._closed
 
     @property
     def engines(self) -> dict[str, Engine]:
@@ -48,7 +54,7 @@ class Others:
         with open(self._path, encoding="utf-8") as file:
             told = json.load(file)
         self._engines = {node: _engine(**one) for node, one in told["engines"].items()}
-        self._draining = told["draining"]
+        self._draining, self._closed = told["draining"], told["closed"]
         self._seen = seen
 
 

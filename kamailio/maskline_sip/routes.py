@@ -16,7 +16,7 @@ import KSR
 from . import allowed, errands, kept, mask, ringing, sdp, sip, sources, texts
 from .announcements import ANNOUNCED, Announcements, can_hear
 from .attempts import CONTEXT, Attempts
-from .balancers import Source
+from .balancers import Source, ends_transaction
 from .bodies import Bodies, description
 from .engines import Engines
 from .errands import Errands
@@ -186,6 +186,9 @@ class Routes:
                 return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
         if origin == BALANCER:
+            if ends_transaction(request):
+                self._end_transaction(request)
+                return
             behind = self.senders.behind(request, draining=self.others.draining)
             if behind is None:
                 return
@@ -199,10 +202,7 @@ class Routes:
         if not SCHEME.match(request.uri) and request.method != "ACK":
             raise Refuse(416 if URI.match(request.uri) else 400)
         if request.method == "CANCEL":
-            if KSR.tm.t_check_trans() > 0:
-                KSR.tm.t_relay()
-                self.announcements.cancelled()
-            elif origin == CONTROL:
+            if not self._end_transaction(request) and origin == CONTROL:
                 self._give_up(sip.user(request.uri))
         elif request.address("to").tag:
             self._within_dialog(request, origin, source)
@@ -216,6 +216,15 @@ class Routes:
             self._message(request, origin)
         elif request.method != "ACK":
             raise Refuse(405)
+
+    def _end_transaction(self, request: sip.Message) -> bool:
+        """Whether the request at hand is the CANCEL, or the ACK, of a transaction of ours."""
+        if KSR.tm.t_check_trans() <= 0:
+            return False
+        if request.method == "CANCEL":
+            KSR.tm.t_relay()
+            self.announcements.cancelled()
+        return True
 
     def _run_errand(self, request: sip.Message) -> None:
         if request.method == "INFO":
@@ -272,7 +281,7 @@ class Routes:
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
         _check(request)
-        if self.others.draining:
+        if self.others.closed:
             raise Refuse(503, RETRY)
         offered = description(request)
         if request.body and offered is None:

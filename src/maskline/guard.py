@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 PAUSE_SECONDS = 0.5
 STOPS = (signal.SIGTERM, signal.SIGINT)
+DRAIN = signal.SIGUSR1  # ignored by who has nothing to finish
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -17,6 +18,7 @@ def guarded(work: Callable[[], int]) -> int:
     """The exit status of `work`, which runs in a child process and again after each time that
     a signal killed it: out of memory, a crash, `kill -9`. A stop that is asked for is passed on."""
     asked: list[int] = []
+    signal.signal(DRAIN, signal.SIG_IGN)
     while not asked:
         child = start(work)
         pass_on_stops(child, asked)
@@ -37,6 +39,7 @@ def start(work: Callable[[], int]) -> int:
     if child == 0:
         for number in STOPS:
             signal.signal(number, signal.SIG_DFL)
+        signal.signal(DRAIN, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         os._exit(under_guard(work))
     return child
@@ -50,8 +53,13 @@ def pass_on_stops(child: int, asked: list[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
+    def drain(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+
     for number in STOPS:
         signal.signal(number, stop)
+    signal.signal(DRAIN, drain)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from maskline_sip import sip
-from maskline_sip.balancers import Source, asks_for_us, source_behind
+from maskline_sip.balancers import Source, asks_for_us, ends_transaction, source_behind
 
 BALANCER = "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKb"
 CARRIER, STRANGER = "192.0.2.20", "198.51.100.66"
@@ -26,6 +26,8 @@ def test_the_address_that_the_balancer_wrote_is_the_sender() -> None:
         BALANCER, f"Via: SIP/2.0/UDP nat.example:5062;received={CARRIER};rport=6000;branch=z9hG4bK1"
     )
     assert source_behind(came) == Source(CARRIER, 6000, "udp")
+    told = request(BALANCER, f"Via: SIP/2.0/UDP {CARRIER}:5062;rport=6000;branch=z9hG4bK1")
+    assert source_behind(told) == Source(CARRIER, 6000, "udp")
     six = request(BALANCER, "v: SIP / 2.0 / TLS x ; Received = [2001:db8::1] ;branch=z9hG4bK1")
     assert source_behind(six) == Source("2001:db8::1", 5060, "tls")
 
@@ -33,8 +35,8 @@ def test_the_address_that_the_balancer_wrote_is_the_sender() -> None:
 @pytest.mark.parametrize(
     "via",
     [
-        # The balancer wrote nothing: the sender may have written what stands there.
-        f"SIP/2.0/UDP {CARRIER};branch=z9hG4bK1",
+        # The balancer wrote nothing, though it is a name.
+        "SIP/2.0/UDP sip.acme.example;branch=z9hG4bK1",
         # It wrote its own beside the sender's, before it or after it.
         f"SIP/2.0/UDP {STRANGER};received={STRANGER};branch=z9hG4bK1;received={CARRIER}",
         f"SIP/2.0/UDP x;received={CARRIER};received={STRANGER}",
@@ -58,6 +60,13 @@ def test_what_stands_further_down_is_the_senders_own() -> None:
     found = source_behind(came)
     assert found is not None
     assert found.address == STRANGER
+
+
+def test_a_balancer_cancels_and_acknowledges_by_its_own_via_alone() -> None:
+    for method in ("CANCEL", "ACK"):
+        assert ends_transaction(request(BALANCER, method=method))
+        assert not ends_transaction(request(BALANCER, "Via: SIP/2.0/UDP x", method=method))
+    assert not ends_transaction(request(BALANCER, method="BYE"))
 
 
 def test_a_balancer_asks_for_itself_with_one_via() -> None:

@@ -59,7 +59,9 @@ def others(folder: Path, *ports: int, draining: bool = False) -> Others:
         node: {"control": f"127.0.0.1:{port}", "addresses": ["127.0.0.1"]}
         for node, port in zip((THEIRS, DEAD), ports, strict=False)
     }
-    place.with_suffix(".new").write_text(json.dumps({"draining": draining, "engines": engines}))
+    place.with_suffix(".new").write_text(
+        json.dumps({"draining": draining, "closed": draining, "engines": engines})
+    )
     place.with_suffix(".new").replace(place)
     return Others(str(place))
 
@@ -113,7 +115,7 @@ def test_the_file_is_read_again_when_it_is_another(tmp_path: Path, theirs: Rtpen
     found = Others(str(tmp_path / "nodes.json"))
     assert (found.draining, found.engines) == (False, {})  # not written yet
     others(tmp_path, theirs.port, draining=True)
-    assert found.draining
+    assert (found.draining, found.closed) == (True, True)
     assert list(found.engines) == [THEIRS]
     others(tmp_path)
     assert (found.draining, found.engines) == (False, {})

@@ -13,7 +13,7 @@ from maskline.daemon.house import House, at_work, clock
 from maskline.domain.trunk import Target
 from maskline.engines.ground import Runner, run_directory
 from maskline.engines.keeper import Keeper
-from maskline.engines.nodes import Nodes, keys_of
+from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
 from maskline.engines.recording.recorder import Recorder
 from maskline.engines.registration import keep_registered
 from maskline.engines.resolver import Resolver
@@ -23,6 +23,7 @@ from maskline.engines.switchboard import Switchboard
 from maskline.engines.text_trunks import TextTrunk, read
 from maskline.engines.trunks import Trunks
 from maskline.engines.voice import Voice
+from maskline.guard import DRAIN
 from maskline.operations import put_carrier_reports
 from maskline.operations.nodes import Node
 from maskline.operations.policy import policy_of
@@ -57,6 +58,7 @@ class Sip:
         run = run_directory(house.settings.data_dir)
         self._voice = Voice(house.settings, run, house.node, self._switchboard.ask)
         self._keys = keys_of(self._voice.mask_keys())
+        self._draining = False
         self._nodes = Nodes(
             house.store,
             house.context,
@@ -130,13 +132,17 @@ class Sip:
             listen=tuple(map(str, self._settings.sip.listen)),
             media_control=self._voice.media_control,
             media_addresses=tuple(map(str, self._settings.media.addresses)),
+            draining=self._draining,
         )
 
     async def _drain(self) -> None:
         """Stops the service when it was told to take no more calls, and has none."""
+        asyncio.get_running_loop().add_signal_handler(DRAIN, self._nodes.drain)
+        await self._nodes.draining.wait()
+        self._draining = True
+        await asyncio.sleep(ASK_SECONDS)
         idle = 0
         while idle < IDLE_LOOKS:
-            await self._nodes.draining.wait()
             await asyncio.sleep(DRAIN_SECONDS)
             idle = idle + 1 if await self._is_idle() else 0
         log.info("drained")

@@ -5,6 +5,7 @@ script must know stands in a file that only Kamailio's user can read.
 """
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -72,15 +73,15 @@ def script_folder() -> Path:
 
 def mask_keys(path: Path) -> dict[str, Any]:
     """The keys that seal masked identifiers, made on first use; every node needs the same file."""
-    try:
-        fresh = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        keys: dict[str, Any] = json.loads(path.read_text())
-        return keys
-    key = base64.b64encode(secrets.token_bytes(MASK_KEY_BYTES)).decode()
-    keys = {"current_key": "a", "keys": {"a": key}}
-    with open(fresh, "w") as file:
-        json.dump(keys, file, indent=2)
+    if not path.exists():
+        key = base64.b64encode(secrets.token_bytes(MASK_KEY_BYTES)).decode()
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps({"current_key": "a", "keys": {"a": key}}, indent=2))
+        with contextlib.suppress(FileExistsError):  # of two that start at once, one makes it
+            os.link(fresh, path)
+        fresh.unlink()
+    keys: dict[str, Any] = json.loads(path.read_text())
     return keys
 
 

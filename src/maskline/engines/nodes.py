@@ -38,6 +38,8 @@ LOOK_SECONDS = 1.0
 TELL_SECONDS = 4.0
 # Who has not looked for so long cannot say who is dead: the database may have been down for all.
 STEADY_SECONDS = 15.0
+# Within which a balancer should have asked whether we work.
+ASK_SECONDS = 5.0
 FINGERPRINT_BYTES = 8
 
 log = structlog.get_logger()
@@ -60,6 +62,7 @@ class Nodes:
         self._file, self._reader = file, reader
         self.others: dict[str, NgClient] = {}
         self.draining = asyncio.Event()
+        self._draining_since = 0.0
         self._written = ""
         self._told = own()
         self._told_at = self._looked_at = self._steady_since = time.monotonic()
@@ -80,6 +83,13 @@ class Nodes:
         for client in self.others.values():
             client.close()
         await self._store.write(lambda tx: leave_nodes(self._context(tx), self._name))
+
+    def drain(self) -> None:
+        """Takes no more calls: says so to who asks, and refuses them when all have asked."""
+        if not self.draining.is_set():
+            self._draining_since = time.monotonic()
+            self.draining.set()
+            log.info("draining")
 
     async def look(self) -> None:
         """Says that we live, sees who else does."""
@@ -121,10 +131,11 @@ class Nodes:
                 self.others[name] = client
 
     def _tell_kamailio(self, live: Sequence[Node]) -> None:
-        ours = [node for node in live if node.name == self._name]
-        draining = any(node.draining for node in ours)
+        draining = self.draining.is_set()
+        closed = draining and time.monotonic() - self._draining_since > ASK_SECONDS
         told = {
             "draining": draining,
+            "closed": closed,
             "engines": {
                 node.name: {"control": node.media_control, "addresses": node.media_addresses}
                 for node in live
@@ -136,7 +147,6 @@ class Nodes:
             put(self._file, text, self._reader)
             self._written = text
             log.info("nodes", live=[node.name for node in live], draining=draining)
-        (self.draining.set if draining else self.draining.clear)()
 
     async def hold(self, call_id: str) -> bool:
         """Whether another node's rtpengine relays the call's sound. It is believed to as long as

@@ -58,7 +58,6 @@ def join_nodes(context: Context, own: Node) -> None:
         if fault:
             raise KeysDiffer(fault)
     put_node(context, own)
-    context.tx.run("drain_node", node=own.name, draining=0)
 
 
 def put_node(context: Context, own: Node) -> None:
@@ -70,7 +69,13 @@ def put_node(context: Context, own: Node) -> None:
         "MediaControl": own.media_control,
         "MediaAddresses": own.media_addresses,
     }
-    context.tx.run("put_node", node=own.name, seen_at=context.now, report=json.dumps(report))
+    context.tx.run(
+        "put_node",
+        node=own.name,
+        seen_at=context.now,
+        draining=int(own.draining),
+        report=json.dumps(report),
+    )
 
 
 def leave_nodes(context: Context, name: str) -> None:

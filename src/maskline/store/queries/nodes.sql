@@ -1,6 +1,10 @@
 -- name: put_node
-INSERT INTO nodes (node, seen_at, report) VALUES (:node, :seen_at, :report)
-ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, report = excluded.report
+INSERT INTO nodes (node, seen_at, draining, report)
+VALUES (:node, :seen_at, :draining, :report)
+ON CONFLICT (node) DO UPDATE SET
+    seen_at = excluded.seen_at,
+    draining = excluded.draining,
+    report = excluded.report
 
 -- name: list_nodes
 SELECT * FROM nodes ORDER BY node
@@ -10,9 +14,6 @@ SELECT * FROM nodes WHERE node = :node
 
 -- name: remove_node
 DELETE FROM nodes WHERE node = :node
-
--- name: drain_node
-UPDATE nodes SET draining = :draining WHERE node = :node
 
 -- name: hang_up_calls_of_node
 -- A dead node's calls, for anybody to hang up at once.
