@@ -354,7 +354,10 @@ async def media_sessions(service: Service) -> list[str]:
 def test_calls_of_every_kind_for_a_while(stage: Stage, tmp_path: Path) -> None:
     folder = tmp_path / "calls"
     steady = [kind for kind in stage.kinds if stage.kinds[kind].share]
-    with watched(lambda: memory(stage.service)) as series, ThreadPoolExecutor() as threads:
+    with (
+        watched(lambda: memory(stage.service)) as series,
+        ThreadPoolExecutor(len(steady) + 1) as threads,
+    ):
         playing = [threads.submit(stage.play_steadily, folder, kind) for kind in steady]
         playing.append(threads.submit(stage.close_sessions, folder))
         for future in playing:
