@@ -173,3 +173,16 @@ def test_the_ack_of_a_refused_change_goes_no_further(caller: Phone, called: Phon
     caller.send(re.sub("^Via: .*\r$", f"Via: {own}\r", ack, count=1, flags=re.MULTILINE))
     assert called.silent()
     asked(caller, called, within("BYE", sent, answer, caller, 3))
+
+
+def test_a_plain_request_does_not_come_to_the_script(caller: Phone, called: Phone) -> None:
+    """It would refuse this one: a header that may stand once stands twice. Nobody reads it, and
+    nothing of it is passed on."""
+    sent, _, answer = connect(caller, called)
+    doubled = "Content-Type: secret/one\r\nContent-Type: secret/two\r\nContent-Length"
+    bye = within("BYE", sent, answer, caller, 2).replace("Content-Length", doubled)
+    arrived, its_answer = asked(caller, called, bye)
+    assert its_answer.startswith("SIP/2.0 200 OK")
+    assert "secret/" not in arrived + its_answer
+    caller.send(bye.replace("2 BYE", "3 BYE").replace("branch=", "branch=3"))
+    assert caller.final() == 400
