@@ -17,7 +17,7 @@ import KSR
 
 from . import allowed, mask, sdp, sip
 from .gate import Gate
-from .media import OFF, Media, MediaDown, Terms
+from .media import OFF, Media, Terms
 from .settings import Settings
 
 ANNOUNCED = "$avp(announced)"
@@ -47,8 +47,8 @@ class Announcements:
         try:
             description = self._description(call, offered, self._settings.carriers[carrier].srtp)
             milliseconds = self._media.play(call, mask.CALLER, file)
-        except (MediaDown, sdp.Unacceptable) as error:
-            KSR.info(f"not announced: {type(error).__name__}: {error}\n")
+        except Exception as error:  # whatever it is, the refusal comes
+            KSR.info(f"not announced: {type(error).__name__}\n")
             self._media.delete(call)
             return False
         tag = secrets.token_hex(8)

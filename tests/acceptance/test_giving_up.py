@@ -80,7 +80,7 @@ def ringing(service: Service, answer: Any, body: str = SDP) -> Iterator[tuple[Ph
         assert not told(theirs, peer.received)
         invite = peer.of("INVITE")[0]
         theirs = (header(invite, "Call-ID"), "theirs", BOB[1:], peer.where)
-        assert not told(theirs, phone.heard)
+        assert not told(theirs, phone.received)
     finally:
         close_sessions(service)
         phone.socket.close()

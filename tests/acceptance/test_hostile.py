@@ -38,15 +38,15 @@ class Phone:
         self.where = f"127.0.0.1:{self.socket.getsockname()[1]}"
         host, port_text = service.sip.split(":")
         self.server = (host, int(port_text))
-        self.heard: list[str] = []
+        self.received: list[str] = []
 
     def send(self, raw: str | bytes) -> None:
         self.socket.sendto(raw.encode() if isinstance(raw, str) else raw, self.server)
 
     def receive(self, seconds: float = 3) -> str:
         self.socket.settimeout(seconds)
-        self.heard.append(self.socket.recv(65536).decode("latin-1"))
-        return self.heard[-1]
+        self.received.append(self.socket.recv(65536).decode("latin-1"))
+        return self.received[-1]
 
     def final(self) -> int:
         """The next final status."""
