@@ -203,7 +203,7 @@ def test_a_real_telephone_hears_it(tmp_path: Path) -> None:
     """baresip, over TCP."""
     own = tmp_path / "service"
     own.mkdir()
-    prompt(own / "unknown.wav", UNKNOWN, 2 * SECONDS)
+    prompt(own / "unknown.wav", UNKNOWN, 4 * SECONDS)
     prompt(own / "closed.wav", CLOSED)
     service = service_for(own, "tcp", free_port(), {})
     service.config.write_text(SETTINGS + service.config.read_text())
