@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from random import getrandbits
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from maskline.web.throttle import Throttle
 
 SERVICES = ("chime-sdk-voice", "maskline")
 REFUSED = "refused"
+CHANCE = Random()  # of its own: what tests draw from the common one is to be drawn again
 
 
 @dataclass(slots=True)
@@ -180,5 +181,5 @@ def new_id() -> str:
 
 def new_request_id() -> str:
     """A UUID of version 4, made quickly; it need not be hard to guess."""
-    digits = f"{getrandbits(128):032x}"
+    digits = f"{CHANCE.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
