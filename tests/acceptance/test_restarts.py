@@ -4,6 +4,7 @@ record is completed."""
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -12,13 +13,34 @@ from typing import Any
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
 from acceptance.service import Service, running, until
+from acceptance.tampering import changed_script
 from acceptance.test_leak import PROXY_NUMBER, open_session
 
 ALICE = "+12065550100"
 CALLS = 50
-CALLER, CALLED, HUNG_UP = (
-    SCENARIOS / f"{name}.xml" for name in ("caller", "called", "caller-hung-up")
+CALLER, CALLED, HUNG_UP, HANGS_UP = (
+    SCENARIOS / f"{name}.xml" for name in ("caller", "called", "caller-hung-up", "called-hangs-up")
 )
+# Each OPTIONS, by which the service looks after Kamailio, has it count its transactions.
+COUNTING = """
+import os
+from pathlib import Path
+
+import KSR
+
+TOLD = Path(os.environ["MASKLINE_SIP_SETTINGS"]).with_name("transactions")
+
+
+class Counting(Routes):
+    def request(self, message):
+        if KSR.pv.get("$rm") == "OPTIONS":
+            TOLD.write_text(str(KSR.pv.get("$stat(inuse_transactions)")))
+        return super().request(message)
+
+
+def mod_init():
+    return Counting(Settings.load(os.environ["MASKLINE_SIP_SETTINGS"]))
+"""
 
 pytestmark = pytest.mark.xdist_group("restarts")
 
@@ -26,9 +48,53 @@ pytestmark = pytest.mark.xdist_group("restarts")
 @pytest.fixture
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("restarts")
-    for service in running(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS):
+    choices = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    for service in running(folder, more_environment=changed_script(folder, counting), **choices):
         open_session(service)
         yield service
+
+
+def counting(copy: Path) -> None:
+    with (copy / "script.py").open("a") as script:
+        script.write(COUNTING)
+
+
+def transactions(service: Service) -> int:
+    """How many Kamailio has in hand; -1 while it has not counted."""
+    try:
+        return int((service.data / "run" / "kamailio" / "transactions").read_text() or -1)
+    except FileNotFoundError:
+        return -1
+
+
+def ports(service: Service) -> int:
+    """How many ports for sound rtpengine holds."""
+    first, last = service.media_ports
+    try:
+        links = [os.readlink(one) for one in fds(service.engine_pid("rtpengine"))]
+    except FileNotFoundError:
+        return -1
+    tables = Path("/proc/net/udp").read_text() + Path("/proc/net/udp6").read_text()
+    rows = [line.split() for line in tables.splitlines() if "uid" not in line]
+    ours = [row for row in rows if f"socket:[{row[9]}]" in links]
+    return sum(first <= int(row[1].rpartition(":")[2], 16) <= last for row in ours)
+
+
+def fds(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/fd").iterdir())
+
+
+def nothing_is_left(service: Service) -> None:
+    """Every call has a whole record, rtpengine no port and Kamailio no transaction of any."""
+    until(lambda: count(service, "Ended") == len(records(service)))
+    for record in records(service):
+        assert record["SipStatus"] == 200
+        assert record["Cause"] == 16
+        times = ("Received", "Forwarded", "Ringing", "Answered", "Ended")
+        told = [record[f"{name}Timestamp"] for name in times]
+        assert told == sorted(told)
+    until(lambda: ports(service) == 0, 30)
+    until(lambda: transactions(service) == 0, 60)
 
 
 def records(service: Service) -> list[dict[str, Any]]:
@@ -41,14 +107,21 @@ def count(service: Service, name: str) -> int:
 
 
 def running_calls(
-    threads: ThreadPoolExecutor, service: Service, folder: Path, scenario: Path, seconds: int
+    threads: ThreadPoolExecutor,
+    service: Service,
+    folder: Path,
+    scenario: Path,
+    seconds: int,
+    called: Path = CALLED,
 ) -> "Future[tuple[int, int | None]]":
     """Fifty calls, all of them answered when this returns."""
-    load = Calls(CALLS, per_second=50, talk_milliseconds=1000 * seconds, seconds=60)
+    load, before = Calls(CALLS, 50, 1000 * seconds, seconds=60), count(service, "Answered")
     future = threads.submit(
-        play, service, folder, scenario, CALLED, PROXY_NUMBER, load, "-key", "caller", ALICE
+        play, service, folder, scenario, called, PROXY_NUMBER, load, "-key", "caller", ALICE
     )
-    until(lambda: count(service, "Answered") == CALLS, 20)
+    until(lambda: count(service, "Answered") == before + CALLS, 20)
+    assert ports(service) >= 2 * CALLS  # what is to be given back
+    until(lambda: transactions(service) > 0)
     time.sleep(0.5)  # the last ACK
     return future
 
@@ -64,31 +137,39 @@ def back_within_five_seconds(service: Service, dead: str) -> None:
     until(lambda: service.health()[0] == 200 and service.engine_pid(dead) != 0, 5)
 
 
+def kill(service: Service, engine: str) -> None:
+    """`kill -9` of an engine; it is back when this returns."""
+    killed = service.engine_pid(engine)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: service.engine_pid(engine) != killed, 5)
+    back_within_five_seconds(service, engine)
+
+
 def test_calls_outlive_kamailio(masked: Service, tmp_path: Path) -> None:
+    """Whoever of the two hangs up."""
     before = sessions(masked)
-    with ThreadPoolExecutor() as threads:
-        calls = running_calls(threads, masked, tmp_path, CALLER, 6)
-        killed = masked.engine_pid("kamailio")
-        os.kill(killed, signal.SIGKILL)
-        until(lambda: masked.engine_pid("kamailio") != killed, 5)
-        back_within_five_seconds(masked, "kamailio")
-        assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
-    until(lambda: count(masked, "Ended") == CALLS)
-    assert {record["EndedBy"] for record in records(masked)} == {"caller"}
+    for caller, called in ((CALLER, CALLED), (HUNG_UP, HANGS_UP)):
+        with ThreadPoolExecutor() as threads:
+            calls = running_calls(threads, masked, tmp_path, caller, 6, called)
+            kill(masked, "kamailio")
+            assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
+    nothing_is_left(masked)
+    ended = Counter(record["EndedBy"] for record in records(masked))
+    assert ended == {"caller": CALLS, "called": CALLS}
     assert sessions(masked) == before
 
 
 def test_calls_without_sound_are_ended_for_both(masked: Service, tmp_path: Path) -> None:
+    """And new ones come about."""
     before = sessions(masked)
     with ThreadPoolExecutor() as threads:
         calls = running_calls(threads, masked, tmp_path, HUNG_UP, 0)
-        killed = masked.engine_pid("rtpengine")
-        os.kill(killed, signal.SIGKILL)
-        until(lambda: masked.engine_pid("rtpengine") != killed, 5)
-        back_within_five_seconds(masked, "rtpengine")
+        kill(masked, "rtpengine")
         assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
-    until(lambda: count(masked, "Ended") == CALLS)
-    assert {record["EndedBy"] for record in records(masked)} == {"us"}
+    key = ("-key", "caller", ALICE)
+    assert play(masked, tmp_path, CALLER, CALLED, PROXY_NUMBER, Calls(), *key) == (0, 0)
+    nothing_is_left(masked)
+    assert Counter(record["EndedBy"] for record in records(masked)) == {"us": CALLS, "caller": 1}
     assert sessions(masked) == before
 
 
@@ -99,5 +180,6 @@ def test_a_killed_service_ends_what_it_left(masked: Service, tmp_path: Path) -> 
         masked.kill()
         masked.start()
         assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
-    until(lambda: count(masked, "Ended") == CALLS)
+    nothing_is_left(masked)
+    assert {record["EndedBy"] for record in records(masked)} == {"us"}
     assert sessions(masked) == before
