@@ -8,6 +8,7 @@ reference that the call's legs hold names that node behind the id.
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 from . import sdp
@@ -17,6 +18,7 @@ from .others import Engine, Others
 NODE_LENGTH = 8
 APART = "~"
 MOST_TRIED = 3
+WARY_SECONDS = 3.0  # after a failure, in which an engine is the last to be asked for a new call
 
 
 def call_of(reference: str) -> str:
@@ -34,16 +36,26 @@ class Engines:
     def __init__(self, node: str, own: Media, others: Others) -> None:
         self._node, self._own, self._others = node, own, others
         self._known: dict[Engine, Media] = {}
+        self._failed_at: dict[str, float] = {}
 
     def references(self, call: str) -> list[str]:
-        """What a new call may be referred to by: the first one leaves its sound to our own engine,
-        the others to other nodes'."""
+        """What a new call may be referred to by, the best first: each leaves its sound to another
+        engine, our own before those of other nodes."""
         others = self._others.engines
         chosen = random.sample(sorted(others), min(len(others), MOST_TRIED - 1))
-        return [call, *(f"{call}{APART}{node}" for node in chosen)]
+        references = [call, *(f"{call}{APART}{node}" for node in chosen)]
+        return sorted(references, key=lambda one: self._failed_lately(node_of(one)))
+
+    def _failed_lately(self, node: str) -> bool:
+        failed_at = self._failed_at.get(node)
+        return failed_at is not None and time.monotonic() - failed_at < WARY_SECONDS
 
     def offer(self, reference: str, *given: Any) -> sdp.Description:
-        return self._of(reference).offer(call_of(reference), *given)
+        try:
+            return self._of(reference).offer(call_of(reference), *given)
+        except MediaDown:
+            self._failed_at[node_of(reference)] = time.monotonic()
+            raise
 
     def answer(self, reference: str, *given: Any) -> sdp.Description:
         return self._of(reference).answer(call_of(reference), *given)

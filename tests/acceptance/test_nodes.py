@@ -44,8 +44,12 @@ def records(town: Fleet) -> list[dict[str, Any]]:
 
 def ended(town: Fleet, before: int) -> list[dict[str, Any]]:
     """The records since then, when all of them are complete."""
-    until(lambda: all("EndedTimestamp" in one for one in records(town)), 20)
+    until(lambda: are_over(records(town)), 20)
     return records(town)[: len(records(town)) - before]
+
+
+def are_over(calls: list[dict[str, Any]]) -> bool:
+    return all("EndedTimestamp" in call for call in calls)
 
 
 def errors(folder: Path) -> str:
@@ -136,13 +140,17 @@ def holder(town: Fleet, before: int) -> Node:
 
 
 def test_new_calls_find_another_rtpengine(town: Fleet, tmp_path: Path) -> None:
+    """One stands still until it is replaced; the calls last longer than it takes to look for those
+    that nobody relays."""
     before, number = len(records(town)), 10
-    for node in town.nodes[:2]:
-        os.kill(node.engine_pid("rtpengine"), signal.SIGKILL)
-    calls = Calls(number, per_second=20, talk_milliseconds=500, seconds=30)
+    still = town.nodes[0]
+    os.kill(still.engine_pid("rtpengine"), signal.SIGSTOP)
+    calls = Calls(number, per_second=20, talk_milliseconds=10_000, seconds=40)
     files = SCENARIOS / "caller.xml", SCENARIOS / "called.xml"
     assert town.play(tmp_path, *files, PROXY_NUMBER, calls) == (0, 0), errors(tmp_path)
-    assert Counter(one["EndedBy"] for one in ended(town, before)) == {"caller": number}
+    found = ended(town, before)
+    assert Counter(one["EndedBy"] for one in found) == {"caller": number}
+    assert [one for one in found if one["CallId"].startswith(still.name)]
 
 
 def test_another_node_with_other_keys_does_not_start(town: Fleet, tmp_path: Path) -> None:
@@ -214,3 +222,41 @@ def test_a_stranger_gets_silence_whatever_their_via_says(town: Fleet, how: str) 
     assert statuses(asked(town, STRANGER, VIAS[how], (BALANCER, SIP))) <= {100}
     assert asked(town, STRANGER, VIAS[how], (NODES[0], SIP)) == []
     assert len(records(town)) == before
+
+
+def test_who_talks_on_when_their_node_has_died_is_hung_up_by_another(
+    town: Fleet, tmp_path: Path
+) -> None:
+    """The last of these tests: it closes the session."""
+    before, number = len(records(town)), 9
+    files = SCENARIOS / "caller-hung-up.xml", SCENARIOS / "called.xml"
+    with ThreadPoolExecutor() as threads:
+        calls = Calls(number, per_second=9, talk_milliseconds=0, seconds=90)
+        playing = threads.submit(town.play, tmp_path, *files, PROXY_NUMBER, calls)
+        until(lambda: answered(town, before) == number, 20)
+        killed = holder(town, before)
+        killed.kill()
+        try:
+            until(lambda: are_over(carried(town, before, killed)), 60)
+            assert not are_over(records(town))
+            close_session(town)
+            assert playing.result() == (0, 0), errors(tmp_path)
+        finally:
+            killed.start()
+    assert Counter(one["EndedBy"] for one in ended(town, before)) == {"us": number}
+
+
+def carried(town: Fleet, before: int, node: Node) -> list[dict[str, Any]]:
+    """The calls since then whose ids begin with this node's name."""
+    found = records(town)
+    return [one for one in found[: len(found) - before] if one["CallId"].startswith(node.name)]
+
+
+def close_session(town: Fleet) -> None:
+    chime = town.api.client()
+    (connector,) = chime.list_voice_connectors()["VoiceConnectors"]
+    connector_id = connector["VoiceConnectorId"]
+    (session,) = chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]
+    chime.delete_proxy_session(
+        VoiceConnectorId=connector_id, ProxySessionId=session["ProxySessionId"]
+    )

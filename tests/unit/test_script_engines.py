@@ -100,6 +100,7 @@ def test_a_new_call_that_finds_our_engine_down_goes_to_another(
         with pytest.raises(MediaDown):
             all_of_them.offer(first, "caller", OFFER)
         all_of_them.offer(second, "caller", OFFER)
+        assert all_of_them.references(OURS + CALL) == [second, first]  # the next one knows
     assert [one["call-id"] for one in theirs.asked] == [OURS + CALL]
     assert call_of(second) == OURS + CALL
 

@@ -1,0 +1,132 @@
+"""Nodes over a real store: what they tell Kamailio of each other, and whom they take for dead."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskline.engines import nodes
+from maskline.engines.ground import GroundError, Runner
+from maskline.engines.nodes import Nodes, keys_of
+from maskline.operations import Context
+from maskline.operations.nodes import ALIVE, MaskKeys, Node, known_nodes
+from maskline.store import Store, Transaction, open_store
+
+ONE = Node("aaaaaaaa", MaskKeys("a", {"a": "1"}), (), "127.0.0.1:9", ("10.0.0.1",))
+TWO = replace(ONE, name="bbbbbbbb", media_addresses=("10.0.0.2",))
+
+
+class Town:
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.folder, self.now = store, folder, 1_000_000_000_000
+        self.made: list[Nodes] = []
+
+    def context(self, tx: Transaction) -> Context:
+        return Context(tx=tx, account_id="", now=self.now, new_id=str)
+
+    def node(self, own: Node) -> Nodes:
+        runner = Runner("me", os.geteuid(), os.getegid())
+        file = self.folder / f"{own.name}.json"
+        self.made.append(Nodes(self.store, self.context, lambda: own, file, runner))
+        return self.made[-1]
+
+    def told(self, own: Node) -> Any:
+        return json.loads((self.folder / f"{own.name}.json").read_text())
+
+    async def names(self) -> list[str]:
+        return [
+            node.name for node in await self.store.read(lambda tx: known_nodes(self.context(tx)))
+        ]
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    store = open_store(f"sqlite:{tmp_path / 'maskline.db'}")
+    town = Town(store, tmp_path)
+    yield town
+    for made in town.made:
+        await made.leave()
+    store.close()
+
+
+@contextmanager
+def steady(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
+    monkeypatch.setattr(nodes, "STEADY_SECONDS", seconds)
+    yield
+
+
+async def test_kamailio_is_told_of_the_other_engines(town: Town) -> None:
+    first, second = town.node(ONE), town.node(TWO)
+    await first.join()
+    assert town.told(ONE)["engines"] == {}
+    await second.join()
+    await first.look()
+    assert town.told(ONE)["engines"] == {
+        "bbbbbbbb": {"control": "127.0.0.1:9", "addresses": ["10.0.0.2"]}
+    }
+    await second.leave()
+    await first.look()
+    assert town.told(ONE)["engines"] == {}
+
+
+async def test_a_node_without_a_control_address_has_no_engine_for_others(town: Town) -> None:
+    first, second = town.node(ONE), town.node(replace(TWO, media_control=None))
+    await second.join()
+    await first.join()
+    assert town.told(ONE)["engines"] == {}
+
+
+async def test_other_keys_are_refused(town: Town) -> None:
+    await town.node(ONE).join()
+    with pytest.raises(
+        GroundError, match=r"sip\.mask_keys: key 'a' is not the one that node aaaaaaaa"
+    ):
+        await town.node(replace(TWO, keys=MaskKeys("a", {"a": "2"}))).join()
+
+
+async def test_who_is_silent_and_whose_engine_is_too_is_buried(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.node(ONE)
+    await first.join()
+    await town.node(TWO).join()
+    town.now += ALIVE + 1
+    with steady(monkeypatch, 3600):
+        await first.look()  # who has not looked for long cannot know
+        assert await town.names() == ["aaaaaaaa", "bbbbbbbb"]
+
+    async def answers(_node: Node) -> bool:
+        return True
+
+    with steady(monkeypatch, 0), monkeypatch.context() as patched:
+        patched.setattr(nodes, "answers", answers)
+        await first.look()
+        assert await town.names() == ["aaaaaaaa", "bbbbbbbb"]
+    with steady(monkeypatch, 0):
+        await first.look()
+        assert await town.names() == ["aaaaaaaa"]
+
+
+async def test_draining_is_told_first_and_done_later(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.node(ONE)
+    await first.join()
+    first.drain()
+    await first.look()
+    assert (town.told(ONE)["draining"], town.told(ONE)["closed"]) == (True, False)
+    monkeypatch.setattr(nodes, "ASK_SECONDS", -1)
+    await first.look()
+    assert (town.told(ONE)["draining"], town.told(ONE)["closed"]) == (True, True)
+
+
+def test_a_fingerprint_tells_keys_apart() -> None:
+    one = keys_of({"current_key": "a", "keys": {"a": "AAAA", "b": "BBBB"}})
+    assert one.current == "a"
+    assert one.fingerprints["a"] != one.fingerprints["b"]
+    assert one == keys_of({"current_key": "a", "keys": {"b": "BBBB", "a": "AAAA"}})
