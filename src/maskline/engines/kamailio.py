@@ -107,9 +107,9 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     command = runner.command(
         "kamailio",
         *("-f", str(own / "kamailio.cfg"), "-DD", "-E"),
-        *("-x", ALLOCATOR),
+        *("-x", ALLOCATOR, "-X", "fm"),
         *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
-        *("-x", "fm", "-X", "fm", "-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
+        *("-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
     )
     environment = {
         "PYTHONPATH": str(script),
