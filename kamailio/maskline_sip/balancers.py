@@ -9,8 +9,14 @@ from typing import NamedTuple
 
 from . import sip
 
+# Strictly, and no quotes, angle brackets or other spaces: in what Kamailio reads otherwise than we
+# do, a sender could hide a `received` (RFC 3261 25.1 allows quoted values; nobody sends them).
+_WORD = r"[A-Za-z0-9.!%*_+`'~-]+"
+_PARAMETER = rf"[ \t]*;[ \t]*{_WORD}(?:[ \t]*=[ \t]*[A-Za-z0-9.:\[\]!%*_+`'~-]+)?"
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]{2,4})\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,]+)(?:\s*:\s*[0-9]+)?\s*(;|$)"
+    r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]{2,4})[ \t]+"
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?:[ \t]*:[ \t]*[0-9]{1,5})?"
+    rf"((?:{_PARAMETER})*)[ \t]*"
 )
 
 
@@ -25,10 +31,10 @@ def source_behind(request: sip.Message) -> Source | None:
     `received`, unless the address stands there already (RFC 3261 18.2.1, RFC 3581). The rest is
     the sender's own: where there is more than one, nobody is believed."""
     vias = request.listed("via")
-    found = _VIA.match(vias[1]) if len(vias) > 1 else None
+    found = _VIA.fullmatch(vias[1]) if len(vias) > 1 else None
     if not found:
         return None
-    parameters = [part.strip().partition("=") for part in vias[1].split(";")[1:]]
+    parameters = [part.strip().partition("=") for part in found[3].split(";")[1:]]
     received = [value for name, _, value in parameters if _is(name, "received")] or [found[2]]
     ports = [value.strip() for name, _, value in parameters if _is(name, "rport")]
     if len(received) != 1:

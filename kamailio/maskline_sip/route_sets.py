@@ -10,6 +10,8 @@ from .engines import call_of
 from .switch import Switch, SwitchDown
 
 TABLE = "routes"
+# Characters of a route set; a longer one is nothing that a carrier has.
+LONGEST = 2000
 
 
 class RouteSets:
@@ -20,6 +22,9 @@ class RouteSets:
         self._keys, self._switch = keys, switch
 
     def remember(self, key: str, leg: mask.Leg) -> None:
+        """Raises Refused for a route set that is none."""
+        if sum(map(len, leg.routes)) > LONGEST:
+            raise mask.Refused("a route set of this length")
         if leg.routes:
             self._keep(key, leg)
 

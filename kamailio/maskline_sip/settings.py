@@ -121,7 +121,7 @@ class Settings:
 
     def origin(self, address: str, port: int, transport: str) -> str | None:
         """Who speaks: a carrier's name, the control plane, a balancer, or None for a stranger."""
-        if f"{bracketed(address)}:{port}" == self._control:
+        if transport == "udp" and f"{bracketed(address)}:{port}" == self._control:
             return CONTROL
         key = address, transport
         if key not in self._known:

@@ -42,22 +42,17 @@ class Shelf:
         here = ready.name(self._keys, back, known.near_token)
         halves = self._bodies.halves(ahead)
         get = KSR.pv.get
-        self._put(ahead, there, here, get("$T_req($si)"), get("$T_req($proto)"), halves)
-        self._put(back, here, there, get("$si"), get("$proto"), halves)
-
-    def _put(
-        self,
-        passage: mask.Passage,
-        name: str,
-        other: str,
-        source: str,
-        transport: str,
-        halves: int,
-    ) -> None:
-        way = self._way(passage, source, transport, halves)
-        text = ready.text(self._keys, passage, way, other) if way else None
-        if text:
-            KSR.htable.sht_sets(TABLE, name, text)
+        forth = self._way(ahead, get("$T_req($si)"), get("$T_req($proto)"), halves)
+        home = self._way(back, get("$si"), get("$proto"), halves)
+        if not (forth and home):  # one alone would be left behind by the other's BYE
+            return
+        texts = (
+            (there, ready.text(self._keys, ahead, forth, here)),
+            (here, ready.text(self._keys, back, home, there)),
+        )
+        if all(text for _, text in texts):
+            for name, text in texts:
+                KSR.htable.sht_sets(TABLE, name, text)
 
     def _way(
         self, passage: mask.Passage, source: str, transport: str, halves: int

@@ -44,6 +44,12 @@ def test_the_address_that_the_balancer_wrote_is_the_sender() -> None:
         # The sender hides one of them from who parts values at commas or parameters at quotes.
         f'SIP/2.0/UDP x;received={STRANGER};y="a,SIP/2.0/UDP z;received={CARRIER};q=b"',
         f"SIP/2.0/UDP x;received={STRANGER};y=<,SIP/2.0/UDP z;received={CARRIER}>",
+        # The same where the sender's true address stands in front, so that nothing is written.
+        f'SIP/2.0/UDP {STRANGER};branch=z9hG4bK1;y="x;received={CARRIER};z="',
+        f"SIP/2.0/UDP {STRANGER};y=<,SIP/2.0/UDP z;received={CARRIER};q=>",
+        f"SIP/2.0/UDP {STRANGER};\xa0received={CARRIER}",
+        f"SIP/2.0/UDP {STRANGER};\x0creceived={CARRIER}",
+        f"SIP/2.0/UDP {STRANGER};y=\\;received={CARRIER}",
         f"SIP/2.0/UDP x;received={CARRIER}%20",
         "SIP/2.0/UDP x;received=sip.acme.example",
         "SIP/2.0/UDP x;received",

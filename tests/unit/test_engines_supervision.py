@@ -22,6 +22,8 @@ if os.fork() == 0:
     time.sleep(60)
 open(sys.argv[1] + ".new", "w").write(f"{os.getpid()} ")
 os.rename(sys.argv[1] + ".new", sys.argv[1])
+while "busily" in sys.argv:
+    pass
 time.sleep(60)
 """
 
@@ -113,6 +115,37 @@ async def test_an_engine_that_stops_answering_is_started_again(tmp_path: Path) -
         await until(lambda: stand_in.starts == 2)
         stand_in.healthy = True
         await until(lambda: stand_in.up(2))
+
+
+async def test_an_engine_that_works_and_does_not_answer_is_given_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def a_second_more(_: Path) -> float:
+        looks.append(len(looks) + 1.0)
+        return looks[-1]
+
+    monkeypatch.setattr(supervision, "processor_seconds", a_second_more)
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        stand_in.healthy = False
+        await until(lambda: len(looks) > supervision.PATIENCE + 2)
+        assert stand_in.starts == 1
+        await until(lambda: stand_in.starts == 2)  # but not for ever
+        assert len(looks) == supervision.PATIENCE_WITH_THE_BUSY
+        stand_in.healthy = True
+
+
+async def test_what_an_engine_works_is_seen(tmp_path: Path) -> None:
+    stand_in = StandIn(tmp_path, "busily")
+    async with stand_in.running():
+        await until(lambda: supervision.processor_seconds(tmp_path) > 0.1)
+        os.kill(stand_in.pid, signal.SIGSTOP)
+        so_far = supervision.processor_seconds(tmp_path)
+        await asyncio.sleep(0.1)
+        assert supervision.processor_seconds(tmp_path) - so_far < supervision.BUSY_SECONDS
+        stand_in.healthy = False
 
 
 async def test_an_engine_does_not_outlive_its_leash(tmp_path: Path) -> None:

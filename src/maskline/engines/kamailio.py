@@ -35,9 +35,9 @@ POSIX_SPECIAL = re.compile(r"[][.]")
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 # Messages within 30 seconds from an address that is no carrier's, before it is not read any more.
 MOST_STRANGE = 60
-# A worker for each core: more have colder caches, and starve the control plane and rtpengine
-# that they wait for when there is too much to do. A single one would let everybody wait with it.
-FEWEST_WORKERS = 2
+# A worker for each core, for more have colder caches; but no fewer than these, for each waits for
+# the control plane and rtpengine, and everybody else with it when others have the processor.
+FEWEST_WORKERS = 4
 # Bytes, as far as the system allows (net.core.rmem_max). What comes while all workers wait must
 # fit: what is lost comes again after half a second, with all else that was.
 RECEIVE_BUFFER = 4 << 20

@@ -28,6 +28,10 @@ PLAIN_ENVIRONMENT = {"PATH": DAEMON_PATH, "LANG": "C.UTF-8"}
 
 PROBE_SECONDS = 0.5
 PATIENCE = 3  # probes in a row without an answer before an engine that once answered is ended
+# An engine that works and does not come to answer is overloaded: to end it would lose all that it
+# has in hand, and what waits would come again. Such a one is let be for as many probes.
+PATIENCE_WITH_THE_BUSY = 20
+BUSY_SECONDS = 0.1  # of the processor, from one probe to the next
 START_SECONDS = 15.0  # within which a new engine must answer for the first time
 STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -119,13 +123,15 @@ class Engine:
     async def _watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
         """Returns when the program has stopped answering, or never began to."""
         deadline = time.monotonic() + START_SECONDS
-        misses, answered = 0, False
-        while misses < PATIENCE:
+        misses, answered, busy, spent = 0, False, False, 0.0
+        while misses < (PATIENCE_WITH_THE_BUSY if busy else PATIENCE):
             if await answers():
                 misses, answered = 0, True
                 self._become(State.UP)
             elif answered or time.monotonic() > deadline:
                 misses += 1
+                before, spent = spent, processor_seconds(self._directory)
+                busy = spent - before > BUSY_SECONDS
             if misses > 1:
                 self._become(State.DOWN)
             await asyncio.sleep(PROBE_SECONDS if answered else PROBE_SECONDS / 5)
@@ -182,6 +188,17 @@ async def end(
     if not ended.done():
         process.kill()
         await ended
+
+
+def processor_seconds(directory: Path) -> float:
+    """How long the processes of the engine in this directory have had a processor."""
+    ticks = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        if belongs(process, directory):
+            with contextlib.suppress(OSError):
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])  # utime, stime: proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def end_leftovers(directory: Path) -> int:
