@@ -246,6 +246,11 @@ def test_another_account_has_numbers_of_its_own(house: House, client: Any) -> No
     refused(
         stranger, "NotFoundException", lambda: stranger.get_phone_number(PhoneNumberId=SEATTLE[0])
     )
+    connector = client.create_voice_connector(Name="taken", RequireEncryption=False)
+    client.associate_phone_numbers_with_voice_connector(
+        VoiceConnectorId=connector["VoiceConnector"]["VoiceConnectorId"],
+        E164PhoneNumbers=[SEATTLE[0]],
+    )
     assert order(stranger, SEATTLE[0])["Status"] == "Failed"
 
 
