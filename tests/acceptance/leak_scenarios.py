@@ -184,12 +184,13 @@ def phones(make: type[Phone] = Phone) -> tuple[Phone, Phone]:
     return make("SECA", CALLER_NUMBER, "caller"), make("SECB", CALLED_NUMBER, "called")
 
 
-def answered(caller: Phone, called: Phone) -> None:
-    """INVITE, 183 with sound, 180, 200, ACK."""
+def answered(caller: Phone, called: Phone, *, early: bool = True) -> None:
+    """INVITE, 183 with sound if it is to come early, 180, 200, ACK."""
     caller.request("INVITE", "sdp")
     called.wait("INVITE", action=KEEP_PEER)
-    called.reply(183, "sdp")
-    called.pause(50)
+    if early:
+        called.reply(183, "sdp")
+        called.pause(50)
     called.reply(180)
     called.pause(50)
     called.reply(200, "sdp", retransmit=True)

@@ -243,6 +243,14 @@ class Service:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def close_sessions(self) -> None:
+        """Deletes every proxy session."""
+        chime = self.client()
+        for connector in chime.list_voice_connectors()["VoiceConnectors"]:
+            ids = {"VoiceConnectorId": connector["VoiceConnectorId"]}
+            for session in chime.list_proxy_sessions(**ids)["ProxySessions"]:
+                chime.delete_proxy_session(**ids, ProxySessionId=session["ProxySessionId"])
+
     def client(self, service: str = "chime-sdk-voice") -> Any:
         """A boto3 client of this service."""
         import boto3

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from acceptance.service import Service, at_work, free_port, running, until
-from acceptance.test_giving_up import close_sessions
 from acceptance.test_hostile import ALICE, BOB, Phone, header
 from acceptance.test_leak import open_session
 from acceptance.test_phones import ANN_HOST, ANN_TONE, Telephone, dialled, service_for, telephone
@@ -168,7 +167,7 @@ def test_who_cannot_hear_it_is_refused_at_once(
 
 
 def test_each_reason_has_its_own(service: Service, caller: Caller, tmp_path: Path) -> None:
-    close_sessions(service)
+    service.close_sessions()
     sent = caller.call(ALICE)
     progress = caller.first()
     assert progress.startswith("SIP/2.0 183 ")

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from acceptance import leak_scenarios
-from acceptance.leak_scenarios import CALLED_NUMBER, CALLER_NUMBER, KEEP_PEER, Phone, exchange
+from acceptance.leak_scenarios import CALLED_NUMBER, CALLER_NUMBER, Phone, answered, exchange
 from acceptance.phones import CALLED_HOST, CALLER_HOST, Calls, listening, phone
 from acceptance.service import Service, free_port, running, until
 
@@ -67,23 +67,9 @@ def both() -> tuple[Phone, Phone]:
     return leak_scenarios.phones(PlainPhone)
 
 
-def answered(caller: Phone, called: Phone) -> None:
-    caller.request("INVITE", "sdp")
-    called.wait("INVITE", action=KEEP_PEER)
-    called.reply(180)
-    called.pause(GAP_MILLISECONDS)
-    called.reply(200, "sdp", retransmit=True)
-    caller.wait(100, optional=True)
-    caller.wait(180, optional=True)
-    caller.wait(200)
-    caller.request("ACK")
-    called.wait("ACK")
-    caller.tagless = called.tagless = False
-
-
 def ended(by_caller: bool, sound: Path | None = None) -> tuple[str, str]:
     caller, called = both()
-    answered(caller, called)
+    answered(caller, called, early=False)
     if sound:
         caller.steps[0] = caller.steps[0].replace("[media_port]", "[rtpstream_audio_port]")
         caller.speak(sound)
@@ -96,7 +82,7 @@ def ended(by_caller: bool, sound: Path | None = None) -> tuple[str, str]:
 def changed() -> tuple[str, str]:
     """A call with all that may happen within it."""
     caller, called = both()
-    answered(caller, called)
+    answered(caller, called, early=False)
     exchange(caller, called, "INVITE", "sdp")
     exchange(called, caller, "INVITE", "sdp")
     exchange(called, caller, "UPDATE", "sdp")
@@ -123,7 +109,7 @@ def unanswered() -> tuple[str, str]:
 def hung_up_on() -> tuple[str, str]:
     """Both sides are sent a BYE."""
     caller, called = both()
-    answered(caller, called)
+    answered(caller, called, early=False)
     for one in (caller, called):
         one.wait("BYE")
         one.reply(200)
@@ -133,7 +119,7 @@ def hung_up_on() -> tuple[str, str]:
 def vanished() -> tuple[str, str]:
     """Both phones are gone once the call is answered."""
     caller, called = both()
-    answered(caller, called)
+    answered(caller, called, early=False)
     called.wait("BYE")  # else SIPp takes it for a new call; it answers nothing
     called.pause(35_000)
     return caller.xml(), called.xml()

@@ -143,13 +143,7 @@ def test_a_call_goes_out_over_tcp(tmp_path: Path, ends: str) -> None:
 
 def end_all_sessions_once_answered(service: Service) -> None:
     until(lambda: "AnsweredTimestamp" in str(service.maskline("admin", "list-calls")))
-    chime = service.client()
-    for connector in chime.list_voice_connectors()["VoiceConnectors"]:
-        connector_id = connector["VoiceConnectorId"]
-        for found in chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]:
-            chime.delete_proxy_session(
-                VoiceConnectorId=connector_id, ProxySessionId=found["ProxySessionId"]
-            )
+    service.close_sessions()
 
 
 def test_200_calls_at_20_a_second(

@@ -51,16 +51,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield from running(tmp_path_factory.mktemp("giving-up"))
 
 
-def close_sessions(service: Service) -> None:
-    chime = service.client()
-    for connector in chime.list_voice_connectors()["VoiceConnectors"]:
-        connector_id = connector["VoiceConnectorId"]
-        for session in chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]:
-            chime.delete_proxy_session(
-                VoiceConnectorId=connector_id, ProxySessionId=session["ProxySessionId"]
-            )
-
-
 def latest(service: Service) -> dict[str, Any]:
     found: dict[str, Any] = service.maskline("admin", "list-calls")["Calls"][0]
     return found
@@ -82,7 +72,7 @@ def ringing(service: Service, answer: Any, body: str = SDP) -> Iterator[tuple[Ph
         theirs = (header(invite, "Call-ID"), "theirs", BOB[1:], peer.where)
         assert not told(theirs, phone.received)
     finally:
-        close_sessions(service)
+        service.close_sessions()
         phone.socket.close()
         peer.close()
 
@@ -98,7 +88,7 @@ def told(secrets: tuple[str, ...], messages: list[str]) -> list[str]:
 def test_a_closed_session_stops_the_ringing(service: Service, body: str) -> None:
     with ringing(service, ring, body) as (phone, peer, _):
         until(lambda: "RingingTimestamp" in latest(service))
-        close_sessions(service)
+        service.close_sessions()
         assert phone.final() == 480
         (cancel,) = until(lambda: peer.of("CANCEL"))
         invite = peer.of("INVITE")[0]
@@ -114,7 +104,7 @@ def test_an_answer_that_crosses_the_cancel_is_hung_up(service: Service) -> None:
     """The caller gets the answer, then both get a BYE."""
     with ringing(service, answer_late) as (phone, peer, sent):
         until(lambda: "RingingTimestamp" in latest(service))
-        close_sessions(service)
+        service.close_sessions()
         until(lambda: peer.of("CANCEL"))
         while not (answer := phone.receive(8)).startswith("SIP/2.0 200"):
             assert answer.startswith("SIP/2.0 1"), answer
@@ -132,7 +122,7 @@ def test_an_answer_that_crosses_the_cancel_is_hung_up(service: Service) -> None:
 def test_a_phone_that_confirms_nothing_keeps_no_caller(service: Service, answer: Any) -> None:
     with ringing(service, answer) as (phone, _, _):
         until(lambda: latest(service)["Decision"] == "Connect" and "EndedBy" not in latest(service))
-        close_sessions(service)
+        service.close_sessions()
         assert phone.final() == 480
         call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
         assert (call["EndedBy"], call["SipStatus"]) == ("us", 480)
@@ -144,7 +134,7 @@ def test_many_calls_are_given_up_at_once(tmp_path: Path, transport: str) -> None
     choices = {"transport": transport, "carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
     for service in running(tmp_path, **choices):
         open_session(service)
-        give_up(service, tmp_path, 20, close_sessions)
+        give_up(service, tmp_path, 20, Service.close_sessions)
         wait_until_all_ended(service)
         assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 480)}
 

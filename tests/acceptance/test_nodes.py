@@ -239,7 +239,7 @@ def test_who_talks_on_when_their_node_has_died_is_hung_up_by_another(
         try:
             until(lambda: are_over(carried(town, before, killed)), 60)
             assert not are_over(records(town))
-            close_session(town)
+            town.api.close_sessions()
             assert playing.result() == (0, 0), errors(tmp_path)
         finally:
             killed.start()
@@ -250,13 +250,3 @@ def carried(town: Fleet, before: int, node: Node) -> list[dict[str, Any]]:
     """The calls since then whose ids begin with this node's name."""
     found = records(town)
     return [one for one in found[: len(found) - before] if one["CallId"].startswith(node.name)]
-
-
-def close_session(town: Fleet) -> None:
-    chime = town.api.client()
-    (connector,) = chime.list_voice_connectors()["VoiceConnectors"]
-    connector_id = connector["VoiceConnectorId"]
-    (session,) = chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]
-    chime.delete_proxy_session(
-        VoiceConnectorId=connector_id, ProxySessionId=session["ProxySessionId"]
-    )
