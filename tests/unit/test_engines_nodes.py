@@ -14,11 +14,11 @@ from maskline.engines import nodes
 from maskline.engines.ground import GroundError, Runner
 from maskline.engines.nodes import Nodes, keys_of
 from maskline.operations import Context
-from maskline.operations.nodes import ALIVE, MaskKeys, Node, known_nodes
+from maskline.operations.nodes import ALIVE, GONE, MaskKeys, Node, known_nodes, put_node
 from maskline.store import Store, Transaction, open_store
 
 ONE = Node("aaaaaaaa", MaskKeys("a", {"a": "1"}), (), "127.0.0.1:9", ("10.0.0.1",))
-TWO = replace(ONE, name="bbbbbbbb", media_addresses=("10.0.0.2",))
+TWO = replace(ONE, name="bbbbbbbb", media_control="127.0.0.2:9", media_addresses=("10.0.0.2",))
 
 
 class Town:
@@ -67,7 +67,7 @@ async def test_kamailio_is_told_of_the_other_engines(town: Town) -> None:
     await second.join()
     await first.look()
     assert town.told(ONE)["engines"] == {
-        "bbbbbbbb": {"control": "127.0.0.1:9", "addresses": ["10.0.0.2"]}
+        "bbbbbbbb": {"control": "127.0.0.2:9", "addresses": ["10.0.0.2"]}
     }
     await second.leave()
     await first.look()
@@ -110,6 +110,74 @@ async def test_who_is_silent_and_whose_engine_is_too_is_buried(
     with steady(monkeypatch, 0):
         await first.look()
         assert await town.names() == ["aaaaaaaa"]
+
+
+async def test_who_cannot_be_asked_is_given_more_time(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.node(ONE)
+    await first.join()
+    await town.node(replace(TWO, media_control=None)).join()
+    with steady(monkeypatch, 0):
+        town.now += GONE
+        await first.look()
+        assert await town.names() == ["aaaaaaaa", "bbbbbbbb"]
+        town.now += 1
+        await first.look()
+        assert await town.names() == ["aaaaaaaa"]
+
+
+async def test_who_took_a_dead_nodes_place_does_not_answer_for_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.node(ONE)
+    await town.node(TWO).join()
+    town.now += ALIVE + 1
+    await town.node(replace(TWO, name="cccccccc")).join()
+    await first.join()
+
+    async def answers(_node: Node) -> bool:
+        return True
+
+    monkeypatch.setattr(nodes, "answers", answers)
+    with steady(monkeypatch, 0):
+        await first.look()
+    assert await town.names() == ["aaaaaaaa", "cccccccc"]
+
+
+async def test_a_copy_of_a_node_on_another_machine_does_not_start(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = replace(ONE, machine="here"), replace(ONE, machine="there")
+    first, copy = town.node(here), town.node(there)
+    await first.join()
+
+    async def meanwhile(_seconds: float) -> None:
+        town.now += 4000
+        await town.store.write(lambda tx: put_node(town.context(tx), here))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes.asyncio, "sleep", meanwhile)
+        with pytest.raises(GroundError, match="data_dir: node aaaaaaaa runs on another machine"):
+            await copy.join()
+
+
+@pytest.mark.parametrize("machine", ["here", "there"])
+async def test_a_node_that_was_killed_starts_again_here_and_elsewhere(
+    town: Town, monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    await town.node(replace(ONE, machine="here")).join()
+    waits = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes.asyncio, "sleep", wait)
+        await town.node(replace(ONE, machine=machine)).join()
+    assert len(waits) == (machine == "there")  # on the same machine nobody waits
+    (found,) = await town.store.read(lambda tx: known_nodes(town.context(tx)))
+    assert found.machine == machine
 
 
 async def test_draining_is_told_first_and_done_later(

@@ -11,7 +11,7 @@ import structlog
 
 from maskline.daemon.house import House, at_work, clock
 from maskline.domain.trunk import Target
-from maskline.engines.ground import Runner, run_directory
+from maskline.engines.ground import Runner, machine, run_directory
 from maskline.engines.keeper import Keeper
 from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
 from maskline.engines.recording.recorder import Recorder
@@ -132,6 +132,7 @@ class Sip:
             listen=tuple(map(str, self._settings.sip.listen)),
             media_control=self._voice.media_control,
             media_addresses=tuple(map(str, self._settings.media.addresses)),
+            machine=machine(),
             draining=self._draining,
         )
 

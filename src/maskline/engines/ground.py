@@ -87,6 +87,13 @@ def node_of(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
+def machine() -> str:
+    """What tells this machine, or container, from all others, until it is started again. Copies
+    share whatever is on disk, /etc/machine-id, too."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return hashlib.sha256(f"{boot} {os.stat('/proc/self/ns/net').st_ino}".encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Runner:
     """Who an engine runs as: a system user when we are root, ourselves otherwise."""

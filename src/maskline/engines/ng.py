@@ -4,8 +4,7 @@ Source: rtpengine's own documentation of the ng protocol.
 """
 
 import asyncio
-import itertools
-import os
+import secrets
 from typing import Any
 
 from maskline.settings import Address
@@ -87,7 +86,6 @@ class NgClient(asyncio.DatagramProtocol):
         self._address = (rtpengine.host, rtpengine.port)
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[bytes, asyncio.Future[dict[str, Any]]] = {}
-        self._cookies = (b"%d_%d" % (os.getpid(), count) for count in itertools.count())
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -112,7 +110,7 @@ class NgClient(asyncio.DatagramProtocol):
     async def ask(self, command: str, **arguments: Value) -> dict[str, Any]:
         """The answer to a command; raises NgSilence or NgRefusal when there is none."""
         assert self._transport is not None, "open() comes first"
-        cookie = next(self._cookies)
+        cookie = secrets.token_hex(8).encode()  # a guess at it would be taken for an answer
         request = cookie + b" " + encode({"command": command, **arguments})
         answer = asyncio.get_running_loop().create_future()
         self._waiting[cookie] = answer

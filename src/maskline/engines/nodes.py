@@ -29,6 +29,8 @@ from maskline.operations.nodes import (
     join_nodes,
     known_nodes,
     leave_nodes,
+    may_be_dead,
+    namesake_of,
     put_node,
 )
 from maskline.settings import Address
@@ -68,12 +70,25 @@ class Nodes:
         self._told_at = self._looked_at = self._steady_since = time.monotonic()
 
     async def join(self) -> None:
-        """Begins to take part; raises GroundError where the others have other keys."""
+        """Begins to take part; raises GroundError where the others have other keys, or one of them
+        our name."""
+        before = await self._namesake()
+        if before is not None:
+            await asyncio.sleep(TELL_SECONDS * 2)
+            after = await self._namesake()
+            if after is not None and after.seen_at > before.seen_at:
+                raise GroundError(
+                    f"data_dir: node {self._name} runs on another machine; was the directory "
+                    "copied? remove its file named node here, and start again"
+                )
         try:
             await self._store.write(lambda tx: join_nodes(self._context(tx), self._told))
         except KeysDiffer as error:
             raise GroundError(f"sip.mask_keys: {error}; copy the file of a running node") from None
         await self.look()
+
+    async def _namesake(self) -> Node | None:
+        return await self._store.read(lambda tx: namesake_of(self._context(tx), self._told))
 
     async def keep(self) -> None:
         """Works until cancelled."""
@@ -105,14 +120,15 @@ class Nodes:
         await self._connect(live)
         self._tell_kamailio(live)
         for node in dead:
-            await self._see_to(node)
+            await self._see_to(node, live)
 
     def _known(self, tx: Transaction) -> tuple[list[Node], list[Node]]:
-        """The living, ourselves among them, and the dead."""
+        """The living, ourselves among them, and those that may be dead."""
         context = self._context(tx)
         nodes = known_nodes(context)
         live = [node for node in nodes if is_alive(context, node) or node.name == self._name]
-        return live, [node for node in nodes if node not in live]
+        dead = [node for node in nodes if may_be_dead(context, node) and node not in live]
+        return live, dead
 
     async def _connect(self, live: Sequence[Node]) -> None:
         """Lines to the rtpengines of the others; new ones where they have moved."""
@@ -159,16 +175,23 @@ class Nodes:
                 return True
         return False
 
-    async def _see_to(self, node: Node) -> None:
+    async def _see_to(self, node: Node, live: Sequence[Node]) -> None:
         """Buries a node, if it is dead as far as we can know."""
-        if time.monotonic() - self._steady_since < STEADY_SECONDS or await answers(node):
+        if time.monotonic() - self._steady_since < STEADY_SECONDS:
+            return
+        if node.media_control not in places_of(live) and await answers(node):
             return
         await self._store.write(lambda tx: bury_node(self._context(tx), node.name))
         log.warning("node is dead; its calls are ended", dead=node.name)
 
 
+def places_of(nodes: Sequence[Node]) -> set[str]:
+    """Where their rtpengines are controlled: who answers there is theirs, and no dead node's."""
+    return {node.media_control for node in nodes if node.media_control}
+
+
 async def answers(node: Node) -> bool:
-    """Whether a node's rtpengine still does; it cannot be known of one that nobody reaches."""
+    """Whether a node's rtpengine still does; nobody can ask it where it has no control address."""
     if node.media_control is None:
         return False
     client = NgClient(Address.parse(node.media_control))

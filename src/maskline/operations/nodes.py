@@ -9,7 +9,8 @@ from maskline.operations.calls import LEFT_ALONE, complete_call
 from maskline.operations.context import Context
 from maskline.store import Row
 
-ALIVE = 15_000  # a node that has said nothing for so many milliseconds is taken for dead
+ALIVE = 15_000  # a node that has said nothing for so many milliseconds may be dead
+GONE = 300_000  # so may one whose rtpengine cannot be asked
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,15 @@ class MaskKeys:
 @dataclass(frozen=True)
 class Node:
     """A process that carries calls. `media_control` is where others reach its rtpengine, None
-    where they cannot; `seen_at` is in milliseconds since the epoch, 0 in what it says itself."""
+    where they cannot; `machine` tells where it runs from all other places; `seen_at` is in
+    milliseconds since the epoch, 0 in what it says itself."""
 
     name: str
     keys: MaskKeys
     listen: tuple[str, ...]
     media_control: str | None
     media_addresses: tuple[str, ...]
+    machine: str = ""
     seen_at: int = 0
     draining: bool = False
 
@@ -60,6 +63,16 @@ def join_nodes(context: Context, own: Node) -> None:
     put_node(context, own)
 
 
+def namesake_of(context: Context, own: Node) -> Node | None:
+    """Who goes by the same name on another machine, and was heard of not long ago: another one, or
+    this one before it was moved or its machine was started again."""
+    row = context.tx.one("get_node", node=own.name)
+    other = node_of(row) if row else None
+    if other is None or other.machine == own.machine or not is_alive(context, other):
+        return None
+    return other
+
+
 def put_node(context: Context, own: Node) -> None:
     """The node lives."""
     report = {
@@ -68,6 +81,7 @@ def put_node(context: Context, own: Node) -> None:
         "Listen": own.listen,
         "MediaControl": own.media_control,
         "MediaAddresses": own.media_addresses,
+        "Machine": own.machine,
     }
     context.tx.run(
         "put_node",
@@ -96,6 +110,13 @@ def is_alive(context: Context, node: Node) -> bool:
     return context.now - node.seen_at <= ALIVE
 
 
+def may_be_dead(context: Context, node: Node) -> bool:
+    """Whether a node was not heard of for long enough. Who only cannot reach the database carries
+    its calls on: where its rtpengine cannot be asked, it is given more time."""
+    patience = GONE if node.media_control is None else ALIVE
+    return context.now - node.seen_at > patience
+
+
 def bury_node(context: Context, name: str) -> None:
     """Has the calls of a dead node hung up by whoever looks next, and ends the records of those
     that nobody had answered: what rang there has gone with it."""
@@ -117,6 +138,7 @@ def node_of(row: Row) -> Node:
         listen=tuple(report["Listen"]),
         media_control=report["MediaControl"],
         media_addresses=tuple(report["MediaAddresses"]),
+        machine=report.get("Machine", ""),
         seen_at=row["seen_at"],
         draining=bool(row["draining"]),
     )
