@@ -10,8 +10,8 @@ from typing import Any
 import nameserver
 import pytest
 from acceptance.peers import Peer, accept, header, ignore, refuse, reply
+from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, free_port, running, until
-from acceptance.test_hostile import ALICE, BOB, Phone, within
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from authority import Authority
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from acceptance.peers import SDP, Peer, accept, branch, header, reply
+from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, until
 from acceptance.test_carriers import answered, masked, record
-from acceptance.test_hostile import ALICE, BOB, Phone, within
 
 from maskline_sip.digest import HASHES, parameters, response
 

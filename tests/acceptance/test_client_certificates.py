@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from acceptance.lines import Stream
 from acceptance.peers import Peer
+from acceptance.plain_phone import Phone
 from acceptance.service import Service, free_port, until
 from acceptance.test_carriers import answered, hang_up, masked, section
-from acceptance.test_hostile import Phone
 from authority import Authority, Pair
 
 pytestmark = pytest.mark.xdist_group("carriers")

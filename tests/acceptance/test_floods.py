@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from acceptance.peers import Peer, header
+from acceptance.plain_phone import ALICE, Phone, within
 from acceptance.service import Service
 from acceptance.test_carriers import Stranger, answered, authorized, hang_up, masked, record
-from acceptance.test_hostile import ALICE, Phone, within
 
 from maskline.engines.kamailio import MOST_STRANGE
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from acceptance.peers import SDP, Peer, header, reply
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
+from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, running, until
-from acceptance.test_hostile import ALICE, BOB, Phone, within
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import search_for
 

@@ -2,21 +2,14 @@
 never a byte of the other party."""
 
 import os
-import re
 import signal
-import socket
 import time
 from collections.abc import Iterator
 
 import pytest
+from acceptance.plain_phone import ALICE, SDP, Phone, connect, header, within
 from acceptance.service import Service, running, until
-from acceptance.test_leak import PROXY_NUMBER, open_session
-
-ALICE, BOB = "+12065550100", "+14015550101"
-SDP = (
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=audio 17000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
-)
+from acceptance.test_leak import open_session
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
@@ -26,75 +19,6 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     for service in running(tmp_path_factory.mktemp("hostile")):
         open_session(service)
         yield service
-
-
-class Phone:
-    """A SIP phone that says just what a test tells it to."""
-
-    def __init__(self, service: Service, port: int = 0) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", port))
-        self.socket.settimeout(3)
-        self.where = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        host, port_text = service.sip.split(":")
-        self.server = (host, int(port_text))
-        self.received: list[str] = []
-
-    def send(self, raw: str | bytes) -> None:
-        self.socket.sendto(raw.encode() if isinstance(raw, str) else raw, self.server)
-
-    def receive(self, seconds: float = 3) -> str:
-        self.socket.settimeout(seconds)
-        self.received.append(self.socket.recv(65536).decode("latin-1"))
-        return self.received[-1]
-
-    def final(self) -> int:
-        """The next final status."""
-        while True:
-            text = self.receive(8)
-            if text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200:
-                return int(text[8:11])
-
-    def silent(self, seconds: float = 0.7) -> bool:
-        try:
-            return not self.receive(seconds)
-        except TimeoutError:
-            return True
-
-    def invite(
-        self, number: str = PROXY_NUMBER, more: str = "", body: str = SDP, **ids: str
-    ) -> str:
-        call_id = ids.get("call_id", os.urandom(6).hex())
-        host = f"{self.server[0]}:{self.server[1]}"
-        kind = "Content-Type: application/sdp\r\n" if body else ""
-        return (
-            f"INVITE sip:{number}@{host} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP {self.where};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
-            f"From: <sip:{ids.get('caller', ALICE)}@{self.where}>;tag=secrettag\r\n"
-            f"To: <sip:{number}@{host}>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n"
-            f"Contact: <sip:{ALICE}@{self.where}>\r\nMax-Forwards: {ids.get('hops', '70')}\r\n"
-            f"{more}{kind}Content-Length: {len(body.encode('latin-1'))}\r\n\r\n{body}"
-        )
-
-    def reply(self, request: str, status: int, body: str = "", more: str = "") -> None:
-        kept = [
-            line
-            for line in request.split("\r\n\r\n")[0].split("\r\n")
-            if line.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")
-        ]
-        to = header(request, "To") + ("" if ";tag=" in header(request, "To") else ";tag=bobs")
-        kind = "Content-Type: application/sdp\r\n" if body else ""
-        self.send(
-            f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(kept) + f"\r\nTo: {to}\r\n"
-            f"Contact: <sip:{BOB}@{self.where}>\r\n{more}{kind}"
-            f"Content-Length: {len(body)}\r\n\r\n{body}"
-        )
-
-
-def header(message: str, name: str) -> str:
-    found = re.search(rf"^{name}: (.*?)\r$", message, re.MULTILINE)
-    assert found, (name, message)
-    return found[1]
 
 
 @pytest.fixture
@@ -109,30 +33,6 @@ def called(masked: Service) -> Iterator[Phone]:
     phone = Phone(masked, masked.carrier_port)
     yield phone
     phone.socket.close()
-
-
-def connect(caller: Phone, called: Phone) -> tuple[str, str, str]:
-    """A call up to its ACK: the INVITE as sent, as received, and the answer."""
-    sent = caller.invite()
-    caller.send(sent)
-    received = called.receive()
-    called.reply(received, 200, SDP)
-    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
-        pass
-    caller.send(within("ACK", sent, answer, caller))
-    assert called.receive().startswith("ACK ")
-    return sent, received, answer
-
-
-def within(method: str, sent: str, answer: str, phone: Phone, cseq: int = 1) -> str:
-    target = header(answer, "Contact").strip("<>")
-    return (
-        f"{method} {target} SIP/2.0\r\n"
-        f"Via: SIP/2.0/UDP {phone.where};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
-        f"From: {header(sent, 'From')}\r\nTo: {header(answer, 'To')}\r\n"
-        f"Call-ID: {header(sent, 'Call-ID')}\r\nCSeq: {cseq} {method}\r\n"
-        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-    )
 
 
 @pytest.mark.parametrize(
@@ -151,6 +51,27 @@ def test_a_bad_invite_gets_a_clear_answer(
 ) -> None:
     caller.send(caller.invite(more=more, body=body, **ids))
     assert caller.final() == status
+    assert called.silent(0.3)
+
+
+def test_a_call_id_may_be_the_first_header(caller: Phone, called: Phone) -> None:
+    sent = caller.invite(call_id="first")
+    start, rest = sent.replace("Call-ID: first\r\n", "").split("\r\n", 1)
+    caller.send(f"{start}\r\nCall-ID: first\r\n{rest}")
+    received = called.receive()
+    assert received.count("Call-ID: ") == 1
+    assert "first" not in received
+    called.reply(received, 486)
+    while not (answer := caller.receive()).startswith("SIP/2.0 486"):
+        pass
+    assert header(answer, "Call-ID") == "first"
+
+
+def test_a_call_id_of_the_body_is_none(caller: Phone, called: Phone) -> None:
+    """Nobody could be answered: Kamailio reads no request that has two."""
+    sent = caller.invite(more="i: real\r\n", body="Call-ID: false\r\n", call_id="gone")
+    caller.send(sent.replace("Call-ID: gone\r\n", ""))
+    assert caller.silent()
     assert called.silent(0.3)
 
 
@@ -301,6 +222,25 @@ def test_without_a_media_engine_the_caller_is_told_to_try_later(
     finally:
         os.kill(engine, signal.SIGCONT)
     until(lambda: masked.health()[0] == 200)
+
+
+def test_while_routes_cannot_be_known_a_contact_is_not_made_anew(
+    caller: Phone, called: Phone, masked: Service
+) -> None:
+    """The new one would hold no routes, and a carrier's proxy would drop out of the call."""
+    sent, _, answer = connect(caller, called)
+    renewed = within("INVITE", sent, answer, caller, 2)
+    renewed = renewed.replace("Max-F", f"Contact: <sip:{ALICE}@{caller.where}>\r\nMax-F")
+    os.kill(masked.pid, signal.SIGSTOP)
+    try:
+        caller.send(renewed)
+        assert caller.final() == 503
+        assert called.silent(0.3)
+    finally:
+        os.kill(masked.pid, signal.SIGCONT)
+    caller.send(within("BYE", sent, answer, caller, 3))
+    called.reply(called.receive(), 200)
+    assert caller.final() == 200
 
 
 def test_a_flood_of_garbage_leaves_the_service_well(caller: Phone, masked: Service) -> None:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from acceptance.plain_phone import Phone, connect, header, within
 from acceptance.service import Service, running
-from acceptance.test_hostile import Phone, connect, header, within
 from acceptance.test_leak import open_session
 
 pytestmark = pytest.mark.xdist_group("rotation")

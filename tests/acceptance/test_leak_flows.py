@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from acceptance.plain_phone import ALICE, BOB, SDP, Phone, header, within
 from acceptance.service import Service, running
-from acceptance.test_hostile import ALICE, BOB, SDP, Phone, header, within
 from acceptance.test_leak import open_session
 from secrets_told import search_for
 

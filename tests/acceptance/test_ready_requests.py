@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from acceptance.plain_phone import Phone, connect, header, within
 from acceptance.service import Service, running, until
-from acceptance.test_hostile import Phone, connect, header, open_session, within
+from acceptance.test_leak import open_session
 
 PROPER = ("Via", "CSeq")  # what differs between two requests of a dialog
 

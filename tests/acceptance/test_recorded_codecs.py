@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from acceptance.peers import Peer, branch, header, reply
+from acceptance.plain_phone import Phone, within
 from acceptance.service import Service, running, until
-from acceptance.test_hostile import Phone, within
 from acceptance.test_leak import open_session
 
 pytestmark = pytest.mark.xdist_group("recorded")
