@@ -21,8 +21,11 @@ _PARAMETER = re.compile(r'([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))'
 
 @dataclass(frozen=True)
 class Account:
+    """Who one side is to the other; `realm` is the only one that is answered, None for any."""
+
     username: str
     password: str
+    realm: str | None = None
 
 
 def parameters(header: str) -> dict[str, str]:
@@ -42,12 +45,18 @@ def answer(
 ) -> str | None:
     """The credentials for the strongest challenge that we understand, None for none. `client` is
     the client's nonce, by chance when empty."""
-    read = [parameters(challenge) for challenge in challenges]
+    read = [given for given in map(parameters, challenges) if _asks(given, account)]
     for algorithm, digest in HASHES.items():
         for given in read:
-            if given.get("algorithm", "MD5").upper() == algorithm and given.get("nonce"):
+            if given.get("algorithm", "MD5").upper() == algorithm:
                 return _credentials(given, algorithm, digest, account, method, uri, client)
     return None
+
+
+def _asks(challenge: dict[str, str], account: Account) -> bool:
+    """Whether a challenge is one, and its realm the account's."""
+    realm = challenge.get("realm", "")
+    return bool(challenge.get("nonce")) and account.realm in (None, realm)
 
 
 def _credentials(

@@ -52,6 +52,8 @@ class Entrance:
         came = self._line.sub(b"", raw, count=1)
         if len(came) == len(raw):
             raise sip.Malformed("not marked")
+        if self._ASIDE not in came.partition(b"\r\n\r\n")[0]:
+            raise sip.Malformed("a Call-ID of the body's")
         return came.replace(self._ASIDE, self._OWN)
 
     def answered(self, raw: bytes) -> bytes:

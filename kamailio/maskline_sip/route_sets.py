@@ -7,7 +7,7 @@ import KSR
 
 from . import mask, sip
 from .engines import call_of
-from .switch import Switch, SwitchDown
+from .switch import Switch
 
 TABLE = "routes"
 # Characters of a route set; a longer one is nothing that a carrier has.
@@ -32,7 +32,8 @@ class RouteSets:
         KSR.htable.sht_sets(TABLE, self._name(key, leg), "\n".join(leg.routes))
 
     def completed(self, key: str, leg: mask.Leg) -> mask.Leg:
-        """A leg with its routes, when its newest message did not tell them."""
+        """A leg with its routes, when its newest message did not tell them. Raises SwitchDown while
+        they cannot be known: what is sealed without them would lose its way for good."""
         if leg.routes:
             return leg
         name = self._name(key, leg)
@@ -46,11 +47,7 @@ class RouteSets:
 
     def _recorded(self, leg: mask.Leg) -> mask.Leg | None:
         """A leg as it was when the call was answered; None while it is not."""
-        try:
-            told = self._switch.ask("GetLegs", {"CallId": call_of(leg.reference)})
-        except SwitchDown as error:
-            KSR.err(f"routes not known: {error}\n")
-            return None
+        told = self._switch.ask("GetLegs", {"CallId": call_of(leg.reference)})
         opened = [self._keys.open(sip.user(one["Target"])) for one in told.get("Legs", [])]
         return next((found for _, found in filter(None, opened) if found.side == leg.side), None)
 

@@ -10,7 +10,7 @@ import KSR
 from . import digest, mask, sip, sources
 from .balancers import Source, asks_for_us, source_behind
 from .refuse import Refuse
-from .settings import CONTROL, Settings, bracketed
+from .settings import Settings, bracketed
 
 
 def source_of() -> Source:
@@ -67,8 +67,6 @@ class Senders:
     def _shown(self, request: sip.Message, source: Source) -> str | None:
         """By the call that the request belongs to, or by its answer to our challenge."""
         assert self.guard is not None
-        if request.method == "CANCEL":
-            return CONTROL if KSR.tm.t_check_trans() > 0 else None
         if request.method == "ACK" or request.address("to").tag:
             passage = mask.dialog_passage(self._keys, request)
             carrier = self._settings.marked.get(passage.near.trunk) if passage else None

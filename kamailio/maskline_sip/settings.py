@@ -34,6 +34,7 @@ class Carrier:
     tls_names: list[str]
     domain: str | None
     username: str | None
+    realm: str | None
     password: str | None
     inbound_username: str | None
     inbound_password: str | None
@@ -50,7 +51,7 @@ class Carrier:
         """Who we are to it when it asks."""
         if self.username is None or self.password is None:
             return None
-        return Account(self.username, self.password)
+        return Account(self.username, self.password, self.realm)
 
     @property
     def host(self) -> str:

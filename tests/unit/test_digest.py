@@ -57,6 +57,16 @@ def test_the_strongest_challenge_is_answered() -> None:
     assert answer(challenges[2:], ANN, "INVITE", "sip:b@h") is None
 
 
+def test_a_realm_that_is_not_the_accounts_is_not_answered() -> None:
+    others, ours = ('Digest realm="r", nonce="1"', 'Digest realm="acme", nonce="2"')
+    account = Account("ann", "secret", "acme")
+    told = answer([others, ours], account, "INVITE", "sip:b@h")
+    assert told is not None
+    assert parameters(told)["nonce"] == "2"
+    assert answer([others], account, "INVITE", "sip:b@h") is None
+    assert answer([others], Account("ann", "secret"), "INVITE", "sip:b@h") is not None
+
+
 @pytest.mark.parametrize("algorithm", sorted(HASHES))
 def test_who_knows_the_password_comes_in(algorithm: str) -> None:
     challenges = [c for c in GUARD.challenges("192.0.2.1", 1000) if f"={algorithm}," in c]

@@ -117,6 +117,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
                 "tls_names": [],
                 "domain": None,
                 "username": None,
+                "realm": None,
                 "password": None,
                 "inbound_username": None,
                 "inbound_password": None,

@@ -120,6 +120,8 @@ def test_what_is_put_before_a_call_id_cannot_be_guessed_and_does_not_change() ->
         b"INVITE sip:x SIP/2.0\r\nCall-ID: x\r\n\r\n",
         b"INVITE sip:x SIP/2.0\r\nCall-ID: 5a18" + b"0" * 64 + b"x\r\n\r\n",
         b"INVITE sip:x SIP/2.0\r\nSubject: 5a17" + b"0" * 64 + b"\r\n\r\n",
+        # Kamailio's own language found one in the body alone
+        b"INVITE sip:x SIP/2.0\r\nCall-ID: 5a17" + b"0" * 64 + b"x\r\ni: y\r\n\r\nX-CalId: x\r\n",
         b"",
     ],
 )

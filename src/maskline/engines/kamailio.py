@@ -215,6 +215,7 @@ def carrier_settings(place: int, name: str, trunk: CarrierSip) -> dict[str, Any]
         "tls_names": tls.names(trunk) if trunk.probed_every else [],
         "domain": trunk.domain,
         "username": trunk.username,
+        "realm": trunk.realm,
         "password": trunk.secret,
         "inbound_username": trunk.inbound_username,
         "inbound_password": trunk.inbound_password and trunk.inbound_password.text,

@@ -177,6 +177,12 @@ class CarrierSip:
     password_file: Path | None = setting(
         "A file that holds the password and nothing else.", None, example="acme.password"
     )
+    realm: str | None = setting(
+        "The realm of the carrier's challenges. Left out, whatever realm is named is answered; where "
+        "the carrier does not stay on the route of a call, that is the participant's own device.",
+        None,
+        example="acme.example",
+    )
     register: bool = setting(
         "Whether the carrier wants us to register, with username and password, to be called.", False
     )
