@@ -5,6 +5,7 @@ from __future__ import annotations
 import KSR
 
 from . import allowed, challenges, kept, mask, ringing, sip
+from .answers import RETRY
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .gate import Gate
@@ -13,7 +14,6 @@ from .reports import Reports
 from .route_sets import RouteSets
 from .shelf import Shelf
 
-RETRY = "Retry-After: 5"
 NOT_YET_RINGING = (181, 182)
 
 

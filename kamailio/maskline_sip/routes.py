@@ -13,8 +13,9 @@ from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, errands, kept, mask, ringing, sdp, sip, sources, texts
+from . import allowed, errands, firsts, kept, mask, ringing, sdp, sip, sources, texts
 from .announcements import ANNOUNCED, Announcements, can_hear
+from .answers import RETRY, answer, later
 from .attempts import CONTEXT, Attempts
 from .balancers import Source, ends_transaction
 from .bodies import Bodies, description
@@ -23,22 +24,22 @@ from .errands import Errands
 from .gate import Entrance, Gate
 from .kept import Kept
 from .media import Media, MediaDown
+from .messages import Messages
 from .others import Others
 from .refuse import Refuse
 from .relay import Relay
-from .replies import RETRY, Replies
+from .replies import Replies
 from .reports import Reports
 from .route_sets import RouteSets
 from .senders import Senders, source_of
-from .settings import BALANCER, CONTROL, Settings, Target, bracketed
+from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
 from .switch import Switch, SwitchDown
-from .ways import NoWay, Ways, contact, place_of, transport_of
+from .ways import NoWay, Ways
 
 ERRANDS = (*errands.METHODS, "INFO")
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
-NUMBER = re.compile(r"\+?\d{3,15}")
 READY = "$avp(ready)"
 LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
@@ -50,12 +51,6 @@ def raw() -> bytes:
 
 def put(variable: str, message: bytes) -> None:
     KSR.pv.sets(variable, binascii.b2a_base64(message, newline=False).decode())
-
-
-def answer(status: int, *headers: str) -> None:
-    for header in headers:
-        KSR.hdr.append_to_reply(header + "\r\n")
-    KSR.sl.send_reply(status, allowed.reason(status))
 
 
 class Routes:
@@ -81,6 +76,7 @@ class Routes:
             settings, self.keys, self.door, self.bodies, self.reports, self.route_sets, self.ways
         )
         self.relay = Relay(settings, self.keys, self.door, self.bodies, self.ways)
+        self.messages = Messages(settings, self.keys, self.switch, self.relay, self.ways)
         self.shelf = Shelf(settings, self.keys, self.entry, self.bodies, self.ways)
         self.replies = Replies(
             self.keys,
@@ -193,6 +189,9 @@ class Routes:
             if behind is None:
                 return
             source, origin = behind
+        if origin is None and request.method == "CANCEL":
+            self._end_transaction(request)  # of whoever knows its branch
+            return
         origin = origin or self.senders.by_password(request, source)
         if origin is not None:
             self._known(request, origin, source)
@@ -213,7 +212,7 @@ class Routes:
         elif request.method == "INVITE":
             self._invite(request, origin, source)
         elif request.method == "MESSAGE":
-            self._message(request, origin)
+            self.messages.take(request, origin)
         elif request.method != "ACK":
             raise Refuse(405)
 
@@ -234,7 +233,7 @@ class Routes:
             self.errands.send(request)
 
     def _options(self, request: sip.Message, origin: str) -> None:
-        _check(request)
+        firsts.check(request)
         asked = sip.user(request.uri) if origin == CONTROL else ""
         if asked:
             answer(200 if ringing.rings(asked) else 481)
@@ -255,13 +254,13 @@ class Routes:
             passage = passage._replace(near=near)
         if method not in allowed.METHODS:
             raise Refuse(405)
-        _check(request)
+        firsts.check(request)
         if method == "ACK":  # its number is its INVITE's, which the token tells
             self.relay.send(request, passage, self.bodies.of_request(request, passage))
             return
         passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
-        known = kept.of(passage, request, self._received_at())
+        known = kept.of(passage, request, self.ways.received_at())
         if method == "BYE":
             self._hung_up(request, known, origin)
         self.relay.send(request, passage, body, known)
@@ -280,26 +279,25 @@ class Routes:
     def _invite(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
-        _check(request)
+        firsts.check(request)
         if self.others.closed:
             raise Refuse(503, RETRY)
         offered = description(request)
         if request.body and offered is None:
             raise Refuse(415)
-        question = _question(request, origin)
+        question = firsts.question(request, origin)
         if not can_hear(request, offered):
             question["Silent"] = True
         route = self.switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
             begin = self.announcements.begin
-            if offered and begin(request, offered, route, origin, self._received_at):
+            if offered and begin(request, offered, route, origin, self.ways.received_at):
                 return
-            retry = [f"Retry-After: {route['RetryAfter']}"] if route.get("RetryAfter") else []
-            raise Refuse(route["SipStatus"], *retry)
+            raise Refuse(route["SipStatus"], *later(route))
         ringing.begin(route["CallId"], request)
         try:
             trunk = self.settings.carriers[origin].mark
-            flow, at = self.senders.way_back(source), self._received_at()
+            flow, at = self.senders.way_back(source), self.ways.received_at()
             self.attempts.begin(request, route, trunk, flow, at)
         except Exception as error:
             status = 503 if isinstance(error, MediaDown | NoWay) else 500
@@ -320,75 +318,6 @@ class Routes:
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""
         return 1 if self.senders.origin(source_of()) else -1
-
-    def _received_at(self) -> str:
-        where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
-        return contact(self.settings, where, KSR.pv.get("$proto"))
-
-    # -- texts
-
-    def _message(self, request: sip.Message, origin: str) -> None:
-        carrier = self.settings.carriers.get(origin)
-        if carrier and not carrier.messages:
-            raise Refuse(405)
-        if KSR.tm.t_newtran() < 1:
-            return  # a retransmission
-        _check(request)
-        if carrier:
-            self._take_text(request, origin)
-        else:
-            self._send_text(request)
-
-    def _take_text(self, request: sip.Message, origin: str) -> None:
-        """A text from a carrier: answered when it is kept (RFC 3428 section 7)."""
-        sender = request.address("from")
-        parts = (request.call_id, sender.tag, str(request.cseq[0]))
-        verdict = self.switch.ask(
-            "AcceptMessage",
-            {
-                **_question(request, origin),
-                "Text": texts.read(request),
-                "MessageId": self.keys.alias(self.keys.current, "text", *parts),
-            },
-        )
-        retry = [f"Retry-After: {verdict['RetryAfter']}"] if verdict.get("RetryAfter") else []
-        answer(verdict["SipStatus"], *retry)
-
-    def _send_text(self, request: sip.Message) -> None:
-        """A text from the control plane, which names the carrier, its target and both numbers."""
-        carrier = self.settings.carriers[unquote(request.first("x-carrier"))]
-        caller, called = sip.user(request.address("from").uri), sip.user(request.uri)
-        where, transport = place_of(request.uri), transport_of(request.uri)
-        target = Target(carrier, where, transport, caller, called)
-        shown = f"sip:{caller}@{self.settings.host_told(target)}"
-        text = mask.Call("text", shown, target.uri, called_trunk=carrier.mark)
-        passage = mask.first_passage(self.keys, request, text)
-        known = kept.of(passage, request, self._received_at())
-        self.relay.send(request, passage, texts.body(request.body), known, target.hop)
-
-
-def _check(request: sip.Message) -> None:
-    if allowed.hops(request) < 0:
-        raise Refuse(483)
-    missing = allowed.unsupported(request)
-    if missing and request.method not in ("ACK", "CANCEL"):
-        raise Refuse(420, f"Unsupported: {', '.join(missing)}")
-
-
-def _question(request: sip.Message, origin: str) -> dict[str, Any]:
-    """The numbers of a call's first request. A trusted carrier asserts who calls (RFC 3325)."""
-    asserted = [sip.address(value).uri for value in request.listed("p-asserted-identity")]
-    callers = [sip.user(uri) for uri in [*asserted, request.address("from").uri]]
-    caller = next((number for number in callers if NUMBER.fullmatch(number)), "")
-    dialled = [
-        request.uri,
-        sip.address(request.first("p-called-party-id")).uri,
-        request.address("to").uri,
-    ]
-    called = next((u for u in map(sip.user, dialled) if NUMBER.fullmatch(u)), "")
-    if not NUMBER.fullmatch(called):
-        raise Refuse(404)
-    return {"CarrierName": origin, "Caller": caller, "Called": called}
 
 
 def _where(error: BaseException) -> str:

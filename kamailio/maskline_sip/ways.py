@@ -8,7 +8,7 @@ import re
 import KSR
 
 from . import certificates, sip
-from .settings import Carrier, Settings
+from .settings import Carrier, Settings, bracketed
 
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 VERIFIED = "verified"  # the table of TLS connections whose certificates were found right
@@ -44,6 +44,11 @@ class Ways:
         if local is None:
             raise NoWay("no listener")
         return local, transport
+
+    def received_at(self) -> str:
+        """Our address that the request at hand came to, as it stands in a Contact."""
+        where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
+        return contact(self._settings, where, KSR.pv.get("$proto"))
 
     def _choose_certificate(self, carrier: Carrier | None) -> None:
         """Which section of tls.cfg holds if a connection has to be made."""

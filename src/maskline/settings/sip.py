@@ -178,8 +178,8 @@ class CarrierSip:
         "A file that holds the password and nothing else.", None, example="acme.password"
     )
     realm: str | None = setting(
-        "The realm of the carrier's challenges. Left out, whatever realm is named is answered; where "
-        "the carrier does not stay on the route of a call, that is the participant's own device.",
+        "The realm of the carrier's challenges. Left out, any realm is answered, even "
+        "to the participant's own device, where the carrier does not stay on a call's route.",
         None,
         example="acme.example",
     )

@@ -1,0 +1,63 @@
+"""Texts over SIP (RFC 3428): what a carrier brings goes to the control plane, and what the control
+plane sends goes out masked."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import KSR
+
+from . import firsts, kept, mask, sip, texts
+from .answers import answer, later
+from .refuse import Refuse
+from .relay import Relay
+from .settings import Settings, Target
+from .switch import Switch
+from .ways import Ways, place_of, transport_of
+
+
+class Messages:
+    def __init__(
+        self, settings: Settings, keys: mask.Keyring, switch: Switch, relay: Relay, ways: Ways
+    ) -> None:
+        self._settings, self._keys = settings, keys
+        self._switch, self._relay, self._ways = switch, relay, ways
+
+    def take(self, request: sip.Message, origin: str) -> None:
+        """A MESSAGE from a carrier, or from the control plane."""
+        carrier = self._settings.carriers.get(origin)
+        if carrier and not carrier.messages:
+            raise Refuse(405)
+        if KSR.tm.t_newtran() < 1:
+            return  # a retransmission
+        firsts.check(request)
+        if carrier:
+            self._accept(request, origin)
+        else:
+            self._send(request)
+
+    def _accept(self, request: sip.Message, origin: str) -> None:
+        """A text from a carrier: answered when it is kept (RFC 3428 section 7)."""
+        sender = request.address("from")
+        parts = (request.call_id, sender.tag, str(request.cseq[0]))
+        verdict = self._switch.ask(
+            "AcceptMessage",
+            {
+                **firsts.question(request, origin),
+                "Text": texts.read(request),
+                "MessageId": self._keys.alias(self._keys.current, "text", *parts),
+            },
+        )
+        answer(verdict["SipStatus"], *later(verdict))
+
+    def _send(self, request: sip.Message) -> None:
+        """A text from the control plane, which names the carrier, its target and both numbers."""
+        carrier = self._settings.carriers[unquote(request.first("x-carrier"))]
+        caller, called = sip.user(request.address("from").uri), sip.user(request.uri)
+        where, transport = place_of(request.uri), transport_of(request.uri)
+        target = Target(carrier, where, transport, caller, called)
+        shown = f"sip:{caller}@{self._settings.host_told(target)}"
+        text = mask.Call("text", shown, target.uri, called_trunk=carrier.mark)
+        passage = mask.first_passage(self._keys, request, text)
+        known = kept.of(passage, request, self._ways.received_at())
+        self._relay.send(request, passage, texts.body(request.body), known, target.hop)
