@@ -185,3 +185,48 @@ async def test_what_two_might_read_in_two_ways_is_no_request(
     assert status in (400, 403)
     assert sorted(content) == ["Code", "Message", "__type"]
     assert await wire.ended()
+
+
+async def test_an_answer_leaves_in_one_piece(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    real = protocol.Joined.__init__
+
+    class Noted:
+        def __init__(self, transport: asyncio.Transport) -> None:
+            self.write, self._transport = self._note, transport
+            self.is_closing, self.close = transport.is_closing, transport.close
+
+        def _note(self, data: bytes) -> None:
+            written.append(data)
+            self._transport.write(data)
+
+    monkeypatch.setattr(
+        protocol.Joined,
+        "__init__",
+        lambda self, transport, **facts: real(self, Noted(transport), **facts),
+    )
+    wire = await connect()
+    wire.send(HEALTH)
+    assert (await wire.answer())[0] == 200
+    assert [data.startswith(b"HTTP/1.1 200 ") for data in written] == [True]
+
+
+async def test_head_is_answered_by_a_head_alone(connect: Connect) -> None:
+    wire = await connect()
+    for _ in range(2):  # what follows is not taken for its body
+        wire.send(HEALTH.replace(b"GET", b"HEAD"))
+        head = await asyncio.wait_for(wire._reader.readuntil(b"\r\n\r\n"), 5)
+        assert head.startswith(b"HTTP/1.1 200 ")
+    wire.send(HEALTH)
+    assert (await wire.answer())[0] == 200
+
+
+async def test_who_asks_first_is_told_to_go_on_at_once(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    told = await asyncio.wait_for(wire._reader.readuntil(b"\r\n\r\n"), 5)
+    assert told.startswith(b"HTTP/1.1 100 ")
+    wire.send(b"{}")
+    assert (await wire.answer())[0] == 403

@@ -19,6 +19,37 @@ BODY_SECONDS = 60.0
 MOST_HEAD_BYTES = 65_536
 TIMEOUT = "RequestTimeoutException"
 UNAVAILABLE = "ServiceUnavailableException"
+CONTINUE = b"HTTP/1.1 100 "
+
+
+class Joined:
+    """What one answer is written to: its head waits for what follows, so that both leave in one
+    packet. A packet each would cost a tenth of a request, and wake the client twice."""
+
+    __slots__ = ("_begun", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, *, begun: bool) -> None:
+        """`begun` where nothing follows a head: after HEAD."""
+        self._transport = transport
+        self._head = b""
+        self._begun = begun
+
+    def write(self, data: bytes) -> None:
+        if self._begun or data.startswith(CONTINUE):
+            self._transport.write(data)
+        elif self._head:
+            self._begun = True
+            self._transport.write(self._head + data)
+        else:
+            self._head = data
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head and not self._begun:
+            self._transport.write(self._head)
+        self._transport.close()
 
 
 class Protocol(HttpToolsProtocol):
@@ -51,6 +82,8 @@ class Protocol(HttpToolsProtocol):
         self.head_bytes = 0
         self.due = self.loop.time() + BODY_SECONDS
         super().on_headers_complete()
+        joined = Joined(self.transport, begun=self.scope["method"] == "HEAD")
+        self.cycle.transport = joined  # type: ignore[assignment]  # all that a cycle uses of it
 
     def on_message_complete(self) -> None:
         self.due = None
