@@ -16,6 +16,7 @@ HASHES: dict[str, Callable[[bytes], str]] = {
 }
 NONCE_SECONDS = 120
 REALM = "maskline"
+_STAMP = re.compile(r"([0-9]{1,12})-")
 _PARAMETER = re.compile(r'([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
@@ -133,21 +134,24 @@ class Guard:
             return None
         if given.get("qop") != "auth" or given["realm"] != REALM:
             return None
-        stamp = given["nonce"].partition("-")[0]
-        if not stamp.isdigit() or not hmac.compare_digest(
-            self._nonce(address, int(stamp)), given["nonce"]
-        ):
+        stamp = _STAMP.match(given["nonce"])
+        if stamp is None or not _same(self._nonce(address, int(stamp[1])), given["nonce"]):
             return None
         wanted = response(given, digest, account.password, method)
-        if not hmac.compare_digest(wanted, given["response"].lower()):
+        if not _same(wanted, given["response"].lower()):
             return None
-        if not 0 <= now - int(stamp) <= NONCE_SECONDS:
+        if not 0 <= now - int(stamp[1]) <= NONCE_SECONDS:
             raise Stale
         return name
 
     def _nonce(self, address: str, stamp: int) -> str:
         signed = hmac.digest(self._key, f"nonce {stamp} {address}".encode(), "sha256").hex()[:32]
         return f"{stamp}-{signed}"
+
+
+def _same(wanted: str, given: str) -> bool:
+    """Whether they are equal, in constant time; `given` may hold any character."""
+    return hmac.compare_digest(wanted.encode(), given.encode())
 
 
 class Stale(ValueError):

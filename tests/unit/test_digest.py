@@ -84,6 +84,8 @@ def test_who_knows_the_password_comes_in(algorithm: str) -> None:
     [
         ("username", "bob"), ("response", "0" * 32), ("nonce", "1000-00"), ("nonce", ""),
         ("realm", "other"), ("algorithm", "SHA-512"), ("qop", "auth-int"), ("cnonce", ""),
+        ("response", "\xe9"), ("nonce", "1000-\xe9"), ("nonce", "\xb2-00"), ("cnonce", "\xe9"),
+        ("nonce", "9" * 5000 + "-00"),
     ],
 )  # fmt: skip
 def test_anybody_else_does_not(change: tuple[str, str]) -> None:
