@@ -63,7 +63,8 @@ REASONS = {
 }
 _NUMBER = re.compile(r"\d{1,10}")
 _RACK = re.compile(r"\d{1,10} \d{1,10} INVITE")
-_INTERVAL = re.compile(r"(\d{1,6})(?:\s*;\s*refresher\s*=\s*(uac|uas))?", re.IGNORECASE)
+_INTERVAL = re.compile(r"(\d{1,6})\s*(?=;|$)")
+_REFRESHER = re.compile(r";\s*refresher\s*=\s*(uac|uas)\s*(?=;|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -155,24 +156,27 @@ def _negotiated(message: sip.Message) -> list[tuple[str, str]]:
         kept = [tag for tag in OPTION_TAGS if tag in tags]
         if kept:
             headers.append((name.title(), ", ".join(kept)))
-    interval = _INTERVAL.fullmatch(message.first("session-expires"))
-    if interval:
-        refresher = f";refresher={interval[2].lower()}" if interval[2] else ""
+    expires = message.first("session-expires")
+    if interval := _INTERVAL.match(expires):
+        found = _REFRESHER.search(expires)
+        refresher = f";refresher={found[1].lower()}" if found else ""
         headers.append(("Session-Expires", interval[1] + refresher))
     least = _NUMBER.match(message.first("min-se"))
     return [*headers, ("Min-SE", least[0])] if least else headers
 
 
-_SIGNAL = re.compile(
-    rb"Signal\s*=\s*([0-9A-D*#])\s*\r?\n\s*Duration\s*=\s*(\d{1,5})\s*", re.IGNORECASE
-)
+_LINE = rb"^[ \t]*%s[ \t]*=[ \t]*(%s)[ \t]*\r?$"
+_SIGNAL = re.compile(_LINE % (b"Signal", rb"[0-9A-D*#]"), re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(_LINE % (b"Duration", rb"\d{1,5}"), re.IGNORECASE | re.MULTILINE)
 _KEY = re.compile(rb"\s*([0-9A-D*#])\s*", re.IGNORECASE)
 
 
 def key_press(content_type: str, content: bytes) -> Body:
-    """The body of an INFO: a pressed key and nothing more."""
-    if content_type == "application/dtmf-relay" and (found := _SIGNAL.fullmatch(content)):
-        text = b"Signal=%s\r\nDuration=%s\r\n" % (found[1].upper(), found[2])
+    """The body of an INFO: a pressed key, for how long if that is told, and nothing more."""
+    if content_type == "application/dtmf-relay" and (found := _SIGNAL.search(content)):
+        lasts = _DURATION.search(content)
+        text = b"Signal=%s\r\n" % found[1].upper()
+        text += b"Duration=%s\r\n" % lasts[1] if lasts else b""
         return Body("application/dtmf-relay", text)
     if content_type == "application/dtmf" and (found := _KEY.fullmatch(content)):
         return Body("application/dtmf", found[1].upper())

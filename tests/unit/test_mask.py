@@ -219,10 +219,31 @@ def test_statuses_are_the_registered_ones(given_: int, seen: int) -> None:
     assert allowed.status(given_) == seen
 
 
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("1800", "1800"), ("1800;refresher=uas", "1800;refresher=uas"),
+        ("1800 ; x=SECRET; Refresher = UAC", "1800;refresher=uac"),
+        ("1800;refresher=uac;SECRET", "1800;refresher=uac"), ("1800;refresher=SECRET", "1800"),
+        ("1800SECRET", None), ("SECRET", None), ("1800,SECRET", None),
+    ],
+)  # fmt: skip
+def test_a_session_interval_passes_and_nothing_beside_it(said: str, seen: str | None) -> None:
+    raw = within("UPDATE", f"sip:x@{HERE}", "c", "<sip:a>;tag=a", "<sip:b>;tag=b")
+    timed = sip.Message(raw.start, (*raw.headers, ("session-expires", said)), b"")
+    assert dict(allowed.request_headers(timed)).get("Session-Expires") == seen
+
+
 def test_a_key_press_passes_and_nothing_beside_it() -> None:
     relay = b"Signal=5\r\nDuration=160\r\n"
     assert allowed.key_press("application/dtmf-relay", relay).content == relay
-    assert allowed.key_press("application/dtmf-relay", relay + b"X=SECRET\r\n") == allowed.NO_BODY
+    for more in (b"X=SECRET\r\n", b"\r\nSECRET"):
+        assert allowed.key_press("application/dtmf-relay", relay + more).content == relay
+    swapped = b"Duration= 160 \nsignal = 5\n"
+    assert allowed.key_press("application/dtmf-relay", swapped).content == relay
+    alone = b"Signal=5\r\n"
+    assert allowed.key_press("application/dtmf-relay", alone).content == alone
+    assert allowed.key_press("application/dtmf-relay", b"Signal=55\r\n") == allowed.NO_BODY
     assert allowed.key_press("text/plain", b"5") == allowed.NO_BODY
 
 
