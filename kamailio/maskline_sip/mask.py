@@ -31,8 +31,8 @@ class Leg(NamedTuple):
     """One party's side of a call, in that party's own words.
 
     `own` and `peer` are the addresses of itself and of the other side as they stand in the
-    party's From and To, without tags; `tag` is the party's own; `target` its Contact URI. `trunk`
-    and `peer_trunk` are marks of the carriers of this leg and of the other one. `flow` is where
+    party's From and To, without names and tags; `tag` is the party's own; `target` its Contact URI.
+    `trunk` and `peer_trunk` are marks of the carriers of this leg and of the other. `flow` is where
     requests to the party go when no other way leads to it: back over a connection of its own.
     `cseq` is how far ahead of the sender's the numbers of requests to the party are (empty: not),
     `peer_cseq` the same of those to the other side. `recorded` is "1" where the sound is kept, so
@@ -97,15 +97,19 @@ class Keyring:
         return _to_base32(digest)
 
     def seal(self, key: str, leg: Leg) -> str:
-        """A leg as one token of lower-case letters and digits, fit for a URI's user part."""
+        """A leg as one token of lower-case letters and digits, fit for a URI's user part. Raises
+        Refused for one that is longer than any that is opened."""
         before, after = around_routes(leg)
         plain = "\n".join((*before, *leg.routes, *after)).encode("latin-1")
-        return key + _to_base32(self._seals[key].seal(_packed(plain)))
+        token = key + _to_base32(self._seals[key].seal(_packed(plain)))
+        if len(token) > LONGEST_TOKEN:
+            raise Refused("a leg of this length")
+        return token
 
     def open(self, token: str) -> tuple[str, Leg] | None:
         """The leg behind a token and the name of its key; None for anything not sealed by us."""
         key, text = token[:1].lower(), token[1:].lower()
-        if key not in self._seals or not _BASE32.fullmatch(text):
+        if key not in self._seals or len(token) > LONGEST_TOKEN or not _BASE32.fullmatch(text):
             return None
         try:
             sealed = _from_base32(text)
@@ -116,7 +120,8 @@ class Keyring:
         return key, leg_of(fields)
 
 
-_BASE32 = re.compile("[a-z2-7]{1,4000}")
+LONGEST_TOKEN = 4000
+_BASE32 = re.compile("[a-z2-7]+")
 _ALPHABET = b"abcdefghijklmnopqrstuvwxyz234567"
 _LETTERS = bytes.maketrans(bytes(range(32)), _ALPHABET)
 _DIGITS = str.maketrans(_ALPHABET.decode(), "0123456789abcdefghijklmnopqrstuv")

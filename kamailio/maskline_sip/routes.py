@@ -102,17 +102,13 @@ class Routes:
             self._request()
         except Refuse as refusal:
             answer(refusal.status, *refusal.headers)
-        except (sip.Malformed, sdp.Unacceptable, mask.Refused) as error:
-            KSR.info(f"refused: {type(error).__name__}: {error}\n")
-            answer(488 if isinstance(error, sdp.Unacceptable) else 400)
         except texts.NoText as refusal:
             answer(refusal.status)
-        except (SwitchDown, MediaDown, NoWay) as error:
-            KSR.err(f"{type(error).__name__}: {error}\n")
-            answer(503, RETRY)
         except Exception as error:
-            KSR.err(f"request route failed: {type(error).__name__} {_where(error)}\n")
-            answer(500)
+            status = status_of(error)
+            say = KSR.info if status < 500 else KSR.err
+            say(f"answered {status}: {type(error).__name__} {told(error, status)}\n")
+            answer(status, *([RETRY] if status == 503 else []))
         return 1
 
     def reply(self, _message: Any) -> int:
@@ -300,9 +296,8 @@ class Routes:
             flow, at = self.senders.way_back(source), self.ways.received_at()
             self.attempts.begin(request, route, trunk, flow, at)
         except Exception as error:
-            status = 503 if isinstance(error, MediaDown | NoWay) else 500
             ringing.end(route["CallId"])
-            self.reports.ended(route["CallId"], "us", status)
+            self.reports.ended(route["CallId"], "us", status_of(error))
             raise
 
     def _give_up(self, call: str) -> None:
@@ -318,6 +313,20 @@ class Routes:
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""
         return 1 if self.senders.origin(source_of()) else -1
+
+
+def status_of(error: Exception) -> int:
+    """What whoever made a request is answered that failed."""
+    if isinstance(error, sdp.Unacceptable):
+        return 488
+    if isinstance(error, sip.Malformed | mask.Refused):
+        return 400
+    return 503 if isinstance(error, SwitchDown | MediaDown | NoWay) else 500
+
+
+def told(error: Exception, status: int) -> str:
+    """What is logged of it: our own words, or of what nobody expected, the place alone."""
+    return _where(error) if status == 500 else str(error)
 
 
 def _where(error: BaseException) -> str:

@@ -51,11 +51,15 @@ class Malformed(ValueError):
 
 
 class Address(NamedTuple):
-    """A name-addr or addr-spec without its tag: `text` as written, its URI, the tag."""
+    """What of a name-addr or addr-spec says who is meant: its URI and its tag, not its name."""
 
-    text: str
     uri: str
     tag: str
+
+    @property
+    def text(self) -> str:
+        """As it stands in a header, but for the tag."""
+        return f"<{self.uri}>"
 
 
 @dataclass
@@ -199,14 +203,12 @@ def address(value: str) -> Address:
     if opening < 0:
         uri, _, parameters = value.partition(";")
         found = _TAG.search(";" + parameters)
-        return Address(f"<{uri.strip()}>", _uri(uri.strip()), found[1] if found else "")
+        return Address(_uri(uri.strip()), found[1] if found else "")
     closing = value.find(">", opening)
     if closing < 0:
-        return Address("", "", "")
+        return Address("", "")
     found = _TAG.search(value, closing)
-    return Address(
-        value[: closing + 1], _uri(value[opening + 1 : closing]), found[1] if found else ""
-    )
+    return Address(_uri(value[opening + 1 : closing]), found[1] if found else "")
 
 
 def _after_quoted_name(value: str) -> int:

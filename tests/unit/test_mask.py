@@ -2,6 +2,7 @@
 written finds its way back."""
 
 import base64
+import os
 import re
 
 import pytest
@@ -203,6 +204,29 @@ def test_a_call_keeps_its_key_when_the_current_one_changes() -> None:
     rotated = mask.Keyring({"a": bytes(range(64)), "b": bytes(range(64, 128))}, "b")
     assert rotated.open(KEYS.seal("a", LEG)) == ("a", LEG)
     assert rotated.alias("a", "x") == KEYS.alias("a", "x")
+
+
+def test_a_long_name_is_no_part_of_a_leg() -> None:
+    """Whatever a phone calls itself, its call can be hung up."""
+    name = '"' + os.urandom(2500).hex() + '"'
+    invite = within("INVITE", f"sip:n@{HERE}", "c", f"{name} <sip:a@h>;tag=a", f"{name} <sip:n@h>")
+    leg = passage_of(invite).near
+    assert (leg.own, leg.peer) == ("<sip:a@h>", "<sip:n@h>")
+    assert KEYS.open(KEYS.seal("a", leg)) == ("a", leg)
+
+
+def test_no_leg_is_sealed_that_would_not_be_opened() -> None:
+    """Such a call could never be hung up: it does not come about."""
+    refused = []
+    for octets in range(1500, 3500, 50):
+        leg = LEG._replace(target=f"sip:{os.urandom(octets).hex()}@a")
+        try:
+            token = KEYS.seal("a", leg)
+        except mask.Refused:
+            refused.append(octets)
+            continue
+        assert KEYS.open(token) == ("a", leg)
+    assert 2000 < min(refused) < 3000
 
 
 def test_legs_with_the_same_words_seal_alike_and_others_do_not() -> None:
