@@ -180,20 +180,18 @@ def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
 
 def accepted(given: sdp.Description, srtp: str) -> sdp.Description:
     """What a side sent, as far as its terms allow."""
-    active = [stream for stream in given.streams if stream.port]
-    if srtp == REQUIRED and not all(stream.secure for stream in active):
+    if srtp == REQUIRED and not all(stream.secure for stream in given.active):
         raise sdp.Unacceptable("not encrypted")
     if srtp != OFF:
         return given
-    if any(stream.profile in sdp.SECURE for stream in active):
+    if any(stream.profile in sdp.SECURE for stream in given.active):
         raise sdp.Unacceptable("encrypted, and this carrier's srtp is off")
     return replace(given, streams=[replace(stream, keys=[]) for stream in given.streams])
 
 
 def fulfilled(relayed: sdp.Description, srtp: str) -> sdp.Description:
     """What a side is sent, if it is on its terms."""
-    for stream in relayed.streams:
-        wrong = {OFF: stream.secure, OPTIONAL: False, REQUIRED: not stream.secure}[srtp]
-        if stream.port and wrong:
+    for stream in relayed.active:
+        if {OFF: stream.secure, OPTIONAL: False, REQUIRED: not stream.secure}[srtp]:
             raise MediaDown("the engine does not keep to the carrier's srtp")
     return relayed

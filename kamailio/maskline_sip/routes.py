@@ -281,6 +281,8 @@ class Routes:
         offered = description(request)
         if request.body and offered is None:
             raise Refuse(415)
+        if offered and not offered.active:
+            raise sdp.Unacceptable("no sound")
         question = firsts.question(request, origin)
         if not can_hear(request, offered):
             question["Silent"] = True

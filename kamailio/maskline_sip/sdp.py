@@ -76,23 +76,31 @@ class Description:
     direction: str = ""
     streams: list[Stream] = field(default_factory=list)
 
+    @property
+    def active(self) -> list[Stream]:
+        """The streams that are not refused or given up (RFC 3264 5.1)."""
+        return [stream for stream in self.streams if stream.port]
+
 
 def read(body: bytes) -> Description:
     """Read what is allowed; `Unacceptable` when the rest is no call that we can carry."""
     if len(body) > MAX_BYTES or body.count(b"\nm=") > MAX_STREAMS:
         raise Unacceptable("too large")
-    description = Description()
+    description, wanted = Description(), False
     for line in body.decode("latin-1").replace("\r\n", "\n").split("\n"):
         kind, equals, value = line[:1], line[1:2], line[2:].strip()
         if equals != "=":
             continue
         if kind == "m":
             description.streams.append(_stream(value))
+            wanted |= re.fullmatch(r"[a-z]+ 0+ .*", value) is None
         elif kind == "c":
             _connection(description, value)
         elif kind == "a":
             _attribute(description, value)
     _check(description)
+    if wanted and not description.active:
+        raise Unacceptable("no stream that we can carry")
     return description
 
 

@@ -40,6 +40,8 @@ def called(masked: Service) -> Iterator[Phone]:
     [
         ("", "v=0\r\n" + "m=audio 1 RTP/AVP 0\r\n" * 2000, {}, 488),
         ("", SDP.replace("PCMA", "SECRET").replace("AVP 8", "AVP 96"), {}, 488),
+        ("", SDP.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF"), {}, 488),
+        ("", SDP.replace("17000", "0"), {}, 488),
         ("Require: time-travel\r\n", SDP, {}, 420),
         ("", SDP, {"hops": "0"}, 483),
         ("", SDP, {"caller": "anonymous"}, 433),

@@ -298,12 +298,18 @@ def test_sdp_keeps_streams_and_drops_the_rest() -> None:
         b"v=0\r\nc=IN IP4 SECRET\r\nm=audio 1 RTP/AVP 0\r\n",
         b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 96\r\na=rtpmap:96 SECRET/8000\r\n",
         b"v=0\r\n",
+        b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n",
+        b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 0 RTP/AVP 0\r\nm=image 4000 udptl t38\r\n",
         b"\xff" * 20_000,
     ],
 )
 def test_sdp_that_cannot_be_carried_is_refused(body: bytes) -> None:
     with pytest.raises(sdp.Unacceptable):
         sdp.read(body)
+
+
+def test_sdp_may_give_up_all_its_streams() -> None:
+    assert not sdp.read(b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 0 RTP/AVP 0\r\n").active
 
 
 def test_sdp_is_found_in_a_multipart() -> None:
