@@ -162,6 +162,34 @@ def test_the_doctor_finds_nothing_wrong(live: House, tmp_path: Path, capsys: Out
     assert "0 of 1 proxy numbers are in use" in found
 
 
+def test_the_doctor_says_what_the_pools_lack(live: House, tmp_path: Path, capsys: Output) -> None:
+    write_settings(tmp_path)
+    numbers = ["admin", "import-phone-numbers", "--carrier-name", "acme", "--e164-phone-numbers"]
+    assert main([*numbers, "+12065550199"]) == 0
+    assert about_the_pool(capsys) == (
+        "there are no proxy numbers: no session can be created\n"
+        "     -> associate those that are there, or import them again with --shared"
+    )
+    assert main([*numbers, "+442079460199", "--shared"]) == 0
+    voice = live.client()
+    made = voice.create_voice_connector(Name="c", RequireEncryption=False)
+    voice.put_voice_connector_proxy(
+        VoiceConnectorId=made["VoiceConnector"]["VoiceConnectorId"],
+        DefaultSessionExpiryMinutes=60,
+        PhoneNumberPoolCountries=["US"],
+    )
+    assert about_the_pool(capsys).startswith(
+        "0 of 1 proxy numbers are in use\n     -> with 1 more, nobody would be refused a session"
+    )
+
+
+def about_the_pool(capsys: Output) -> str:
+    """What the doctor says of the pools: its last word."""
+    capsys.readouterr()
+    main(["doctor"])
+    return capsys.readouterr().out.partition("the database answers\nlook ")[2].rstrip()
+
+
 def test_the_doctor_without_a_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:

@@ -1,11 +1,8 @@
 import re
-from dataclasses import replace
-from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, HOUR, START, Desk
+from desk import HOUR, START, Desk
 
-from maskline.domain.connector import Assignment, Rules
 from maskline.domain.permissions import EVERYTHING, Grant
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.operations import (
@@ -162,35 +159,3 @@ def test_what_was_changed_is_on_record(desk: Desk) -> None:
     }
     desk.now = START + 365 * 24 * HOUR
     assert purge_audit_records(desk.context("")) == 1
-
-
-def report(desk: Desk) -> dict[str, Any]:
-    answer: dict[str, Any] = desk.maskline("GetPoolReport")["PoolReport"]
-    return answer
-
-
-def test_the_pool_report(desk: Desk) -> None:
-    empty = report(desk)
-    assert (empty["Numbers"], empty["NumbersToBuy"], empty["Places"]) == (0, 0, [])
-    desk.import_numbers("+19135550199", "+19135550198", "+12065550199")
-    connector = desk.connector()
-    for other in (BEN, CAT, "+15035550104"):
-        desk.open(connector, ANN, other)
-    desk.close(desk.open(connector, BEN, CAT))
-    found = report(desk)
-    assert found["Places"] == [
-        {
-            "Country": "US",
-            "AreaCode": area,
-            "Numbers": numbers,
-            "NumbersInUse": numbers,
-            "OpenSessions": numbers,
-        }
-        for area, numbers in (("206", 1), ("913", 2))
-    ]
-    assert found["BusiestParticipants"][0] == {"PhoneNumber": ANN, "OpenSessions": 3}
-    assert found["MostSessionsOfOneParticipant"] == 3
-    assert found["MoreSessionsForBusiest"] == 0
-    assert (found["NumbersAlwaysEnough"], found["NumbersToBuy"]) == (5, 2)
-    desk.policy = replace(desk.policy, rules=Rules(number_assignment=Assignment.PER_PARTICIPANT))
-    assert report(desk)["NumbersToBuy"] == 0

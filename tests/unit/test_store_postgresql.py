@@ -13,7 +13,15 @@ import pytest
 from accounts import add, count
 from cluster import Cluster
 
-from maskline.store import Store, StoreFailed, StoreUnusable, Transaction, dialect, open_store
+from maskline.store import (
+    Store,
+    StoreFailed,
+    StoreUnusable,
+    Transaction,
+    dialect,
+    open_store,
+    postgresql,
+)
 from maskline.store.secrets import make_key_file
 
 BENCH = str(Path(__file__).parents[2] / "bench" / "concurrency.py")
@@ -140,6 +148,17 @@ async def test_work_fails_with_its_connection_and_the_next_gets_another(
         await store.write(cut_off)
     assert await store.read(count) == 0
     await store.write(add("1"))
+
+
+async def test_a_read_that_takes_too_long_is_broken_off(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgresql.STATEMENTS, "count_accounts", b"SELECT pg_sleep(60)")
+    monkeypatch.setattr(postgresql, "READING", postgresql.READING.replace("30s", "10ms"))
+    with pytest.raises(StoreFailed, match="statement timeout"):
+        await store.read(count)
+    monkeypatch.undo()
+    assert await store.read(count) == 0
 
 
 def test_many_may_open_a_new_database_at_once(url: str, tmp_path: Path) -> None:

@@ -269,10 +269,15 @@ def about_pool(report: dict[str, Any]) -> Finding:
     numbers, wanting = report.get("Numbers", 0), report.get("NumbersToBuy", 0)
     if not numbers:
         remedy = "bring some in with `maskline admin import-phone-numbers`"
+        if report.get("NumbersInNoPool"):
+            remedy = "associate those that are there, or import them again with --shared"
         return Finding(DOUBTFUL, "there are no proxy numbers: no session can be created", remedy)
     used = f"{report.get('NumbersInUse', 0)} of {numbers} proxy numbers are in use"
     if wanting:
-        remedy = f"with {wanting} more, nobody would be refused a session for want of a number"
+        remedy = (
+            f"with {wanting} more, nobody would be refused a session for want of a number;"
+            " `maskline admin get-pool-report` shows where"
+        )
         return Finding(DOUBTFUL, used, remedy)
     return Finding(GOOD, used)
 

@@ -84,9 +84,11 @@ Operation = Callable[[Context, Request], Answer]
 
 @dataclass(frozen=True)
 class Handler:
-    """An operation, and what the edge opens its transaction by: whether it changes anything, and
-    whether it may be done beside others, because it holds what it works on by name."""
+    """An operation, and what the edge opens its transaction by: whether it changes anything;
+    whether it may be done beside others, because it holds what it works on by name; whether it
+    reads so much that others would wait for it."""
 
     function: Operation
     mutates: bool
     beside: bool = False
+    apart: bool = False

@@ -145,8 +145,11 @@ BESIDE = {
     "ReportCall",
 }
 
+# What reads much.
+APART = {"GetPoolReport"}
+
 TABLE: dict[tuple[str, str], Handler] = {
-    (service, name): Handler(function, mutates, name in BESIDE)
+    (service, name): Handler(function, mutates, name in BESIDE, name in APART)
     for service, operations, mutates in (
         ("chime-sdk-voice", VOICE_READS, False),
         ("chime-sdk-voice", VOICE_WRITES, True),

@@ -49,8 +49,12 @@ class Store(Protocol):
     or does so in a way that repeating does no harm.
     """
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """What `work` gives, from one consistent state that holds all that was answered before."""
+    async def read(self, work: Callable[[Transaction], T], *, apart: bool = False) -> T:
+        """What `work` gives, from one consistent state that holds all that was answered before.
+
+        Work that reads much is done `apart`, so that no other waits for it.
+        Raises StoreFailed where it takes too long.
+        """
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         """What `work` gives, once its changes are safe on disk.

@@ -50,7 +50,8 @@ PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
 
 ALONE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({HOUSE})"
 BESIDE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({HOUSE})"
-READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# A read that takes longer is broken off: nobody waits for its answer any more.
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s'"
 # In the order in which they stand: whoever wants the same locks takes them in the same order.
 LOCK = b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
 TRY_LOCK = (
@@ -118,7 +119,7 @@ class PostgresqlStore:
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
+    async def read(self, work: Callable[[Transaction], T], *, apart: bool = False) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._insist, READING, work)
 

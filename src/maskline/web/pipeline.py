@@ -100,7 +100,9 @@ class Pipeline:
             return handler.function(context, request)
 
         if not handler.mutates:
-            return await self._store.read(lambda tx: work(self._context(tx, key)))
+            return await self._store.read(
+                lambda tx: work(self._context(tx, key)), apart=handler.apart
+            )
         note = Note(action, request, request_id)
         try:
             done = await self._store.write(

@@ -145,20 +145,61 @@ WHERE account_id = :account_id AND sequence < :before
 ORDER BY sequence DESC
 LIMIT :limit
 
--- name: pool_places
-SELECT country, area_code, count(*) AS numbers, sum(CASE WHEN open_sessions > 0 THEN 1 ELSE 0 END) AS in_use,
+-- name: list_pool_terms
+-- How each connector that can open sessions chooses its numbers.
+SELECT voice_connectors.voice_connector_id, number_assignment, countries
+FROM voice_connectors
+JOIN proxy_configurations
+    ON proxy_configurations.voice_connector_id = voice_connectors.voice_connector_id
+WHERE account_id = :account_id AND deleted_at IS NULL
+ORDER BY sequence DESC
+
+-- name: list_pool_places
+-- The account's numbers by pool, country and area code; those in no pool, too.
+SELECT pool, country, area_code, count(*) AS numbers,
+    sum(CASE WHEN open_sessions > 0 THEN 1 ELSE 0 END) AS in_use,
     sum(open_sessions) AS open_sessions
 FROM phone_numbers
-WHERE account_id = :account_id AND pool IS NOT NULL
-GROUP BY country, area_code
-ORDER BY country, area_code
+WHERE account_id = :account_id AND deleted_at IS NULL
+GROUP BY pool, country, area_code
+ORDER BY pool, country, area_code
 
--- name: busiest_participants
--- Reads all claims on the account's numbers.
-SELECT participant, count(*) AS sessions
-FROM phone_numbers
-JOIN claims ON claims.proxy_number = phone_number
-WHERE account_id = :account_id AND held_until > :now
-GROUP BY participant
-ORDER BY sessions DESC, participant
-LIMIT :limit
+-- name: list_busiest_participants
+-- Of each place, of each country (no area code) and of each pool (no country). Reads the account's
+-- running sessions, all of them.
+WITH held AS (
+    SELECT
+        CASE side WHEN 1 THEN first_number ELSE second_number END AS participant,
+        CASE side WHEN 1 THEN first_proxy_number ELSE second_proxy_number END AS proxy_number
+    FROM voice_connectors
+    JOIN proxy_sessions
+        ON proxy_sessions.voice_connector_id = voice_connectors.voice_connector_id
+    CROSS JOIN (SELECT 1 AS side UNION ALL SELECT 2) AS sides
+    WHERE voice_connectors.account_id = :account_id AND deleted_at IS NULL
+        AND ended_at IS NULL AND expires_at > :now
+), of_places AS MATERIALIZED (
+    SELECT pool, country, area_code, participant, count(*) AS sessions
+    FROM held
+    JOIN phone_numbers ON phone_number = proxy_number
+    WHERE pool IS NOT NULL
+    GROUP BY pool, country, area_code, participant
+), of_all AS (
+    SELECT * FROM of_places
+    UNION ALL
+    SELECT pool, country, NULL, participant, sum(sessions)
+    FROM of_places
+    GROUP BY pool, country, participant
+    UNION ALL
+    SELECT pool, NULL, NULL, participant, sum(sessions)
+    FROM of_places
+    GROUP BY pool, participant
+)
+SELECT pool, country, area_code, participant, sessions
+FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY pool, country, area_code ORDER BY sessions DESC, participant
+    ) AS rank
+    FROM of_all
+) AS of_each
+WHERE rank <= :shown
+ORDER BY pool, country, area_code, rank
