@@ -3,7 +3,7 @@
 Every pool belongs to a connector of its own. Person `a` of one half of a population talks to person
 `a + r` of the other half, in each of a few rounds `r`, on number `2a + r` of the pool: so nobody
 hears two sessions on one number, and everybody has as many sessions as there are rounds, however
-large the population.
+large the population. Some sessions are in a call; some more, which are closed, hold nothing.
 """
 
 import asyncio
@@ -86,10 +86,29 @@ STATEMENTS = [
     FROM proxy_sessions WHERE voice_connector_id = '{connector}'
     """,
     """
+    INSERT INTO calls
+        (call_id, account_id, voice_connector_id, proxy_session_id, carrier, caller, dialled,
+         decision, reason, received_at, forwarded_at, answered_at, legs, max_call_seconds)
+    SELECT proxy_session_id, account_id, voice_connector_id, proxy_session_id, 'acme',
+        first_number, first_proxy_number, 'Connect', 'session', created_at, created_at, created_at,
+        '[]', 14400
+    FROM proxy_sessions WHERE voice_connector_id = '{connector}' ORDER BY sequence LIMIT 50
+    """,
+    """
+    INSERT INTO proxy_sessions
+        (proxy_session_id, account_id, voice_connector_id, expiry_minutes, capabilities,
+         first_number, first_proxy_number, second_number, second_proxy_number,
+         created_at, updated_at, expires_at, ended_at)
+    SELECT '0' || substr(proxy_session_id, 2), account_id, voice_connector_id, expiry_minutes,
+        capabilities, first_number, first_proxy_number, second_number, second_proxy_number,
+        created_at, updated_at, expires_at, created_at
+    FROM proxy_sessions WHERE voice_connector_id = '{connector}' ORDER BY sequence LIMIT 50
+    """,
+    """
     UPDATE phone_numbers SET open_sessions = used.sessions, last_assigned_at = used.latest
     FROM (
         SELECT first_proxy_number, count(*) AS sessions, max(created_at) AS latest
-        FROM proxy_sessions WHERE voice_connector_id = '{connector}'
+        FROM proxy_sessions WHERE voice_connector_id = '{connector}' AND ended_at IS NULL
         GROUP BY first_proxy_number
     ) AS used
     WHERE phone_number = used.first_proxy_number

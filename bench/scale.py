@@ -3,7 +3,7 @@
 A database for each number of open sessions, which are spread evenly over a connector for each size
 of pool; a service on each. All are measured in turns, so that what disturbs one disturbs the other.
 The people are those who have sessions already, five each; sessions are read, changed and listed
-wherever they are.
+wherever they are. Of each connector some fifty sessions are in a call, and as many more are closed.
 """
 
 import itertools
@@ -20,7 +20,8 @@ from load import IN_FLIGHT, Api, Reading
 from processes import cpu_seconds, descendants
 from report import Report, middle
 
-OPERATIONS = ("create", "get", "list", "update")
+LISTS = {"list": "", "list closed": "&status=Closed", "list in call": "&status=InProgress"}
+OPERATIONS = ("create", "get", *LISTS, "update")
 PAGE = 100
 GROWTH = 1.5  # what the largest may cost of the smallest
 
@@ -55,7 +56,7 @@ class Subject:
         return self.api.cpu() + cpu_seconds(self._server())
 
     def requests(self, operation: str, connector: Filled, many: int) -> list[bytes]:
-        if operation == "list":
+        if operation in LISTS:
             many = max(1, many // 8)
         return [self._request(operation, connector) for _ in range(many)]
 
@@ -68,8 +69,9 @@ class Subject:
                 return self.api.ask("POST", sessions, asked(*connector.pair(a, b)))
             case "get":
                 return self.api.ask("GET", session)
-            case "list":
-                return self.api.ask("GET", f"{sessions}?max-results={PAGE}")
+            case "list" | "list closed" | "list in call":
+                query = f"max-results={PAGE}{LISTS[operation]}"
+                return self.api.ask("GET", f"{sessions}?{query}")
             case _:
                 return self.api.ask("POST", session, {"Capabilities": CAPABILITIES})
 

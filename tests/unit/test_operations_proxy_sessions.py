@@ -243,6 +243,20 @@ def test_lists_are_newest_first_and_filtered_by_status(desk: Desk, connector: st
         settle_expired_sessions(desk.context(""))
 
 
+def test_a_list_shows_a_session_once_and_none_of_another_connector(
+    desk: Desk, connector: str
+) -> None:
+    elsewhere = desk.connector()
+    desk.open(elsewhere, ANN, CAT, ExpiryMinutes=1)
+    desk.now += MINUTE
+    talking, own = desk.open(elsewhere, ANN, CAT), desk.open(connector, ANN, BEN)
+    for each in (talking, own):
+        desk.dial(ANN, proxy(each))
+        desk.dial(ANN, proxy(each))
+    assert list_ids(desk, connector, Status="InProgress") == [own["ProxySessionId"]]
+    assert list_ids(desk, connector, Status="Closed") == []
+
+
 def test_pages_stay_stable_while_sessions_are_added(desk: Desk, connector: str) -> None:
     desk.import_numbers(*(f"+1913555{number:04}" for number in range(1000, 1020)))
     made = [desk.open(connector, ANN, BEN)["ProxySessionId"] for _ in range(5)]

@@ -15,8 +15,8 @@ from maskline.store.statements import QUERIES, parse
 
 # What is read whole: parts of a query, the few nodes, and the arrays that some are given.
 SMALL = re.compile(
-    r"SCAN (\(|candidates|latest|nodes|of_|held|sides|running|ended|expired|page|(\d )?CONSTANT"
-    r"|(each|arrival|json_each) VIRTUAL)"
+    r"SCAN (\(|candidates|latest|nodes|of_|held|sides|in_call|unnoted|running|ended|expired|page"
+    r"|(\d )?CONSTANT|(each|arrival|json_each) VIRTUAL)"
 )
 # And indexes of a few rows of a table: the operator's account, the texts that somebody must see to.
 FEW = re.compile(r"SCAN \w+ USING (COVERING )?INDEX (accounts_of_operator|messages_due)$")
@@ -85,6 +85,9 @@ def test_postgresql_understands_it_and_all_its_parameters(
         ("list_busiest_participants", "proxy_sessions_running"),
         ("list_proxy_sessions", "proxy_sessions_ended"),
         ("list_open_proxy_sessions", "proxy_sessions_running"),
+        ("list_closed_proxy_sessions", "proxy_sessions_by_expiry"),
+        ("list_closed_proxy_sessions", "proxy_sessions_ended"),
+        ("list_in_progress_proxy_sessions", "calls_live_of_connector"),
         ("list_calls_to_hang_up", "calls_to_hang_up"),
         ("list_live_calls", "calls_live"),
         ("list_calls", "calls_of_account"),
@@ -97,6 +100,13 @@ def test_a_query_uses_the_index_made_for_it(
     connection: sqlite3.Connection, name: str, index: str
 ) -> None:
     assert any(f"{index} " in f"{step} " for step in plan(connection, name)), plan(connection, name)
+
+
+@pytest.mark.parametrize("name", ["list_closed_proxy_sessions", "list_in_progress_proxy_sessions"])
+def test_a_list_of_few_sessions_does_not_look_for_them_among_all_that_run(
+    connection: sqlite3.Connection, name: str
+) -> None:
+    assert not [step for step in plan(connection, name) if "proxy_sessions_running" in step]
 
 
 @pytest.mark.parametrize(

@@ -78,12 +78,15 @@ ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_closed_proxy_sessions
+-- Those whose window is over, and whose end is not noted yet, are few: somebody does it all the time.
+WITH unnoted AS MATERIALIZED (
+    SELECT * FROM proxy_sessions WHERE ended_at IS NULL AND expires_at <= :now
+)
 SELECT page.*, 0 AS live_call
 FROM (
     SELECT * FROM (
-        SELECT * FROM proxy_sessions
-        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL
-            AND expires_at <= :now AND sequence < :before
+        SELECT * FROM unnoted
+        WHERE voice_connector_id = :voice_connector_id AND sequence < :before
         ORDER BY sequence DESC
         LIMIT :limit
     ) AS expired
@@ -113,14 +116,18 @@ ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_in_progress_proxy_sessions
+-- Read from the connector's live calls, which are fewer than its sessions.
+WITH in_call AS MATERIALIZED (
+    SELECT DISTINCT calls.proxy_session_id FROM calls
+    WHERE calls.voice_connector_id = :voice_connector_id
+        AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
+)
 SELECT proxy_sessions.*, 1 AS live_call
-FROM proxy_sessions
-WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL AND expires_at > :now
+FROM in_call
+CROSS JOIN proxy_sessions
+WHERE proxy_sessions.proxy_session_id = in_call.proxy_session_id
+    AND voice_connector_id = :voice_connector_id AND ended_at IS NULL AND expires_at > :now
     AND sequence < :before
-    AND proxy_session_id IN (
-        SELECT calls.proxy_session_id FROM calls
-        WHERE calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
-    )
 ORDER BY sequence DESC
 LIMIT :limit
 
