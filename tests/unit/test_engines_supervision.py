@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -172,6 +173,34 @@ async def test_one_missed_answer_is_forgiven(tmp_path: Path) -> None:
         stand_in.healthy = True
         await asyncio.sleep(0.2)
         assert stand_in.up(1)
+
+
+async def test_who_comes_late_himself_does_not_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(_seconds: float) -> bool:
+        await asyncio.sleep(0.01)
+        return True
+
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        with monkeypatch.context() as patched:
+            patched.setattr(supervision, "pause_is_late", late)
+            await asyncio.sleep(0.1)
+            stand_in.healthy = False
+            await asyncio.sleep(0.3)
+            stand_in.healthy = True
+            await asyncio.sleep(0.1)
+        assert stand_in.up(1)
+        stand_in.healthy = False
+        await until(lambda: stand_in.starts > 1)
+        stand_in.healthy = True
+
+
+async def test_a_pause_is_late_when_the_loop_is() -> None:
+    assert not await supervision.pause_is_late(0.01)
+    asyncio.get_running_loop().call_soon(time.sleep, supervision.LATE_SECONDS + 0.1)
+    assert await supervision.pause_is_late(0.01)
 
 
 async def test_an_engine_that_cannot_start_is_tried_again(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ PATIENCE = 3  # probes in a row without an answer before an engine that once ans
 # An engine that works and does not come to answer is overloaded: to end it would lose all that it
 # has in hand, and what waits would come again. Such a one is let be for as many probes.
 PATIENCE_WITH_THE_BUSY = 20
-BUSY_SECONDS = 0.1  # of the processor, from one probe to the next
+BUSY_SECONDS = 0.03  # of the processor, from one probe to the next; one that is hung takes none
+# Who comes back so late from a pause has no processor for itself either, and cannot judge others.
+LATE_SECONDS = 0.2
 START_SECONDS = 15.0  # within which a new engine must answer for the first time
 STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -123,18 +125,18 @@ class Engine:
     async def _watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
         """Returns when the program has stopped answering, or never began to."""
         deadline = time.monotonic() + START_SECONDS
-        misses, answered, busy, spent = 0, False, False, 0.0
+        misses, answered, busy, late, spent = 0, False, False, False, 0.0
         while misses < (PATIENCE_WITH_THE_BUSY if busy else PATIENCE):
             if await answers():
                 misses, answered = 0, True
                 self._become(State.UP)
-            elif answered or time.monotonic() > deadline:
+            elif not late and (answered or time.monotonic() > deadline):
                 misses += 1
                 before, spent = spent, processor_seconds(self._directory)
                 busy = spent - before > BUSY_SECONDS
             if misses > 1:
                 self._become(State.DOWN)
-            await asyncio.sleep(PROBE_SECONDS if answered else PROBE_SECONDS / 5)
+            late = await pause_is_late(PROBE_SECONDS if answered else PROBE_SECONDS / 5)
 
     def _become(self, state: State) -> None:
         if state is not self.state:
@@ -159,6 +161,13 @@ class Engine:
         grave = any(word in line for word in GRAVE) and self.state is not State.DOWN
         tell = log.warning if grave else log.debug
         tell("engine says", engine=self.name, line=line.strip())
+
+
+async def pause_is_late(seconds: float) -> bool:
+    """Pauses; whether it took much longer."""
+    begin = time.monotonic()
+    await asyncio.sleep(seconds)
+    return time.monotonic() - begin > seconds + LATE_SECONDS
 
 
 async def end_of(pid: int) -> None:
