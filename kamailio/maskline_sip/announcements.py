@@ -19,9 +19,10 @@ from . import allowed, mask, sdp, sip
 from .gate import Gate
 from .media import OFF, Media, Terms
 from .settings import Settings
+from .tables import Table
 
 ANNOUNCED = "$avp(announced)"
-TABLE = "announced"  # calls that hear one, by the Call-ID of their INVITE
+HEARING = Table("announced")  # calls that hear one, by the Call-ID of their INVITE
 CODECS = ("PCMA", "PCMU")
 TRAILING_MILLISECONDS = 200  # what is on its way when the file has ended
 
@@ -55,7 +56,7 @@ class Announcements:
         refused = sip.write(*final(request, tag, refusal))
         kept = {"call": call, "status": refusal["SipStatus"], "header": self._door.header(refused)}
         KSR.pv.sets(ANNOUNCED, json.dumps(kept))
-        KSR.htable.sht_sets(TABLE, KSR.pv.get("$ci"), call)
+        HEARING.put(KSR.pv.get("$ci"), call)
         wait = milliseconds + TRAILING_MILLISECONDS
         KSR.tm.t_set_fr(wait, wait)
         KSR.tm.t_on_failure("failed")
@@ -76,12 +77,12 @@ class Announcements:
     def cancelled(self) -> None:
         """The CANCEL at hand may be that of a call that hears an announcement. Kamailio has
         answered both then, and runs no failure route."""
-        call = KSR.htable.sht_get(TABLE, KSR.pv.get("$ci"))
+        call = HEARING.get(KSR.pv.get("$ci"))
         if call:
             self._end(call)
 
     def _end(self, call: str) -> None:
-        KSR.htable.sht_rm(TABLE, KSR.pv.get("$ci"))
+        HEARING.drop(KSR.pv.get("$ci"))
         self._media.delete(call)
 
     def _description(self, call: str, offered: sdp.Description, srtp: str) -> bytes:

@@ -13,10 +13,11 @@ from .bodies import Bodies
 from .gate import Gate
 from .kept import Kept
 from .settings import Carrier, Settings
+from .tables import Table
 from .ways import NoWay, Ways, contact
 
 HOP, AUTHORIZED = "$avp(hop)", "$avp(authorized)"
-AHEAD = "ahead"  # the table of how far ahead a leg's numbers are
+AHEAD = Table("ahead")  # how far ahead a leg's numbers are
 # What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
 NEVER_AGAIN = ("ACK", "PRACK")
 
@@ -73,7 +74,7 @@ class Relay:
         KSR.pv.sets(AUTHORIZED, "1")
         passage = _numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
         if passage.far.tag:
-            KSR.htable.sht_sets(AHEAD, self._name(passage.key, passage.far), passage.far.cseq)
+            AHEAD.put(self._name(passage.key, passage.far), passage.far.cseq or "")
         if request.method == "MESSAGE":
             body = texts.body(request.body)
         else:
@@ -90,7 +91,7 @@ class Relay:
         return _numbered(passage, to_near, to_far)
 
     def _ahead(self, key: str, leg: mask.Leg) -> str:
-        known = self._asked_by(leg) and KSR.htable.sht_get(AHEAD, self._name(key, leg))
+        known = self._asked_by(leg) and AHEAD.get(self._name(key, leg))
         return max(leg.cseq, known, key=lambda ahead: int(ahead or 0)) if known else leg.cseq
 
     def _asked_by(self, leg: mask.Leg) -> Carrier | None:

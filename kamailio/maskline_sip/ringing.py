@@ -8,30 +8,40 @@ and the number of its CSeq, in whatever worker the request for it comes.
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import KSR
 
 from . import allowed, sip
 from .engines import call_of
+from .tables import Table
 
-TABLE = "ringing"
+RINGING = Table("ringing")
 GIVEN_UP = 7  # Kamailio's flag on the transaction of a call that we gave up
 UNAVAILABLE = 480  # what its caller is told
 CONFIRM_SECONDS = 5  # within which whoever was called should confirm that it rings no more
 
 
+class Ringing(NamedTuple):
+    """The first request of a call, and when we gave the call up, in seconds since the epoch; 0
+    where we did not."""
+
+    call_id: str
+    number: str
+    since: int = 0
+
+
 def begin(call: str, request: sip.Message) -> None:
     """The call whose first request is at hand begins to ring, at somebody's some time."""
-    number = request.first("cseq").split()[0]
-    KSR.htable.sht_sets(TABLE, call, f"{KSR.pv.get('$ci')} {number}")
+    _put(call, Ringing(KSR.pv.get("$ci"), request.first("cseq").split()[0]))
 
 
 def end(call: str) -> None:
-    KSR.htable.sht_rm(TABLE, call_of(call))
+    RINGING.drop(call_of(call))
 
 
 def rings(call: str) -> bool:
-    return KSR.htable.sht_get(TABLE, call) is not None
+    return RINGING.get(call) is not None
 
 
 def given_up() -> bool:
@@ -42,27 +52,38 @@ def given_up() -> bool:
 def cancel(call: str) -> bool:
     """Cancels a call: whether it rings. Its caller is answered when the phone has stopped. A
     phone that answers meanwhile has answered: the call goes on until it is hung up."""
-    noted = KSR.htable.sht_get(TABLE, call)
-    if noted is None:
+    noted = _get(call)
+    if noted is None or KSR.tmx.t_cancel_callid(noted.call_id, noted.number, GIVEN_UP) < 0:
         return False
-    call_id, number, *since = noted.split(" ")
-    if KSR.tmx.t_cancel_callid(call_id, number, GIVEN_UP) < 0:
-        return False
-    if not since:
-        KSR.htable.sht_sets(TABLE, call, f"{call_id} {number} {time.time():.0f}")
+    if not noted.since:
+        _put(call, noted._replace(since=int(time.time())))
     return True
 
 
 def overdue(call: str) -> bool:
     """Whether a call was cancelled, and the phone does not confirm it."""
-    noted = KSR.htable.sht_get(TABLE, call)
-    since = noted.split(" ")[2:] if noted else []
-    return bool(since) and time.time() - float(since[0]) > CONFIRM_SECONDS
+    noted = _get(call)
+    return noted is not None and 0 < noted.since < time.time() - CONFIRM_SECONDS
 
 
 def refuse(call: str) -> bool:
     """Answers the caller of an overdue call. The call's transaction is the current one then."""
-    call_id, number, *_ = KSR.htable.sht_get(TABLE, call).split(" ")
+    noted = _get(call)
+    if noted is None:
+        return False
     end(call)
     reason = allowed.reason(UNAVAILABLE)
-    return bool(KSR.tmx.t_reply_callid(call_id, number, UNAVAILABLE, reason) > 0)
+    done = KSR.tmx.t_reply_callid(noted.call_id, noted.number, UNAVAILABLE, reason)
+    return bool(done > 0)
+
+
+def _put(call: str, noted: Ringing) -> None:
+    RINGING.put(call, f"{noted.call_id} {noted.number} {noted.since}")
+
+
+def _get(call: str) -> Ringing | None:
+    text = RINGING.get(call)
+    if text is None:
+        return None
+    call_id, number, since = text.split(" ")
+    return Ringing(call_id, number, int(since))

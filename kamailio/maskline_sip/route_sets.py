@@ -3,13 +3,12 @@ sends a new Contact alone, and what is sealed anew must hold the old routes."""
 
 from __future__ import annotations
 
-import KSR
-
 from . import mask, sip
 from .engines import call_of
 from .switch import Switch
+from .tables import Table
 
-TABLE = "routes"
+ROUTES = Table("routes")
 # Characters of a route set; a longer one is nothing that a carrier has.
 LONGEST = 2000
 
@@ -29,7 +28,7 @@ class RouteSets:
             self._keep(key, leg)
 
     def _keep(self, key: str, leg: mask.Leg) -> None:
-        KSR.htable.sht_sets(TABLE, self._name(key, leg), "\n".join(leg.routes))
+        ROUTES.put(self._name(key, leg), "\n".join(leg.routes))
 
     def completed(self, key: str, leg: mask.Leg) -> mask.Leg:
         """A leg with its routes, when its newest message did not tell them. Raises SwitchDown while
@@ -37,7 +36,7 @@ class RouteSets:
         if leg.routes:
             return leg
         name = self._name(key, leg)
-        known = KSR.htable.sht_get(TABLE, name)
+        known = ROUTES.get(name)
         if known is None:
             recorded = self._recorded(leg)
             if recorded is not None:

@@ -12,9 +12,10 @@ from .bodies import Bodies
 from .gate import Entrance
 from .kept import Kept
 from .settings import BALANCER, Settings
+from .tables import Table
 from .ways import NoWay, Ways
 
-TABLE = "ready"
+READY = Table("ready")
 # Over TLS certificates are looked at first; over WebSocket we are connected to.
 PLAINLY = ("udp", "tcp")
 
@@ -46,13 +47,11 @@ class Shelf:
         home = self._way(back, get("$si"), get("$proto"), halves)
         if not (forth and home):  # one alone would be left behind by the other's BYE
             return
-        texts = (
-            (there, ready.text(self._keys, ahead, forth, here)),
-            (here, ready.text(self._keys, back, home, there)),
-        )
-        if all(text for _, text in texts):
-            for name, text in texts:
-                KSR.htable.sht_sets(TABLE, name, text)
+        going = ready.text(self._keys, ahead, forth, here)
+        coming = ready.text(self._keys, back, home, there)
+        if going and coming:
+            READY.put(there, going)
+            READY.put(here, coming)
 
     def _way(
         self, passage: mask.Passage, source: str, transport: str, halves: int
@@ -88,7 +87,7 @@ class Shelf:
         """The call of a request is over."""
         sender, receiver = request.address("from").tag, request.address("to").tag
         name = ready.name_of(sip.user(request.uri), request.call_id, sender, receiver)
-        text = KSR.htable.sht_get(TABLE, name)
+        text = READY.get(name)
         if text:
-            KSR.htable.sht_rm(TABLE, name)
-            KSR.htable.sht_rm(TABLE, text.partition(" ")[0])
+            READY.drop(name)
+            READY.drop(text.partition(" ")[0])

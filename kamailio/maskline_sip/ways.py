@@ -9,9 +9,10 @@ import KSR
 
 from . import certificates, sip
 from .settings import Carrier, Settings, bracketed
+from .tables import Table
 
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
-VERIFIED = "verified"  # the table of TLS connections whose certificates were found right
+VERIFIED = Table("verified")  # TLS connections whose certificates were found right
 
 
 class NoWay(OSError):
@@ -60,24 +61,24 @@ class Ways:
     def _stay_with_verified(self, hop: str, carrier: Carrier) -> None:
         """To a carrier's own place only by a connection that has shown its certificate to
         `verified`: Kamailio checks who signed it, but not for whom it is."""
-        known = KSR.htable.sht_get(VERIFIED, place_of(hop))
+        known = VERIFIED.get(place_of(hop))
         if known:
             if KSR.tcpops.tcp_conid_alive(int(known)) < 0:
                 raise NoWay("no verified connection")
             KSR.set_forward_no_connect()
-        elif KSR.htable.sht_get(VERIFIED, f"place {place_of(hop)}"):
+        elif VERIFIED.get(f"place {place_of(hop)}"):
             raise NoWay("no verified connection")
 
     def verified(self, hop: str, carrier: Carrier) -> bool:
         """Looks at the certificate of the connection that the reply at hand came by."""
         if transport_of(hop) != "tls" or not carrier.tls_names:
             return True
-        KSR.htable.sht_sets(VERIFIED, f"place {place_of(hop)}", "1")
+        VERIFIED.put(f"place {place_of(hop)}", "1")
         found = certificates.names(KSR.pv.get("$tls_peer_raw_cert"))
         if certificates.fits(found, [name.lower() for name in carrier.tls_names]):
-            KSR.htable.sht_sets(VERIFIED, place_of(hop), str(KSR.pv.get("$conid")))
+            VERIFIED.put(place_of(hop), str(KSR.pv.get("$conid")))
             return True
-        KSR.htable.sht_rm(VERIFIED, place_of(hop))
+        VERIFIED.drop(place_of(hop))
         return False
 
 
