@@ -55,6 +55,62 @@ async def test_writes_that_wait_are_committed_together(store: Store) -> None:
     assert await store.read(count) == 101
 
 
+async def test_reads_see_what_was_written_and_otherwise_keep_what_they_see(store: Store) -> None:
+    begun: list[str] = []
+    assert isinstance(store, engine.SqliteStore)
+    assert await store.read(count) == 0
+    store._reader().transaction.connection.set_trace_callback(
+        lambda statement: begun.append(statement) if statement == "BEGIN" else None
+    )
+    for number in range(3):
+        await store.write(add(str(number)))
+        for _ in range(5):
+            assert await store.read(count) == number + 1
+            assert await store.read(count, apart=True) == number + 1
+    assert len(begun) == 3
+
+
+async def test_what_somebody_elses_program_wrote_is_seen_soon(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "KEPT_SECONDS", 0.05)
+    assert await store.read(count) == 0
+    with sqlite3.connect(tmp_path / "maskline.db") as other:
+        other.execute(
+            "INSERT INTO accounts (account_id, name, operator, created_at) VALUES ('a', 'n', 0, 1)"
+        )
+    await asyncio.sleep(0.1)
+    assert await store.read(count) == 1
+
+
+async def test_a_failing_read_keeps_nothing_open(store: Store) -> None:
+    assert isinstance(store, engine.SqliteStore)
+
+    def wrong(tx: Transaction) -> None:
+        assert isinstance(tx, engine.SqliteTransaction)
+        tx.connection.execute("SELECT nothing")
+
+    with pytest.raises(sqlite3.Error):
+        await store.read(wrong)
+    assert not store._reader().transaction.connection.in_transaction
+    assert await store.read(count) == 0
+
+
+async def test_the_log_of_changes_does_not_grow_while_there_are_reads(
+    store: Store, tmp_path: Path
+) -> None:
+    """It begins anew after some thousand pages, four megabytes, if nobody reads from it then."""
+    for number in range(0, 4000, 64):
+        jobs = [store.write(add(str(one))) for one in range(number, number + 64)]
+        await asyncio.gather(*jobs, *(store.read(count) for _ in range(5)))
+        await store.read(count)
+    writes = [store.write(add(f"again {number}")) for number in range(4000)]
+    for write in writes[:1500]:
+        await asyncio.gather(write, store.read(count))
+    await asyncio.gather(*writes[1500:])
+    assert (tmp_path / "maskline.db-wal").stat().st_size < 8_000_000
+
+
 async def test_a_failing_commit_fails_every_job_of_its_group_and_no_other(store: Store) -> None:
     assert isinstance(store, engine.SqliteStore)
     # What the deferred constraint finds wrong, it finds at the commit.

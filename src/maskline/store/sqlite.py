@@ -5,6 +5,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 PREPARED_STATEMENTS = 512
 CACHE_KIBIBYTES = 65_536
+# Nobody else writes, but somebody with a tool may: what he did is seen after so long at the latest.
+KEPT_SECONDS = 1.0
 
 
 # The columns of each query that was answered. Rows are dictionaries: sqlite3.Row looks at every
@@ -68,6 +71,34 @@ class SqliteTransaction:
         return True
 
 
+class Snapshot:
+    """What one thread reads through: the state of the database, kept open from one read to the next
+    until something is written. To begin and to end costs as much as a read.
+
+    While one is open the log of changes (SQLite's WAL) cannot start from its beginning again, so
+    the writer has it closed before it writes.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
+        self.transaction = SqliteTransaction(connection, cipher)
+        self._version = -1
+        self._until = 0.0
+
+    def look(self, version: int) -> Transaction:
+        """The state after so many changes, or a newer one."""
+        now = time.monotonic()
+        if version != self._version or now > self._until:
+            self.close()
+            self.transaction.connection.execute("BEGIN")
+            self._version, self._until = version, now + KEPT_SECONDS
+        return self.transaction
+
+    def close(self) -> None:
+        if self.transaction.connection.in_transaction:
+            self.transaction.connection.execute("COMMIT")
+        self._version = -1
+
+
 class SqliteStore:
     """A database in a file, for one process."""
 
@@ -78,23 +109,30 @@ class SqliteStore:
         connection = connect(path)
         prepare(connection)
         self._local = threading.local()
-        self._readers: list[SqliteTransaction] = []
+        self._readers: list[Snapshot] = []
+        self._changes = 0
         self._apart = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-        self._writer = Writer(connection, SqliteTransaction(connection, self._cipher))
+        writing = SqliteTransaction(connection, self._cipher)
+        self._writer = Writer(connection, writing, self._change)
 
     async def read(self, work: Callable[[Transaction], T], *, apart: bool = False) -> T:
         if apart:
-            return await asyncio.get_running_loop().run_in_executor(self._apart, self._read, work)
+            return await asyncio.get_running_loop().run_in_executor(self._apart, self._once, work)
         # On the event loop's own thread: a point read takes less time than a change of threads.
-        return self._read(work)
-
-    def _read(self, work: Callable[[Transaction], T]) -> T:
         reader = self._reader()
-        reader.connection.execute("BEGIN")
         try:
-            return work(reader)
+            return work(reader.look(self._changes))
+        except sqlite3.Error:
+            reader.close()
+            raise
+
+    def _once(self, work: Callable[[Transaction], T]) -> T:
+        """Reads, in a thread that the writer does not know, and keeps nothing open."""
+        reader = self._reader()
+        try:
+            return work(reader.look(self._changes))
         finally:
-            reader.connection.execute("COMMIT")
+            reader.close()
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         return await self._writer.write(work)
@@ -103,16 +141,23 @@ class SqliteStore:
         self._writer.close()
         self._apart.shutdown()
         for reader in self._readers:
-            reader.connection.close()
+            reader.transaction.connection.close()
         os.close(self._held)
 
-    def _reader(self) -> SqliteTransaction:
+    def _change(self) -> None:
+        """The database is about to change, or has changed."""
+        self._changes += 1
+        reader: Snapshot | None = getattr(self._local, "reader", None)
+        if reader is not None:
+            reader.close()
+
+    def _reader(self) -> Snapshot:
         """What this thread reads through."""
-        reader: SqliteTransaction | None = getattr(self._local, "reader", None)
+        reader: Snapshot | None = getattr(self._local, "reader", None)
         if reader is None:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = 1")
-            self._local.reader = reader = SqliteTransaction(connection, self._cipher)
+            self._local.reader = reader = Snapshot(connection, self._cipher)
             self._readers.append(reader)
         return reader
 

@@ -41,12 +41,19 @@ Outcome = Done | Exception
 
 
 class Writer:
-    """The only writer of a database, for one event loop at a time."""
+    """The only writer of a database, for one event loop at a time. `change` is called before and
+    after each group, in the loop's thread."""
 
-    def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        transaction: Transaction,
+        change: Callable[[], None],
+    ) -> None:
         connection.execute("PRAGMA busy_timeout = 0")
         self._connection = connection
         self._transaction = transaction
+        self._change = change
         self._jobs: deque[Job] = deque()
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="store-flusher")
         self._loop: asyncio.AbstractEventLoop | None = None  # whose group is under way
@@ -85,6 +92,7 @@ class Writer:
             self._loop = None
             return
         group: list[Job] = []
+        self._change()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             group = self._next_group()
@@ -135,6 +143,7 @@ class Writer:
         self, loop: asyncio.AbstractEventLoop, group: list[Job], outcomes: list[Outcome]
     ) -> None:
         """Answers a group that is on the disk, and begins the next."""
+        self._change()
         tell(group, outcomes)
         if self._jobs:
             self._begin(loop)
