@@ -18,7 +18,7 @@ from . import mask, sdp
 OPTIONS = {
     "ICE": "remove",
     "DTLS": "off",
-    "replace": ["origin"],
+    "replace": ["origin", "zero-address"],  # of hold as in RFC 2543 the direction tells
     "flags": ["trust-address", "generate-RTCP"],
     "rtcp-mux": ["accept", "require"],
     # Offered are two suites that everybody has, and one with a longer key. AES-GCM of 10.5 is not

@@ -28,6 +28,8 @@ SUITES = {
 }  # fmt: skip
 MAX_KEYS = 12
 DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
+# What a direction becomes where its sender wants nothing to be sent to it.
+HOLDING = {"sendrecv": "sendonly", "recvonly": "inactive"}
 PARAMETERS = {
     "annexb", "mode", "mode-set", "mode-change-period", "mode-change-neighbor", "octet-align",
     "crc", "robust-sorting", "maxplaybackrate", "sprop-maxcapturerate", "minptime",
@@ -185,8 +187,17 @@ def _check(description: Description) -> None:
         if stream.port and stream.profile in SECURE and not stream.keys:
             raise Unacceptable("no key that we can use")
         stream.payloads = known or [0]
+        if is_no_place(stream.address or description.address):
+            direction = stream.direction or description.direction or "sendrecv"
+            stream.direction = HOLDING.get(direction, direction)
     if not description.streams:
         raise Unacceptable("no stream")
+
+
+def is_no_place(address: str) -> bool:
+    """Whether it is 0.0.0.0 or ::, by which the other side is put on hold (RFC 2543, appendix B.5;
+    RFC 3264 8.4)."""
+    return not set(address.partition(" ")[2]) - set("0.:") and address != ""
 
 
 def write(description: Description, session: int, version: int) -> bytes:

@@ -65,9 +65,10 @@ class Side:
         port: int = self.rtp.getsockname()[1]
         return port
 
-    def description(self) -> sdp.Description:
-        text = f"v=0\no=- 1 1 IN IP4 {self.host}\ns=-\nc=IN IP4 {self.host}\nt=0 0\n"
-        return sdp.read(f"{text}m=audio {self.port} RTP/AVP 0\n".encode())
+    def description(self, direction: str = "sendrecv", at: str = "") -> sdp.Description:
+        where = at or f"IP4 {self.host}"
+        text = f"v=0\no=- 1 1 IN {where}\ns=-\nc=IN {where}\nt=0 0\n"
+        return sdp.read(f"{text}m=audio {self.port} RTP/AVP 0\na={direction}\n".encode())
 
     def told(self, relayed: sdp.Description) -> None:
         self.engine_port = relayed.streams[0].port
@@ -160,6 +161,38 @@ def test_the_engine_keeps_one_port_for_each_side(sides: tuple[Side, Side]) -> No
     for side in sides:
         assert re.search(rf":{side.engine_port:04X} ", open_ports())
         assert not re.search(rf":{side.engine_port + 1:04X} ", open_ports())
+
+
+NOWHERE = "IP4 0.0.0.0"
+HOLDS = {  # what one says, what the other answers to it, and what is told of both
+    "by direction": ("sendonly", "", "recvonly", "", "sendonly", "recvonly"),
+    "without a place": ("sendrecv", NOWHERE, "recvonly", "", "sendonly", "recvonly"),
+    "without a place of version 6": ("sendrecv", "IP6 ::", "recvonly", "", "sendonly", "recvonly"),
+    "both ways": ("sendonly", NOWHERE, "sendrecv", NOWHERE, "sendonly", "sendonly"),
+    "of both": ("inactive", NOWHERE, "inactive", NOWHERE, "inactive", "inactive"),
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("style", sorted(HOLDS))
+def test_a_call_is_held_and_resumed(
+    media: Media, sides: tuple[Side, Side], style: str, turned: bool
+) -> None:
+    """Whichever way it is said (RFC 2543, RFC 3264) and by whom: the other side is told the
+    direction, and the engine's address."""
+    said, at, back, back_at, told, told_back = HOLDS[style]
+    named = (("ann", sides[0]), ("ben", sides[1]))
+    (holder, one), (held, two) = named[::-1] if turned else named
+    offer = media.offer("call", holder, one.description(said, at))
+    answer = media.answer("call", holder, held, two.description(back, back_at))
+    assert [description.streams[0].direction for description in (offer, answer)] == [
+        told, told_back,
+    ]  # fmt: skip
+    assert sdp.addresses(offer) == sdp.addresses(answer) == {ENGINE}
+    two.told(media.offer("call", holder, one.description()))
+    one.told(media.answer("call", holder, held, two.description()))
+    speak(one, two)
+    speak(two, one)
 
 
 def open_ports() -> str:
