@@ -11,6 +11,7 @@ from .settings import Settings
 
 RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
+ANSWERING = ("INVITE", "UPDATE", "PRACK")
 
 
 class Bodies:
@@ -47,8 +48,10 @@ class Bodies:
         return self._written(relayed, passage)
 
     def of_reply(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
-        """`offered` tells whether the request held a description, so that this one answers it."""
-        given = description(reply) if reply.status < 300 else None
+        """`offered` tells whether the request held a description, so that this one answers it.
+        Where none is asked for, an INVITE alone is answered by an offer (RFC 3261 13.2.1)."""
+        expected = reply.method in ANSWERING if offered else reply.method == "INVITE"
+        given = description(reply) if expected and reply.status < 300 else None
         if given is None:
             return allowed.NO_BODY
         given = kept_to(given, passage)

@@ -36,9 +36,7 @@ class Replies:
         text = KSR.pv.get(CONTEXT)
         known = kept.read(text) if text else self._shelf.taken()
         passage = known.passage
-        body = allowed.NO_BODY
-        if known.method != "MESSAGE":
-            body = self._bodies.of_reply(reply, passage, known.offered)
+        body = self._bodies.of_reply(reply, passage, known.offered)
         token, far = "", passage.far
         if mask.has_contact(reply):
             far = mask.answered_leg(passage, reply)

@@ -203,12 +203,14 @@ def answered(caller: Phone, called: Phone, *, early: bool = True) -> None:
     caller.tagless = called.tagless = False
 
 
-def exchange(asker: Phone, other: Phone, method: str, kind: str = "", status: int = 200) -> None:
-    """A request within the dialog and its answer."""
+def exchange(
+    asker: Phone, other: Phone, method: str, kind: str = "", status: int = 200, back: str = ""
+) -> None:
+    """A request within the dialog and its answer, which holds what is given back, or what fits."""
     asker.pause(100)
     asker.request(method, kind, "sendonly" if method == "INVITE" else "sendrecv")
     other.wait(method)
-    other.reply(status, kind if kind == "sdp" and status == 200 else "other")
+    other.reply(status, back or (kind if kind == "sdp" and status == 200 else "other"))
     asker.wait(100, optional=True)
     asker.wait(status)
     if method == "INVITE":
@@ -226,8 +228,9 @@ def whole_call() -> tuple[str, str]:
     for kind in ("dtmf", "other"):
         exchange(caller, called, "INFO", kind)
         exchange(called, caller, "INFO", kind)
-    exchange(caller, called, "OPTIONS", "other")
-    exchange(called, caller, "OPTIONS", "other")
+    exchange(caller, called, "OPTIONS", "other", back="sdp")
+    exchange(called, caller, "OPTIONS", "other", back="sdp")
+    exchange(caller, called, "INFO", "dtmf", back="sdp")
     exchange(caller, called, "INVITE", "sdp", 488)
     exchange(called, caller, "INVITE", "sdp", 491)
     exchange(called, caller, "BYE", "other")

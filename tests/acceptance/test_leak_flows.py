@@ -127,6 +127,25 @@ def test_an_offer_in_the_answer(a: Marked, b: Marked) -> None:
     ended(a, b, sent, answer)
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "INFO", "BYE"])
+def test_a_description_that_nobody_asked_for_stays(a: Marked, b: Marked, method: str) -> None:
+    """It would change the sound of the call. What a phone could do is nobody's business."""
+    sent, received = invited(a, b)
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    key = "Content-Type: application/dtmf-relay\r\n" * (method == "INFO")
+    head = within(method, sent, answer, a, 2).removesuffix("Content-Length: 0\r\n\r\n")
+    body = "Signal=5\r\nDuration=160\r\n" * (method == "INFO")
+    a.send(f"{head}{key}Content-Length: {len(body)}\r\n\r\n{body}")
+    asked = b.expect(f"{method} ")
+    b.answer(asked, 200, b.described())
+    assert a.expect("SIP/2.0 200").endswith("Content-Length: 0\r\n\r\n")
+    if method != "BYE":
+        ended(a, b, sent, answer)
+
+
 def test_two_answers_of_a_fork_are_two_dialogues(a: Marked, b: Marked) -> None:
     sent, received = invited(a, b)
     tags = []
