@@ -8,7 +8,7 @@ from typing import Any
 
 import KSR
 
-from . import challenges, kept, mask, sip
+from . import challenges, kept, mask, sdp, sip
 from .bodies import Bodies, description
 from .gate import Gate
 from .kept import Kept
@@ -43,7 +43,8 @@ class Attempts:
         self, request: sip.Message, route: dict[str, Any], trunk: str, flow: str, at: str
     ) -> None:
         """The first attempt. `trunk` marks the caller's carrier, `flow` and `at` tell how the
-        request came. Raises NoWay when nothing could be sent to anybody."""
+        request came. Raises NoWay when nothing could be sent to anybody, Unacceptable when nobody
+        may have such sound."""
         attempt = {"route": route, "trunk": trunk, "flow": flow, "at": at}
         KSR.tm.t_on_failure("failed")
         engines = self._bodies.media.references(route["CallId"])
@@ -57,16 +58,21 @@ class Attempts:
 
     def _next(self, request: sip.Message, attempt: dict[str, Any]) -> None:
         targets = self._settings.targets(attempt["route"])
+        reason: Exception = NoWay("no target takes the call")
         while attempt["tried"] < len(targets):
             target = targets[attempt["tried"]]
             attempt |= {"tried": attempt["tried"] + 1, "authorized": False}
             try:
                 self._send(request, attempt, target, len(targets) > attempt["tried"])
-            except NoWay:
+            except NoWay as error:
+                reason = error
                 self._suspect(target)
                 continue
+            except sdp.Unacceptable as error:  # by the terms of this target's carrier
+                reason = error
+                continue
             return
-        raise NoWay("no target takes the call")
+        raise reason
 
     def _send(
         self,
@@ -125,7 +131,8 @@ class Attempts:
                 return False
             self._suspect(target)
             self._next(request, attempt)
-        except NoWay:
+        except Exception as error:  # whatever it is, this call has ended, and is to be reported
+            KSR.err(f"no further attempt: {type(error).__name__}\n")
             return False
         return True
 

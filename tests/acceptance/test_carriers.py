@@ -1,6 +1,8 @@
 """Carriers that are down, slow, named, suspicious or particular: real peers on the loopback."""
 
+import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,9 +58,13 @@ def hang_up(phone: Phone, sent: str, answer: str) -> None:
     assert phone.final() == 200
 
 
-def record(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.maskline("admin", "list-calls")["Calls"][0]
+def calls(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
     return found
+
+
+def record(service: Service) -> dict[str, Any]:
+    return calls(service)[0]
 
 
 @pytest.mark.parametrize("trouble", [refuse(503), ignore])
@@ -88,6 +94,61 @@ def test_a_call_that_nobody_takes_is_refused_once(tmp_path: Path) -> None:
         assert phone.final() == 486
         until(lambda: record(service).get("SipStatus") == 486)
         assert record(service)["EndedBy"] == "called"
+    first.close()
+    second.close()
+
+
+WIDEBAND = 'codecs = ["G722"]'  # which the phone of these tests does not have
+
+
+def ends(service: Service, number: int) -> tuple[str, int]:
+    """By whom and with what status the latest of so many calls has ended."""
+    until(lambda: len(calls(service)) == number and "EndedTimestamp" in record(service))
+    return record(service)["EndedBy"], record(service)["SipStatus"]
+
+
+def test_a_carrier_that_cannot_have_the_sound_is_passed_by(tmp_path: Path) -> None:
+    first, second = Peer(), Peer()
+    more = f'{WIDEBAND}\nfailover_carriers = ["globex"]\n' + section("globex", second.where)
+    with masked(tmp_path, first, more, sources="127.0.0.9/32") as (service, phone):
+        hang_up(phone, *answered(phone))
+        assert ends(service, 1) == ("caller", 200)
+        assert record(service)["OutboundCarrierName"] == "globex"
+        assert not first.of("INVITE")
+    first.close()
+    second.close()
+
+
+def test_a_call_whose_sound_no_carrier_can_have_is_over(tmp_path: Path) -> None:
+    peer = Peer()
+    more = f"{WIDEBAND}\n" + section("globex", "127.0.0.1:9")
+    with masked(tmp_path, peer, more, sources="127.0.0.9/32") as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 488
+        assert ends(service, 1) == ("us", 488)
+        assert not peer.received
+    peer.close()
+
+
+def test_a_call_that_cannot_go_on_to_another_carrier_is_over(tmp_path: Path) -> None:
+    """Because that one cannot have its sound, or because rtpengine is gone meanwhile."""
+    first, second, stopped = Peer(), Peer(), list[int]()
+
+    def stop_the_sound(peer: Peer, request: str) -> list[str]:
+        if request.startswith("INVITE") and not stopped:
+            stopped.append(service.engine_pid("rtpengine"))
+            os.kill(stopped[0], signal.SIGSTOP)
+        return refuse(503)(peer, request)
+
+    more = 'failover_carriers = ["globex"]\n' + section("globex", second.where, WIDEBAND)
+    with masked(tmp_path, first, more) as (service, phone):
+        for number, trouble in enumerate((refuse(503), stop_the_sound), start=1):
+            first.answer = trouble
+            phone.send(phone.invite())
+            assert phone.final() == 500
+            assert ends(service, number) == ("carrier", 503)
+        os.kill(stopped[0], signal.SIGCONT)
+        assert not second.received
     first.close()
     second.close()
 
