@@ -92,7 +92,9 @@ class Attempts:
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)
         known = kept.of(passage, request, attempt["at"])
         known = known._replace(offered=bool(body.content), near_token=token)
-        KSR.tm.t_set_fr(1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE)
+        ringing, silent = 1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE
+        KSR.tm.t_set_fr(ringing, silent)
+        KSR.tm.t_set_max_lifetime(ringing + silent, 0)  # whatever else the phone says meanwhile
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(CONTEXT, known.text())
         KSR.pv.sets(ATTEMPT, json.dumps(attempt))

@@ -1,9 +1,12 @@
 """Calls that ring when their session is closed: the phone stops ringing, the caller is told, and
 whoever answers at that very moment is hung up."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,55 @@ def ring_on(peer: Peer, request: str) -> list[str]:
 
 def say_nothing(peer: Peer, request: str) -> list[str]:
     return [] if request.startswith("INVITE") else ring(peer, request)
+
+
+class Insistent(Peer):
+    """A phone that says again and again that it rings; the second one with sound in between."""
+
+    def __init__(self) -> None:
+        super().__init__(self.ring)
+        self.cancelled: set[str] = set()
+        self.ringing: list[threading.Thread] = []
+
+    def ring(self, _peer: Peer, request: str) -> list[str]:
+        method, call = request.partition(" ")[0], header(request, "Call-ID")
+        if method == "INVITE" and self.of("INVITE").count(request) == 1:
+            statuses = (180, 183) if self.ringing else (180,)
+            telling = threading.Thread(target=self.tell, args=(request, cycle(statuses)))
+            telling.start()
+            self.ringing.append(telling)
+        if method != "CANCEL":
+            return []
+        self.cancelled.add(call)
+        (invite,) = (one for one in self.of("INVITE") if header(one, "Call-ID") == call)
+        return [reply(request, 200), reply(invite, 487)]
+
+    def tell(self, request: str, statuses: Iterator[int]) -> None:
+        host, port = header(request, "Via").split(" ")[1].split(";")[0].split(":")
+        end = time.monotonic() + 15
+        while header(request, "Call-ID") not in self.cancelled and time.monotonic() < end:
+            self.send(reply(request, next(statuses), self.where), (host, int(port)))
+            time.sleep(0.2)
+
+
+def test_however_often_a_phone_says_that_it_rings_it_is_given_up(tmp_path: Path) -> None:
+    peer = Insistent()
+    for service in running(
+        tmp_path, carrier_port=peer.port, more_settings="max_ring_seconds = 5\n"
+    ):
+        open_session(service)
+        phones = [Phone(service), Phone(service)]
+        for phone in phones:
+            phone.send(phone.invite())
+        assert [phone.final() for phone in phones] == [408, 408]
+        until(lambda: len(peer.cancelled) == 2)
+        wait_until_all_ended(service)
+        assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 408)}
+        for phone in phones:
+            phone.socket.close()
+    for telling in peer.ringing:
+        telling.join()
+    peer.close()
 
 
 @pytest.fixture(scope="module")
