@@ -49,10 +49,23 @@ MEANT = {
 
 # What only the model of the old service allows.
 MEANT_OF_OLD = {
+    **MEANT,
     ("*.ProductType", "BusinessCalling"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "AccountId"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "UserId"): BAD_REQUEST,
     ("UpdateGlobalSettings.VoiceConnector.CdrBucket", "no text"): BAD_REQUEST,
+}
+
+MEANT_OF_OURS = {
+    # Names of nothing that is there.
+    ("*.AccessKeyId", "*"): NOT_FOUND,
+    ("*.AccountId", "*"): NOT_FOUND,
+    ("*.CallId", "*"): NOT_FOUND,
+    ("*.MessageId", "*"): NOT_FOUND,
+    ("*.VoiceConnectorId", "*"): NOT_FOUND,
+    ("DescribeSupport.OperationName", "*"): NOT_FOUND,
+    ("RemoveOptOut.*PhoneNumber", "*"): NOT_FOUND,
+    ("ImportPhoneNumbers.CarrierName", "*"): BAD_REQUEST,
 }
 
 # Answers that are not what the model says, on purpose.
@@ -60,6 +73,14 @@ ANSWERED = {
     # Resources without tags have an empty list of them, whatever its least length: clients read
     # the member without looking whether it is there.
     ("ListTagsForResource", ".Tags has length 0"),
+}
+
+# Members whose name means something else in the answer: what the one called sees and what rings,
+# and the new key.
+NOT_REPEATED = {
+    ("EvaluateRoute", "Caller"),
+    ("EvaluateRoute", "Called"),
+    ("RotateAccessKey", "AccessKeyId"),
 }
 
 

@@ -1,13 +1,15 @@
 """Walks a service model through the botocore of this Python, against a server.
 
 It imports nothing of ours. In, as JSON: {"service", "url", "keys": [[id, secret], ...],
-"widened": {shape: facts}, "newest": a model}; out: {"cases": {operation: number}, "faults": [...]}.
+"widened": {shape: facts}, "newest": a model, "models": a folder with models beside botocore's own};
+out: {"cases": {operation: number}, "faults": [...]}.
 
 The first key is the one that asks; every other is that of a new account, for what can be done once.
 """
 
 import json
 import sys
+from urllib.parse import urlencode
 
 import boto3
 from answers import Answer, faults_of
@@ -15,34 +17,39 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cases import cases_of
-from meant import ANSWERED, MEANT, MEANT_OF_OLD, meant
+from meant import ANSWERED, MEANT, MEANT_OF_OLD, MEANT_OF_OURS, NOT_REPEATED, meant
+from own_stage import OwnStage
 from shapes import Model, botocores
 from stage import Stage
 
 CONFIG = Config(retries={"max_attempts": 0}, parameter_validation=False, max_pool_connections=1)
 ONCE = "UpdatePhoneNumberSettings"  # an account may do it once in seven days
+MEANT_BY = {"chime-sdk-voice": MEANT, "chime": MEANT_OF_OLD, "maskline": MEANT_OF_OURS}
 
 
 class Caller:
-    """A client that shows what really came back, and can be given the body to send."""
+    """A client that shows what really came back, and can be given what to send."""
 
-    def __init__(self, service, url, key):
+    def __init__(self, service, url, key, models):
         session = boto3.Session(*key, region_name="us-east-1")
+        session._loader.search_paths.append(models)
         self.client = session.client(service, endpoint_url=url, config=CONFIG)
         self.client.meta.events.register("before-call", self._dress)
         self.client.meta.events.register("after-call", self._note)
-        self._body = self._answer = None
+        self._body = self._query = self._answer = None
 
     def _dress(self, params, **_):
         if self._body is not None:
             params["body"] = self._body
+        if self._query is not None:
+            params["url"] += f"{'&' if '?' in params['url'] else '?'}{self._query}"
 
     def _note(self, http_response, **_):
         self._answer = Answer(http_response)
 
-    def ask(self, operation, arguments, body=None):
-        """The answer as it came, and what botocore made of it."""
-        self._body = body
+    def ask(self, operation, arguments, body=None, query=None):
+        """The answer as it came, and what botocore made of it. `query` comes after botocore's."""
+        self._body, self._query = body, query
         try:
             made = getattr(self.client, xform_name(operation))(**arguments)
         except ClientError as error:
@@ -57,16 +64,17 @@ class Caller:
 
 
 class Walk:
-    def __init__(self, service, url, keys, widened, newest):
-        document = botocores(service)
+    def __init__(self, service, url, keys, widened, newest, models):
+        document = botocores(service) or newest
         self.operations = [name for name in document["operations"] if name in newest["operations"]]
         newer = service != "chime"
         self.model = Model(document, widened, lenient=not newer)
         # An old client's answers are held against the newest model too, which knows all of them.
         self.models = [self.model] if newer else [self.model, Model(newest, {})]
-        self.callers = [Caller(service, url, key) for key in keys]
-        self.stage = Stage(self.callers[0].call, newer)
-        self.meant = MEANT if newer else {**MEANT_OF_OLD, **MEANT}
+        self.callers = [Caller(service, url, key, models) for key in keys]
+        call = self.callers[0].call
+        self.stage = OwnStage(call) if service == "maskline" else Stage(call, newer)
+        self.meant = MEANT_BY[service]
         self.faults, self.unused = [], set(self.meant)
 
     def operation(self, name):
@@ -82,11 +90,13 @@ class Walk:
         caller = self.callers.pop() if once else self.callers[0]
         told = case.applied(arguments)
         body = body_for(self.model, operation, case, told)
-        answer, made = caller.ask(operation, told if body is None else arguments, body)
+        query = query_for(self.model, operation, case)
+        sent = told if (body, query) == (None, None) else arguments
+        answer, made = caller.ask(operation, sent, body, query)
         found = [fault for model in self.models for fault in faults_of(model, operation, answer)]
         found += self.outcome_faults(operation, case, answer) + made_faults(caller, answer, made)
         if case.right and isinstance(made, dict) and answer.body:
-            found += echo_faults(told, answer.document)
+            found += echo_faults(operation, told, answer.document)
         for fault in found:
             if (operation, fault) in ANSWERED:
                 continue
@@ -143,6 +153,14 @@ def body_for(model, operation, case, arguments):
     return json.dumps(told).encode()
 
 
+def query_for(model, operation, case):
+    """What to add to the query where botocore could not write a time as the case has it."""
+    member = model.input(operation).get("members", {}).get(case.path[0]) if case.path else None
+    if case.right or member is None or model.shape(member)["type"] != "timestamp":
+        return None
+    return urlencode({member["locationName"]: case.value}, doseq=True)
+
+
 def made_faults(caller, answer, made):
     """Whether botocore made of an answer what the answer says."""
     if isinstance(made, ClientError):
@@ -157,14 +175,14 @@ def made_faults(caller, answer, made):
     return [f"it lost {lost}"] if lost else []
 
 
-def echo_faults(told, document):
+def echo_faults(operation, told, document):
     """What was told and is answered differently: members of the same name must be the same."""
-    (inner,) = [each for each in document.values() if isinstance(each, dict)] or [{}]
+    inner = [each for each in document.values() if isinstance(each, dict)]
     return [
         f"{name}: {told[name]!r:.80} became {place[name]!r:.80}"
-        for place in (document, inner)
+        for place in (document, *inner)
         for name in told.keys() & place.keys() - {"NextToken"}
-        if not same(told[name], place[name])
+        if (operation, name) not in NOT_REPEATED and not same(told[name], place[name])
     ]
 
 

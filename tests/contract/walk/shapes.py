@@ -48,6 +48,8 @@ class Model:
 
 
 def botocores(service):
-    """The model that this Python's botocore has."""
+    """The model that this Python's botocore has; None where it has none."""
+    if service not in FILES:
+        return None
     path = Path(botocore.__file__).parent / "data" / FILES[service] / "service-2.json.gz"
     return json.loads(gzip.decompress(path.read_bytes()))

@@ -27,6 +27,13 @@ PATTERNS = {
     ),
     r"^8(00|33|44|55|66|77|88)$": (["800", "888"], ["811", "900", "8000"]),
     r".*\S.*": (["a", " a ", "a+b/c%2F"], [" ", "\t "]),
+    r"[A-Za-z0-9_]+": (["AKIA0EXAMPLE_0"], ["a-b", "a b", "ä", "a\n"]),
+    r"[0-9]{12}": (["123456789012"], ["", "12345678901", "1234567890123", "٣" * 12]),
+    r"\*|(chime|maskline):[A-Za-z*]+": (
+        ["*", "chime:*", "maskline:List*Numbers"],
+        ["", "**", "chime", "chime:", "s3:Get*", "chime:Get Call", "Chime:*", "chime:*\n"],
+    ),
+    r"\*|arn:\S+": (["*", "arn:aws:chime:::vc/*"], ["", "vc/x", "arn:", "arn:a b", "arn:a\n"]),
 }
 
 # What is no value of a type in JSON.
@@ -38,7 +45,19 @@ OTHER_TYPES = {
     "structure": ["text", 5, True, ["text"]],
 }
 LARGEST = 2**31 - 1
-IN_A_QUERY = {"integer": ["abc", "1.5", "", "1e1", " 1", "٣", "9" * 40], "boolean": ["yes", "1"]}
+IN_A_QUERY = {
+    "integer": ["abc", "1.5", "", "1e1", " 1", "٣", "9" * 40],
+    "boolean": ["yes", "1"],
+    "timestamp": [
+        "yesterday",
+        "",
+        "1785542400",
+        "2026-02-30",
+        "2026-08-01T24:01:00Z",
+        "٢٠٢٦-08-01",
+    ],
+}
+TIMES = ["1900-01-01T00:00:00Z", "2026-08-01T12:30:00.25+02:00", "9999-12-31T23:59:59.999999Z"]
 
 
 def right(facts):
@@ -48,6 +67,8 @@ def right(facts):
         return [("true", True), ("false", False)]
     if kind == "integer":
         return [(f"the {end}", facts[end]) for end in ("min", "max") if end in facts]
+    if kind == "timestamp":
+        return [(text, text) for text in TIMES]
     if kind != "string":
         return []
     if "enum" in facts:
