@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any
 
 import pytest
-from contract.web_clients import CLIENTS, Client, Refused, aws_cli, boto3, javascript_sdk
+from contract.web_clients import CLIENTS, Client, Refused, aws_cli, boto3, java_sdk, javascript_sdk
 from house import House
 
 ANN, BEN, CAT = "+12065550100", "+14015550101", "+13035550102"
 NUMBERS = {"+12065550198", "+12065550199"}
 VOICE = "chime-sdk-voice"
 
-NAMES = ("boto3-1.37.1", "awscli-1.38.1", "awscli-newest")
+NAMES = ("boto3-1.37.1", "awscli-1.38.1", "awscli-newest", "java-1.11.901")
 pytestmark = pytest.mark.skipif(
     not all((CLIENTS / name / "installed").exists() for name in NAMES),
     reason="tools/client-venvs installs AWS's clients",
@@ -35,6 +35,7 @@ PLAYED = {
     "javascript-3-chime-sdk-voice": partial(javascript_sdk, "player.mjs"),
     "javascript-3-chime": partial(javascript_sdk, "older.mjs"),
     "javascript-2-chime": partial(javascript_sdk, "version2.mjs"),
+    "java-1.11.901-chime": partial(java_sdk, "java-1.11.901"),
 }
 
 

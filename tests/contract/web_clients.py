@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from botocore import xform_name
 from contract import javascript
 from house import House
@@ -15,6 +17,7 @@ from house import House
 CLIENTS = Path(__file__).parents[2] / "build" / "clients"
 PLAYER = Path(__file__).with_name("boto_player.py")
 ORACLE = Path(__file__).with_name("cli_oracle.py")
+JAVA = Path(__file__).with_name("java") / "Player.java"
 CLI_ERROR = re.compile(r"An error occurred \((\w+)\) when calling the \w+ operation: (.*)")
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
@@ -83,6 +86,16 @@ def javascript_sdk(script: str, prefix: str, house: House) -> Iterator[Client]:
     javascript.install()
     command = ["node", "--no-warnings", script, house.url + prefix]
     with process(command, house, javascript.HOME) as ask:
+        yield Client(ask)
+
+
+@contextmanager
+def java_sdk(version: str, prefix: str, house: House) -> Iterator[Client]:
+    if shutil.which("javac") is None:
+        pytest.skip("AWS's Java needs a JDK")
+    jars = str(CLIENTS / version / "*")
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", jars, str(JAVA), house.url + prefix]
+    with process(command, house, JAVA.parent) as ask:
         yield Client(ask)
 
 
