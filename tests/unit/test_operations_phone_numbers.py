@@ -425,6 +425,11 @@ def test_an_order_takes_what_is_there_to_be_had(desk: Desk) -> None:
         ({"TollFreePrefix": "888"}, ["+18882345678"]),
         ({"PhoneNumberType": "TollFree"}, ["+18882345678"]),
         ({"PhoneNumberType": "Local", "Country": "US"}, [PROXY]),
+        ({"State": "KS"}, [PROXY]),
+        ({"State": "KS", "PhoneNumberType": "TollFree"}, []),
+        ({"State": "KS", "City": "Topeka"}, []),
+        ({"State": "ny", "City": "NEW YORK"}, []),
+        ({"State": "", "City": "", "AreaCode": "913"}, [PROXY]),
     ],
 )
 def test_searching(desk: Desk, criteria: dict[str, str], found: list[str]) -> None:
@@ -432,9 +437,35 @@ def test_searching(desk: Desk, criteria: dict[str, str], found: list[str]) -> No
     assert desk.call("SearchAvailablePhoneNumbers", **criteria)["E164PhoneNumbers"] == found
 
 
-def test_a_search_that_cannot_be_done_is_refused(desk: Desk) -> None:
-    with pytest.raises(BadRequest, match="City"):
-        desk.call("SearchAvailablePhoneNumbers", City="Seattle")
+@pytest.mark.parametrize(
+    ("criteria", "told"),
+    [
+        ({"City": "Seattle"}, "State"),
+        ({"State": "Washington"}, "two letters"),
+        ({"State": "PR"}, "two letters"),
+    ],
+)
+def test_a_search_that_cannot_be_done_is_refused(
+    desk: Desk, criteria: dict[str, str], told: str
+) -> None:
+    with pytest.raises(BadRequest, match=told):
+        desk.call("SearchAvailablePhoneNumbers", **criteria)
+
+
+def test_a_search_by_city_takes_pages_over_all_its_codes(desk: Desk) -> None:
+    inside = [f"+1{code}5550{last}" for code in (212, 332) for last in range(100, 130)]
+    outside = [f"+1{code}5550{last}" for code in (213, 315, 333) for last in range(100, 130)]
+    desk.import_numbers(*inside, *outside, shared=False)
+    criteria: dict[str, Any] = {"City": "New York", "State": "NY", "MaxResults": 7}
+    found: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        page = desk.call("SearchAvailablePhoneNumbers", **criteria, **token)
+        found += page["E164PhoneNumbers"]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert found == inside
 
 
 def test_the_countries_of_the_inventory(desk: Desk) -> None:

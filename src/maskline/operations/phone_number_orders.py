@@ -4,12 +4,16 @@ What can be had are the numbers imported for the account itself, and those of th
 """
 
 import json
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations import cities
 from maskline.operations.batches import require_few
+from maskline.operations.cities import Span
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.pages import page_of
+from maskline.operations.pages import Page, page_of
 from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of
 from maskline.operations.tenancy import operator_account
 from maskline.store import Row
@@ -19,29 +23,57 @@ PROCESSING, ACQUIRED, FAILED = "Processing", "Acquired", "Failed"
 
 
 def search_available_phone_numbers(context: Context, request: Request) -> Answer:
-    for member in ("City", "State"):
-        if request.get(member):
-            raise BadRequest(f"Phone numbers cannot be searched by {member}, only by AreaCode")
     kind = request.get("PhoneNumberType")
     prefix = request.get("TollFreePrefix")
+    state, city = request.get("State") or "", request.get("City") or ""
+    require_place(state, city)
     criteria = {
         "country": request.get("Country") or "",
         "area_code": request.get("AreaCode") or prefix or "",
         "toll_free": True if prefix else None if kind is None else kind == "TollFree",
     }
-    listing = ("SearchAvailablePhoneNumbers", *(str(value) for value in criteria.values()))
+    listing = ("SearchAvailablePhoneNumbers", *map(str, criteria.values()), state, city)
     page = page_of(context, {"MaxResults": MOST_FOUND, **request}, *listing, start="")
-    found = context.tx.all(
+    search = partial(
+        context.tx.all,
         "search_phone_numbers",
         account_id=context.account_id,
         stock=operator_account(context),
-        after=page.position,
-        limit=page.limit,
         **criteria,
     )
+    if state:
+        found = search_within(cities.spans_of(state, city), search, page)
+    else:
+        found = search(after=page.position, limit=page.limit)
     return page.answer(
         "E164PhoneNumbers", found, lambda row: row["phone_number"], order="phone_number"
     )
+
+
+def require_place(state: str, city: str) -> None:
+    if city and not state:
+        raise BadRequest("A search by City needs the State too")
+    if state and not cities.is_state(state):
+        raise BadRequest("State must be two letters, of a US state or a Canadian province")
+
+
+def search_within(
+    spans: Iterable[Span], search: Callable[..., Sequence[Row]], page: Page
+) -> list[Row]:
+    """The page's rows within spans, asking for none of those that the numbers at hand leap over."""
+    found: list[Row] = []
+    upcoming = page.position  # no number comes before it
+    for span in spans:
+        if upcoming >= span.end:
+            continue
+        after, limit = max(page.position, span.first), page.limit - len(found)
+        rows = search(after=after, limit=limit)
+        inside = [row for row in rows if row["phone_number"] < span.end]
+        found += inside
+        if len(inside) == len(rows):  # the page is full, or no numbers are left
+            break
+        upcoming = rows[len(inside)]["phone_number"]
+    return found
 
 
 def list_supported_phone_number_countries(context: Context, request: Request) -> Answer:

@@ -41,9 +41,9 @@ MEANT = {
     # The model has any text for these.
     ("ListPhoneNumbers.Status", "some text"): BAD_REQUEST,
     ("ListPhoneNumbers.Status", "more than ASCII"): BAD_REQUEST,
-    # A number is looked for by area code.
-    ("SearchAvailablePhoneNumbers.City", "*"): BAD_REQUEST,
-    ("SearchAvailablePhoneNumbers.State", "*"): BAD_REQUEST,
+    # The model has any text for a state.
+    ("SearchAvailablePhoneNumbers.State", "some text"): BAD_REQUEST,
+    ("SearchAvailablePhoneNumbers.State", "more than ASCII"): BAD_REQUEST,
 }
 
 

@@ -276,8 +276,13 @@ class Stage:
 
     def SearchAvailablePhoneNumbers(self, member):
         asked = {"AreaCode": "206", "Country": "US", "PhoneNumberType": "Local", "MaxResults": 5}
-        alone = {"City": "Seattle", "State": "WA", "TollFreePrefix": "800"}
-        return {**asked, **token(member)} if member not in alone else {member: alone[member]}
+        place = {"City": "Seattle", "State": "WA", "Country": "US"}
+        alone = {
+            "City": place,
+            "State": {"State": "WA"},
+            "TollFreePrefix": {"TollFreePrefix": "800"},
+        }
+        return alone.get(member) or {**asked, **token(member)}
 
     def ListTagsForResource(self, member):
         return {"ResourceARN": self.arn}
