@@ -91,6 +91,16 @@ def test_no_key_gives_more_than_it_has(desk: Desk) -> None:
             create_access_key(context, more)
 
 
+def test_no_key_has_patterns_of_many_stars(desk: Desk) -> None:
+    made = desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"]
+    many = {"Resources": ["arn:" + "*a" * 17]}
+    with pytest.raises(BadRequest):
+        desk.maskline("CreateAccessKey", **many)
+    with pytest.raises(BadRequest):
+        desk.maskline("UpdateAccessKey", AccessKeyId=made, **many)
+    assert len(desk.maskline("ListAccessKeys")["AccessKeys"]) == 2
+
+
 def test_a_key_does_not_lock_itself_out(desk: Desk) -> None:
     context = with_key(desk, EVERYTHING)
     desk.access_key_id = context.access_key_id

@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
-from maskline.domain.permissions import EVERYTHING, Grant
+from maskline.domain.permissions import EVERYTHING, Grant, require_few_stars
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
@@ -129,10 +129,9 @@ def make_access_key(context: Context, account_id: str, grant: Grant) -> Credenti
 
 def allowed_grant(context: Context, request: Request, default: Grant) -> Grant:
     """The grant that a request names; no key gives more than it has itself."""
-    grant = Grant(
-        tuple(request.get("Actions") or default.actions),
-        tuple(request.get("Resources") or default.resources),
-    )
+    actions, resources = (tuple(request.get(member) or ()) for member in ("Actions", "Resources"))
+    require_few_stars(Grant(actions, resources))
+    grant = Grant(actions or default.actions, resources or default.resources)
     if context.access_key_id is not None:
         own = require_key(context, context.access_key_id)
         if not grant_of(own).covers(grant):
