@@ -55,6 +55,20 @@ def test_a_body_that_means_nothing_is_not_read() -> None:
     assert parse(VOICE["GetProxySession"], CONNECTOR, {}, {}, b"{") == {"VoiceConnectorId": "abc"}
 
 
+@pytest.mark.parametrize("leaf", [b"", b"null", b"1"])
+def test_how_deep_a_body_can_be(leaf: bytes) -> None:
+    def nested(levels: int, opening: bytes, closing: bytes) -> bytes:
+        return b'{"Name": ' + opening * levels + leaf + closing * levels + b"}"
+
+    create(nested(63, b"[", b"]"))
+    create(b'{"Name": [' + b"[],{}," * 500 + b"[1]]}")
+    for levels in (64, *range(100, 1000, 100), 100_000):
+        with pytest.raises(BadBody, match="nested too deeply"):
+            create(nested(levels, b"[", b"]"))
+        with pytest.raises(BadBody, match=r"nested too deeply|not valid JSON"):
+            create(nested(levels, b'{"Name":', b"}"))
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [

@@ -28,6 +28,9 @@ anything: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
+deep = st.builds(
+    lambda levels, leaf: nested(levels, leaf), st.integers(1, 1500), st.none() | st.just("deep")
+)
 ids = st.sampled_from([CONNECTOR, CONNECTOR, SESSION, "+12065550198", "%2B12065550198"])
 raw = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="?"))
 
@@ -52,6 +55,13 @@ def furnish(door: Door) -> None:
     asked = {"ParticipantPhoneNumbers": ["+14155550100", "+14155550101"], "Capabilities": ["SMS"]}
     opened = door.ask("POST", f"{path}/proxy-sessions", asked)
     REAL[CONNECTOR], REAL[SESSION] = connector, opened.content["ProxySession"]["ProxySessionId"]
+
+
+def nested(levels: int, leaf: Any) -> Any:
+    """A value so many levels deep, of objects and lists in turn."""
+    for level in range(levels):
+        leaf = [leaf] if level % 2 else {"Name": leaf}
+    return leaf
 
 
 def value_of(shape: Shape) -> st.SearchStrategy[Any]:
@@ -91,7 +101,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, bytes]:
     query = "&".join(f"{name}={draw(raw)}" for name in names if name and draw(st.booleans()))
     fixed = "&".join(f"{name}={value}" for name, value in operation.query.items())
     body = {
-        name: draw(value_of(shape) | anything)
+        name: draw(value_of(shape) | anything | deep)
         for name, shape in members.items()
         if not shape.location and draw(st.integers(0, 9))
     }
@@ -110,7 +120,7 @@ def test_requests_that_are_nearly_right(door: Door, asked: tuple[str, str, bytes
     method=st.sampled_from(METHODS),
     path=raw,
     query=raw,
-    body=st.binary(max_size=60) | anything.map(lambda value: json.dumps(value).encode()),
+    body=st.binary(max_size=60) | (anything | deep).map(lambda value: json.dumps(value).encode()),
     operation=st.none() | st.sampled_from(OPERATIONS),
 )
 def test_any_bytes(

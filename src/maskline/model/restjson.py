@@ -12,6 +12,8 @@ from maskline.model.service import Operation, Shape
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_CONTENT = 204
 LONGEST_NUMBER = 20  # characters of the longest integer that a shape can hold
+DEEPEST = 64  # levels of a body: no shape has ten, and what walks a value calls itself for each
+TOO_DEEP = f"The request body is nested too deeply: it can have {DEEPEST} levels at most"
 BOOLEANS = {"true": True, "false": False}
 
 Encode = Callable[[Any], Any]
@@ -92,10 +94,21 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except msgspec.DecodeError as error:
         raise BadBody(f"The request body is not valid JSON: {error}") from None
     except RecursionError:
-        raise BadBody("The request body is nested too deeply") from None
+        raise BadBody(TOO_DEEP) from None
     if not isinstance(document, dict):
         raise BadBody("The request body must be a JSON object")
+    # Only what opens so often can be so deep.
+    if body.count(b"{") + body.count(b"[") > DEEPEST and _is_deeper(document, DEEPEST):
+        raise BadBody(TOO_DEEP)
     return _without_nulls(document) if b"null" in body else document
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether a value has more levels of objects and lists than these."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -12,6 +12,12 @@ import values
 ABSENT = object()
 LONGEST_IN_A_URL = 60_000  # parsers of HTTP stop at 64 KiB, and the connection ends there
 UNKNOWN = "Nonsense"
+
+
+def nested(levels, leaf):
+    return b'{"a": ' + b"[" * levels + leaf + b"]" * levels + b"}"
+
+
 BODIES = {
     "no JSON": b"{",
     "no object": b"[]",
@@ -20,6 +26,8 @@ BODIES = {
     "no UTF-8": b'{"a": "\xff"}',
     "two objects": b"{}{}",
     "nested without end": b'{"a": ' + b"[" * 10_000,
+    **{f"{levels} levels": nested(levels, b"1") for levels in range(100, 1000, 100)},
+    **{f"{levels} levels, null": nested(levels, b"null") for levels in range(100, 1000, 100)},
 }
 
 
