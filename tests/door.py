@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from maskline import settings
 from maskline.cli.signer import AccessKey, sign
+from maskline.operations.access_keys import KEY_ID_ALPHABET, random_text
 from maskline.store import Transaction, open_store
 from maskline.web.app import build
 
@@ -137,7 +138,8 @@ def add_key(
     actions: tuple[str, ...] = ("*",),
     resources: tuple[str, ...] = ("*",),
 ) -> AccessKey:
-    key = AccessKey("AKIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30))
+    key_id = "AKIA" + random_text(KEY_ID_ALPHABET, 16)
+    key = AccessKey(key_id, secrets.token_urlsafe(30))
     tx.run(
         "insert_access_key",
         access_key_id=key.id,

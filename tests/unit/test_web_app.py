@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ from uuid import UUID
 
 import pytest
 import structlog
-from door import Door, Reply
+from door import HOST, REGION, Door, Reply
 
 from maskline import logs
-from maskline.cli.signer import AccessKey
+from maskline.cli.signer import AccessKey, sign
 from maskline.model import load
 from maskline.operations import TABLE, Handler
 from maskline.web import app as web_app
 from maskline.web import openapi, pipeline
+from maskline.web.requests import MOST_TOGETHER
 
 NUMBERS = ["+12065550198", "+12065550199"]
 ANN, BEN = "+12065550100", "+14015550101"
@@ -191,19 +193,53 @@ def test_accounts_do_not_see_each_other(door: Door) -> None:
     assert create(door, connector_id, stranger).error == "NotFoundException"
 
 
+def headers_of(door: Door, body: bytes = b"", key: AccessKey | None = None) -> dict[str, str]:
+    """Those of a rightly signed POST that makes a connector."""
+    return dict(sign(key or door.key, REGION, "POST", "/voice-connectors", {"Host": HOST}, body))
+
+
 def test_bodies_have_an_end(tmp_path: Path) -> None:
     door = Door(tmp_path, max_body_bytes=1024)
-    announced = door.send("POST", "/voice-connectors", {"Content-Length": "1025"}, b"{}")
-    streamed = door.send("POST", "/voice-connectors", {}, b" " * 1000, b" " * 25)
-    absurd = door.send("POST", "/voice-connectors", {"Content-Length": "9" * 5000})
+    signed = headers_of(door)
+    announced = door.send("POST", "/voice-connectors", {**signed, "Content-Length": "1025"}, b"{}")
+    streamed = door.send("POST", "/voice-connectors", signed, b" " * 1000, b" " * 25)
+    absurd = door.send("POST", "/voice-connectors", {**signed, "Content-Length": "9" * 5000})
     for reply in (announced, streamed, absurd):
         assert reply
         assert (reply.status, reply.error) == (413, "RequestEntityTooLargeException")
     door.close()
 
 
-def test_a_client_that_goes_away_is_answered_nothing(door: Door) -> None:
-    assert door.send("POST", "/voice-connectors", {}, b"{", ends=False) is None
+def test_a_body_is_not_read_for_who_has_no_key(door: Door) -> None:
+    """The client that would send it goes away when it is asked for it: then nobody is answered."""
+    signed = headers_of(door)
+    old = {name: re.sub("20[0-9]{6}", "20200415", text) for name, text in signed.items()}
+    for headers, error in (
+        ({}, "MissingAuthenticationTokenException"),
+        ({"Authorization": "AWS4-HMAC-SHA256 x"}, "IncompleteSignatureException"),
+        (old, "InvalidSignatureException"),
+        (headers_of(door, key=AccessKey("AKIANOBODY", "x")), "UnrecognizedClientException"),
+        (headers_of(door, key=AccessKey("AKIA" + "A" * 16, "x")), "UnrecognizedClientException"),
+    ):
+        reply = door.send("POST", "/voice-connectors", headers, ends=False)
+        assert reply is not None, error
+        assert reply.error == error
+    assert door.send("POST", "/voice-connectors", signed, b"{", ends=False) is None
+
+
+def test_bodies_are_given_back_when_they_are_answered(tmp_path: Path) -> None:
+    door = Door(tmp_path, max_body_bytes=1024)
+    spaces = b" " * 1000
+    for body, status in ((b'{"Name": "a", "RequireEncryption": false}', 201), (b"{", 400)):
+        for _ in range(MOST_TOGETHER):
+            sent = spaces[len(body) :] + body
+            assert door.ask_bytes("POST", "/voice-connectors", sent).status == status
+    wrong = headers_of(door, key=AccessKey(door.key.id, "x"))
+    for _ in range(MOST_TOGETHER):
+        reply = door.send("POST", "/voice-connectors", wrong, spaces)
+        assert reply
+        assert reply.error == "InvalidSignatureException"
+    door.close()
 
 
 def test_a_key_has_its_share_and_no_more(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The parts of the HTTP door, each for itself."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from door import add_account, add_key
 
+from maskline.domain.permissions import EVERYTHING
 from maskline.domain.refusals import (
     AccessDenied,
     BadRequest,
@@ -19,8 +22,10 @@ from maskline.model import load
 from maskline.operations import AccessKey
 from maskline.store import open_store
 from maskline.web import answers
-from maskline.web.keys import KEPT_SECONDS, KeyRing
+from maskline.web.faults import BodyTooLarge
+from maskline.web.keys import KEPT_SECONDS, MOST_LOOKED_FOR, MOST_WAITING, KeyRing
 from maskline.web.permissions import action_of
+from maskline.web.requests import MOST_OF_ONE, MOST_TOGETHER, Bodies, Disconnected
 from maskline.web.throttle import Throttle
 
 VOICE = load("chime-sdk-voice").operations
@@ -89,6 +94,45 @@ def test_a_bucket_fills_while_nobody_draws() -> None:
         throttle.take("a")
 
 
+async def read(bodies: Bodies, owner: str, *pieces: bytes, ends: bool = True) -> bytes:
+    incoming: list[dict[str, Any]] = [
+        {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
+    ]
+    messages = iter([*incoming, {"type": "http.request" if ends else "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    return await bodies.read(receive, {}, owner)
+
+
+async def test_bodies_under_way_are_bounded_together_and_for_each_key() -> None:
+    bodies, largest = Bodies(10), b" " * 10
+    for number in range(MOST_TOGETHER):
+        assert await read(bodies, f"key {number // MOST_OF_ONE}", largest) == largest
+        if number == MOST_OF_ONE - 1:
+            with pytest.raises(Unavailable, match="of this access key") as told:
+                await read(bodies, "key 0", b" ")
+            assert told.value.retry_after == 1
+    with pytest.raises(Unavailable, match="together"):
+        await read(bodies, "another", b"", b" ")
+    assert await read(bodies, "another") == b""
+    bodies.release("key 0", len(largest))
+    assert await read(bodies, "key 0", largest) == largest
+
+
+async def test_a_body_that_is_not_read_to_its_end_counts_no_more() -> None:
+    bodies = Bodies(10)
+    for _ in range(2 * MOST_TOGETHER):
+        with pytest.raises(BodyTooLarge):
+            await read(bodies, "key", b" " * 10, b" ")
+        with pytest.raises(Disconnected):
+            await read(bodies, "key", b" " * 10, ends=False)
+    assert await read(bodies, "key", b" " * 10) == b" " * 10
+    bodies.release("key", 10)
+    assert not bodies._held
+
+
 async def test_a_key_disabled_by_another_process_stops_soon(tmp_path: Path) -> None:
     clock = Clock()
     store = open_store(f"sqlite:{tmp_path / 'keys.db'}")
@@ -125,13 +169,105 @@ async def test_a_key_that_changes_while_it_is_looked_up_is_not_kept(tmp_path: Pa
     store.close()
 
 
-async def test_keys_that_do_not_exist_fill_no_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Slow:
+    """A key ring whose looks into the store take as long as the test likes."""
+
+    def __init__(self, *known: str) -> None:
+        self.clock = Clock()
+        self.ring = KeyRing(None, self.clock)  # type: ignore[arg-type]
+        self.ring._look_up = self._look_up  # type: ignore[method-assign]
+        self.known = known
+        self.looked_for: list[str] = []
+        self.go_on = asyncio.Event()
+
+    async def _look_up(self, access_key_id: str) -> AccessKey | None:
+        self.looked_for.append(access_key_id)
+        await self.go_on.wait()
+        return key_of(access_key_id) if access_key_id in self.known else None
+
+    async def begin(self, *access_key_ids: str) -> list[asyncio.Task[AccessKey | None]]:
+        tasks = [asyncio.create_task(self.ring.find(each)) for each in access_key_ids]
+        for _ in range(5):  # until each has come as far as it can
+            await asyncio.sleep(0)
+        return tasks
+
+
+def key_of(access_key_id: str) -> AccessKey:
+    return AccessKey(
+        access_key_id=access_key_id,
+        account_id="1",
+        secret_access_key="s",
+        active=True,
+        grant=EVERYTHING,
+    )
+
+
+def key_id(number: int) -> str:
+    return f"AKIA{number:016}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
+
+
+async def test_what_can_be_no_id_of_a_key_is_not_looked_for() -> None:
+    slow = Slow()
+    slow.go_on.set()
+    for text in ("", "AKIA", "AKIANOBODY", key_id(1)[1:], key_id(1) + "A", key_id(1).lower(), "x"):
+        assert await slow.ring.find(text) is None
+    assert slow.looked_for == []
+
+
+async def test_who_is_not_found_is_not_looked_for_again_for_a_while() -> None:
+    slow = Slow()
+    slow.go_on.set()
+    for now in (0.0, KEPT_SECONDS / 2, KEPT_SECONDS):
+        slow.clock.now = now
+        assert await slow.ring.find(key_id(1)) is None
+    assert slow.looked_for == [key_id(1)] * 2
+    slow.known = (key_id(1),)
+    slow.ring.changed(key_id(1))
+    assert await slow.ring.find(key_id(1)) is not None
+
+
+async def test_many_who_ask_for_the_same_key_look_once() -> None:
+    slow = Slow(key_id(1))
+    tasks = await slow.begin(*[key_id(1)] * 1000)
+    slow.go_on.set()
+    assert set(await asyncio.gather(*tasks)) == {key_of(key_id(1))}
+    assert slow.looked_for == [key_id(1)]
+
+
+async def test_strangers_are_in_the_way_of_no_key_in_use() -> None:
+    ours, theirs = key_id(0), [key_id(number) for number in range(1, 500)]
+    slow = Slow(ours)
+    slow.go_on.set()
+    await slow.ring.find(ours)
+    slow.go_on.clear()
+    slow.clock.now = KEPT_SECONDS
+    tasks = await slow.begin(*theirs)
+    refused = [task for task in tasks if task.done() and isinstance(task.exception(), Unavailable)]
+    assert len(refused) == len(theirs) - MOST_WAITING
+    assert slow.looked_for == [ours, *theirs[:MOST_LOOKED_FOR]]
+    (own,) = await slow.begin(ours)
+    assert slow.looked_for[-1] == ours
+    slow.go_on.set()
+    assert await own == key_of(ours)
+    assert [await task for task in tasks if task not in refused] == [None] * MOST_WAITING
+    assert await slow.ring.find(theirs[-1]) is None  # there is room again
+
+
+async def test_a_key_changed_while_it_is_looked_for_is_looked_for_again() -> None:
+    slow = Slow(key_id(1))
+    before = await slow.begin(key_id(1))
+    slow.ring.changed(key_id(1))
+    after = await slow.begin(key_id(1))
+    slow.go_on.set()
+    await asyncio.gather(*before, *after)
+    assert slow.looked_for == [key_id(1)] * 2
+
+
+async def test_keys_that_do_not_exist_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maskline.web.keys.MOST_KEPT", 3)
-    store = open_store(f"sqlite:{tmp_path / 'keys.db'}")
-    ring = KeyRing(store)
+    slow = Slow()
+    slow.go_on.set()
     for number in range(10):
-        assert await ring.find(f"AKIA{number}") is None
-        assert len(ring._kept) <= 3
-    store.close()
+        assert await slow.ring.find(key_id(number)) is None
+        assert len(slow.ring._missed) <= 3
+    assert slow.ring._looking == {}

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from door import settings_with
+from door import REGION, add_account, add_key, settings_with
 
+from maskline.cli.signer import AccessKey, sign
 from maskline.daemon.api import serving
 from maskline.store import open_store
 from maskline.web import protocol
@@ -21,9 +22,12 @@ Connect = Callable[[], Awaitable["Wire"]]
 
 
 class Wire:
-    """A connection of a client's."""
+    """A connection of a client's, who may have a key."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, key: AccessKey, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.key = key
         self._reader, self._writer = reader, writer
 
     def send(self, data: bytes) -> None:
@@ -55,10 +59,11 @@ async def door(folder: Path, most: int) -> AsyncIterator[Connect]:
     store = open_store(f"sqlite:{folder / 'p.db'}")
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
+    key = await store.write(lambda tx: add_key(tx, add_account(tx)))
     wires: list[Wire] = []
 
     async def connect() -> Wire:
-        wires.append(Wire(*await asyncio.open_connection("127.0.0.1", port)))
+        wires.append(Wire(key, *await asyncio.open_connection("127.0.0.1", port)))
         return wires[-1]
 
     async with serving(build(store, settings_with(), dict), listening, most):
@@ -80,14 +85,32 @@ async def test_who_says_nothing_is_closed(connect: Connect) -> None:
 
 
 @pytest.mark.usefixtures("hurry")
-@pytest.mark.parametrize(
-    "half", [b"G", HEALTH[:-2], POST + b"Content-Length: 9\r\n\r\n{", POST + b"X: " + b"a" * 9000]
-)
+@pytest.mark.parametrize("half", [b"G", HEALTH[:-2], POST + b"X: " + b"a" * 9000])
 async def test_who_never_ends_a_request_is_told_and_closed(connect: Connect, half: bytes) -> None:
     wire = await connect()
     wire.send(half)
     status, content = await wire.answer()
     assert (status, content["Code"]) == (408, "RequestTimeout")
+    assert await wire.ended()
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_who_never_ends_a_body_is_told_and_closed(connect: Connect) -> None:
+    wire = await connect()
+    signed = sign(wire.key, REGION, "POST", "/voice-connectors", {"Host": "h"}, b"{")
+    lines = "".join(f"{name}: {text}\r\n" for name, text in signed.items() if name != "Host")
+    wire.send(POST + lines.encode() + b"Content-Length: 9\r\n\r\n{")
+    status, content = await wire.answer()
+    assert (status, content["Code"]) == (408, "RequestTimeout")
+    assert await wire.ended()
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_who_has_no_key_is_told_before_the_end_of_the_body(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(POST + b"Content-Length: 9\r\n\r\n{")
+    status, content = await wire.answer()
+    assert (status, content["Code"]) == (403, "Unauthorized")
     assert await wire.ended()
 
 

@@ -4,7 +4,12 @@ Requests come checked against the service model, with its member names; answers 
 Times in answers are milliseconds since the epoch.
 """
 
-from maskline.operations.access_keys import AccessKey, Credentials, find_access_key
+from maskline.operations.access_keys import (
+    AccessKey,
+    Credentials,
+    find_access_key,
+    is_access_key_id,
+)
 from maskline.operations.accounts import bootstrap_account
 from maskline.operations.audit import changed_resource, record_audit
 from maskline.operations.calls import (
@@ -41,6 +46,7 @@ __all__ = [
     "complete_lost_calls",
     "erase_messages",
     "find_access_key",
+    "is_access_key_id",
     "live_calls",
     "purge_audit_records",
     "purge_calls",

@@ -1,6 +1,7 @@
 """Access keys: what signs requests, and what it may do."""
 
 import json
+import re
 import secrets
 import string
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from maskline.operations.tenancy import account_for, is_operator
 from maskline.store import Row, Transaction
 
 KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
+KEY_ID = re.compile(rf"AKIA[{KEY_ID_ALPHABET}]{{16}}")
 SECRET_ALPHABET = string.ascii_letters + string.digits + "+/"
 
 
@@ -43,6 +45,11 @@ class AccessKey:
     @property
     def resources(self) -> tuple[str, ...]:
         return self.grant.resources
+
+
+def is_access_key_id(text: str) -> bool:
+    """Whether a text can be the id of an access key at all."""
+    return KEY_ID.fullmatch(text) is not None
 
 
 def find_access_key(tx: Transaction, access_key_id: str) -> AccessKey | None:

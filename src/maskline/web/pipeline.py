@@ -17,8 +17,8 @@ from maskline.web.answers import HttpAnswer
 from maskline.web.audit import Note
 from maskline.web.faults import Fault, OperationNotOffered, UnknownClient, UnknownOperation
 from maskline.web.keys import KeyRing
-from maskline.web.requests import Receive, Scope, query_of, read_body
-from maskline.web.sigv4 import SignedRequest
+from maskline.web.requests import Bodies, Receive, Scope, query_of
+from maskline.web.sigv4 import Signature, SignedRequest
 from maskline.web.throttle import Throttle
 
 SERVICES = ("chime-sdk-voice", "maskline")
@@ -48,7 +48,7 @@ class Pipeline:
     ) -> None:
         self._store = store
         self._policy = policy
-        self._most_bytes = most_bytes
+        self._bodies = Bodies(most_bytes)
         self._clock = clock
         self._router = Router((load(name) for name in SERVICES), load(REFUSED))
         self._keys = KeyRing(store)
@@ -61,16 +61,19 @@ class Pipeline:
         query = query_of(scope["query_string"])
         match = self._route(scope, query)  # nobody needs a key to learn that there is nothing here
         trail.operation = match.operation
-        body = await read_body(receive, headers, self._most_bytes)
-        key = await self._authenticate(signed_request(scope, headers, body))
-        trail.access_key_id = key.access_key_id
-        self._throttle.take(key.access_key_id)
-        request = parse(match, query, headers, body)
-        validate(match.operation, request)
-        if may_hold_nul(scope, body):
-            refuse_nul(request)
-        result = await self._carry_out(match, key, request, trail.request_id)
-        return answers.success(*restjson.serialise(match.operation, result))
+        signed = signed_request(scope, headers)
+        signature = sigv4.read_signature(signed)
+        key = await self._claimed_key(signature)  # before strangers make us keep what they send
+        body = await self._bodies.read(receive, headers, key.access_key_id)
+        try:
+            authenticate(signed._replace(body=body) if body else signed, signature, key)
+            trail.access_key_id = key.access_key_id
+            self._throttle.take(key.access_key_id)
+            request = request_of(scope, match, query, headers, body)
+            result = await self._carry_out(match, key, request, trail.request_id)
+            return answers.success(*restjson.serialise(match.operation, result))
+        finally:
+            self._bodies.release(key.access_key_id, len(body))
 
     def _route(self, scope: Scope, query: Mapping[str, list[str]]) -> Match:
         try:
@@ -78,14 +81,12 @@ class Pipeline:
         except NoOperation as nothing:
             raise no_operation(nothing) from None
 
-    async def _authenticate(self, request: SignedRequest) -> AccessKey:
-        signature = sigv4.read_signature(request)
+    async def _claimed_key(self, signature: Signature) -> AccessKey:
+        """The key that a request says it is signed with, which is still to be seen."""
+        sigv4.check_time(signature, self._clock() / 1000)
         key = await self._keys.find(signature.claim.access_key_id)
         if key is None:
             raise UnknownClient("There is no access key of this id")
-        sigv4.verify(request, signature, key.secret_access_key, self._clock() / 1000)
-        if not key.active:  # told to none but who has its secret
-            raise Unauthorized("The access key is disabled")
         return key
 
     async def _carry_out(
@@ -134,13 +135,35 @@ def no_operation(nothing: NoOperation) -> Fault:
     return UnknownOperation(f"No operation has this method and path{methods}. {offered}")
 
 
-def signed_request(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> SignedRequest:
-    return SignedRequest(scope["method"], raw_path(scope), scope["query_string"], headers, body)
+def signed_request(scope: Scope, headers: Mapping[bytes, bytes]) -> SignedRequest:
+    """The request without its body."""
+    return SignedRequest(scope["method"], raw_path(scope), scope["query_string"], headers, b"")
+
+
+def authenticate(request: SignedRequest, signature: Signature, key: AccessKey) -> None:
+    sigv4.verify(request, signature, key.secret_access_key)
+    if not key.active:  # told to none but who has its secret
+        raise Unauthorized("The access key is disabled")
 
 
 def raw_path(scope: Scope) -> bytes:
     path: bytes = scope["raw_path"]
     return path
+
+
+def request_of(
+    scope: Scope,
+    match: Match,
+    query: Mapping[str, list[str]],
+    headers: Mapping[bytes, bytes],
+    body: bytes,
+) -> dict[str, Any]:
+    """The members of a request by name; raises BadRequest unless it is what its model says."""
+    request = parse(match, query, headers, body)
+    validate(match.operation, request)
+    if may_hold_nul(scope, body):
+        refuse_nul(request)
+    return request
 
 
 def parse(

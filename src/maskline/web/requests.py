@@ -1,8 +1,10 @@
 """Requests as ASGI brings them."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from maskline.domain.refusals import Unavailable
 from maskline.web.canonical import parameters
 from maskline.web.faults import BodyTooLarge
 
@@ -11,26 +13,73 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+# What bodies under way may have together, in bodies of the largest size.
+MOST_TOGETHER = 32
+MOST_OF_ONE = 8  # access key: its id is all that one needs to know for a body to be read
+
 
 class Disconnected(Exception):
     """The client went away before it had sent its request."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
-    """The whole body; raises BodyTooLarge above `most` bytes, Disconnected."""
-    announced = headers.get(b"content-length", b"")
-    if announced.isdigit() and (len(announced) > 18 or int(announced) > most):
-        raise BodyTooLarge(f"The body may have at most {most} bytes")
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        body += message.get("body", b"")
-        if len(body) > most:
-            raise BodyTooLarge(f"The body may have at most {most} bytes")
-        if not message.get("more_body"):
-            return bytes(body)
+class Bodies:
+    """The bodies of the requests under way, so that they take a bounded part of the memory.
+
+    None is larger than `most` bytes, all together no larger than MOST_TOGETHER times that, and
+    those of one access key no larger than MOST_OF_ONE times.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[str] = Counter()  # bytes by access key
+        self._total = 0
+
+    async def read(self, receive: Receive, headers: Mapping[bytes, bytes], owner: str) -> bytes:
+        """The whole body, counted as the owner's until it is released.
+
+        Raises BodyTooLarge, Unavailable where there are too many at once, Disconnected.
+        """
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and (len(announced) > 18 or int(announced) > self._most):
+            raise self._too_large()
+        body = bytearray()
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                if piece := message.get("body"):
+                    body += piece
+                    self._hold(owner, len(piece))
+                if len(body) > self._most:
+                    raise self._too_large()
+                if not message.get("more_body"):
+                    return bytes(body)
+        except BaseException:
+            self.release(owner, len(body))
+            raise
+
+    def release(self, owner: str, size: int) -> None:
+        """To be told when a body of so many bytes is needed no more."""
+        if size:
+            self._total -= size
+            self._held[owner] -= size
+            if not self._held[owner]:
+                del self._held[owner]
+
+    def _hold(self, owner: str, size: int) -> None:
+        self._total += size
+        self._held[owner] += size
+        if self._total > MOST_TOGETHER * self._most:
+            raise Unavailable("The requests under way are too large together", retry_after=1)
+        if self._held[owner] > MOST_OF_ONE * self._most:
+            raise Unavailable(
+                "The requests of this access key that are under way are too large together",
+                retry_after=1,
+            )
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body may have at most {self._most} bytes")
 
 
 def query_of(query_string: bytes) -> dict[str, list[str]]:

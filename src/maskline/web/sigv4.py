@@ -1,7 +1,8 @@
 """AWS Signature Version 4, the server's side: who a request says it is from, and whether it is.
 
-Two steps, so that looking up the key stays with the caller: `read_signature` tells whose key is
-needed, `verify` holds the request against its secret. Neither knows a clock nor does any I/O.
+Three steps, so that looking up the key stays with the caller: `read_signature` tells whose key is
+needed, `check_time` whether it is worth looking up, `verify` holds the request against its secret.
+The first two need no body. None knows a clock or does any I/O.
 
 Accepted are the Authorization header and the presigned URL, for the service `chime` in any region.
 The hash of the body is always worked out here, never believed. Source: the AWS documentation of
@@ -183,12 +184,8 @@ def text(field: bytes) -> str:
     return field.decode()
 
 
-def verify(request: SignedRequest, signature: Signature, secret: str, now: float) -> None:
-    """Raises a Fault unless the request was signed with `secret` and its time has not passed.
-
-    `now` is in seconds since the epoch.
-    """
-    check_time(signature, now)
+def verify(request: SignedRequest, signature: Signature, secret: str) -> None:
+    """Raises a Fault unless the request was signed with `secret`."""
     claim, body = signature.claim, request.body
     digest = hashlib.sha256(body).hexdigest().encode() if body else EMPTY
     declared = request.headers.get(BODY_DIGEST, digest), signature.body_digest or digest
@@ -202,6 +199,7 @@ def verify(request: SignedRequest, signature: Signature, secret: str, now: float
 
 
 def check_time(signature: Signature, now: float) -> None:
+    """Raises a Fault unless the signature is of this time. `now` is in seconds since the epoch."""
     at = seconds_of(signature.time)
     if at - now > MAX_SKEW:
         raise InvalidSignature(f"The signature is from the future: {signature.time}")
