@@ -198,6 +198,64 @@ def test_a_key_for_one_group(house: House, stage: Stage, operator: Any) -> None:
     assert ask("GetVoiceConnector", stage.vc)[1] == "ForbiddenException"
 
 
+def test_a_key_for_one_connector_takes_no_numbers_from_another(
+    house: House, stage: Stage, operator: Any
+) -> None:
+    other_id, _ = stage.new_connector()
+    mine, theirs, grouped = (stage.unused() for _ in range(3))
+    group = {"VoiceConnectorGroupId": stage.new_group()}
+    for operation, owner, number in (
+        ("AssociatePhoneNumbersWithVoiceConnector", stage.vc, mine),
+        ("AssociatePhoneNumbersWithVoiceConnector", {"VoiceConnectorId": other_id}, theirs),
+        ("AssociatePhoneNumbersWithVoiceConnectorGroup", group, grouped),
+    ):
+        stage.call(operation, **owner, E164PhoneNumbers=[number])
+    arn = stage.call("GetVoiceConnectorGroup", **group)["VoiceConnectorGroup"]
+    resources = [stage.arn, arn["VoiceConnectorGroupArn"]]
+    ask = asking(house, new_key(operator, ["chime:*"], resources[:1]))
+
+    def associate(ask: Ask, *numbers: str, name: str = "", **more: Any) -> Any:
+        owner = group if name else stage.vc
+        told = {**owner, "E164PhoneNumbers": [*numbers], **more}
+        _, outcome, answer = ask(f"AssociatePhoneNumbersWithVoiceConnector{name}", told)
+        return answer["PhoneNumberErrors"] if outcome == "Success" else outcome
+
+    force, denied = {"ForceAssociate": True}, "AccessDeniedException"
+    for number in (theirs, grouped):
+        assert associate(ask, mine, number, **force) == denied
+        (error,) = associate(ask, mine, number)
+        assert error["ErrorCode"] == "Conflict"
+    assert associate(ask, mine, "+12065559999", **force)[0]["ErrorCode"] == "NotFound"
+    ask = asking(house, new_key(operator, ["chime:*"], resources))
+    assert associate(ask, theirs, **force) == denied
+    assert associate(ask, theirs, name="Group", **force) == denied
+    assert associate(ask, grouped, **force) == []
+    assert associate(ask, grouped, name="Group", **force) == []
+    owner = stage.call("GetPhoneNumber", PhoneNumberId=theirs)["PhoneNumber"]["Associations"]
+    assert [each["Value"] for each in owner] == [other_id]
+
+
+def test_a_key_for_one_connector_puts_no_other_into_a_group(
+    house: House, stage: Stage, operator: Any
+) -> None:
+    other_id, other_arn = stage.new_connector()
+    group = stage.call("CreateVoiceConnectorGroup", Name="mine")["VoiceConnectorGroup"]
+    resources = [stage.arn, group["VoiceConnectorGroupArn"]]
+
+    def update(ask: Ask, *connector_ids: str) -> str:
+        items = [{"VoiceConnectorId": each, "Priority": 1} for each in connector_ids]
+        named = {"VoiceConnectorGroupId": group["VoiceConnectorGroupId"], "Name": "mine"}
+        return ask("UpdateVoiceConnectorGroup", {**named, "VoiceConnectorItems": items})[1]
+
+    ask = asking(house, new_key(operator, ["chime:*"], resources))
+    assert update(ask, stage.connector_id) == "Success"
+    denied = refusal("UpdateVoiceConnectorGroup")
+    for stranger in (other_id, "a" * 22):  # it is not told which of the two is there
+        assert update(ask, stage.connector_id, stranger) == denied
+    ask = asking(house, new_key(operator, ["chime:*"], [*resources, other_arn]))
+    assert update(ask, stage.connector_id, other_id) == "Success"
+
+
 def test_another_account_does_not_exist(house: House, stage: Stage) -> None:
     """Nothing that names what an account has is told from what nobody has."""
     ask = asking(house, house.new_tenant())

@@ -1,7 +1,11 @@
 """Which voice connector, or group of them, a phone number is for."""
 
-from maskline.domain.refusals import BadRequest, Conflict, NotFound
-from maskline.operations.batches import each_of
+from collections.abc import Iterator
+from contextlib import suppress
+
+from maskline.domain.refusals import BadRequest, Conflict, NotFound, Refusal
+from maskline.operations import connector_groups
+from maskline.operations.batches import each_of, require_few
 from maskline.operations.connector_groups import require_group
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
@@ -60,6 +64,20 @@ def associate(
         )
 
     return each_of(request["E164PhoneNumbers"], one)
+
+
+def owner_arns(context: Context, request: Request) -> Iterator[str]:
+    """The ARNs of the connectors and groups that an association by force takes numbers from."""
+    if not request.get("ForceAssociate"):
+        return
+    require_few(request["E164PhoneNumbers"])
+    for number_id in request["E164PhoneNumbers"]:
+        with suppress(Refusal):  # to be named in the answer
+            row = require_number(context, number_id)
+            if connector_id := row["voice_connector_id"]:
+                yield require_connector(context, connector_id).arn
+            if group_id := row["voice_connector_group_id"]:
+                yield connector_groups.arn(context, group_id)
 
 
 def disassociate(context: Context, request: Request, owner: Owner) -> Answer:

@@ -1,7 +1,9 @@
 """What an access key is granted, held against a request. What no list allows is refused."""
 
+from collections.abc import Iterator
+
 from maskline.domain.refusals import AccessDenied
-from maskline.operations import AccessKey, Context, connector_groups
+from maskline.operations import AccessKey, Context, connector_groups, phone_number_associations
 from maskline.operations.connectors import find_connector_arn
 from maskline.operations.context import Request
 
@@ -15,15 +17,25 @@ def action_of(service: str, operation: str) -> str:
 
 
 def require_grant(context: Context, key: AccessKey, action: str, request: Request) -> None:
-    """Raises AccessDenied unless the key may do this to what the request names, or at large.
+    """Raises AccessDenied unless the key may do this to all that the request is about, or at large.
 
     What does not exist is refused like what is not allowed: a key learns nothing about what it may
     not see.
     """
     everywhere = AT_LARGE in key.grant.resources  # spares most requests a look at the connector
-    resource = AT_LARGE if everywhere else resource_of(context, request)
-    if not key.grant.allows(action, resource):
+    resources = (AT_LARGE,) if everywhere else resources_of(context, request)
+    if not all(key.grant.allows(action, resource) for resource in resources):
         raise AccessDenied(f"The access key does not allow {action} on this resource")
+
+
+def resources_of(context: Context, request: Request) -> Iterator[str]:
+    """The ARNs of what a request names, of what it puts into a group, and of what it takes phone
+    numbers from."""
+    yield resource_of(context, request)
+    items = request.get("VoiceConnectorItems") or ()
+    for connector_id in {item["VoiceConnectorId"] for item in items}:
+        yield connector_arn(context, connector_id) or AT_LARGE
+    yield from phone_number_associations.owner_arns(context, request)
 
 
 def resource_of(context: Context, request: Request) -> str:
