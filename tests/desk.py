@@ -66,12 +66,15 @@ class Desk:
     def switch(self, operation: str, /, **request: Any) -> dict[str, Any]:
         return self.carry_out("switch", operation, request)
 
-    def import_numbers(self, *numbers: str, shared: bool = True) -> list[dict[str, Any]]:
+    def import_numbers(
+        self, *numbers: str, shared: bool = True, **more: Any
+    ) -> list[dict[str, Any]]:
         answer = self.maskline(
             "ImportPhoneNumbers",
             CarrierName="acme",
             E164PhoneNumbers=list(numbers),
             Shared=shared,
+            **more,
         )
         errors: list[dict[str, Any]] = answer["PhoneNumberErrors"]
         return errors

@@ -142,30 +142,44 @@ def longest_unused(context: Context, pool: str, place: Place, search: Search) ->
 
 
 def sticky(context: Context, wish: Wish) -> tuple[str, str] | None:
-    """The numbers that the pair used last, if they are free and still to be had."""
+    """The numbers of the pair's latest session on numbers that are still to be had, if both are
+    free."""
+    numbers = latest_of_pair(context, wish)
+    if numbers is None or (len({*numbers}) > 1 and wish.assignment is Assignment.SHARED):
+        return None
+    held = zip(wish.participants, numbers, strict=True)
+    return numbers if all(is_free(context, *each) for each in held) else None
+
+
+def latest_of_pair(context: Context, wish: Wish) -> tuple[str, str] | None:
+    """What each of the pair had in their latest session: numbers that were given at one time."""
     first, second = wish.participants
-    first_number = sticky_number(context, wish, first, second)
-    second_number = sticky_number(context, wish, second, first)
-    if first_number is None or second_number is None:
-        return None
-    if first_number != second_number and wish.assignment is Assignment.SHARED:
-        return None
-    return first_number, second_number
+    others: dict[int, list[str]] = {}
+    for row in used_with(context, wish, second, first):
+        others.setdefault(row["used_at"], []).append(row["phone_number"])
+    for row in used_with(context, wish, first, second):
+        number: str = row["phone_number"]
+        if others_then := others.get(row["used_at"]):
+            return number, number if number in others_then else others_then[0]
+    return None
 
 
-def sticky_number(context: Context, wish: Wish, participant: str, peer: str) -> str | None:
-    row = context.tx.one(
-        "sticky_number",
+def used_with(context: Context, wish: Wish, participant: str, peer: str) -> list[Row]:
+    """The numbers that a participant had with a peer, of those the session may have."""
+    found = context.tx.all(
+        "list_pair_numbers",
         participant=participant,
         peer=peer,
         pool=wish.pool,
         shared_pool=wish.shared_pool,
+        window=WINDOW,
     )
-    if row is None or row["country"] not in wish.countries:
-        return None
-    number: str = row["phone_number"]
+    return [row for row in found if row["country"] in wish.countries]
+
+
+def is_free(context: Context, participant: str, number: str) -> bool:
     claim = context.tx.one("get_claim", participant=participant, proxy_number=number)
-    return number if claim is None or claim["held_until"] <= context.now else None
+    return claim is None or claim["held_until"] <= context.now
 
 
 def exhausted(context: Context, wish: Wish) -> NoNumberFree:

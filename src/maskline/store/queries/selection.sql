@@ -62,18 +62,14 @@ LIMIT 1
 -- name: pool_has_numbers
 SELECT 1 FROM phone_numbers WHERE pool = :pool LIMIT 1
 
--- name: sticky_number
--- The number that a participant used last with a peer, if it is still in one of the pools.
-SELECT phone_number, country
-FROM (
-    SELECT proxy_number
-    FROM pair_numbers
-    WHERE participant = :participant AND peer = :peer
-    ORDER BY used_at DESC
-    LIMIT 1
-) AS latest
-JOIN phone_numbers ON phone_number = latest.proxy_number
-WHERE pool IN (:pool, :shared_pool)
+-- name: list_pair_numbers
+-- The numbers that a participant used with a peer and that are in one of the pools, the latest first.
+SELECT phone_number, country, used_at
+FROM pair_numbers
+JOIN phone_numbers ON phone_number = proxy_number
+WHERE participant = :participant AND peer = :peer AND pool IN (:pool, :shared_pool)
+ORDER BY used_at DESC, phone_number
+LIMIT :window
 
 -- name: get_claim
 SELECT proxy_session_id, held_until
