@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+# What no rule of any connector, and no setting, may exceed; the model says the same.
+LONGEST_RING_SECONDS, LONGEST_CALL_SECONDS = 300, 86_400
+
 
 class Assignment(StrEnum):
     """Whether both participants of a session must get the same proxy number."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from maskline.domain.connector import LONGEST_CALL_SECONDS, LONGEST_RING_SECONDS
 from maskline.engines.ground import Runner, empty_directory
 from maskline.engines.ng import NgClient
 from maskline.engines.supervision import Program
@@ -11,7 +12,8 @@ from maskline.settings import Address, Settings
 SILENCE_SECONDS = 60
 # How long ports stay taken after a call: late packets of it must not reach the next one.
 DELETE_SECONDS = 2
-# What is beyond the limits that the control plane keeps; rtpengine acts only if it fails to.
+# What is beyond the longest that any connector's rules may allow. The control plane keeps to the
+# rules; rtpengine acts only if it fails to.
 MARGIN_SECONDS = 60
 # Syslog's levels. The control protocol warns of every call it is asked about and does not hold,
 # which is what we ask for.
@@ -27,7 +29,7 @@ def program(
     """
     runner = Runner.named(settings.media.user, "media.user")
     runner.take(empty_directory(directory))
-    longest = settings.max_call_minutes * 60 + MARGIN_SECONDS
+    longest = LONGEST_CALL_SECONDS + MARGIN_SECONDS
     command = runner.command(
         "rtpengine",
         "--config-file=none",  # the distribution's opens ports of its own
@@ -44,7 +46,7 @@ def program(
         f"--timeout={SILENCE_SECONDS}",
         f"--silent-timeout={longest}",
         f"--final-timeout={longest}",
-        f"--offer-timeout={settings.max_ring_seconds + MARGIN_SECONDS}",
+        f"--offer-timeout={LONGEST_RING_SECONDS + MARGIN_SECONDS}",
         f"--delete-delay={DELETE_SECONDS}",
         f"--pidfile={directory / 'pid'}",
         f"--recording-dir={spool}",

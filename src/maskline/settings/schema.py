@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from maskline.domain.connector import LONGEST_CALL_SECONDS, LONGEST_RING_SECONDS
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.setting import setting
 from maskline.settings.sip import CarrierSip, Sip
@@ -257,10 +258,16 @@ class Settings:
         "reject",
     )
     max_ring_seconds: int = setting(
-        "How long a phone may ring before the call is given up.", 60, least=5, most=300
+        "How long a phone may ring before the call is given up.",
+        60,
+        least=5,
+        most=LONGEST_RING_SECONDS,
     )
     max_call_minutes: int = setting(
-        "How long a call may last before both sides are hung up.", 240, least=1, most=1440
+        "How long a call may last before both sides are hung up.",
+        240,
+        least=1,
+        most=LONGEST_CALL_SECONDS // 60,
     )
     max_calls: int = setting(
         "How many calls a voice connector may have at once. 0: any number.",
