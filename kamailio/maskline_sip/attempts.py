@@ -20,6 +20,8 @@ from .ways import NoWay, Ways, contact
 
 ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
+# Of a reply the number of its branch, from 0; of a failure how many there have been.
+BRANCH, OVER = "$T_branch_idx", "$avp(over)"
 # How long a target may say nothing at all: less while there is another one to try.
 PATIENCE, HASTE = 5000, 3000
 OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
@@ -126,6 +128,7 @@ class Attempts:
             return False
         attempt = json.loads(text)
         target = self._settings.targets(attempt["route"])[attempt["tried"] - 1]
+        KSR.pv.seti(OVER, KSR.pv.get(BRANCH))
         try:
             if self._authorize(request, attempt, target):
                 return True
@@ -137,6 +140,11 @@ class Attempts:
             KSR.err(f"no further attempt: {type(error).__name__}\n")
             return False
         return True
+
+    def is_over(self) -> bool:
+        """Whether the reply at hand is of an attempt after which another one was made."""
+        over = KSR.pv.get(OVER)
+        return over is not None and KSR.pv.get(BRANCH) < over
 
     def _authorize(self, request: sip.Message, attempt: dict[str, Any], target: Target) -> bool:
         if attempt["authorized"] or KSR.tm.t_branch_timeout() > 0:

@@ -32,7 +32,9 @@ class Replies:
         self._reports, self._routes, self._attempts = reports, routes, attempts
 
     def pass_on(self, reply: sip.Message) -> None:
-        """Writes what the party that asked gets."""
+        """Writes what the party that asked gets. Raises Refused where that is nothing."""
+        if self._attempts.is_over():
+            raise mask.Refused("a reply of an attempt that is over")
         text = KSR.pv.get(CONTEXT)
         known = kept.read(text) if text else self._shelf.taken()
         passage = known.passage

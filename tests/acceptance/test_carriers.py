@@ -11,7 +11,7 @@ from typing import Any
 
 import nameserver
 import pytest
-from acceptance.peers import Peer, accept, header, ignore, refuse, reply
+from acceptance.peers import SDP, Peer, accept, header, ignore, refuse, reply
 from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
@@ -96,6 +96,41 @@ def test_a_call_that_nobody_takes_is_refused_once(tmp_path: Path) -> None:
         assert record(service)["EndedBy"] == "called"
     first.close()
     second.close()
+
+
+def ring(peer: Peer, request: str) -> list[str]:
+    return [reply(request, 180, peer.where)] if request.startswith("INVITE") else []
+
+
+def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path) -> None:
+    """It rings, and is answered, after the call went on to another carrier: it is cancelled, and
+    the call is with that one."""
+    busy, first, second = Peer(refuse(503)), Peer(ignore), Peer(ring)
+    more = 'failover_carriers = ["slow", "globex"]\n'
+    more += section("slow", first.where) + section("globex", second.where)
+    with masked(tmp_path, busy, more) as (service, phone):
+        sent = phone.invite()
+        phone.send(sent)
+        until(lambda: second.of("INVITE"))
+        late = first.of("INVITE")[0]
+        for status in (180, 183, 200):
+            first.send(reply(late, status, first.where, SDP * (status > 180)), phone.server)
+        until(lambda: first.of("CANCEL"))
+        until(lambda: "RingingTimestamp" in record(service))
+        assert "AnsweredTimestamp" not in record(service)
+        second.answer = accept
+        second.send(reply(second.of("INVITE")[0], 200, second.where, SDP), phone.server)
+        while not (answer := phone.receive()).startswith("SIP/2.0 200"):
+            assert answer.startswith(("SIP/2.0 100", "SIP/2.0 180")), answer
+        phone.send(within("ACK", sent, answer, phone))
+        until(lambda: second.of("ACK"))
+        hang_up(phone, sent, answer)
+        assert second.of("BYE")
+        assert not first.of("BYE")
+        assert ends(service, 1) == ("caller", 200)
+        assert record(service)["OutboundCarrierName"] == "globex"
+    for peer in (busy, first, second):
+        peer.close()
 
 
 WIDEBAND = 'codecs = ["G722"]'  # which the phone of these tests does not have
