@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import smsutil
 from twilio.request_validator import RequestValidator
 
 SID, TOKEN = "ACffffffffffffffffffffffffffffffff", "0123456789abcdef0123456789abcdef"
@@ -55,7 +56,7 @@ class FakeTwilio:
             return 400, {"code": code, "message": "refused", "status": 400}, {}
         self.sent.append(fields)
         sid = f"SM{len(self.sent):032x}"
-        return 201, {"sid": sid, "status": "queued", "num_segments": "1"}, {}
+        return 201, {"sid": sid, "status": "queued", "num_segments": segments_of(fields)}, {}
 
     def fault(self, fields: dict[str, list[str]]) -> int:
         if not E164.fullmatch(fields.get("To", [""])[0]):
@@ -85,6 +86,13 @@ class FakeTwilio:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
+
+
+def segments_of(fields: dict[str, list[str]]) -> str:
+    """How many segments Twilio sends a text in; one with pictures is one."""
+    if fields.get("MediaUrl"):
+        return "1"
+    return str(len(smsutil.split(fields["Body"][0]).parts))
 
 
 def handler_of(fake: FakeTwilio) -> type[BaseHTTPRequestHandler]:
