@@ -241,6 +241,7 @@ BANDWIDTH_IN = [
         },
     }
 ]
+BANDWIDTH_MESSAGE: dict[str, Any] = BANDWIDTH_IN[0]["message"]  # type: ignore[assignment]
 BANDWIDTH_STATUS = [
     {
         "type": "message-failed",
@@ -363,6 +364,34 @@ def test_a_status_is_read_on_whichever_path_it_comes(
         found = (receipt.message_id, receipt.state, receipt.error, receipt.reference)
         assert found == expected
         assert receipt.destination == BEN
+
+
+def test_every_text_of_a_callback_is_read_be_it_beside_one_without_an_id() -> None:
+    many = [own_text(str(place)) for place in range(250)]
+    reading = provider("bandwidth").read(callback("bandwidth", many))
+    assert [text.message_id for text in reading.arrivals] == [str(place) for place in range(250)]
+    assert reading.fault == ""
+    reading = provider("bandwidth").read(callback("bandwidth", [own_text(""), own_text("1")]))
+    assert [text.message_id for text in reading.arrivals] == ["1"]
+    assert reading.fault == "a text without an id"
+
+
+def test_so_is_every_status() -> None:
+    named, nameless = BANDWIDTH_STATUS[0], {"type": "message-failed", "message": {}}
+    reading = provider("bandwidth").read(callback("bandwidth", [nameless, named], STATUS))
+    assert [each.message_id for each in reading.arrivals] == ["14762070468"]
+    assert reading.fault == "a status without an id"
+
+
+def own_text(message_id: str) -> dict[str, Any]:
+    (event,) = BANDWIDTH_IN
+    return event | {"message": {**BANDWIDTH_MESSAGE, "id": message_id}}
+
+
+def test_pictures_are_not_counted_here() -> None:
+    message = BANDWIDTH_MESSAGE | {"media": [f"https://a/{place}" for place in range(12)]}
+    text = text_of("bandwidth", [BANDWIDTH_IN[0] | {"message": message}])
+    assert len(text.media) == 12
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))

@@ -19,12 +19,16 @@ from PIL import Image
 from twilio.request_validator import RequestValidator
 
 from maskline.courier import Courier
+from maskline.domain.message import Reported
 from maskline.operations import Context, purge_pictures
+from maskline.sms.http import door
 from maskline.sms.http.door import Desk, Door
 from maskline.sms.http.link import HttpLink, Rate
+from maskline.sms.http.provider import Reading
 from maskline.sms.http.twilio import Account, Twilio
 from maskline.sms.media import MediaIntake, PictureRules
 from maskline.sms.port import (
+    Accepted,
     InboundText,
     Media,
     Outgoing,
@@ -237,6 +241,7 @@ class House:
             self.store,
             self.context,
             PUBLIC,
+            most_queued=2,
         )
 
     def context(self, tx: Transaction) -> Context:
@@ -387,6 +392,16 @@ def test_any_request_is_turned_away(
     assert asyncio.run(asked)[0] in (400, 403, 404, 405)
 
 
+async def test_what_can_be_read_is_kept_and_the_rest_is_not_thanked_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = Receipt(carrier="tw", message_id="SM1", state=Reported.DELIVERED, at=NOW)
+    half_read = Reading([receipt], fault="a text without an id")
+    monkeypatch.setattr(Twilio, "read", lambda *_: half_read)
+    assert (await house.deliver("messages", INBOUND))[0] == 400
+    assert house.inbox.taken == [receipt]
+
+
 # -- pictures
 
 
@@ -451,6 +466,25 @@ async def test_pictures_keep_their_order_and_those_that_cannot_be_passed_on_are_
         _, _, content = await house.call("GET", media.url.removeprefix(PUBLIC))
         widths.append(Image.open(io.BytesIO(content)).size[0])
     assert widths == [8, 9, 10]
+
+
+async def test_pictures_beyond_the_tenth_are_told(house: House, twilio: FakeTwilio) -> None:
+    twilio.media["/a"] = ("image/jpeg", picture(b""))
+    await house.deliver("messages", with_media(*[f"{twilio.url}/a"] * 12))
+    assert only(house).text == "Hi\n(cut)"
+    assert len(only(house).media) == 10
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [(Accepted(message_ids=()), 200), (TryLater(reason="queue-full"), 503)],
+)
+async def test_no_picture_is_fetched_for_a_text_whose_verdict_is_known(
+    house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch, verdict: Any, status: int
+) -> None:
+    monkeypatch.setattr(door, "foreseen", lambda *_: verdict)
+    assert (await house.deliver("messages", with_media(f"{twilio.url}/a")))[0] == status
+    assert (twilio.asked, house.inbox.taken) == ([], [])
 
 
 async def test_the_database_alone_shows_no_picture(

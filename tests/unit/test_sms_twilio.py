@@ -153,6 +153,16 @@ def reply(status: int, content: object = None, **headers: str) -> HttpReply:
         (reply(403, {"code": 20003}), TryLater(after=60.0, reason="credentials-refused")),
         (reply(404, {"code": 20404}), TryLater(after=60.0, reason="credentials-refused")),
         (reply(503, None, **{"retry-after": "30"}), TryLater(after=30.0, reason="busy")),
+        (reply(201, {"sid": "SM\0\udc00"}), Accepted(message_ids=("SM\ufffd",))),
+        (
+            reply(201, {"sid": "SM2", "status": "failed", "error_code": "3\0\ud83d"}),
+            Refused(reason="rejected-by-carrier", error="3\ufffd"),
+        ),
+        (
+            reply(400, {"code": "9\0\ud83d"}),
+            Refused(reason="rejected-by-carrier", error="9\ufffd"),
+        ),
+        (reply(400, {"code": {"a": 1}}), Refused(reason="rejected-by-carrier", error="400")),
         (reply(500), Unknown(reason="http-500")),
         (reply(504), Unknown(reason="http-504")),
         (reply(302), TryLater(after=60.0, reason="http-302")),
@@ -197,7 +207,14 @@ def test_pictures_are_read_from_a_callback() -> None:
     ]
 
 
-@pytest.mark.parametrize("count", ["-1", "x", "", "1e3", "99999999999999999999"])
+def test_no_picture_of_a_callback_is_left_out() -> None:
+    fields = INBOUND | {"NumMedia": "12"} | {f"MediaUrl{n}": f"https://a/{n}" for n in range(12)}
+    (text,) = provider().read(callback(fields)).arrivals
+    assert isinstance(text, InboundText)
+    assert len(text.media) == 12
+
+
+@pytest.mark.parametrize("count", ["-1", "x", "", "1e3", "99999999999999999999", "9" * 5000])
 def test_a_count_of_pictures_is_not_believed(count: str) -> None:
     (text,) = provider().read(callback(INBOUND | {"NumMedia": count})).arrivals
     assert isinstance(text, InboundText)

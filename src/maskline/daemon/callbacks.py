@@ -19,7 +19,15 @@ def callback_door(house: House) -> Door | None:
         return None
     intake = MediaIntake(house.store, house.context, picture_rules(house.settings))
     desks = list(desks_of(house.settings, str(url)))
-    return Door(desks, house.relay, intake, house.store, house.context, str(url))
+    return Door(
+        desks,
+        house.relay,
+        intake,
+        house.store,
+        house.context,
+        str(url),
+        house.settings.texts.max_queued,
+    )
 
 
 def desks_of(settings: Settings, url: str) -> Iterator[Desk]:

@@ -21,6 +21,8 @@ FETCH_SECONDS = 8.0
 ALL_SECONDS = 12.0  # providers wait some 15 seconds for their answer
 ATTEMPTS, PAUSE_SECONDS = 2, 0.5
 HOPS = 3
+MOST_MEDIA = 10  # of one text; what carriers take at the most
+FETCHED_AT_ONCE = 10
 AT_ONCE = 2  # pictures drawn anew at a time: each takes a core and much memory
 UNSEEN = ("application/smil", "application/smil+xml")  # how a phone arranges the rest
 
@@ -51,6 +53,7 @@ class MediaIntake:
         self._store = store
         self._context = context
         self._rules = rules
+        self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
         self._drawing = asyncio.Semaphore(AT_ONCE)
 
     async def pass_on(
@@ -61,9 +64,10 @@ class MediaIntake:
     ) -> InboundText:
         """The text with links of ours for what came with it; what cannot be passed on is told."""
         seen = [media for media in text.media if kind_of(media) not in UNSEEN]
+        tried = seen[:MOST_MEDIA]
         ends = asyncio.get_running_loop().time() + ALL_SECONDS
         found = await asyncio.gather(
-            *(self._in_time(ends, media, courier, headers_of(media.url)) for media in seen),
+            *(self._in_time(ends, media, courier, headers_of(media.url)) for media in tried),
             return_exceptions=True,
         )
         passed = tuple(media for media in found if isinstance(media, Media))
@@ -72,6 +76,8 @@ class MediaIntake:
                 log.warning("attachment stays behind", carrier=text.carrier, reason=word(error))
             elif isinstance(error, BaseException):
                 raise error
+        if len(tried) < len(seen):
+            log.warning("attachments stay behind", carrier=text.carrier, reason="too many")
         notice = self._rules.notice if len(passed) < len(seen) else ""
         words = "\n".join(filter(None, (text.text, notice)))
         return msgspec.structs.replace(text, text=words, media=passed)
@@ -85,7 +91,8 @@ class MediaIntake:
     async def _one(self, media: Media, courier: Courier, headers: Mapping[str, str]) -> Media:
         if not self._rules.public_url:
             raise NotPassedOn("no-public-url")
-        content = await self._fetch(HttpRequest("GET", media.url, headers), courier)
+        async with self._fetching:
+            content = await self._fetch(HttpRequest("GET", media.url, headers), courier)
         try:
             async with self._drawing:
                 content_type, clean = await asyncio.to_thread(drawn_anew, content)

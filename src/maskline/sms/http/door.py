@@ -4,6 +4,7 @@ for those who come to see a picture: `/media/<token>`. An ASGI application.
 Only what bears its provider's signature is read, and it is thanked for only once it is kept.
 """
 
+import asyncio
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -18,6 +19,7 @@ import structlog
 from maskline.courier import Courier
 from maskline.operations import Context
 from maskline.operations.pictures import find_picture
+from maskline.sms.foresight import foreseen
 from maskline.sms.http.provider import (
     MESSAGES,
     STATUS,
@@ -29,7 +31,7 @@ from maskline.sms.http.provider import (
 )
 from maskline.sms.media import PATH as MEDIA
 from maskline.sms.media import MediaIntake
-from maskline.sms.port import Arrival, InboundText, Taker, TryLater
+from maskline.sms.port import Arrival, InboundText, Taker, TryLater, Verdict
 from maskline.store import Store, Transaction
 
 CARRIERS = "/carriers/"
@@ -88,6 +90,7 @@ class Door:
         store: Store,
         context: Callable[[Transaction], Context],
         public_url: str,
+        most_queued: int,
     ) -> None:
         self._desks = {desk.provider.carrier: desk for desk in desks}
         self._inbox = inbox
@@ -95,6 +98,7 @@ class Door:
         self._store = store
         self._context = context
         self._public_url = public_url
+        self._most_queued = most_queued
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -153,21 +157,31 @@ class Door:
             raise Turned(403, "signature") from None
         except Unreadable as error:
             raise Turned(400, str(error)) from None
-        await self._keep([await self._passed_on(desk, each) for each in reading.arrivals])
+        await self._keep(desk, reading.arrivals)
+        if reading.fault:  # the rest is kept, but a thanks would speak for all
+            raise Turned(400, reading.fault)
         return thanks(reading.thanks)
 
-    async def _passed_on(self, desk: Desk, arrival: Arrival) -> Arrival:
-        if isinstance(arrival, InboundText):
-            headers_of = desk.provider.media_headers
-            return await self._intake.pass_on(arrival, desk.courier, headers_of)
-        return arrival
-
-    async def _keep(self, arrivals: Sequence[Arrival]) -> None:
-        verdicts = await self._inbox.take(arrivals) if arrivals else []
+    async def _keep(self, desk: Desk, arrivals: Sequence[Arrival]) -> None:
+        found = await asyncio.gather(*(self._passed_on(desk, each) for each in arrivals))
+        ready = [each for each in found if isinstance(each, Arrival)]
+        verdicts = [each for each in found if not isinstance(each, Arrival)]
+        verdicts += await self._inbox.take(ready) if ready else []
         busy = [verdict for verdict in verdicts if isinstance(verdict, TryLater)]
         if busy:
             after = max(verdict.after or BUSY_SECONDS for verdict in busy)
             raise Turned(503, busy[0].reason, **{"retry-after": str(max(1, round(after)))})
+
+    async def _passed_on(self, desk: Desk, arrival: Arrival) -> Arrival | Verdict:
+        """What arrived, with our links for its pictures; the verdict where none need be fetched."""
+        if not isinstance(arrival, InboundText) or not arrival.media:
+            return arrival
+        verdict = await self._store.read(
+            lambda tx: foreseen(self._context(tx), arrival, self._most_queued)
+        )
+        if verdict is not None:
+            return verdict
+        return await self._intake.pass_on(arrival, desk.courier, desk.provider.media_headers)
 
     async def _callback(self, kind: str, scope: Scope, receive: Receive) -> Callback:
         query = scope["query_string"].decode("latin-1")

@@ -24,7 +24,7 @@ from maskline.sms.http.provider import (
     Thanks,
     Unreadable,
     retry_after,
-    storable,
+    word,
 )
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
 from maskline.sms.http.templates import filled, filled_structure, filled_url
@@ -44,7 +44,7 @@ from maskline.sms.port import (
 FORM = "application/x-www-form-urlencoded"
 BAD_KEYS_SECONDS = 60.0
 LEAST_VALIDITY, LONGEST_VALIDITY = 60, 172_800  # seconds
-MOST_MEDIA, MOST_ITEMS = 10, 100
+MOST_MEDIA = 10  # in one text that we send
 DIGITS = re.compile(r"\d{7,15}")
 
 
@@ -122,11 +122,15 @@ class Generic:
             raise NotGenuine
         content = sent(callback)
         try:
-            arrivals = [*self._texts(callback, content), *self._receipts(callback, content)]
+            found = [*self._texts(callback, content), *self._receipts(callback, content)]
         except JMESPathError:
             raise Unreadable("not of the form that the description expects") from None
-        thanks = self._rules.thanks
-        return Reading(arrivals, Thanks(thanks.status, thanks.content_type, thanks.body.encode()))
+        said = self._rules.thanks
+        return Reading(
+            arrivals=[each for each in found if not isinstance(each, Unreadable)],
+            thanks=Thanks(said.status, said.content_type, said.body.encode()),
+            fault=next((str(each) for each in found if isinstance(each, Unreadable)), ""),
+        )
 
     def media_headers(self, url: str) -> Mapping[str, str]:
         """The Authorization of our own requests, for media at the place that they go to."""
@@ -176,13 +180,14 @@ class Generic:
         count = int(segments) if segments.isdecimal() and len(segments) < 4 else 1
         return Accepted(message_ids=(message_id,), segments=max(count, 1))
 
-    def _texts(self, callback: Callback, content: Any) -> Iterator[Arrival]:
+    def _texts(self, callback: Callback, content: Any) -> Iterator[Arrival | Unreadable]:
         rules = self._rules.messages
         for item in items_of(rules, content, callback.kind == MESSAGES):
             assert rules is not None
             message_id = word(jmespath.search(rules.message_id, item))
             if not message_id:
-                raise Unreadable("a text without an id")
+                yield Unreadable("a text without an id")
+                continue
             yield InboundText(
                 carrier=self._carrier,
                 source=self._number(jmespath.search(rules.source, item)),
@@ -194,7 +199,7 @@ class Generic:
                 media=tuple(media_of(rules, item)),
             )
 
-    def _receipts(self, callback: Callback, content: Any) -> Iterator[Arrival]:
+    def _receipts(self, callback: Callback, content: Any) -> Iterator[Arrival | Unreadable]:
         rules = self._rules.status
         for item in items_of(rules, content, callback.kind == STATUS):
             assert rules is not None
@@ -202,7 +207,8 @@ class Generic:
             state = states.get(word(jmespath.search(rules.state, item)).lower())
             message_id = word(jmespath.search(rules.message_id, item))
             if not message_id:
-                raise Unreadable("a status without an id")
+                yield Unreadable("a status without an id")
+                continue
             if state is None:
                 continue
             reference = word(found(rules.reference, item))
@@ -260,13 +266,6 @@ def found(expression: str | None, content: Any) -> Any:
         return None
 
 
-def word(value: Any) -> str:
-    """A text or a number as a text; empty for whatever else."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return storable(str(value))
-
-
 def items_of(
     rules: MessageRules | StatusRules | None, content: Any, own_path: bool
 ) -> Iterator[Any]:
@@ -274,7 +273,7 @@ def items_of(
     if rules is None or (rules.when is None and not own_path):
         return
     items = jmespath.search(rules.items, content)
-    for item in (items if isinstance(items, list) else [items])[:MOST_ITEMS]:
+    for item in items if isinstance(items, list) else [items]:
         if item is not None and (rules.when is None or jmespath.search(rules.when, item)):
             yield item
 
@@ -283,7 +282,7 @@ def media_of(rules: MessageRules, item: Any) -> Iterator[Media]:
     urls, types = found(rules.media, item), found(rules.media_types, item)
     urls = urls if isinstance(urls, list) else [urls]
     types = types if isinstance(types, list) else [types]
-    for place, url in enumerate(urls[:MOST_MEDIA]):
+    for place, url in enumerate(urls):
         if isinstance(url, str) and url:
             kind = types[place] if place < len(types) else None
             yield Media(url=url, content_type=word(kind))

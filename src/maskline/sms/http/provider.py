@@ -5,7 +5,7 @@ A provider does no I/O: requests, answers and callbacks are values.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from maskline.courier import HttpReply, HttpRequest
 from maskline.sms.port import Arrival, Outcome, Outgoing
@@ -49,10 +49,15 @@ class Thanks:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a callback holds, and the answer that it gets once that is kept."""
+    """What a callback holds, and the answer that it gets once that is kept.
+
+    `fault` says what of it could not be understood, if anything: then it is not thanked for, though
+    the rest is kept. It holds no number.
+    """
 
     arrivals: Sequence[Arrival]
     thanks: Thanks = field(default_factory=Thanks)
+    fault: str = ""
 
 
 class Provider(Protocol):
@@ -72,6 +77,13 @@ class Provider(Protocol):
 
     def media_headers(self, url: str) -> Mapping[str, str]:
         """The headers to fetch media at this URL with: a provider's own may ask for our key."""
+
+
+def word(value: Any) -> str:
+    """A text or a number as a text that can be kept; empty for whatever else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return storable(str(value))
 
 
 def storable(text: str) -> str:

@@ -24,6 +24,7 @@ from maskline.sms.http.provider import (
     Unreadable,
     retry_after,
     storable,
+    word,
 )
 from maskline.sms.port import (
     Accepted,
@@ -42,7 +43,7 @@ NO_REPLY = Thanks(
 )
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 500
-MOST_MEDIA = 10
+MOST_MEDIA = 10  # in one text that we send
 LONGEST_VALIDITY = 36_000  # seconds that Twilio keeps a message which waits
 HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
 BAD_KEYS_SECONDS = 60.0
@@ -122,7 +123,7 @@ class Twilio:
         answer = read_object(reply.body)
         if 200 <= reply.status < 300:
             return taken(answer)
-        code = str(answer.get("code") or "")
+        code = word(answer.get("code"))
         if reply.status == 429 or code in BUSY_CODES:
             return TryLater(after=retry_after(reply), reason="throttled")
         if reply.status in (401, 404) or code.startswith("200"):
@@ -206,13 +207,13 @@ class Twilio:
 
 def taken(answer: Mapping[str, Any]) -> Outcome:
     """A success that has no id of the message was none: the text may have gone out all the same."""
-    sid = answer.get("sid")
-    if not isinstance(sid, str) or not sid:
+    sid = word(answer.get("sid"))
+    if not sid:
         return Unknown(reason="answer-without-id")
     if answer.get("status") in ("failed", "undelivered"):
-        code = str(answer.get("error_code") or "")
+        code = word(answer.get("error_code"))
         return Refused(reason=reason_of(code), error=code or None)
-    segments = str(answer.get("num_segments") or "1")
+    segments = word(answer.get("num_segments"))
     count = int(segments) if segments.isdecimal() and len(segments) < 4 else 1
     return Accepted(message_ids=(sid,), segments=max(count, 1))
 
@@ -253,7 +254,7 @@ def one_of(fields: Mapping[str, Sequence[str]], *names: str) -> str:
 
 def media_of(fields: Mapping[str, list[str]]) -> Iterator[Media]:
     count = one_of(fields, "NumMedia")
-    for place in range(min(int(count), MOST_MEDIA) if count.isdecimal() else 0):
+    for place in range(min(int(count[-9:]), MOST_FIELDS) if count.isdecimal() else 0):
         url = one_of(fields, f"MediaUrl{place}")
         if url:
             yield Media(url=url, content_type=one_of(fields, f"MediaContentType{place}"))

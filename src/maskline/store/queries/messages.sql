@@ -234,6 +234,10 @@ SELECT outbound_carrier, count(*) AS texts FROM messages
 WHERE due_at IS NOT NULL
 GROUP BY outbound_carrier
 
+-- name: count_pending_of
+-- How many texts wait for a carrier.
+SELECT count(*) AS texts FROM messages WHERE outbound_carrier = :carrier AND due_at IS NOT NULL
+
 -- name: insert_part
 -- Changes no row when the part is there.
 INSERT INTO message_parts

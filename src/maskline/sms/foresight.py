@@ -1,0 +1,37 @@
+"""What would become of a text, told before the work of fetching what came with it."""
+
+from maskline.domain.keywords import WORDS, keyword_of
+from maskline.operations import Context
+from maskline.sms.body import repeat_key
+from maskline.sms.intake import number_of
+from maskline.sms.port import Accepted, InboundText, TryLater, Verdict
+from maskline.sms.repetition import REMEMBERED
+from maskline.sms.turn import rows
+
+
+def foreseen(context: Context, text: InboundText, most_queued: int) -> Verdict | None:
+    """The verdict about a text that was taken before, or for whose carrier too many wait.
+
+    None means that only taking it will tell.
+    """
+    if text.message_id is not None and came_before(context, text):
+        return Accepted(message_ids=())
+    if keyword_of(text.text, tuple(WORDS)) is None and waiting(context, text) >= most_queued:
+        return TryLater(reason="queue-full")
+    return None
+
+
+def came_before(context: Context, text: InboundText) -> bool:
+    asked = rows([[0, text.carrier, repeat_key(context.tx.cipher, text)]])
+    since = context.now - REMEMBERED
+    return bool(context.tx.all("repeated_texts", keys=asked, since=since))
+
+
+def waiting(context: Context, text: InboundText) -> int:
+    """How many texts wait for the carrier that this one would go by."""
+    asked = rows([[0, number_of(text.source), number_of(text.destination)]])
+    (facts,) = context.tx.all("text_facts", texts=asked)
+    if facts["proxy_session_id"] is None:
+        return 0
+    row = context.tx.one("count_pending_of", carrier=facts["shown_carrier"])
+    return row["texts"] if row else 0

@@ -1,0 +1,55 @@
+"""What is told of a text before its pictures are fetched, on each database."""
+
+import pytest
+from carrier import Carrier
+from desk import ANN, BEN, CAT, Desk, proxy
+
+from maskline.operations import Policy
+from maskline.sms.foresight import foreseen
+from maskline.sms.port import Accepted, InboundText, Media, TryLater, Verdict
+
+PROXY = "+19135550199"
+PICTURES = (Media(url="https://api.example/1", content_type="image/png"),)
+
+
+@pytest.fixture
+def carrier() -> Carrier:
+    desk = Desk(Policy(carriers=("acme",), text_carriers={"acme"}))
+    desk.import_numbers(PROXY)
+    return Carrier(desk, room=0)
+
+
+@pytest.fixture
+def number(carrier: Carrier) -> str:
+    return proxy(carrier.desk.open(carrier.desk.connector(), ANN, BEN))
+
+
+def pictured(carrier: Carrier, number: str, source: str = ANN, words: str = "See") -> InboundText:
+    return carrier.text(words, number, source, message_id="MM1", connection="", media=PICTURES)
+
+
+def foretold(carrier: Carrier, text: InboundText, most: int = 2) -> Verdict | None:
+    return foreseen(carrier.desk.context(""), text, most)
+
+
+def test_a_repetition_is_known_before(carrier: Carrier, number: str) -> None:
+    text = pictured(carrier, number)
+    assert foretold(carrier, text) is None
+    carrier.turn(text)
+    assert foretold(carrier, text) == Accepted(message_ids=())
+
+
+def test_a_full_queue_is_known_before(carrier: Carrier, number: str) -> None:
+    carrier.bring("one", number)
+    assert foretold(carrier, pictured(carrier, number)) is None
+    carrier.bring("two", number)
+    assert foretold(carrier, pictured(carrier, number)) == TryLater(reason="queue-full")
+
+
+def test_a_full_queue_keeps_back_nothing_that_will_not_stand_in_it(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("one", number)
+    assert foretold(carrier, pictured(carrier, number, words="STOP"), most=1) is None
+    assert foretold(carrier, pictured(carrier, number, source=CAT), most=1) is None
+    assert foretold(carrier, pictured(carrier, number, source="12345"), most=1) is None
