@@ -23,6 +23,7 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
+from maskline.sms.window import Window
 from maskline.store import StoreFailed
 
 BUSY_SECONDS = 5
@@ -96,11 +97,9 @@ class SipLink:
         self._send = send
         self._up = up
         self._most_bytes = MOST_BYTES_UDP if packets else MOST_BYTES
-        self._inbox: Inbox | None = None
-        self._sending: dict[asyncio.Task[None], Outgoing] = {}
+        self._window = Window(carrier, AT_ONCE, self._outcome, self._ready)
         self._paused_until = 0.0
         self._trouble = ""
-        self._draining = False
 
     @property
     def carrier(self) -> str:
@@ -108,10 +107,8 @@ class SipLink:
 
     @property
     def room(self) -> int:
-        resting = self._draining or time.monotonic() < self._paused_until
-        if self._inbox is None or resting or not self._up():
-            return 0
-        return max(0, AT_ONCE - len(self._sending))
+        resting = time.monotonic() < self._paused_until
+        return 0 if resting or not self._up() else self._window.room
 
     @property
     def health(self) -> LinkHealth:
@@ -123,38 +120,19 @@ class SipLink:
         return ()
 
     async def run(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        try:
+        async with self._window.open(inbox):
             was_up = False
             while True:  # the engine tells nobody that it is up again
                 if self._up() and not was_up:
                     inbox.ready()
                 was_up = self._up()
                 await asyncio.sleep(1)
-        finally:
-            for task in self._sending:
-                task.cancel()
-            await asyncio.gather(*self._sending, return_exceptions=True)
-            self._inbox = None
 
     def submit(self, texts: Sequence[Outgoing]) -> None:
-        for text in texts:
-            task = asyncio.create_task(self._submit(text))
-            self._sending[task] = text
-            task.add_done_callback(self._sent)
+        self._window.submit(texts)
 
     async def drain(self) -> None:
-        self._draining = True
-        while self._sending:
-            await asyncio.wait(list(self._sending))
-
-    async def _submit(self, text: Outgoing) -> None:
-        try:
-            outcome = await self._outcome(text)
-        except Exception:
-            log.exception("text not sent", carrier=self._carrier, message_id=text.message_id)
-            outcome = Unknown(reason="failure")
-        self._settle(text.message_id, outcome)
+        await self._window.drain()
 
     async def _outcome(self, text: Outgoing) -> Outcome:
         pieces = split(text.in_words, self._most_bytes)
@@ -178,19 +156,9 @@ class SipLink:
         self._paused_until = time.monotonic() + wait
         asyncio.get_running_loop().call_later(wait, self._ready)
 
-    def _settle(self, message_id: str, outcome: Outcome) -> None:
-        if self._inbox is not None:
-            self._inbox.settle([(message_id, outcome)])
-
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        text = self._sending.pop(task)
-        if task.cancelled():
-            self._settle(text.message_id, Unknown(reason="stopped"))
-        self._ready()
-
     def _ready(self) -> None:
-        if self._inbox is not None and self.room:
-            self._inbox.ready()
+        if self.room:
+            self._window.ready()
 
 
 def outcome_of(answer: Answer | None) -> Failure | None:

@@ -9,6 +9,7 @@ import structlog
 from maskline.courier import Courier, NotSent, Unanswered
 from maskline.sms.http.provider import Provider
 from maskline.sms.port import Inbox, LinkHealth, Outcome, Outgoing, TryLater, Unknown
+from maskline.sms.window import Window
 
 PAUSE_SECONDS = 1.0  # after a "try later" that says no time
 UNREACHABLE_SECONDS = 5.0
@@ -53,16 +54,12 @@ class HttpLink:
     ) -> None:
         self._provider = provider
         self._courier = courier
-        self._most_at_once = most_at_once
+        self._window = Window(provider.carrier, most_at_once, self._outcome, self._ended)
         self._rate = Rate(per_second, time.monotonic)
-        self._inbox: Inbox | None = None
-        self._sending: dict[asyncio.Task[None], Outgoing] = {}
-        self._outcomes: list[tuple[str, Outcome]] = []
         self._paused_until = 0.0
         self._waking: asyncio.TimerHandle | None = None
         self._trouble = ""
         self._failures = 0
-        self._draining = False
 
     @property
     def carrier(self) -> str:
@@ -70,9 +67,9 @@ class HttpLink:
 
     @property
     def room(self) -> int:
-        if self._inbox is None or self._draining or time.monotonic() < self._paused_until:
+        if time.monotonic() < self._paused_until:
             return 0
-        return max(0, min(self._most_at_once - len(self._sending), self._rate.room))
+        return min(self._window.room, max(0, self._rate.room))
 
     @property
     def health(self) -> LinkHealth:
@@ -83,34 +80,21 @@ class HttpLink:
         return ()  # providers give their texts ids
 
     async def run(self, inbox: Inbox) -> None:
-        async with self._courier:
-            self._inbox = inbox
+        async with self._courier, self._window.open(inbox):
             inbox.ready()
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
-                self._inbox = None
-                await self._give_up()
-                self._tell(inbox)
+                if self._waking is not None:
+                    self._waking.cancel()
+                    self._waking = None
 
     def submit(self, texts: Sequence[Outgoing]) -> None:
         self._rate.take(len(texts))
-        for text in texts:
-            task = asyncio.create_task(self._send(text))
-            self._sending[task] = text
-            task.add_done_callback(self._sent)
+        self._window.submit(texts)
 
     async def drain(self) -> None:
-        self._draining = True
-        while self._sending:
-            await asyncio.wait(list(self._sending))
-
-    async def _send(self, text: Outgoing) -> None:
-        try:
-            self._settle(text.message_id, await self._outcome(text))
-        except Exception:
-            log.exception("text not sent", carrier=self.carrier, message_id=text.message_id)
-            self._settle(text.message_id, Unknown(reason="failure"))
+        await self._window.drain()
 
     async def _outcome(self, text: Outgoing) -> Outcome:
         request = self._provider.request(text, time.time_ns() // 1_000_000)
@@ -143,38 +127,14 @@ class HttpLink:
         until = time.monotonic() + min(seconds, LONGEST_PAUSE)
         self._paused_until = max(self._paused_until, until)
 
-    def _settle(self, message_id: str, outcome: Outcome) -> None:
-        """Gathers what one turn of the loop brings, so that it is settled in one go."""
-        self._outcomes.append((message_id, outcome))
-        if len(self._outcomes) == 1 and self._inbox is not None:
-            asyncio.get_running_loop().call_soon(self._tell, self._inbox)
-
-    def _tell(self, inbox: Inbox) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        if outcomes:
-            inbox.settle(outcomes)
-
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        text = self._sending.pop(task)
-        if task.cancelled():
-            self._settle(text.message_id, Unknown(reason="stopped"))
-        if self._inbox is None or self._draining:
-            return
+    def _ended(self) -> None:
+        """A text is done with: there is room for the next one, now or after a while."""
         if self.room:
-            self._inbox.ready()
+            self._window.ready()
         elif self._waking is None:
             wait = max(self._paused_until - time.monotonic(), self._rate.seconds_to_one, 0.001)
             self._waking = asyncio.get_running_loop().call_later(wait, self._wake)
 
     def _wake(self) -> None:
         self._waking = None
-        if self._inbox is not None:
-            self._inbox.ready()
-
-    async def _give_up(self) -> None:
-        if self._waking is not None:
-            self._waking.cancel()
-            self._waking = None
-        for task in self._sending:
-            task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        self._window.ready()
