@@ -1,7 +1,5 @@
 """A provider whose API is described by data (`description`)."""
 
-import base64
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,17 +12,18 @@ from jmespath.exceptions import JMESPathError
 
 from maskline.courier import HttpReply, HttpRequest
 from maskline.domain.message import Encoding
+from maskline.sms.http.answers import basic_authorization, outcome_of_failure, throttled
+from maskline.sms.http.content import FORM, content_of, count_of, is_form, word
 from maskline.sms.http.description import OFFERED, Description, MessageRules, StatusRules
 from maskline.sms.http.provider import (
     MESSAGES,
+    MOST_MEDIA,
     STATUS,
     Callback,
     NotGenuine,
     Reading,
     Thanks,
     Unreadable,
-    retry_after,
-    word,
 )
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
 from maskline.sms.http.templates import filled, filled_structure, filled_url
@@ -37,14 +36,11 @@ from maskline.sms.port import (
     Outgoing,
     Receipt,
     Refused,
-    TryLater,
     Unknown,
 )
 
-FORM = "application/x-www-form-urlencoded"
-BAD_KEYS_SECONDS = 60.0
+BAD_KEYS = (401, 403, 404)
 LEAST_VALIDITY, LONGEST_VALIDITY = 60, 172_800  # seconds
-MOST_MEDIA = 10  # in one text that we send
 DIGITS = re.compile(r"\d{7,15}")
 
 
@@ -96,23 +92,14 @@ class Generic:
             reason=rules.reasons.get(code, "rejected-by-carrier"), error=code or str(reply.status)
         )
         if reply.status == 429 or (code and code in rules.busy):
-            return TryLater(after=retry_after(reply), reason="throttled")
+            return throttled(reply)
         if 200 <= reply.status < 300:
             if rules.accepted and not found(rules.accepted, answer):
                 return refused
             return self._taken(answer)
         if code in rules.reasons:
             return refused
-        if reply.status in (401, 403, 404):
-            # Not the text is at fault but the settings: it waits until they are mended.
-            return TryLater(after=BAD_KEYS_SECONDS, reason="credentials-refused")
-        if reply.status in (408, 425, 503):
-            return TryLater(after=retry_after(reply), reason="busy")
-        if reply.status >= 500:
-            return Unknown(reason=f"http-{reply.status}")
-        if reply.status >= 400:
-            return refused
-        return TryLater(after=BAD_KEYS_SECONDS, reason=f"http-{reply.status}")
+        return outcome_of_failure(reply, refused, bad_keys=BAD_KEYS)
 
     def read(self, callback: Callback) -> Reading:
         signed = Signed(callback.url, callback.headers, callback.body, callback.received_at / 1000)
@@ -148,8 +135,8 @@ class Generic:
         basic = self._rules.request.basic
         if basic is None:
             return {}
-        pair = f"{filled(basic.user, values)}:{filled(basic.password, values)}"
-        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        user, password = filled(basic.user, values), filled(basic.password, values)
+        return {"Authorization": basic_authorization(user, password)}
 
     def _offered(self, text: Outgoing, now: int, pictured: bool) -> dict[str, Any]:
         left = min(max((text.expires_at - now) // 1000, LEAST_VALIDITY), LONGEST_VALIDITY)
@@ -176,9 +163,8 @@ class Generic:
         message_id = word(found(rules.message_id, answer))
         if not message_id:
             return Unknown(reason="answer-without-id")
-        segments = word(found(rules.segments, answer))
-        count = int(segments) if segments.isdecimal() and len(segments) < 4 else 1
-        return Accepted(message_ids=(message_id,), segments=max(count, 1))
+        segments = count_of(found(rules.segments, answer))
+        return Accepted(message_ids=(message_id,), segments=segments)
 
     def _texts(self, callback: Callback, content: Any) -> Iterator[Arrival | Unreadable]:
         rules = self._rules.messages
@@ -232,17 +218,9 @@ def to_json(content: Any) -> str:
     return msgspec.json.encode(content).decode()
 
 
-def content_of(body: bytes) -> Any:
-    """What JSON holds; None for whatever else the bytes are."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
 def sent(callback: Callback) -> Any:
     """What a callback holds: JSON, or the fields of a form or a query, each as a text."""
-    form = callback.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+    form = is_form(callback)
     if callback.body and not form:
         content = content_of(callback.body)
         if content is None:

@@ -5,12 +5,13 @@ A provider does no I/O: requests, answers and callbacks are values.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from maskline.courier import HttpReply, HttpRequest
 from maskline.sms.port import Arrival, Outcome, Outgoing
 
 MESSAGES, STATUS = "messages", "status"
+MOST_MEDIA = 10  # in one text that we send
 
 
 class NotGenuine(Exception):
@@ -77,22 +78,3 @@ class Provider(Protocol):
 
     def media_headers(self, url: str) -> Mapping[str, str]:
         """The headers to fetch media at this URL with: a provider's own may ask for our key."""
-
-
-def word(value: Any) -> str:
-    """A text or a number as a text that can be kept; empty for whatever else."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return storable(str(value))
-
-
-def storable(text: str) -> str:
-    """The text without what no database and no other carrier takes: zeros, halves of characters
-    (JSON can spell both)."""
-    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def retry_after(reply: HttpReply) -> float | None:
-    """Seconds to wait (RFC 9110 10.2.3), up to an hour; a date is as good as none here."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 3600.0) if text.isascii() and text.isdigit() else None

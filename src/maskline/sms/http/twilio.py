@@ -6,7 +6,6 @@ Sources: Twilio's Message resource (2010-04-01), "Webhooks security", the error 
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +13,22 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from maskline.courier import HttpReply, HttpRequest
 from maskline.domain.message import Encoding, Reported
+from maskline.sms.http.answers import (
+    basic_authorization,
+    keys_refused,
+    outcome_of_failure,
+    throttled,
+)
+from maskline.sms.http.content import FORM, content_of, count_of, is_form, storable, word
 from maskline.sms.http.provider import (
     MESSAGES,
+    MOST_MEDIA,
     STATUS,
     Callback,
     NotGenuine,
     Reading,
     Thanks,
     Unreadable,
-    retry_after,
-    storable,
-    word,
 )
 from maskline.sms.port import (
     Accepted,
@@ -34,19 +38,17 @@ from maskline.sms.port import (
     Outgoing,
     Receipt,
     Refused,
-    TryLater,
     Unknown,
 )
 
 NO_REPLY = Thanks(
     content_type="text/xml", body=b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 )
-FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 500
-MOST_MEDIA = 10  # in one text that we send
 LONGEST_VALIDITY = 36_000  # seconds that Twilio keeps a message which waits
 HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
-BAD_KEYS_SECONDS = 60.0
+BAD_KEYS = (401, 404)
+BAD_KEYS_CODES = "200"  # what their codes begin with
 
 STATES = {
     "accepted": Reported.ENROUTE,
@@ -91,8 +93,7 @@ class Twilio:
         self._carrier = carrier
         self._account = account
         self._callbacks = callbacks
-        pair = f"{account.account_sid}:{account.auth_tokens[0]}".encode()
-        self._authorization = "Basic " + base64.b64encode(pair).decode()
+        self._authorization = basic_authorization(account.account_sid, account.auth_tokens[0])
         sid = quote(account.account_sid, safe="")
         base = account.base_url.rstrip("/")
         self._messages = f"{base}/2010-04-01/Accounts/{sid}/Messages.json"
@@ -125,17 +126,11 @@ class Twilio:
             return taken(answer)
         code = word(answer.get("code"))
         if reply.status == 429 or code in BUSY_CODES:
-            return TryLater(after=retry_after(reply), reason="throttled")
-        if reply.status in (401, 404) or code.startswith("200"):
-            # Not the text is at fault but the settings: it waits until they are mended.
-            return TryLater(after=BAD_KEYS_SECONDS, reason="credentials-refused")
-        if reply.status in (408, 425, 503):
-            return TryLater(after=retry_after(reply), reason="busy")
-        if 400 <= reply.status < 500:
-            return Refused(reason=reason_of(code), error=code or str(reply.status))
-        if reply.status >= 500:
-            return Unknown(reason=f"http-{reply.status}")
-        return TryLater(after=BAD_KEYS_SECONDS, reason=f"http-{reply.status}")
+            return throttled(reply)
+        if code.startswith(BAD_KEYS_CODES):
+            return keys_refused()
+        refused = Refused(reason=reason_of(code), error=code or str(reply.status))
+        return outcome_of_failure(reply, refused, bad_keys=BAD_KEYS)
 
     def read(self, callback: Callback) -> Reading:
         fields = self._signed_fields(callback)
@@ -155,7 +150,7 @@ class Twilio:
 
     def _signed_fields(self, callback: Callback) -> dict[str, list[str]]:
         """The fields of a callback whose signature is right; raises NotGenuine, Unreadable."""
-        form = callback.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+        form = is_form(callback)
         fields = read_form(callback.body.decode("utf-8", "replace")) if form else {}
         if not form and callback.body and not body_hash_is_right(callback):
             raise NotGenuine
@@ -213,9 +208,7 @@ def taken(answer: Mapping[str, Any]) -> Outcome:
     if answer.get("status") in ("failed", "undelivered"):
         code = word(answer.get("error_code"))
         return Refused(reason=reason_of(code), error=code or None)
-    segments = word(answer.get("num_segments"))
-    count = int(segments) if segments.isdecimal() and len(segments) < 4 else 1
-    return Accepted(message_ids=(sid,), segments=max(count, 1))
+    return Accepted(message_ids=(sid,), segments=count_of(answer.get("num_segments")))
 
 
 def reason_of(code: str) -> str:
@@ -224,10 +217,7 @@ def reason_of(code: str) -> str:
 
 def read_object(body: bytes) -> dict[str, Any]:
     """A JSON object, empty for whatever else the bytes are."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+    found = content_of(body)
     return found if isinstance(found, dict) else {}
 
 
