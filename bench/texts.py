@@ -21,8 +21,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from acceptance.service import Service, free_port
+from acceptance.service import Service
 from cluster import Cluster
+from kannel import bind, kannel
 from processes import Meter
 from report import Report
 from text_ground import PROXY, furnish, people, text_service
@@ -112,61 +113,20 @@ def relay(folder: Path, texts: int, cluster: Cluster | None = None) -> Result:
     return Result(name, texts, found["seconds"], cpu, found["cpu"])
 
 
-BEARERBOX = """
-group = core
-admin-port = {admin}
-admin-password = x
-smsbox-port = {boxes}
-log-file = "bearerbox.log"
-log-level = 2
-box-allow-ip = "127.0.0.1"
-store-type = spool
-store-location = "spool"
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-"""
-SMSC = """
-group = smsc
-smsc = smpp
-smsc-id = {one}
-reroute-smsc-id = {other}
-host = 127.0.0.1
-port = {port}
-transceiver-mode = true
-smsc-username = "maskline"
-smsc-password = "secret"
-system-type = ""
-address-range = ""
-source-addr-ton = 1
-source-addr-npi = 1
-dest-addr-ton = 1
-dest-addr-npi = 1
-max-pending-submits = {window}
-"""
-
-
-def kannel(folder: Path, texts: int) -> Result:
+def bearerbox(folder: Path, texts: int) -> Result:
     """Kannel's bearerbox, which sends what comes by one bind out by another, as it is."""
-    (folder / "spool").mkdir()
     with peer(folder, texts) as carrier:
         port = told(carrier)
-        binds = (("a", "b"), ("b", "a"))
-        smscs = [SMSC.format(port=port, one=a, other=b, window=WINDOW) for a, b in binds]
-        core = BEARERBOX.format(admin=free_port(), boxes=free_port())
-        (folder / "kannel.conf").write_text("".join([core, *smscs]))
-        box = subprocess.Popen(
-            ["/usr/sbin/bearerbox", "kannel.conf"], cwd=folder, stdout=-3, stderr=-3
-        )
-        try:
+        binds = [
+            bind(port, smsc_id=one, reroute_smsc_id=other, max_pending_submits=WINDOW)
+            for one, other in (("a", "b"), ("b", "a"))
+        ]
+        with kannel(folder, *binds, log_level=2) as box:
             told(carrier)
             meter = Meter(lambda: {"kannel": [box.pid]})
             go_on(carrier)
             found = told(carrier)
             cpu = meter.spent()
-        finally:
-            box.kill()
-            box.wait()
     return Result("Kannel, unmasked", texts, found["seconds"], cpu, found["cpu"])
 
 
@@ -186,7 +146,7 @@ def carry(folder: Path, texts: int, report: Report) -> None:
     cluster = Cluster(durable=True)
     try:
         results = [
-            kannel(place(folder, "kannel"), texts),
+            bearerbox(place(folder, "kannel"), texts),
             relay(place(folder, "sqlite"), texts),
             relay(place(folder, "postgresql"), texts, cluster),
         ]

@@ -1,13 +1,12 @@
-"""SMPP peers by others: an SMSC in JavaScript (npm smpp), and Kannel, which is a client."""
+"""An SMSC by others, in JavaScript (npm smpp)."""
 
 import asyncio
 import fcntl
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +15,6 @@ from relays import Relay
 
 HOME = Path(__file__).with_name("smpp")
 INSTALLED = HOME / "node_modules" / ".package-lock.json"  # npm writes it last
-
-KANNEL = """
-group = core
-admin-port = {admin}
-admin-password = x
-smsbox-port = {boxes}
-log-file = "bearerbox.log"
-log-level = 0
-box-allow-ip = "127.0.0.1"
-store-type = spool
-store-location = "spool"
-
-group = smsc
-smsc = smpp
-host = 127.0.0.1
-port = {smsc}
-transceiver-mode = true
-smsc-username = "maskline"
-smsc-password = "secret"
-system-type = ""
-address-range = ""
-source-addr-ton = 1
-source-addr-npi = 1
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-sendsms-port = {sendsms}
-log-file = "smsbox.log"
-log-level = 0
-
-group = sms-service
-keyword = default
-text = "%a"
-accept-x-kannel-headers = true
-max-messages = 3
-concatenation = true
-"""
 
 
 class Peer:
@@ -96,47 +58,3 @@ async def npm_smsc(*files: Path) -> AsyncIterator[tuple[Peer, int]]:
         process.kill()
         await process.wait()
         await reading
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@asynccontextmanager
-async def kannel(folder: Path, smsc: int) -> AsyncIterator[None]:
-    """Kannel bound to an SMSC, answering each text with itself."""
-    if shutil.which("bearerbox") is None:
-        pytest.skip("needs Debian's package kannel")
-    (folder / "spool").mkdir()
-    ports = {"admin": free_port(), "boxes": free_port(), "sendsms": free_port(), "smsc": smsc}
-    (folder / "kannel.conf").write_text(KANNEL.format(**ports))
-    boxes = []
-    try:
-        for box in ("bearerbox", "smsbox"):
-            path = shutil.which(box) or box
-            boxes.append(
-                await asyncio.create_subprocess_exec(
-                    path, "kannel.conf", cwd=folder, stdout=-3, stderr=-3
-                )
-            )
-            await until_open(ports["boxes"])
-        yield
-    finally:
-        for process in reversed(boxes):
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-
-
-async def until_open(port: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
