@@ -33,6 +33,7 @@ class Carrier:
     sent: list[Outgoing] = field(default_factory=list)
     backlog: frozenset[str] = frozenset({"acme"})
     connections: tuple[str, ...] = ("c1",)
+    has_answers_until: int = 0  # of all of them
     full: tuple[str, ...] = ()
     limits: Limits | None = None
 
@@ -49,7 +50,7 @@ class Carrier:
             outcomes=outcomes,
             room={"acme": self.room},
             claimable=self.backlog,
-            connections=self.connections,
+            connections=dict.fromkeys(self.connections, self.has_answers_until),
             full=self.full,
             limits=self.limits,
         )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from text_ground import PROXY, furnish, people, relaying
@@ -28,7 +28,7 @@ class StubLink:
     """A link that takes what it is told to."""
 
     carrier = "acme"
-    connections = ("c1",)
+    connections: ClassVar[dict[str, int]] = {"c1": 0}
     health = LinkHealth(up=True)
 
     def __init__(self) -> None:

@@ -266,6 +266,22 @@ async def test_texts_come_in_and_are_answered_after_they_are_kept() -> None:
         assert {text.connection for text in relay.texts} == set(one.connections)
 
 
+async def test_an_answer_to_us_tells_which_of_our_answers_were_read() -> None:
+    async with linked() as (relay, one, smsc):
+        may = asyncio.Event()
+        relay.gate = may.wait
+        smsc.send(Text(ANN, PROXY, b"ok"))
+        await relay.until(lambda: smsc.sessions and smsc.sessions[0].waiting)
+        await relay.outcome(one, relay.outgoing())
+        assert list(one.connections.values()) == [0]  # what was not yet answered was not read
+        may.set()
+        await relay.until(lambda: smsc.delivered)
+        assert list(one.connections.values()) == [0]
+        await relay.outcome(one, relay.outgoing())
+        [kept] = relay.texts
+        assert list(one.connections.values()) == [kept.received_at]
+
+
 async def test_what_arrives_during_a_commit_is_kept_in_the_next() -> None:
     async with linked() as (relay, _, smsc):
         may = asyncio.Event()

@@ -112,6 +112,23 @@ def test_submits_are_answered() -> None:
     assert one.under_way == 0
 
 
+def test_an_answer_tells_that_what_we_wrote_before_was_read() -> None:
+    one = bound()
+    at_bind = one.read_until
+    one.submit(codes.SUBMIT_SM, b"a", "first", 5.0)
+    one.submit(codes.SUBMIT_SM, b"b", "second", 6.0)
+    assert one.read_until == at_bind < 5.0
+    second = pdu(codes.SUBMIT_SM_RESP, 3, b"id\0")
+    first = pdu(codes.GENERIC_NACK, 2, b"", codes.ESME_RSYSERR)
+    one.receive(second, 7.0)
+    assert one.read_until == 6.0
+    one.receive(first, 8.0)
+    assert one.read_until == 6.0
+    one.tick(100.0)  # it is asked whether it lives
+    one.receive(pdu(codes.ENQUIRE_LINK_RESP, 4), 101.0)
+    assert one.read_until == 100.0
+
+
 def test_wrong_answers_change_nothing() -> None:
     one = bound()
     one.submit(codes.SUBMIT_SM, MESSAGE.write(), "a", 2.0)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, Desk, proxies, proxy
@@ -464,7 +465,13 @@ def test_what_comes_again_after_the_connection_broke_is_a_repetition(
     carrier.connections = ("c2",)
     carrier.desk.now += HOUR
     assert carrier.bring("hello", number, connection="c2") == first
-    assert len(carrier.states()) == 1
+    assert len(carrier.sent) == 1
+    # Who can say that it was no person who said the same twice? So there is a record.
+    relayed, repeated = carrier.messages()
+    assert (repeated["State"], repeated["Reason"]) == ("Refused", "repeated")
+    same = ("SourcePhoneNumber", "DialledPhoneNumber", "ProxySessionId", "VoiceConnectorId")
+    assert [repeated[name] for name in same] == [relayed[name] for name in same]
+    assert repeated["ReceivedTimestamp"] == relayed["ReceivedTimestamp"] + HOUR
 
 
 def test_so_is_what_comes_again_after_we_were_killed(carrier: Carrier, number: str) -> None:
@@ -493,7 +500,7 @@ def test_what_comes_again_by_another_process_is_decided_when_the_first_is_gone(
         assert verdict == TryLater(after=5.0, reason="maybe-repeated")
         carrier.desk.now += 8_000
     assert carrier.bring("hello", number, connection="c2") == first
-    assert len(carrier.states()) == 1
+    assert (len(carrier.sent), carrier.states()) == (1, ["Sending", "Refused"])
 
 
 def test_a_person_may_say_the_same_twice_by_two_processes(carrier: Carrier, number: str) -> None:
@@ -514,6 +521,55 @@ def test_no_repetition_is_what_was_surely_answered(carrier: Carrier, number: str
     carrier.connections = ("c2",)
     carrier.bring("ok", number, connection="c2")
     assert len(carrier.states()) == 2
+
+
+def test_nor_is_it_if_the_carrier_answered_a_later_request_of_ours(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("yes", number)
+    carrier.has_answers_until = carrier.desk.now
+    carrier.desk.now += 1
+    carrier.bring("ok", number)
+    carrier.turn(what=tend)
+    carrier.connections, carrier.has_answers_until = ("c2",), 0
+    for words in ("yes", "ok"):
+        carrier.bring(words, number, connection="c2")
+    assert [each["Reason"] for each in carrier.messages()] == [None, None, None, "repeated"]
+
+
+def test_what_was_refused_is_refused_again(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    closed = carrier.desk.open(connector, CAT, "+16025550103")
+    carrier.desk.close(closed)
+    busy = "+17025550105"
+    for text, status in [
+        (carrier.text("hello", "+12065550199"), 404),
+        (carrier.text("hello", proxy(session), source="+17025550104"), 404),
+        (carrier.text("hello", proxy(closed), source=CAT), 404),
+        (carrier.text("", proxy(session)), 403),
+        (carrier.text("hello", proxy(session), source="ACME"), 403),
+        (carrier.text("hello", proxy(session), source=busy), 429),
+    ]:
+        if text.source == busy:
+            carrier.limits = Limits(per_sender_minute=1)
+            carrier.turn(text)
+        named = msgspec.structs.replace(text, message_id=f"{text.source} {text.destination}")
+        (first,) = carrier.turn(named).verdicts
+        assert isinstance(first, Refused)
+        assert first.sip_status == status
+        assert carrier.turn(named).verdicts == [first]
+
+
+def test_of_two_that_come_together_both_are_told_the_same(carrier: Carrier, number: str) -> None:
+    twin = carrier.text("hello", number, message_id="m1")
+    carrier.full = ("acme",)
+    assert carrier.turn(twin, twin).verdicts == [TryLater(reason="queue-full")] * 2
+    carrier.full = ()
+    first, second = carrier.turn(twin, twin).verdicts
+    assert first == second
+    assert isinstance(first, Accepted)
+    assert first.message_ids
+    assert len(carrier.sent) == 1
 
 
 def test_no_repetition_is_what_comes_long_after_the_carrier_is_back(

@@ -38,6 +38,14 @@ class Heed:
 
 Treatment = Forward | Refuse | Heed
 
+# What SIP says for the reasons of refusals; for others, that it is forbidden.
+SIP_STATUSES = {
+    **dict.fromkeys(("not-our-number", "unknown-caller", "session-closed"), 404),
+    "rate-limited": 429,
+    "anonymous": 433,
+    "no-carrier": 503,
+}
+
 # Reasons that are about the sender's own session, of which the sender may be told.
 OF_THE_SESSION = ("session-closed", "sms-not-allowed")
 
@@ -124,6 +132,11 @@ def heed(facts: TextFacts) -> Heed | None:
             return Heed(Keyword.HELP, rules.help_reply)
         case _:
             return None
+
+
+def sip_status(reason: str) -> int:
+    """The SIP status of a text that was refused for that reason."""
+    return SIP_STATUSES.get(reason, 403)
 
 
 def may_be_answered(number: str | None) -> bool:

@@ -52,6 +52,7 @@ def take_in(turn: Turn, arrivals: Sequence[Numbered]) -> dict[int, Verdict]:
         if place not in intake.verdicts:
             wholes += intake.complete(place, text, repetitions.keys[place])
     intake.decide(wholes)
+    repetitions.settle_twins(intake.verdicts)
     return intake.verdicts
 
 

@@ -16,7 +16,7 @@ Everything comes in batches, because a commit costs the same for one text as for
 are msgspec structs: frozen, and made in a fraction of a dataclass's time.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -196,8 +196,10 @@ class Link(Protocol):
     def health(self) -> LinkHealth: ...
 
     @property
-    def connections(self) -> Collection[str]:
+    def connections(self) -> Mapping[str, int]:
         """The names of the connections that are open now, as `InboundText.connection` has them.
+
+        Each comes with a `received_at`: the carrier surely has our answers to all texts until then.
 
         None where the carrier gives each text an id.
         """

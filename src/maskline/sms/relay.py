@@ -216,7 +216,11 @@ class Relay:
             backlog=frozenset(self._backlog),
             claimable=self._backlog | self._blocked,
             full={name for name, many in self._pending.items() if many >= self._most_queued},
-            connections=[name for link in self._links.values() for name in link.connections],
+            connections={
+                name: until
+                for link in self._links.values()
+                for name, until in link.connections.items()
+            },
             limits=self._limits,
         )
 

@@ -3,7 +3,7 @@
 Where it gives each text an id, the id tells. SMPP gives none to a person's text; there the same
 words between the same numbers are a repetition only if the first came so shortly before the end of
 its connection that our answer may have been lost with it, and the second soon after. A person who
-says the same twice is not a repetition.
+says the same twice is not a repetition. Since nobody can be sure, such a repetition has a record.
 
 Whether a connection of another process has ended shows only after a while. Until then nobody can
 tell, and the carrier is asked to come again.
@@ -11,8 +11,10 @@ tell, and the carrier is asked to come again.
 
 from collections.abc import Sequence
 
+from maskline.domain.message import State
+from maskline.domain.texting import sip_status
 from maskline.sms.body import repeat_key
-from maskline.sms.port import Accepted, InboundText, TryLater, Verdict
+from maskline.sms.port import Accepted, InboundText, Refused, TryLater, Verdict
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
@@ -33,30 +35,36 @@ class Repetitions:
         self._open = {f"{turn.work.holder}/{name}" for name in turn.work.connections}
         cipher = turn.context.tx.cipher
         self.keys = {place: repeat_key(cipher, text) for place, text in arrivals}
+        self._twins: dict[int, int] = {}  # the place of the first with the same id, of this turn
 
     def verdicts(self) -> dict[int, Verdict]:
-        """The places of repetitions, each with our id of the text if it has one already, and of
-        what cannot be told yet."""
+        """The places of repetitions, each with what the first was told, and of what cannot be told
+        yet. Those of which the first is in this turn get their verdict by `settle_twins`."""
         self._see_connections()
         found: dict[int, Verdict] = {}
         for row in self._stored():
             verdict = self._verdict(row)
             if verdict is not None:
                 found[row["place"]] = verdict
-        seen: set[tuple[str, str]] = set()
+        firsts: dict[tuple[str, str], int] = {}
         for place, text in self._texts.items():
             if text.message_id is not None and place not in found:
-                if (text.carrier, text.message_id) in seen:
+                first = firsts.setdefault((text.carrier, text.message_id), place)
+                if first != place:
+                    self._twins[place] = first
                     found[place] = Accepted(message_ids=())
-                seen.add((text.carrier, text.message_id))
         return found
+
+    def settle_twins(self, verdicts: dict[int, Verdict]) -> None:
+        """What became of the first of two in one turn holds for the second."""
+        for place, first in self._twins.items():
+            verdicts[place] = verdicts[first]
 
     def _verdict(self, row: Row) -> Verdict | None:
         """About a text, given one that came before with the same key."""
         text, first = self._texts[row["place"]], row["connection"]
-        taken = Accepted(message_ids=(row["message_id"],))
         if text.message_id is not None:
-            return taken
+            return told_before(row)
         if first is None or first in self._open:
             return None
         then = self._turn.context.tx.one("get_connection", connection=first)
@@ -64,10 +72,24 @@ class Repetitions:
             return None
         now, ours = self._turn.context.now, first.startswith(self._turn.work.node)
         if ours or now - then["seen_at"] > GONE:
-            return taken if self._answer_was_lost(row, then, text) else None
+            return self._recorded(row, text) if self._answer_was_lost(row, then, text) else None
         if now - row["received_at"] < UNDECIDED:
             return TryLater(after=AGAIN_SECONDS, reason="maybe-repeated")
         return None
+
+    def _recorded(self, row: Row, text: InboundText) -> Verdict:
+        """Keeps a record of what may have been a person who said the same twice."""
+        message_id = self._turn.context.new_id()
+        self._turn.context.tx.run(
+            "insert_repetition",
+            message_id=message_id,
+            first=row["message_id"],
+            connection=f"{self._turn.work.holder}/{text.connection}",
+            received_at=text.received_at,
+            now=self._turn.context.now,
+        )
+        self._turn.happened(row["account_id"], State.REFUSED, message_id)
+        return told_before(row)
 
     def _stored(self) -> list[Row]:
         asked = [
@@ -88,11 +110,23 @@ class Repetitions:
         current = self._turn.context.tx.one("get_connection", connection=name)
         began = max(then["seen_at"], current["opened_at"] if current else 0)
         soon: bool = self._turn.context.now - began <= REPEATED_WITHIN
-        lost: bool = row["received_at"] >= then["seen_at"] - ANSWER_LOST
+        surely_answered = max(then["has_answers_until"], then["seen_at"] - ANSWER_LOST - 1)
+        lost: bool = row["received_at"] > surely_answered
         return soon and lost
 
 
+def told_before(row: Row) -> Verdict:
+    """What the carrier was told of a text when it was kept."""
+    if row["state"] == State.REFUSED.value:
+        return Refused(reason=row["reason"], sip_status=sip_status(row["reason"]))
+    return Accepted(message_ids=(row["message_id"],))
+
+
 def see(turn: Turn, connection: str) -> None:
-    """Notes that a connection is alive."""
-    name = f"{turn.work.holder}/{connection}"
-    turn.context.tx.run("see_connection", connection=name, now=turn.context.now)
+    """Notes that a connection is alive, and which of our answers came through."""
+    turn.context.tx.run(
+        "see_connection",
+        connection=f"{turn.work.holder}/{connection}",
+        now=turn.context.now,
+        has_answers_until=turn.work.connections.get(connection, 0),
+    )

@@ -115,9 +115,9 @@ class SipLink:
         return LinkHealth(up=self._up() and not self._trouble, detail=self._trouble)
 
     @property
-    def connections(self) -> tuple[str, ...]:
+    def connections(self) -> Mapping[str, int]:
         """None: every text that comes in has an id."""
-        return ()
+        return {}
 
     async def run(self, inbox: Inbox) -> None:
         async with self._window.open(inbox):

@@ -26,7 +26,7 @@ class Work:
     carriers for which texts wait that go before new ones, `claimable` those and the ones for which
     texts wait for an earlier one of their pair, `full` those for which too many wait. `holder` is
     this life of this process, by whose name texts are claimed, `node` what all its lives have in
-    common. `connections` are those that are open.
+    common. `connections` are those that are open (see `Link.connections`).
     """
 
     holder: str
@@ -37,7 +37,7 @@ class Work:
     backlog: Collection[str] = ()
     claimable: Collection[str] = ()
     full: Collection[str] = ()
-    connections: Collection[str] = ()
+    connections: Mapping[str, int] = field(default_factory=dict)
     limits: Limits | None = None
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -76,8 +76,8 @@ class HttpLink:
         return LinkHealth(up=not self._trouble, detail=self._trouble)
 
     @property
-    def connections(self) -> tuple[str, ...]:
-        return ()  # providers give their texts ids
+    def connections(self) -> Mapping[str, int]:
+        return {}  # providers give their texts ids
 
     async def run(self, inbox: Inbox) -> None:
         async with self._courier, self._window.open(inbox):

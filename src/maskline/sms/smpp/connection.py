@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import structlog
 
-from maskline.sms.port import Accepted, Arrival, Refused, TryLater, Verdict
+from maskline.sms.port import Accepted, Arrival, InboundText, Refused, TryLater, Verdict
 from maskline.sms.smpp import codes
 from maskline.sms.smpp.session import (
     Answered,
@@ -22,6 +23,7 @@ from maskline.sms.smpp.session import (
 MOST_AT_ONCE = 500  # arrivals in one commit
 MOST_WAITING = 2_000  # arrivals that wait for a commit; beyond, nothing more is read
 CLOSING_SECONDS = 3.0  # for what is written to be read, before the connection is cut
+MOST_REMEMBERED = 100  # answered batches of which it is not known yet that they were read
 LONGEST_SLEEP = 1.0  # of the timer, in seconds
 
 log = structlog.get_logger()
@@ -60,6 +62,9 @@ class Connection(asyncio.Protocol):
         # Each with the event to be answered; None for what needs no answer.
         self._waiting: list[tuple[Arrived | None, Arrival]] = []
         self._keeping: asyncio.Task[None] | None = None
+        # When batches were answered, each with when the last of it had come; the oldest first.
+        self._answered: deque[tuple[float, int]] = deque()
+        self._had_answers_until = 0
 
     @property
     def bound(self) -> bool:
@@ -77,6 +82,13 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether nothing waits for an answer, in either direction."""
         return not (self._session.under_way or self._waiting or self._keeping)
+
+    @property
+    def has_answers_until(self) -> int:
+        """The carrier surely has our answers to all that came until then (`received_at`)."""
+        while self._answered and self._answered[0][0] < self._session.read_until:
+            self._had_answers_until = self._answered.popleft()[1]
+        return self._had_answers_until
 
     def submit(self, body: bytes, token: Any) -> None:
         """Sends a submit_sm with the next `flush`."""
@@ -224,7 +236,20 @@ class Connection(asyncio.Protocol):
         for (event, _), status in zip(batch, statuses, strict=True):
             if event is not None:
                 self._answer(event, status)
+        self._note_answered(batch)
         self.flush()
+
+    def _note_answered(self, batch: Sequence[tuple[Arrived | None, Arrival]]) -> None:
+        """Remembers until when all that came is answered; what comes in this moment is not."""
+        came, waits = (
+            [each.received_at for _, each in some if isinstance(each, InboundText)]
+            for some in (batch, self._waiting)
+        )
+        if came and came[-1] > self.has_answers_until:
+            until = min(came[-1], min(waits, default=time.time_ns() // 1_000_000) - 1)
+            if len(self._answered) >= MOST_REMEMBERED:
+                self._answered.pop()
+            self._answered.append((time.monotonic(), until))
 
 
 def status_of(verdict: Verdict) -> int:

@@ -5,7 +5,7 @@ import random
 import ssl
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -100,8 +100,8 @@ class SmppLink:
         return LinkHealth(up=up > 0, detail=detail)
 
     @property
-    def connections(self) -> Collection[str]:
-        return [one.name for one in self._connections if one.bound]
+    def connections(self) -> Mapping[str, int]:
+        return {one.name: one.has_answers_until for one in self._connections if one.bound}
 
     async def run(self, inbox: Inbox) -> None:
         self._inbox = inbox

@@ -127,6 +127,7 @@ class Submit(NamedTuple):
 
     command_id: int
     token: Any
+    asked: float
     deadline: float
 
 
@@ -134,6 +135,7 @@ class Other(NamedTuple):
     """Another request that the SMSC has not answered yet."""
 
     command_id: int
+    asked: float
     deadline: float
 
 
@@ -141,7 +143,8 @@ class Session:
     """One bind.
 
     `strays` counts responses that answer nothing, `nacks` what the peer could not read, `malformed`
-    what we could not.
+    what we could not. What we wrote before the time `read_until`, the peer has read: it answered a
+    request that stood behind it.
     """
 
     def __init__(self, command_id: int, bind: Bind, timers: Timers, now: float) -> None:
@@ -152,6 +155,7 @@ class Session:
         self._command_id = command_id
         self._bind = bind
         self._timers = timers
+        self.read_until = 0.0
         self._heard = now
         self._rest = b""
         self._sequence = 0
@@ -191,13 +195,13 @@ class Session:
         """Asks to be bound."""
         self.state = State.BINDING
         sequence = self._send(self._command_id, self._bind.write())
-        self._others[sequence] = Other(self._command_id, now + self._timers.bind)
+        self._others[sequence] = Other(self._command_id, now, now + self._timers.bind)
 
     def submit(self, command_id: int, body: bytes, token: Any, now: float) -> None:
         """Sends a submit_sm or data_sm; its token comes back in `Answered` or `Unanswered`."""
         assert self.submitting
         sequence = self._send(command_id, body)
-        self._submits[sequence] = Submit(command_id, token, now + self._timers.response)
+        self._submits[sequence] = Submit(command_id, token, now, now + self._timers.response)
 
     def answer(self, command_id: int, sequence_number: int, status: int) -> None:
         """Answers what `Arrived`. An answer that comes after the end goes nowhere."""
@@ -321,6 +325,7 @@ class Session:
         submit = self._submits.get(sequence)
         if submit is not None and answers(submit, command_id):
             del self._submits[sequence]
+            self.read_until = max(self.read_until, submit.asked)
             events.append(Answered(submit.token, status, message_id_of(body)))
             return
         other = self._others.get(sequence)
@@ -328,6 +333,7 @@ class Session:
             self._take_stray(command_id, status, sequence, body, events)
             return
         del self._others[sequence]
+        self.read_until = max(self.read_until, other.asked)
         if other.command_id == self._command_id:
             events.append(self._bind_answered(status, body))
         elif other.command_id == codes.UNBIND:
@@ -362,7 +368,8 @@ class Session:
         return self._sequence
 
     def _ask(self, command_id: int, now: float) -> None:
-        self._others[self._send(command_id, b"")] = Other(command_id, now + self._timers.response)
+        deadline = now + self._timers.response
+        self._others[self._send(command_id, b"")] = Other(command_id, now, deadline)
 
     def _respond(self, command_id: int, sequence: int, status: int) -> None:
         body = EMPTY_ID if command_id in RESPONSES_WITH_ID else b""

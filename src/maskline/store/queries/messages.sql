@@ -38,11 +38,22 @@ LEFT JOIN opt_outs AS unwanted
 -- name: repeated_texts
 -- Texts that came before with the same key; `keys` is [[place, carrier, repeat_key], …].
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, messages.message_id, messages.connection,
-    messages.received_at
+    messages.received_at, messages.account_id, messages.state, messages.reason
 FROM json_each(:keys) AS each
 JOIN messages
     ON messages.carrier = each.value ->> 1 AND messages.repeat_key = each.value ->> 2
 WHERE messages.received_at > :since
+
+-- name: insert_repetition
+-- The record of a text that was taken for a repetition of another.
+INSERT INTO messages
+    (message_id, account_id, voice_connector_id, proxy_session_id, kind, carrier, connection,
+     source, dialled, encoding, segments, partial, media, state, reason, attempts,
+     keep_milliseconds, erase_at, expires_at, received_at, ended_at)
+SELECT :message_id, account_id, voice_connector_id, proxy_session_id, kind, carrier, :connection,
+    source, dialled, encoding, segments, partial, media, 'Refused', 'repeated', 0,
+    0, :now, :now, :received_at, :now
+FROM messages WHERE message_id = :first
 
 -- name: pending_pairs
 -- Which of the pairs have a text that is still to be sent; `pairs` is [[shown, recipient], …].
@@ -303,9 +314,14 @@ WHERE text_replies.replied_at <= :before
 DELETE FROM text_replies WHERE replied_at <= :before
 
 -- name: see_connection
-INSERT INTO text_connections (connection, opened_at, seen_at)
-VALUES (:connection, :now, :now)
-ON CONFLICT (connection) DO UPDATE SET seen_at = excluded.seen_at
+INSERT INTO text_connections (connection, opened_at, seen_at, has_answers_until)
+VALUES (:connection, :now, :now, :has_answers_until)
+ON CONFLICT (connection) DO UPDATE
+SET seen_at = excluded.seen_at,
+    has_answers_until = CASE
+        WHEN excluded.has_answers_until > text_connections.has_answers_until
+        THEN excluded.has_answers_until ELSE text_connections.has_answers_until
+    END
 
 -- name: get_connection
 SELECT * FROM text_connections WHERE connection = :connection
