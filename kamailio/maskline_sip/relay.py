@@ -100,7 +100,7 @@ class Relay:
         return carrier if carrier and carrier.account else None
 
     def _name(self, key: str, leg: mask.Leg) -> str:
-        return self._keys.alias(key, AHEAD, leg.call_id, leg.tag)
+        return self._keys.alias(key, "ahead", leg.call_id, leg.tag)
 
 
 def _numbered(passage: mask.Passage, to_near: str, to_far: str) -> mask.Passage:
