@@ -1,6 +1,6 @@
 """Limits, counted by a clock of the test's."""
 
-from maskline.domain.limits import Places
+from maskline.domain.limits import Places, Underway
 
 
 def test_a_place_is_free_again_when_its_time_is_over() -> None:
@@ -16,3 +16,31 @@ def test_a_place_is_free_again_when_its_time_is_over() -> None:
     assert not places.take(10)
     now = 3000
     assert places.take(1)
+
+
+def test_a_call_counts_until_whoever_decides_saw_it_in_the_store() -> None:
+    underway = Underway()
+    assert underway.take("one", 100, {"connector": 2}) is None
+    assert underway.take("two", 100, {"caller": 9, "connector": 2}) is None
+    assert underway.take("three", 100, {"caller": 9, "connector": 2}) == "connector"
+    underway.store(["one", "unknown"], 150)
+    assert underway.take("three", 150, {"connector": 2}) == "connector"  # decided on the old state
+    assert underway.take("three", 151, {"connector": 2}) is None
+    assert underway.take("four", 151, {"caller": 1}) == "caller"
+
+
+def test_a_call_that_is_not_let_through_or_never_stored_leaves_its_place() -> None:
+    underway = Underway()
+    assert underway.take("one", 100, {"connector": 1}) is None
+    underway.free("one")
+    assert underway.take("two", 100, {"connector": 1}) is None
+    assert underway.take("three", 30_099, {"connector": 1}) == "connector"
+    assert underway.take("three", 30_100, {"connector": 1}) is None
+
+
+def test_a_call_can_count_for_more_as_more_of_it_is_decided() -> None:
+    underway = Underway()
+    assert underway.take("one", 0, {"connector": 1}) is None
+    assert underway.take("one", 0, {"carrier": 1}) is None
+    assert underway.take("two", 0, {"carrier": 1}) == "carrier"
+    assert underway.take("two", 0, {"connector": 1}) == "connector"

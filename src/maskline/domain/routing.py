@@ -45,6 +45,8 @@ class Reject:
 
 Decision = Connect | Fallback | Reject
 
+NO_CARRIER = Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -87,7 +89,7 @@ def to_other_participant(facts: Facts, session: ProxySession, caller: str) -> De
         return barred
     carriers = carriers_for(facts, other.proxy_number, other.phone_number)
     if not carriers:
-        return Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
+        return NO_CARRIER
     return Connect(other.proxy_number, other.phone_number, carriers[0], others=tuple(carriers[1:]))
 
 
@@ -122,5 +124,5 @@ def fallback(facts: Facts, otherwise: str) -> Decision:
         return barred
     carriers = carriers_for(facts, facts.dialled, number)
     if not carriers:
-        return Reject(503, "no-carrier", CARRIER_RETRY_SECONDS)
+        return NO_CARRIER
     return Fallback(facts.dialled, number, carriers[0], others=tuple(carriers[1:]))

@@ -5,12 +5,14 @@ moment is written at once, with what is told of all others, in one transaction.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 
 import structlog
 
 from maskline.domain.call import Call, CallEvent
+from maskline.domain.limits import Underway
 from maskline.operations import Context
 from maskline.operations.calls import Told, record_calls
 from maskline.store import Store, Transaction
@@ -21,11 +23,18 @@ log = structlog.get_logger()
 
 
 class Ledger:
-    """`context` gives the context for work that belongs to no account."""
+    """`context` gives the context for work that belongs to no account; `underway` is told of
+    calls that are written."""
 
-    def __init__(self, store: Store, context: Callable[[Transaction], Context]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        context: Callable[[Transaction], Context],
+        underway: Underway | None = None,
+    ) -> None:
         self._store = store
         self._context = context
+        self._underway = underway or Underway()
         self._told: dict[str, Told] = {}
         self._writing: asyncio.Task[None] | None = None
 
@@ -62,6 +71,7 @@ class Ledger:
             if last:
                 log.exception("call not recorded", call_ids=list(told))
             return False
+        self._underway.store(told, time.time_ns() // 1_000_000)
         for call_id in missing:
             log.warning("report of no call", call_id=call_id)
         return True

@@ -9,6 +9,7 @@ up for by the keeper, which ends the calls that nobody reports on.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from maskline.domain.limits import Underway
 from maskline.domain.trunk import Target
 from maskline.engines.ledger import Ledger
 from maskline.engines.switch import Answer, SwitchRefusal
@@ -53,7 +54,8 @@ class Switchboard:
         self._accept_text = accept_text
         self._places = places
         self._operations = load(SERVICE).operations
-        self._ledger = Ledger(store, context)
+        self._underway = Underway()
+        self._ledger = Ledger(store, context, self._underway)
 
     def ask(self, name: str, request: dict[str, Any]) -> Answer | Awaitable[Answer]:
         """The operation's answer, at once where there is nothing to wait for; raises
@@ -77,7 +79,9 @@ class Switchboard:
         await self._ledger.drain()
 
     async def _route(self, request: dict[str, Any]) -> Answer:
-        answer, call = await self._store.read(lambda tx: decide_call(self._context(tx), request))
+        answer, call = await self._store.read(
+            lambda tx: decide_call(self._context(tx), request, self._underway)
+        )
         self._ledger.open(call)
         if self._places and "Targets" in answer:
             answer["Targets"] = targets(self._places, answer["Targets"])

@@ -6,10 +6,12 @@ from functools import reduce
 from typing import Any
 
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
+from maskline.domain.limits import Underway
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
 from maskline.domain.trunk import PLAIN, WayOut
 from maskline.operations import numbering, routes
+from maskline.operations.call_limits import count_call, within_limits
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.operations.routes import Route, find_route
@@ -27,8 +29,6 @@ LATEST = 253_402_300_800_000  # the year 10000
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
 
-BUSY_RETRY_SECONDS = 5
-
 
 def route_call(context: Context, request: Request) -> Answer:
     """Decides a call that has arrived, and opens its record."""
@@ -37,20 +37,25 @@ def route_call(context: Context, request: Request) -> Answer:
     return answer
 
 
-def decide_call(context: Context, request: Request) -> tuple[Answer, Call]:
-    """The decision about a call that has arrived, and the record that is to be saved of it."""
+def decide_call(
+    context: Context, request: Request, underway: Underway | None = None
+) -> tuple[Answer, Call]:
+    """The decision about a call that has arrived, and the record that is to be saved of it.
+    `underway` are the calls whose records are to be saved still."""
     way = context.settings.ways.get(request["CarrierName"], PLAIN)
     caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
     route = arrived_safely(context, find_route(context, caller, called), way)
-    route = within_limits(context, route)
-    call = record_of(context, request["CarrierName"], route)
+    call_id = context.new_id()
+    route = within_limits(context, route, call_id, underway or Underway())
+    call = record_of(context, request["CarrierName"], route, call_id)
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
     if isinstance(route.decision, Reject):
         silent = request.get("Silent")
         answer["Announcement"] = None if silent else announcement(context, route.decision)
     else:
-        answer["Targets"] = [way_for(context, route.decision, name) for name in carriers(route)]
-        count_call(context, route.decision.carrier)
+        answer["Targets"] = [
+            way_for(context, route.decision, name) for name in routes.carrier_names(route.decision)
+        ]
         if call.recorded:
             answer["Recorded"] = True
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
@@ -62,13 +67,6 @@ def announcement(context: Context, refusal: Reject) -> str | None:
     """The sound file that the caller hears before the refusal, where there is one and a place."""
     found, places = context.settings.announcements.get(refusal.reason), context.settings.announcing
     return found.file if found and places and places.take(found.milliseconds) else None
-
-
-def count_call(context: Context, carrier: str) -> None:
-    """Counts a call that goes out over a carrier with a limit of calls a second."""
-    most = context.settings.ways.get(carrier, PLAIN).max_calls_per_second
-    if most and context.settings.rate:
-        context.settings.rate.allows(routes.carrier_key(carrier), most)
 
 
 def open_record(context: Context, call: Call) -> None:
@@ -102,46 +100,6 @@ def arrived_safely(context: Context, route: Route, way: WayOut) -> Route:
     if not context.settings.enforce_encryption:
         return route
     return replace(route, decision=routes.UNENCRYPTED)
-
-
-def within_limits(context: Context, route: Route) -> Route:
-    """The route, or the refusal of a call that would be one too many."""
-    rules = route.rules
-    if isinstance(route.decision, Reject):
-        return route
-    rate, most = context.settings.rate, rules.max_calls_per_caller_per_second
-    if rate and most and not rate.allows(f"{route.voice_connector_id} {route.caller}", most):
-        return replace(route, decision=Reject(486, "too-many-calls"))
-    most = rules.max_calls_per_caller
-    if most and live_calls_of(context, route, caller=True) >= most:
-        return replace(route, decision=Reject(486, "too-many-calls"))
-    if rules.max_calls and live_calls_of(context, route) >= rules.max_calls:
-        return replace(route, decision=Reject(503, "too-many-calls", BUSY_RETRY_SECONDS))
-    most = rules.max_calls_per_second
-    if rate and most and not rate.allows(route.voice_connector_id or "", most):
-        return replace(route, decision=Reject(503, "too-many-calls", BUSY_RETRY_SECONDS))
-    return route
-
-
-def live_calls_of(context: Context, route: Route, *, caller: bool = False) -> int:
-    """How many live calls the connector has, or the caller on it."""
-    connector = route.voice_connector_id
-    if caller:
-        found = context.tx.one(
-            "count_live_calls_of_caller", voice_connector_id=connector, caller=route.caller
-        )
-    else:
-        found = context.tx.one("count_live_calls_of_connector", voice_connector_id=connector)
-    assert found is not None, connector
-    calls: int = found["calls"]
-    return calls
-
-
-def carriers(route: Route) -> tuple[str, ...]:
-    """The carriers that the call may leave by, the best first."""
-    if isinstance(route.decision, Reject):
-        return ()
-    return (route.decision.carrier, *route.decision.others)
 
 
 def way_for(context: Context, decision: Connect | Fallback, carrier: str) -> Answer:
@@ -180,6 +138,8 @@ def record_calls(context: Context, told: Mapping[str, Told]) -> list[str]:
             missing.append(call_id)
             continue
         after = reduce(apply, one.events, call)
+        if after.outbound_carrier and after.outbound_carrier != call.outbound_carrier:
+            count_call(context, after.outbound_carrier)
         if one.call or after is not call:
             save(context, after)
     return missing
@@ -296,11 +256,11 @@ def complete_call(context: Context, call_id: str) -> None:
     )
 
 
-def record_of(context: Context, carrier: str, route: Route) -> Call:
+def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Call:
     """The first state of the record: forwarded, or ended at once."""
     decision = route.decision
     call = Call(
-        call_id=context.new_id(),
+        call_id=call_id,
         account_id=route.account_id,
         voice_connector_id=route.voice_connector_id,
         proxy_session_id=route.session.proxy_session_id if route.session else None,

@@ -6,9 +6,9 @@ from typing import Any
 from maskline.domain import e164
 from maskline.domain.connector import Rules, UnknownCaller
 from maskline.domain.refusals import InvalidPhoneNumber
-from maskline.domain.routing import Connect, Decision, Facts, Fallback, Reject, decide
+from maskline.domain.routing import NO_CARRIER, Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, ProxySession
-from maskline.domain.trunk import PLAIN, WayOut
+from maskline.domain.trunk import PLAIN
 from maskline.operations.carriers import carriers_down
 from maskline.operations.context import Answer, Context, Request
 from maskline.store import Row, rows
@@ -89,8 +89,8 @@ def find_route(
         barred_prefixes=context.settings.barred_prefixes,
     )
     decision = decide(facts, capability, context.now)
-    if rules.encrypted and context.settings.enforce_encryption and not text:
-        decision = encrypted_alone(context, decision)
+    if not text and not isinstance(decision, Reject):
+        decision = over_fitting_carriers(context, rules, decision)
     return Route(
         decision=decision,
         caller=caller_number,
@@ -102,33 +102,42 @@ def find_route(
     )
 
 
-def encrypted_alone(context: Context, decision: Decision) -> Decision:
-    """The decision about a call that may leave by carriers alone that are reached encrypted."""
-    if isinstance(decision, Reject):
-        return decision
-    ways = context.settings.ways
-    names = (decision.carrier, *decision.others)
-    encrypted = [name for name in names if ways.get(name, PLAIN).encrypted]
-    if not encrypted:
-        return UNENCRYPTED
-    return replace(decision, carrier=encrypted[0], others=tuple(encrypted[1:]))
+def over_fitting_carriers(context: Context, rules: Rules, decision: Connect | Fallback) -> Decision:
+    """The decision about a call that may leave only by carriers that are not full and, where that
+    is asked for, are reached encrypted."""
+    ways, names = context.settings.ways, carrier_names(decision)
+    if rules.encrypted and context.settings.enforce_encryption:
+        names = tuple(name for name in names if ways.get(name, PLAIN).encrypted)
+        if not names:
+            return UNENCRYPTED
+    names = tuple(name for name in names if room_over(context, name) != 0)
+    return replace(decision, carrier=names[0], others=names[1:]) if names else NO_CARRIER
+
+
+def carrier_names(decision: Connect | Fallback) -> tuple[str, ...]:
+    """The carriers that a call may leave by, the best first."""
+    return (decision.carrier, *decision.others)
 
 
 def carriers_up(context: Context) -> set[str]:
     up = set(context.settings.carriers) - set(context.settings.carriers_down)
     ways = context.settings.ways
-    return {name for name in up if name not in ways or not is_full(context, name, ways[name])}
+    return {name for name in up if name not in ways or not is_fast(context, name)}
 
 
-def is_full(context: Context, carrier: str, way: WayOut) -> bool:
-    """Whether a carrier has as many calls as it takes, or got them too fast."""
-    rate, most = context.settings.rate, way.max_calls_per_second
-    if rate and most and rate.full(carrier_key(carrier), most):
-        return True
-    if not way.max_calls:
-        return False
+def is_fast(context: Context, carrier: str) -> bool:
+    """Whether a carrier got as many calls in the last second as it takes."""
+    rate, most = context.settings.rate, context.settings.ways[carrier].max_calls_per_second
+    return bool(rate and most and rate.full(carrier_key(carrier), most))
+
+
+def room_over(context: Context, carrier: str) -> int | None:
+    """How many calls more a carrier takes, as far as the store knows; None: any number."""
+    most = context.settings.ways.get(carrier, PLAIN).max_calls
+    if not most:
+        return None
     live = context.tx.one("count_live_calls_over_carrier", carrier=carrier)
-    return live is not None and live["calls"] >= way.max_calls
+    return max(0, most - live["calls"]) if live else most
 
 
 def carrier_key(carrier: str) -> str:

@@ -1,0 +1,107 @@
+"""How many calls a connector, a caller and a carrier may have, at once and a second."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from maskline.domain.limits import Underway
+from maskline.domain.routing import NO_CARRIER, Connect, Decision, Fallback, Reject
+from maskline.domain.trunk import PLAIN, WayOut
+from maskline.operations.context import Context
+from maskline.operations.routes import Route, carrier_key, carrier_names, room_over
+
+BUSY_RETRY_SECONDS = 5
+
+CALLER_BUSY = Reject(486, "too-many-calls")
+CONNECTOR_BUSY = Reject(503, "too-many-calls", BUSY_RETRY_SECONDS)
+
+
+class Limit(NamedTuple):
+    """How many more calls a connector, or a caller on it, may have, and how the next is refused."""
+
+    room: int
+    refusal: Reject
+
+
+def within_limits(context: Context, route: Route, call_id: str, underway: Underway) -> Route:
+    """The route, or the refusal of a call that would be one too many."""
+    if isinstance(route.decision, Reject):
+        return route
+    decision = own_limit(context, route, call_id, underway) or over_free_carrier(
+        context, route.decision, call_id, underway
+    )
+    if isinstance(decision, Reject):
+        underway.free(call_id)
+    return replace(route, decision=decision)
+
+
+def own_limit(context: Context, route: Route, call_id: str, underway: Underway) -> Reject | None:
+    """The refusal of a call that is one too many of its caller's or its connector's."""
+    rules = route.rules
+    key = f"{route.voice_connector_id} {route.caller}"
+    if too_fast(context, key, rules.max_calls_per_caller_per_second):
+        return CALLER_BUSY
+    limits = limits_of(context, route)
+    full = underway.take(call_id, context.now, {key: limit.room for key, limit in limits.items()})
+    if full is not None:
+        return limits[full].refusal
+    if too_fast(context, route.voice_connector_id or "", rules.max_calls_per_second):
+        return CONNECTOR_BUSY
+    return None
+
+
+def over_free_carrier(
+    context: Context, decision: Connect | Fallback, call_id: str, underway: Underway
+) -> Decision:
+    """The decision for the first carrier that takes the call, and those after it."""
+    names = carrier_names(decision)
+    for place, name in enumerate(names):
+        room = room_over(context, name)
+        over = {} if room is None else {carrier_key(name): room}
+        if underway.take(call_id, context.now, over) is not None:
+            continue
+        if too_fast(context, carrier_key(name), way_over(context, name).max_calls_per_second):
+            continue
+        return replace(decision, carrier=name, others=names[place + 1 :])
+    return NO_CARRIER
+
+
+def too_fast(context: Context, key: str, most: int) -> bool:
+    """Whether there were as many within the last second as there may be; this one counts if not."""
+    rate = context.settings.rate
+    return bool(rate and most and not rate.allows(key, most))
+
+
+def limits_of(context: Context, route: Route) -> dict[str, Limit]:
+    """What the store leaves free of the limits at once, by what is counted."""
+    rules, connector = route.rules, route.voice_connector_id
+    limits = {}
+    if rules.max_calls_per_caller:
+        room = rules.max_calls_per_caller - live_calls_of(context, route, caller=True)
+        limits[f"caller {connector} {route.caller}"] = Limit(room, CALLER_BUSY)
+    if rules.max_calls:
+        room = rules.max_calls - live_calls_of(context, route)
+        limits[f"connector {connector}"] = Limit(room, CONNECTOR_BUSY)
+    return limits
+
+
+def live_calls_of(context: Context, route: Route, *, caller: bool = False) -> int:
+    """How many live calls the store knows of the connector, or of the caller on it."""
+    connector = route.voice_connector_id
+    if caller:
+        found = context.tx.one(
+            "count_live_calls_of_caller", voice_connector_id=connector, caller=route.caller
+        )
+    else:
+        found = context.tx.one("count_live_calls_of_connector", voice_connector_id=connector)
+    assert found is not None, connector
+    calls: int = found["calls"]
+    return calls
+
+
+def count_call(context: Context, carrier: str) -> None:
+    """Counts a call that another carrier takes than was decided."""
+    too_fast(context, carrier_key(carrier), way_over(context, carrier).max_calls_per_second)
+
+
+def way_over(context: Context, carrier: str) -> WayOut:
+    return context.settings.ways.get(carrier, PLAIN)
