@@ -8,6 +8,7 @@ from . import allowed, challenges, kept, mask, ringing, sip
 from .answers import RETRY
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
+from .endings import cause_told, refused_by
 from .gate import Gate
 from .kept import Kept
 from .reports import Reports
@@ -15,6 +16,7 @@ from .route_sets import RouteSets
 from .shelf import Shelf
 
 NOT_YET_RINGING = (181, 182)
+CAUSE = "$avp(cause)"  # of the latest refusal: its status, and the Q.850 cause that it told
 
 
 class Replies:
@@ -48,8 +50,12 @@ class Replies:
         KSR.hdr.append(self._door.header(payload))
         if known.first and reply.status < 300:
             self._progressed(reply, known)
-        elif reply.status in challenges.STATUSES:
+            return
+        if reply.status in challenges.STATUSES:
             challenges.remember(reply)
+        if known.first:
+            cause = cause_told(", ".join(reply.all("reason")))
+            KSR.pv.sets(CAUSE, f"{reply.status} {cause or ''}")
 
     def _progressed(self, reply: sip.Message, known: Kept) -> None:
         event = "Ringing" if reply.status < 200 else "Answered"
@@ -85,6 +91,13 @@ class Replies:
             KSR.hdr.append_to_reply(RETRY + "\r\n")
             KSR.tm.t_reply(status, allowed.reason(status))
         else:
-            ended_by = "carrier" if 500 <= status < 600 else "called"
+            ended_by = refused_by(status)
         self._bodies.media.delete(reference)
-        self._reports.ended(reference, ended_by, status)
+        carrier = self._attempts.carrier()
+        self._reports.ended(reference, ended_by, status, told_cause(status), carrier)
+
+
+def told_cause(status: int) -> int | None:
+    """The cause that came with this refusal, which need not be the latest of several."""
+    refused, _, cause = (KSR.pv.get(CAUSE) or "").partition(" ")
+    return int(cause) if cause and refused == str(status) else None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
 import KSR
 
 from . import mask
+from .endings import cause_told
 from .engines import call_of
 from .kept import Kept
 from .switch import Switch, SwitchDown
-
-NORMAL_CLEARING = 16
-_Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
 
 
 class Reports:
@@ -30,14 +27,19 @@ class Reports:
 
     def hung_up(self, call: str, ended_by: str, reason: str) -> None:
         """A BYE came by, with this Reason (RFC 3326)."""
-        cause = _Q850.search(reason)
-        self.ended(call, ended_by, 200, int(cause[1]) if cause else None)
+        self.ended(call, ended_by, 200, cause_told(reason))
 
-    def ended(self, call: str, ended_by: str, status: int, cause: int | None = None) -> None:
-        """Without a cause of its own, a call that was answered was cleared normally."""
-        if cause is None and status == 200:
-            cause = NORMAL_CLEARING
-        self.report(call, "Ended", EndedBy=ended_by, SipStatus=status, Cause=cause)
+    def ended(
+        self,
+        call: str,
+        ended_by: str,
+        status: int,
+        cause: int | None = None,
+        carrier: str | None = None,
+    ) -> None:
+        """`cause` is Q.850's, if somebody told one; `carrier` the one that the call was with."""
+        told = {"EndedBy": ended_by, "SipStatus": status, "Cause": cause, "CarrierName": carrier}
+        self.report(call, "Ended", **told)
 
     def report(self, call: str, event: str, **details: Any) -> None:
         """`call` is the reference that a leg has of it."""

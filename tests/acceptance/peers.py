@@ -55,10 +55,12 @@ def accept(peer: "Peer", request: str) -> list[str]:
     return [reply(request, 200)]
 
 
-def refuse(status: int) -> Answer:
+def refuse(status: int, more: str = "") -> Answer:
     def answer(peer: "Peer", request: str) -> list[str]:
         method = request.partition(" ")[0]
-        return [] if method == "ACK" else [reply(request, status if method == "INVITE" else 200)]
+        if method == "INVITE":
+            return [reply(request, status, more=more)]
+        return [] if method == "ACK" else [reply(request, 200)]
 
     return answer
 

@@ -86,14 +86,25 @@ def test_another_carrier_takes_the_call(tmp_path: Path, trouble: Any) -> None:
     second.close()
 
 
+REASON = "Reason: Q.850;cause=23\r\n"
+REFUSALS = [(486, "", 486, "called", 17), (404, "", 404, "carrier", 1),
+            (302, REASON, 480, "carrier", 23)]  # fmt: skip
+
+
 def test_a_call_that_nobody_takes_is_refused_once(tmp_path: Path) -> None:
-    first, second = Peer(refuse(503)), Peer(refuse(486))
+    """The record tells who is behind it, and the cause that the carrier told (RFC 6432)."""
+    first, second = Peer(refuse(503, "Reason: Q.850;cause=34\r\n")), Peer()
     more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
-    with masked(tmp_path, first, more) as (service, phone):
-        phone.send(phone.invite())
-        assert phone.final() == 486
-        until(lambda: record(service).get("SipStatus") == 486)
-        assert record(service)["EndedBy"] == "called"
+    with masked(tmp_path, first, more) as (service, _):
+        for status, reason, seen, ended_by, cause in REFUSALS:
+            second.answer, phone = refuse(status, reason), Phone(service)
+            phone.send(phone.invite())
+            assert phone.final() == seen
+            phone.socket.close()
+            until(lambda wanted=status: record(service).get("SipStatus") == wanted)
+            told = record(service)
+            assert (told["EndedBy"], told["Cause"]) == (ended_by, cause)
+            assert told["OutboundCarrierName"] == "globex"
     first.close()
     second.close()
 
@@ -225,9 +236,11 @@ def test_a_challenge_is_answered_with_the_next_number(tmp_path: Path) -> None:
 
 def test_a_wrong_password_ends_the_call(tmp_path: Path) -> None:
     peer = Peer(refuse(401))
-    with masked(tmp_path, peer, 'username = "maskline"\npassword = "wrong"') as (_, phone):
+    with masked(tmp_path, peer, 'username = "maskline"\npassword = "wrong"') as (service, phone):
         phone.send(phone.invite())
         assert phone.final() == 480
+        until(lambda: record(service).get("SipStatus") == 401)
+        assert (record(service)["EndedBy"], record(service)["Cause"]) == ("us", 21)
     peer.close()
 
 

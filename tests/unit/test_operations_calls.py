@@ -297,6 +297,26 @@ def test_rules_of_the_connector_win(desk: Desk, connector: str, session: dict[st
     assert (answer["MaxRingSeconds"], answer["MaxCallSeconds"]) == (20, 600)
 
 
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        ({"SipStatus": 487, "EndedBy": "caller"}, 16),
+        ({"SipStatus": 480, "EndedBy": "called"}, 19),
+        ({"SipStatus": 503, "EndedBy": "carrier"}, 41),
+        ({"SipStatus": 503, "EndedBy": "carrier", "Cause": 34}, 34),
+    ],
+)
+def test_every_end_has_a_cause(
+    desk: Desk, session: dict[str, Any], end: dict[str, Any], cause: int
+) -> None:
+    """Of Q.850; whenever it comes to be known that the phone rang."""
+    call = desk.dial(ANN, PROXY)
+    assert shown(desk, call)["Cause"] is None
+    report(desk, call, "Ended", **end)
+    report(desk, call, "Ringing")
+    assert shown(desk, call)["Cause"] == cause
+
+
 def test_calls_that_must_be_over_are_completed(desk: Desk, session: dict[str, Any]) -> None:
     ringing, talking = desk.dial(ANN, PROXY), desk.dial(BEN, PROXY)
     report(desk, talking, "Answered", Legs=LEGS)
@@ -309,6 +329,7 @@ def test_calls_that_must_be_over_are_completed(desk: Desk, session: dict[str, An
     assert complete_lost_calls(desk.context("")) == 1
     record = shown(desk, ringing)
     assert (record["EndedTimestamp"], record["Attribution"]) == (desk.now, "us")
+    assert (record["SipStatus"], record["Cause"]) == (500, 41)
     desk.now += 4 * HOUR
     assert complete_lost_calls(desk.context("")) == 1
     assert live_calls(desk.context("")) == []

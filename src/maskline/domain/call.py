@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from maskline.domain.causes import NORMAL, cause_of
+
 
 class Party(StrEnum):
     """Who can end a call or be the cause of how it went."""
@@ -83,6 +85,15 @@ class Call:
             return self.ended_by
         return blame(self.sip_status)
 
+    @property
+    def clearing(self) -> int | None:
+        """Why the call ended, in the words of telephone networks (Q.850); None while it lasts."""
+        if self.ended_at is None or self.cause is not None:
+            return self.cause
+        if self.sip_status == TERMINATED and self.ended_by is Party.CALLER:
+            return NORMAL
+        return cause_of(self.sip_status, rang=self.ringing_at is not None)
+
 
 # The life of a call, as the time each report sets. Reports come late, twice or out of order, so
 # the earliest of each kind is the truth, and the record is the same in whatever order they come.
@@ -92,10 +103,13 @@ MOMENTS = {
     Happening.ENDED: "ended_at",
 }
 
+TERMINATED = 487  # the caller gave up: a release as any other (RFC 3398 8.2.7)
+
 # Who stands behind a final status that nobody was named for (RFC 3261 section 21).
 BLAMED = {
-    403: Party.US, 404: Party.US, 408: Party.CALLED, 433: Party.CALLER, 480: Party.CALLED,
-    486: Party.CALLED, 487: Party.CALLER, 488: Party.CALLED, 600: Party.CALLED, 603: Party.CALLED,
+    401: Party.US, 403: Party.US, 404: Party.US, 407: Party.US, 408: Party.CALLED,
+    433: Party.CALLER, 480: Party.CALLED, 486: Party.CALLED, 487: Party.CALLER, 488: Party.CALLED,
+    600: Party.CALLED, 603: Party.CALLED,
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ LATEST = 253_402_300_800_000  # the year 10000
 
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
+LOST_STATUS = 500
 
 
 def route_call(context: Context, request: Request) -> Answer:
@@ -248,12 +249,10 @@ def complete_call(context: Context, call_id: str) -> None:
     context.tx.lock(call_id)
     row = context.tx.one("get_call", call_id=call_id)
     assert row is not None, call_id
-    save(
-        context,
-        apply(
-            rows.call(row), CallEvent(happening=Happening.ENDED, at=context.now, ended_by=Party.US)
-        ),
+    lost = CallEvent(
+        happening=Happening.ENDED, at=context.now, ended_by=Party.US, sip_status=LOST_STATUS
     )
+    save(context, apply(rows.call(row), lost))
 
 
 def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Call:
@@ -316,7 +315,7 @@ def shown(row: Row) -> dict[str, Any]:
         "EndedBy": call.ended_by and call.ended_by.value,
         "Attribution": call.attribution and call.attribution.value,
         "SipStatus": call.sip_status,
-        "Cause": call.cause,
+        "Cause": call.clearing,
     }
 
 
