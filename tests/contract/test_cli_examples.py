@@ -204,6 +204,7 @@ def test_the_examples_do_what_they_show(live: House, capsys: pytest.CaptureFixtu
         last = (command, name) not in ORDER[place + 1 :]
         if name == "list-calls":
             receive_call(live, "+12065550100", "+19135550199")
+            receive_call(live, "+12065550100", "+19135550142")  # nobody's number
         if name == "list-messages":
             receive_texts(live, "+12065550100", "+19135550199")
         for example in shown[turn:] if last else shown[turn : turn + 1]:

@@ -13,6 +13,7 @@ CALL = Call(
     account_id="a",
     voice_connector_id="c",
     proxy_session_id="s",
+    proxy_session_name=None,
     carrier="acme",
     caller="+12065550100",
     dialled="+19135550199",

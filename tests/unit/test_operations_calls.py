@@ -6,7 +6,7 @@ from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
 
 from maskline.domain.connector import Rules
 from maskline.domain.limits import Announcement, Places, Rate
-from maskline.domain.refusals import NotFound
+from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations import (
     Policy,
@@ -72,7 +72,8 @@ def test_a_participant_is_connected_to_the_other(desk: Desk, session: dict[str, 
     }
 
 
-def test_the_record_of_a_whole_call(desk: Desk, session: dict[str, Any]) -> None:
+def test_the_record_of_a_whole_call(desk: Desk, connector: str) -> None:
+    session = desk.open(connector, ANN, BEN, Name="Order 4711")
     call = desk.dial(ANN, PROXY)
     assert desk.get(session)["Status"] == "InProgress"
     desk.now += 1000
@@ -85,6 +86,7 @@ def test_the_record_of_a_whole_call(desk: Desk, session: dict[str, Any]) -> None
         "CallId": call["CallId"],
         "VoiceConnectorId": session["VoiceConnectorId"],
         "ProxySessionId": session["ProxySessionId"],
+        "ProxySessionName": "Order 4711",
         "Decision": "Connect",
         "Reason": "session",
         "CarrierName": "acme",
@@ -341,6 +343,21 @@ def test_old_records_are_purged(desk: Desk, session: dict[str, Any]) -> None:
     assert purge_calls(desk.context("")) == 0
     desk.now += 1
     assert purge_calls(desk.context("")) == 1
+    with pytest.raises(NotFound):
+        shown(desk, call)
+
+
+def test_calls_to_nobodys_number_are_the_operators_to_read(desk: Desk) -> None:
+    call, other = desk.dial(ANN, SECOND), desk.dial(ANN, PROXY)
+    assert [one["CallId"] for one in desk.maskline("ListCalls")["Calls"]] == [other["CallId"]]
+    (record,) = desk.maskline("ListCalls", Unassigned=True)["Calls"]
+    assert (record["CallId"], record["DialledPhoneNumber"]) == (call["CallId"], SECOND)
+    assert shown(desk, call) == record
+    with pytest.raises(BadRequest):
+        desk.maskline("ListCalls", Unassigned=True, ProxySessionId="x")
+    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    with pytest.raises(Forbidden):
+        desk.maskline("ListCalls", Unassigned=True)
     with pytest.raises(NotFound):
         shown(desk, call)
 

@@ -93,7 +93,9 @@ def leave_capture(folder: Path, call: str, content: bytes, age: float = 10) -> P
 
 
 def status(desk: Desk, call: str) -> str | None:
-    found: str | None = desk.maskline("GetCall", CallId=call)["Call"].get("RecordingStatus")
+    record = desk.maskline("GetCall", CallId=call)["Call"]
+    assert desk.maskline("ListCalls")["Calls"] == [record]
+    found: str | None = record.get("RecordingStatus")
     return found
 
 

@@ -43,14 +43,16 @@ class CallEvent:
 class Call:
     """A call as recorded. Times are milliseconds since the epoch, None for what did not happen.
 
-    `caller` dialled `dialled`; we dialled `called` and showed `shown`. `hang_up_at` is when we
-    end the call if nobody else has, `recorded` whether its sound is to be kept.
+    `caller` dialled `dialled`; we dialled `called` and showed `shown`. `proxy_session_name` is the
+    customer's own id of the session. `hang_up_at` is when we end the call if nobody else has,
+    `recorded` whether its sound is to be kept.
     """
 
     call_id: str
     account_id: str | None
     voice_connector_id: str | None
     proxy_session_id: str | None
+    proxy_session_name: str | None
     carrier: str
     caller: str | None
     dialled: str

@@ -1,9 +1,8 @@
-"""Calls: routed, followed to their end, and read back."""
+"""Calls: routed, and followed to their end."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any
 
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 from maskline.domain.limits import Underway
@@ -13,9 +12,8 @@ from maskline.domain.trunk import PLAIN, WayOut
 from maskline.operations import numbering, routes
 from maskline.operations.call_limits import count_call, within_limits
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.pages import page_of
 from maskline.operations.routes import Route, find_route
-from maskline.store import Row, rows
+from maskline.store import rows
 
 # How long to wait before an unanswered hang-up is tried again, and how many to try at once.
 HANG_UP_AGAIN = 10_000
@@ -23,8 +21,6 @@ CANCEL_AGAIN = 1_000  # a call that rings may be answered meanwhile
 HANG_UPS_AT_ONCE = 100
 # After how long any node hangs up a call whose own node does not: that one must have died.
 LEFT_ALONE = 15_000
-
-LATEST = 253_402_300_800_000  # the year 10000
 
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
@@ -177,30 +173,6 @@ def event_of(request: Request) -> CallEvent:
     )
 
 
-def get_call(context: Context, request: Request) -> Answer:
-    row = context.tx.one("get_call", call_id=request["CallId"])
-    if row is None or row["account_id"] != context.account_id:
-        raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
-    recording = context.tx.one("get_recording", call_id=row["call_id"])
-    return {"Call": {**shown(row), **shown_recording(recording)}}
-
-
-def list_calls(context: Context, request: Request) -> Answer:
-    session_id = request.get("ProxySessionId")
-    first, end = request.get("ReceivedFrom", 0), request.get("ReceivedUntil", LATEST)
-    page = page_of(context, request, "ListCalls", session_id, f"{first}-{end}")
-    found = context.tx.all(
-        "list_calls_of_session" if session_id else "list_calls",
-        account_id=context.account_id,
-        proxy_session_id=session_id,
-        received_from=first,
-        received_until=end,
-        before=page.before,
-        limit=page.limit,
-    )
-    return page.answer("Calls", found, shown)
-
-
 def live_calls(context: Context) -> list[Call]:
     """Calls that were put through and have not ended, as far as anybody told us."""
     return [rows.call(row) for row in context.tx.all("list_live_calls")]
@@ -263,6 +235,7 @@ def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Cal
         account_id=route.account_id,
         voice_connector_id=route.voice_connector_id,
         proxy_session_id=route.session.proxy_session_id if route.session else None,
+        proxy_session_name=route.session.name if route.session else None,
         carrier=carrier,
         caller=route.caller,
         dialled=route.dialled,
@@ -291,40 +264,3 @@ def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Cal
 
 def save(context: Context, call: Call) -> None:
     context.tx.run("put_call", **rows.call_columns(call))
-
-
-def shown(row: Row) -> dict[str, Any]:
-    call = rows.call(row)
-    return {
-        "CallId": call.call_id,
-        "VoiceConnectorId": call.voice_connector_id,
-        "ProxySessionId": call.proxy_session_id,
-        "Decision": call.decision,
-        "Reason": call.reason,
-        "CarrierName": call.carrier,
-        "CallerPhoneNumber": call.caller,
-        "DialledPhoneNumber": call.dialled,
-        "OutboundCarrierName": call.outbound_carrier,
-        "CalledPhoneNumber": call.called,
-        "ShownPhoneNumber": call.shown,
-        "ReceivedTimestamp": call.received_at,
-        "ForwardedTimestamp": call.forwarded_at,
-        "RingingTimestamp": call.ringing_at,
-        "AnsweredTimestamp": call.answered_at,
-        "EndedTimestamp": call.ended_at,
-        "EndedBy": call.ended_by and call.ended_by.value,
-        "Attribution": call.attribution and call.attribution.value,
-        "SipStatus": call.sip_status,
-        "Cause": call.clearing,
-    }
-
-
-def shown_recording(row: Row | None) -> dict[str, Any]:
-    if row is None:
-        return {}
-    state = "Recording" if row["finished_at"] is None else "Lost"
-    return {
-        "RecordingStatus": "Ready" if row["milliseconds"] is not None else state,
-        "RecordingStartedTimestamp": row["begun_at"],
-        "RecordingMilliseconds": row["milliseconds"],
-    }

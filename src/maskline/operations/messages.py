@@ -6,7 +6,7 @@ from typing import Any
 
 from maskline.domain.message import DEAD, State
 from maskline.domain.refusals import Conflict, NotFound
-from maskline.operations.calls import LATEST
+from maskline.operations.call_records import LATEST
 from maskline.operations.context import DAY, Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row

@@ -1,11 +1,13 @@
 -- name: put_call
 INSERT INTO calls
-    (call_id, account_id, voice_connector_id, proxy_session_id, carrier, caller, dialled,
+    (call_id, account_id, voice_connector_id, proxy_session_id, proxy_session_name, carrier,
+     caller, dialled,
      outbound_carrier, called, shown, decision, reason, received_at, forwarded_at, ringing_at,
      answered_at, ended_at, ended_by, sip_status, cause, legs, max_call_seconds, hang_up_at,
      recorded)
 VALUES
-    (:call_id, :account_id, :voice_connector_id, :proxy_session_id, :carrier, :caller, :dialled,
+    (:call_id, :account_id, :voice_connector_id, :proxy_session_id, :proxy_session_name, :carrier,
+     :caller, :dialled,
      :outbound_carrier, :called, :shown, :decision, :reason, :received_at, :forwarded_at,
      :ringing_at, :answered_at, :ended_at, :ended_by, :sip_status, :cause, :legs,
      :max_call_seconds, :hang_up_at, :recorded)
@@ -39,6 +41,14 @@ WHERE account_id = :account_id AND sequence < :before
         WHERE account_id = :account_id AND received_at >= :received_until + 3600000
         ORDER BY received_at LIMIT 1
     ), :before)
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: list_calls_of_nobody
+-- Those to numbers that are in nobody's inventory.
+SELECT * FROM calls
+WHERE account_id IS NULL AND sequence < :before
+    AND received_at >= :received_from AND received_at < :received_until
 ORDER BY sequence DESC
 LIMIT :limit
 
