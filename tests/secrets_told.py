@@ -38,6 +38,12 @@ def search_for(secrets: Iterable[bytes]) -> re.Pattern[bytes]:
     return re.compile(b"|".join(re.escape(text) for s in secrets for text in encodings(s)))
 
 
+def lines_telling(log: str, secrets: Iterable[bytes]) -> list[bytes]:
+    """The lines of a log in which a secret stands."""
+    pattern = search_for(secrets)
+    return [line for line in log.encode().splitlines() if pattern.search(line)]
+
+
 class Search:
     """A quick search of many messages for the same few secrets. `places` counts the lines looked
     at, once for each text looked for."""

@@ -15,9 +15,14 @@ from structlog.typing import EventDict, Processor
 
 from maskline.domain.e164 import redact
 
-# A phone number as it could slip into a line: E.164 with its plus, or as many digits bare.
-PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}(?![0-9])|(?<![\w.-])[1-9][0-9]{9,14}(?![\w.-])")
-SEVEN_DIGITS = re.compile(r"[1-9][0-9]{6}")  # found faster, and in every phone number
+# A phone number as it could slip into a line: with its plus, as it is or as in a URI, and then also
+# with what people put between the digits (RFC 3966); or as many digits bare, 0 or 00 before them.
+PHONE_NUMBER = re.compile(
+    r"(?:\+|%2[Bb])[1-9](?:(?:[-.() ]|%20){0,2}[0-9]){6,14}(?![0-9])"
+    r"|(?<![A-Za-z0-9.-])(?:00?[1-9][0-9]{7,14}|[1-9][0-9]{9,14})(?![A-Za-z0-9]|[.-][A-Za-z0-9])"
+)
+PERHAPS = re.compile(r"[1-9][0-9]{6}|\+|%2[Bb]")  # found faster, and in every phone number
+NO_DIGIT = re.compile(r"%2[0Bb]|[^0-9]")
 SEQUENCES = list, tuple
 
 # How long a line of the event loop may wait for others to be written with it: what is lost when
@@ -157,11 +162,15 @@ def hide_phone_numbers(_logger: object, _method: str, line: EventDict) -> EventD
 def hidden(value: Any) -> Any:
     """The value with every phone number in its texts redacted, however deep."""
     if isinstance(value, str):
-        if SEVEN_DIGITS.search(value) is None:
+        if PERHAPS.search(value) is None:
             return value
-        return PHONE_NUMBER.sub(lambda found: redact(found[0]), value)
+        return PHONE_NUMBER.sub(redacted, value)
     if isinstance(value, dict):
         return {hidden(key): hidden(item) for key, item in value.items()}
     if isinstance(value, SEQUENCES):
         return [hidden(item) for item in value]
     return value
+
+
+def redacted(found: re.Match[str]) -> str:
+    return redact(NO_DIGIT.sub("", found[0]).lstrip("0"))

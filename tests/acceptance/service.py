@@ -32,6 +32,7 @@ second_address = "::1"
 ports = "{first}-{last}"
 [log]
 format = "json"
+level = "{log_level}"
 [[carriers]]
 name = "{name}"
 [carriers.sip]
@@ -94,6 +95,7 @@ class Service:
     listen: tuple[str, ...] = ()
     sip_settings: str = ""
     carrier_settings: str = ""
+    log_level: str = "info"
     role: str = "all"
     more_environment: dict[str, str] = field(default_factory=dict)
 
@@ -111,6 +113,7 @@ class Service:
             listen="".join(f', "{listener}"' for listener in self.listen),
             sip_settings=self.sip_settings,
             carrier_settings=self.carrier_settings,
+            log_level=self.log_level,
         )
         self.config.write_text(self.more_settings + text)
 

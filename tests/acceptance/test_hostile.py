@@ -7,18 +7,21 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from acceptance.plain_phone import ALICE, SDP, Phone, connect, header, within
+from acceptance.plain_phone import ALICE, BOB, SDP, Phone, connect, header, within
 from acceptance.service import Service, running, until
-from acceptance.test_leak import open_session
+from acceptance.test_leak import PROXY_NUMBER, open_session
+from secrets_told import lines_telling
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    for service in running(tmp_path_factory.mktemp("hostile")):
+    for service in running(tmp_path_factory.mktemp("hostile"), log_level="debug"):
         open_session(service)
         yield service
+    told = [number[1:].encode() for number in (ALICE, BOB, PROXY_NUMBER)] + [b"Jos", b"SECRET"]
+    assert lines_telling(service.log, told) == []
 
 
 @pytest.fixture

@@ -9,23 +9,29 @@ import pytest
 from acceptance import leak_scenarios
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, CALLER_HOST, Calls, capture, packets, play
 from acceptance.service import Service, running
-from secrets_told import encodings, search_for
+from secrets_told import encodings, lines_telling, search_for
 
 PROXY_NUMBER = "+19135550199"
 SCENARIOS = leak_scenarios.scenarios()
+PHONE_NUMBERS = [
+    number[1:].encode() for number in (leak_scenarios.CALLER_NUMBER, leak_scenarios.CALLED_NUMBER)
+]
 # What must never arrive, by the address where it must not.
 SECRETS = {
-    CALLER_HOST: (b"SECB", leak_scenarios.CALLED_NUMBER[1:].encode(), CALLED_HOST.encode()),
-    CALLED_HOST: (b"SECA", leak_scenarios.CALLER_NUMBER[1:].encode(), CALLER_HOST.encode()),
+    CALLER_HOST: (b"SECB", PHONE_NUMBERS[1], CALLED_HOST.encode()),
+    CALLED_HOST: (b"SECA", PHONE_NUMBERS[0], CALLER_HOST.encode()),
 }
 
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("leak")
-    for service in running(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS):
+    hosts = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    for service in running(folder, log_level="debug", **hosts):
         open_session(service)
         yield service
+    told = (b"SECA", b"SECB", *PHONE_NUMBERS, PROXY_NUMBER[1:].encode())
+    assert lines_telling(service.log, told) == []
 
 
 def open_session(service: Service) -> None:

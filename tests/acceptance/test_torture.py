@@ -11,6 +11,7 @@ import pytest
 import torture
 from acceptance.service import Service, running
 from acceptance.test_leak import PROXY_NUMBER, open_session
+from secrets_told import lines_telling
 
 CALLER = "+12065550100"
 LOST_SECONDS = 6.0  # after which what has not come is not coming
@@ -20,15 +21,20 @@ PROBE = (
     "Call-ID: {call}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 MESSAGES = torture.messages()
+# Words of the messages that nobody else says.
+NAMES = [b"secretuser", b"amazingly", b"spindle", b"services.example", b"J. User", b"host2.example"]
 
 pytestmark = pytest.mark.xdist_group("torture")
 
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    for service in running(tmp_path_factory.mktemp("torture")):
+    for service in running(tmp_path_factory.mktemp("torture"), log_level="debug"):
         open_session(service)
         yield service
+    assert (
+        lines_telling(service.log, [CALLER[1:].encode(), PROXY_NUMBER[1:].encode(), *NAMES]) == []
+    )
 
 
 @pytest.fixture
@@ -130,7 +136,7 @@ def refuse(carrier: socket.socket, call: str) -> None:
         if octets.startswith(b"INVITE "):
             break
     text = octets.decode("latin-1")
-    for secret in (CALLER[1:], call, "secretuser", "amazingly", "spindle", "services.example"):
+    for secret in (CALLER[1:], call, *(name.decode() for name in NAMES)):
         assert secret not in text
     assert f"<sip:{PROXY_NUMBER}@" in text
     kept = [

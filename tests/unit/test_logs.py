@@ -4,12 +4,16 @@ import asyncio
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maskline import logs
+from maskline.domain.e164 import redact
 
 
 @pytest.fixture
@@ -57,9 +61,44 @@ def test_numbers_are_redacted_wherever_they_stand(stream: io.StringIO, text: str
     assert "+1206•••0100" in json.loads(stream.getvalue().split("\n")[0])["event"]
 
 
+DIGITS = st.from_regex(r"[1-9][0-9]{9,14}", fullmatch=True)
+BEGINNINGS = ["+", "%2B", "%2b", "00", ""]
+ROUND = st.text(alphabet=" \n\t<>@;,:=?!'\"/_", max_size=3)
+
+
+@given(DIGITS, st.sampled_from(BEGINNINGS), ROUND, ROUND)
+def test_no_way_to_write_a_number_gets_through(
+    digits: str, beginning: str, before: str, after: str
+) -> None:
+    text = f"sip{before}:{beginning}{digits}{after}"
+    assert digits not in logs.hidden(text)
+    assert redact(digits) in logs.hidden(text)
+
+
+@given(DIGITS, st.lists(st.sampled_from(["", "-", ".", " ", " (", ") ", "%20"]), min_size=15))
+def test_no_separator_helps(digits: str, separators: list[str]) -> None:
+    parted = "".join(d + s for d, s in zip(digits[:-1], separators, strict=False)) + digits[-1]
+    hidden = logs.hidden(f"tel:+{parted};ext=1")
+    assert hidden == f"tel:{redact('+' + digits)};ext=1"
+
+
+@pytest.mark.parametrize("text", ["to 02079460123 it", "0012065550100.", "see 12065550100-"])
+def test_numbers_as_they_are_dialled(text: str) -> None:
+    assert not re.search("[0-9]{7}", logs.hidden(text))
+
+
 @pytest.mark.parametrize(
     "text",
-    ["127.0.0.1:30000", "00000000-1234-1234-1234-123456789012", "1795320534.658375", "port 65535"],
+    [
+        "127.0.0.1:30000",
+        "00000000-1234-1234-1234-123456789012",
+        "1795320534.658375",
+        "port 65535",
+        "2026-11-28T21:48:01.289Z",
+        "0 failed, +5 more",
+        "node 0a1b2c3d",
+        "10.0.0.1 10.0.0.2",
+    ],
 )
 def test_what_is_no_number_stays(text: str) -> None:
     assert logs.hidden(text) == text

@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from maskline.engines.ground import DAEMON_PATH
+from maskline.engines.speech import heard
 
 LEASH = Path(__file__).with_name("leash.py")
 # Every process of an engine carries the engine's directory in its environment, which its children
@@ -37,7 +38,6 @@ LATE_SECONDS = 0.2
 START_SECONDS = 15.0  # within which a new engine must answer for the first time
 STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-GRAVE = ("ERR", "CRIT", "WARN")
 STOP_SECONDS = 8.0  # more than the leash's own grace
 
 log = structlog.get_logger()
@@ -157,10 +157,12 @@ class Engine:
             self._tell_line(rest.decode(errors="replace"))
 
     def _tell_line(self, line: str) -> None:
+        said = heard(line, starting=self.state is State.STARTING)
+        if said is None:
+            return
         # What it complains of while it is being stopped is of no interest.
-        grave = any(word in line for word in GRAVE) and self.state is not State.DOWN
-        tell = log.warning if grave else log.debug
-        tell("engine says", engine=self.name, line=line.strip())
+        tell = log.warning if said.grave and self.state is not State.DOWN else log.debug
+        tell("engine says", engine=self.name, line=said.text)
 
 
 async def pause_is_late(seconds: float) -> bool:
