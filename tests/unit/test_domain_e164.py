@@ -53,7 +53,17 @@ def test_numbers_of_people_are_dialable(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["+19005550100", "+449012345678", "+97912345678", "+61190123456"]
+    "number",
+    [
+        "+19005550100",
+        "+449012345678",
+        "+97912345678",
+        "+61190123456",
+        "+870773110000",
+        "+881612345678",
+        "+88213300655",
+        "+883510012345",
+    ],
 )
 def test_numbers_that_charge_the_caller_are_refused(number: str) -> None:
     with pytest.raises(InvalidPhoneNumber, match="premium"):

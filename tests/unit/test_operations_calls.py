@@ -6,7 +6,7 @@ from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
 
 from maskline.domain.connector import Rules
 from maskline.domain.limits import Announcement, Places, Rate
-from maskline.domain.refusals import BadRequest, Forbidden, NotFound
+from maskline.domain.refusals import BadRequest, Forbidden, InvalidPhoneNumber, NotFound
 from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations import (
     Policy,
@@ -467,6 +467,19 @@ def test_a_call_to_be_recorded_is_told_from_others(desk: Desk, session: dict[str
 
 def test_a_barred_number_is_never_dialled(desk: Desk, session: dict[str, Any]) -> None:
     desk.policy = replace(desk.policy, barred_prefixes=(ANN[:4],))
+    answer = desk.dial(BEN, PROXY)
+    assert (answer["SipStatus"], answer["Reason"]) == (403, "barred-number")
+
+
+# Premium-rate numbers, by the numbering plans of countries that no list of ours names.
+@pytest.mark.parametrize("premium", ["+3531520123456", "+4782012345"])
+def test_a_premium_number_is_never_dialled(
+    desk: Desk, connector: str, session: dict[str, Any], premium: str
+) -> None:
+    """Nor does a session take one; a session of earlier versions may have."""
+    with pytest.raises(InvalidPhoneNumber, match="premium"):
+        desk.open(connector, ANN, premium)
+    desk.ground.sql("UPDATE proxy_sessions SET first_number = ?", premium)
     answer = desk.dial(BEN, PROXY)
     assert (answer["SipStatus"], answer["Reason"]) == (403, "barred-number")
 

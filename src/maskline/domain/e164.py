@@ -15,8 +15,9 @@ FEWEST_DIGITS = 7
 # area code starts with, and Europe's harmonised 116xxx lines.
 SERVICES = re.compile(r"1[2-9]11[0-9]*|(3[0-469]|3[578][0-9]|4[013-9]|42[0-9])116[0-9]{3}")
 
-# Numbers that charge whoever dials them, by their leading digits. An attacker who could make us
-# dial them would earn by every call.
+# Numbers that charge whoever dials them, by their leading digits, and those of satellite telephones
+# and of networks that no country has, which cost as much. An attacker who could make us dial them
+# would earn by every call. What numbering plans say beside, `operations.numbering` knows.
 PREMIUM = (
     "1900", "1976",  # North America
     "3389",  # France
@@ -30,6 +31,7 @@ PREMIUM = (
     "49137", "49900",  # Germany
     "61190",  # Australia
     "979",  # international premium rate service
+    "870", "881", "882", "883",  # Inmarsat, Iridium and other satellites, international networks
 )  # fmt: skip
 
 

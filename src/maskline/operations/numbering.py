@@ -33,6 +33,26 @@ def is_toll_free(number: str) -> bool:
     return phonenumbers.number_type(parse(number)) == phonenumbers.PhoneNumberType.TOLL_FREE
 
 
+@lru_cache(maxsize=65_536)
+def is_premium(number: str) -> bool:
+    """Whether a number in E.164 form charges its caller beyond the price of a call."""
+    if e164.is_premium(number):
+        return True
+    try:
+        kind = phonenumbers.number_type(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(kind == phonenumbers.PhoneNumberType.PREMIUM_RATE)
+
+
+def require_dialable(text: str) -> str:
+    """The number in E.164 form, if it may ever be dialled; else raises InvalidPhoneNumber."""
+    number = e164.require_dialable(text)
+    if is_premium(number):
+        raise InvalidPhoneNumber(f"{e164.redact(number)} is a premium-rate number")
+    return number
+
+
 def parse(number: str) -> phonenumbers.PhoneNumber:
     try:
         return phonenumbers.parse(number)

@@ -6,7 +6,7 @@ from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, Conflict, NotFound
 from maskline.operations.batches import each_of
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.numbering import is_toll_free, place_of
+from maskline.operations.numbering import is_toll_free, place_of, require_dialable
 from maskline.operations.pages import page_of
 from maskline.operations.tenancy import account_for, require_operator
 from maskline.store import Row
@@ -30,7 +30,7 @@ def import_phone_numbers(context: Context, request: Request) -> Answer:
 
 
 def import_phone_number(context: Context, request: Request, account_id: str, text: str) -> None:
-    number = e164.require_dialable(text)
+    number = require_dialable(text)
     known = context.tx.one("get_phone_number", phone_number=number)
     if known is not None and known["account_id"] != account_id:
         raise Conflict("The phone number belongs to another account")

@@ -7,6 +7,7 @@ from maskline.domain.connector import ProxyConfiguration
 from maskline.domain.refusals import BadRequest, InvalidPhoneNumber, NotFound
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
+from maskline.operations.numbering import require_dialable
 from maskline.store import rows
 
 
@@ -76,7 +77,7 @@ def require_outside_numbers(context: Context, first: str, second: str) -> tuple[
 
 def require_allowed(context: Context, text: str) -> str:
     """A number that may be dialled, and that the operator has not barred."""
-    number = e164.require_dialable(text)
+    number = require_dialable(text)
     if number.startswith(context.settings.barred_prefixes or ("-",)):
         raise InvalidPhoneNumber(f"{e164.redact(number)} is barred by the settings of the service")
     return number

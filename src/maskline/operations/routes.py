@@ -9,6 +9,7 @@ from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import NO_CARRIER, Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, ProxySession
 from maskline.domain.trunk import PLAIN
+from maskline.operations import numbering
 from maskline.operations.carriers import carriers_down
 from maskline.operations.context import Answer, Context, Request
 from maskline.store import Row, rows
@@ -87,6 +88,7 @@ def find_route(
         carriers_up=text_carriers(context) if text else carriers_up(context),
         ways={} if text else context.settings.ways,
         barred_prefixes=context.settings.barred_prefixes,
+        is_premium=numbering.is_premium,
     )
     decision = decide(facts, capability, context.now)
     if not text and not isinstance(decision, Reject):

@@ -302,8 +302,8 @@ class Settings:
         False,
     )
     barred_prefixes: tuple[str, ...] = setting(
-        "Beginnings of numbers that are never dialled, +881 say, beside emergency, short and "
-        "premium-rate numbers, which never are. No new session takes one.",
+        "Beginnings of numbers that are never dialled, +53 say, beside emergency, short, "
+        "satellite and premium-rate numbers, which never are. No new session takes one.",
         (),
     )
     hang_up_on_delete: bool = setting(
