@@ -8,6 +8,7 @@ from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.operations import (
     Context,
     bootstrap_account,
+    changed_resource,
     find_access_key,
     purge_audit_records,
     record_audit,
@@ -151,6 +152,12 @@ def test_the_bucket_of_global_settings(desk: Desk) -> None:
     assert desk.call("GetGlobalSettings") == {"VoiceConnector": {"CdrBucket": None}}
     desk.call("UpdateGlobalSettings", VoiceConnector={"CdrBucket": "b"})
     assert desk.call("GetGlobalSettings") == {"VoiceConnector": {"CdrBucket": "b"}}
+
+
+def test_a_text_that_is_sent_again_is_named_itself(desk: Desk) -> None:
+    message = {"MessageId": "m", "ProxySessionId": "p", "VoiceConnectorId": "v"}
+    named = changed_resource(desk.context(), {"MessageId": "m"}, {"Message": message}, None)
+    assert named == "arn:aws:chime:::message/m"
 
 
 def test_what_was_changed_is_on_record(desk: Desk) -> None:

@@ -58,10 +58,76 @@ def test_a_record_says_what_was_changed_and_no_number(door: Door) -> None:
     door.ask("DELETE", f"/voice-connector-groups/{group['VoiceConnectorGroupId']}")
     door.ask("DELETE", f"/voice-connector-groups/{NUMBER}")
     about = [each.get("Resource") for each in records(door)]
-    key_arn = f"arn:aws:chime:::access-key/{key['AccessKeyId']}"
+    the_key = key_arn(key["AccessKeyId"])
     group_arn = group["VoiceConnectorGroupArn"]
-    assert about == [None, None, key_arn, key_arn, group_arn, group_arn, None]
+    assert about == [None, None, the_key, the_key, group_arn, group_arn, None]
     assert NUMBER[1:] not in str(records(door))
+
+
+def test_an_order_is_named(door: Door) -> None:
+    numbers = {"CarrierName": "acme", "E164PhoneNumbers": [NUMBER]}
+    door.ask("POST", "/admin/phone-numbers/import", numbers)
+    order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [NUMBER]}
+    made = door.ask("POST", "/phone-number-orders", order).content["PhoneNumberOrder"]
+    resource = records(door)[-1]["Resource"]
+    assert resource.endswith(f":phone-number-order/{made['PhoneNumberOrderId']}")
+
+
+def test_the_account_that_is_made_or_gets_numbers_is_named(door: Door) -> None:
+    account = door.ask("POST", "/admin/accounts", {"Name": "a"}).content["Account"]["AccountId"]
+    numbers = {"AccountId": account, "E164PhoneNumbers": [NUMBER]}
+    door.ask("POST", "/admin/phone-numbers/import", {**numbers, "CarrierName": "acme"})
+    door.ask("POST", "/admin/phone-numbers/import", {**numbers, "CarrierName": "nobody"})
+    door.ask("POST", "/admin/phone-numbers/remove", numbers)
+    door.ask("POST", "/admin/phone-numbers/remove", {**numbers, "AccountId": "9" * 12})
+    about = [(each["Outcome"], each.get("Resource")) for each in records(door)]
+    arn = f"arn:aws:chime:::account/{account}"
+    assert about == [
+        ("Success", arn),
+        ("Success", arn),
+        ("BadRequestException", arn),
+        ("Success", arn),
+        ("NotFoundException", None),
+    ]
+
+
+def test_a_stranger_does_not_learn_which_accounts_and_keys_there_are(door: Door) -> None:
+    made = door.ask("POST", "/admin/accounts", {"Name": "a"}).content
+    stranger = door.new_key()
+    numbers = {"AccountId": made["Account"]["AccountId"], "E164PhoneNumbers": [NUMBER]}
+    for path, content in (
+        ("/admin/phone-numbers/remove", numbers),
+        (f"/admin/access-keys/{door.key.id}", {"Status": "Inactive"}),
+    ):
+        assert door.ask("POST", path, content, stranger).status in (403, 404)
+    noted = door.ask("GET", "/admin/audit-records", key=stranger).content["AuditRecords"]
+    assert [each.get("Resource") for each in noted] == [None, None]
+
+
+def test_a_refused_change_names_what_is_there(door: Door) -> None:
+    connector = door.ask("POST", "/voice-connectors", CONNECTOR).content["VoiceConnector"]
+    items = [{"VoiceConnectorId": connector["VoiceConnectorId"], "Priority": 1}]
+    content = {"Name": "g", "VoiceConnectorItems": items}
+    group = door.ask("POST", "/voice-connector-groups", content).content["VoiceConnectorGroup"]
+    arns = group["VoiceConnectorGroupArn"], connector["VoiceConnectorArn"]
+    tag = {"ResourceARN": arns[0], "Tags": [{"Key": str(n), "Value": ""} for n in range(30)]}
+    more = {**tag, "Tags": [{"Key": f"{n}x", "Value": ""} for n in range(30)]}
+    refused = (
+        ("DELETE", f"/voice-connector-groups/{group['VoiceConnectorGroupId']}", None, arns[0]),
+        ("DELETE", f"/voice-connectors/{connector['VoiceConnectorId']}", None, arns[1]),
+        ("DELETE", f"/admin/access-keys/{door.key.id}", None, key_arn(door.key.id)),
+        ("POST", "/tags?operation=tag-resource", more, arns[0]),
+    )
+    assert door.ask("POST", "/tags?operation=tag-resource", tag).status == 204
+    for method, path, content, arn in refused:
+        reply = door.ask(method, path, content)
+        record = records(door)[-1]
+        assert record["Outcome"] == reply.error
+        assert record["Resource"] == arn
+
+
+def key_arn(access_key_id: str) -> str:
+    return f"arn:aws:chime:::access-key/{access_key_id}"
 
 
 def test_a_session_is_named_with_its_connector(door: Door) -> None:

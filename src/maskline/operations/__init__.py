@@ -11,7 +11,7 @@ from maskline.operations.access_keys import (
     is_access_key_id,
 )
 from maskline.operations.accounts import bootstrap_account
-from maskline.operations.audit import changed_resource, record_audit
+from maskline.operations.audit import changed_resource, named_resource, record_audit
 from maskline.operations.calls import (
     complete_call,
     complete_lost_calls,
@@ -48,6 +48,7 @@ __all__ = [
     "find_access_key",
     "is_access_key_id",
     "live_calls",
+    "named_resource",
     "purge_audit_records",
     "purge_calls",
     "purge_carrier_reports",

@@ -1,10 +1,15 @@
 """Who changed what, when. An audit record holds no phone number and nothing of the request."""
 
+from contextlib import suppress
 from typing import Any
 
-from maskline.operations import connector_groups
+from maskline.domain.refusals import Refusal
+from maskline.operations import connector_groups, phone_number_orders, tags
+from maskline.operations.access_keys import require_key
+from maskline.operations.connectors import find_connector_arn
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
+from maskline.operations.tenancy import account_for
 from maskline.store import Row
 
 
@@ -27,24 +32,57 @@ def record_audit(
     )
 
 
+def named_resource(context: Context, request: Request) -> str | None:
+    """The ARN of what a request names, if that is there and the account's, or its to know of.
+
+    The ids of a request that is refused may be any text, a phone number too.
+    """
+    with suppress(Refusal):
+        if "AccessKeyId" in request:
+            return key_arn(require_key(context, request["AccessKeyId"])["access_key_id"])
+        if "VoiceConnectorGroupId" in request:
+            group = connector_groups.require_group(context, request["VoiceConnectorGroupId"])
+            return connector_groups.arn(context, group["voice_connector_group_id"])
+        if "VoiceConnectorId" in request:
+            return find_connector_arn(context, request["VoiceConnectorId"])
+        if "ResourceARN" in request:
+            return tags.require_resource(context, request["ResourceARN"])
+        if "AccountId" in request:
+            return account_arn(account_for(context, request))
+    return None
+
+
 def changed_resource(
-    context: Context, request: Request, answer: Answer, connector_arn: str | None
+    context: Context, request: Request, answer: Answer, named: str | None
 ) -> str | None:
     """The ARN of what a request has changed; None for phone numbers and the account itself.
 
-    `connector_arn` is that of the connector which the request names. To be asked of a request that
-    was carried out: the ids of any other may be any text, a phone number too.
+    `named` is that of what the request names. To be asked of a request that was carried out.
     """
     told = dict(request)
     for part in answer.values():
         told |= part if isinstance(part, dict) else {}
+    if "Account" in answer:  # which comes with its first access key
+        return account_arn(told["AccountId"])
+    if "MessageId" in told:
+        return f"arn:aws:chime:::message/{told['MessageId']}"
     if "ProxySessionId" in told:
-        return f"{connector_arn}/proxy-session/{told['ProxySessionId']}"
+        return f"{named}/proxy-session/{told['ProxySessionId']}"
     if "AccessKeyId" in told:
-        return f"arn:aws:chime:::access-key/{told['AccessKeyId']}"
+        return key_arn(told["AccessKeyId"])
     if "VoiceConnectorGroupId" in told:
         return connector_groups.arn(context, told["VoiceConnectorGroupId"])
-    return connector_arn or told.get("VoiceConnectorArn") or told.get("ResourceARN")
+    if "PhoneNumberOrderId" in told:
+        return phone_number_orders.arn(context, told["PhoneNumberOrderId"])
+    return named or told.get("VoiceConnectorArn")
+
+
+def account_arn(account_id: str) -> str:
+    return f"arn:aws:chime:::account/{account_id}"
+
+
+def key_arn(access_key_id: str) -> str:
+    return f"arn:aws:chime:::access-key/{access_key_id}"
 
 
 def list_audit_records(context: Context, request: Request) -> Answer:

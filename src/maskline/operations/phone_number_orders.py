@@ -162,6 +162,10 @@ def require_order(context: Context, order_id: str) -> Row:
     return row
 
 
+def arn(context: Context, order_id: str) -> str:
+    return f"arn:aws:chime:us-east-1:{context.account_id}:phone-number-order/{order_id}"
+
+
 def shown(row: Row) -> dict[str, Any]:
     numbers: dict[str, str] = json.loads(row["numbers"])
     return {

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from maskline.operations import Context, changed_resource, record_audit
-from maskline.web.permissions import connector_arn
+from maskline.operations import Context, changed_resource, named_resource, record_audit
 
 SUCCESS = "Success"
 
@@ -22,16 +21,13 @@ class Note:
         self, context: Context, change: Callable[[Context], dict[str, Any]]
     ) -> dict[str, Any]:
         """Carries out a change and notes it in the same transaction: none is ever without."""
-        arn = self.connector_arn(context)  # the change may be the connector's end
+        named = named_resource(context, self.request)  # the change may be its end
         done = change(context)
-        resource = changed_resource(context, self.request, done, arn)
+        resource = changed_resource(context, self.request, done, named)
         record_audit(context, self.action, resource, self.request_id, SUCCESS)
         return done
 
     def write(self, context: Context, outcome: str) -> None:
         """Notes what came of a request that was refused."""
-        arn = self.connector_arn(context)
-        record_audit(context, self.action, arn, self.request_id, outcome)
-
-    def connector_arn(self, context: Context) -> str | None:
-        return connector_arn(context, self.request.get("VoiceConnectorId"))
+        named = named_resource(context, self.request)
+        record_audit(context, self.action, named, self.request_id, outcome)
