@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from contract.cli_live import receive_call
+from contract.cli_live import receive_call, receive_texts
 from contract.test_cli_beyond import live, played
 from house import House
 from pyarrow import parquet
@@ -104,3 +104,36 @@ def test_a_failing_export_leaves_the_older_file(
     assert main([*LIST, "--export", "calls.csv"]) == 254
     assert (tmp_path / "calls.csv").read_text() == "older"
     assert json.dumps([p.name for p in tmp_path.iterdir()]).count("calls") == 1
+
+
+def test_texts_are_written_without_their_words(live: House, tmp_path: Path) -> None:
+    live.import_numbers(OUR_NUMBER)
+    client = live.client()
+    made = client.create_voice_connector(Name="c", RequireEncryption=False)
+    connector = made["VoiceConnector"]["VoiceConnectorId"]
+    client.put_voice_connector_proxy(
+        VoiceConnectorId=connector,
+        DefaultSessionExpiryMinutes=60,
+        PhoneNumberPoolCountries=["US"],
+    )
+    people = ["+14155550001", "+14155550002"]
+    client.create_proxy_session(
+        VoiceConnectorId=connector, ParticipantPhoneNumbers=people, Capabilities=["SMS"]
+    )
+    receive_texts(live, people[0], OUR_NUMBER)
+    for name in ("texts.csv", "texts.parquet"):
+        assert main(["admin", "list-messages", "--export", name]) == 0
+    handled, failed = read_csv(tmp_path / "texts.csv")
+    told = ("State", "Direction", "SourcePhoneNumber", "Error", "Reason")
+    assert [failed[name] for name in told] == [
+        "Failed", "FirstToSecond", people[0], "034", "reported-undeliverable"
+    ]  # fmt: skip
+    assert [handled[name] for name in told] == [
+        "Handled", "SecondToFirst", people[1], "", "stop"
+    ]  # fmt: skip
+    assert "at the door" not in (tmp_path / "texts.csv").read_text()
+    table = parquet.read_table(tmp_path / "texts.parquet")
+    assert str(table.schema.field("Partial").type) == "bool"
+    assert [row["MessageId"] for row in table.to_pylist()] == [
+        handled["MessageId"], failed["MessageId"]
+    ]  # fmt: skip

@@ -58,6 +58,26 @@ def test_a_text_is_relayed_from_the_proxy_number(carrier: Carrier, number: str) 
     assert (record["Attempts"], record["OutboundSegments"]) == (1, 1)
 
 
+def test_a_record_says_which_way_a_text_went(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    carrier.bring("and back", number, source=BEN)
+    carrier.bring("me, too", number, source=CAT)
+    assert [each.get("Direction") for each in carrier.messages()] == [
+        "FirstToSecond", "SecondToFirst", None
+    ]  # fmt: skip
+
+
+def test_what_came_to_nobodys_number_is_shown_to_the_operator(carrier: Carrier) -> None:
+    carrier.bring("hello", "+12065550199")
+    (record,) = carrier.messages()
+    assert (record["State"], record["Reason"]) == ("Refused", "not-our-number")
+    assert carrier.messages(State="Refused") == [record]
+    carrier.desk.account_id = carrier.desk.maskline("CreateAccount", Name="o")["Account"][
+        "AccountId"
+    ]
+    assert carrier.messages() == []
+
+
 def test_every_change_of_state_is_an_event(carrier: Carrier, number: str) -> None:
     carrier.bring("hello", number)
     carrier.accept()

@@ -21,6 +21,13 @@ class Kind(StrEnum):
     REPLY = "Reply"  # ours: a connector's answer to a text that goes no further
 
 
+class Direction(StrEnum):
+    """Between the participants of a session, in the order in which the session has them."""
+
+    FIRST_TO_SECOND = "FirstToSecond"
+    SECOND_TO_FIRST = "SecondToFirst"
+
+
 class State(StrEnum):
     """Where a text is. Nothing here says more than somebody told us."""
 

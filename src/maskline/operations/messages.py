@@ -109,6 +109,7 @@ def shown(row: Row) -> dict[str, Any]:
     return {
         "MessageId": row["message_id"],
         "Kind": row["kind"],
+        "Direction": row["direction"],
         "State": row["state"],
         "Reason": row["reason"],
         "Error": row["error"],

@@ -6,12 +6,13 @@ from typing import Any
 
 from maskline.domain import e164
 from maskline.domain.connector import TextRules, UnknownCaller
-from maskline.domain.message import Kind, State
+from maskline.domain.message import Direction, Kind, State
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Facts
 from maskline.domain.session import Participant, ProxySession
 from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
 from maskline.operations.routes import rules_of
+from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping
 from maskline.sms.parts import Late, join
 from maskline.sms.port import Accepted, InboundText, Refused, TryLater, Verdict
@@ -80,6 +81,14 @@ def number_of(text: str) -> str | None:
         return e164.normalise(text)
     except InvalidPhoneNumber:
         return None
+
+
+def direction(row: Row, source: str | None) -> str | None:
+    """Which way a text goes between the participants of the session that is for it."""
+    if row["proxy_session_id"] is None:
+        return None
+    first = source == row["first_number"]
+    return (Direction.FIRST_TO_SECOND if first else Direction.SECOND_TO_FIRST).value
 
 
 @dataclass
@@ -198,10 +207,12 @@ class Intake:
         held = f"{self.turn.work.holder}/{text.connection}" if text.connection else None
         return keeping.EMPTY | {
             "message_id": whole.message_id or self.turn.context.new_id(),
-            "account_id": row["number_account_id"],
+            # What came to a number of nobody's is for the operator to see.
+            "account_id": row["number_account_id"] or operator_account(self.turn.context),
             "voice_connector_id": row["voice_connector_id"] or row["number_connector_id"],
             "proxy_session_id": row["proxy_session_id"],
             "kind": Kind.RELAYED.value,
+            "direction": direction(row, whole.source),
             "carrier": text.carrier,
             "repeat_key": whole.repeat_key,
             "connection": held,

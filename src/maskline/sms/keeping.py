@@ -22,7 +22,8 @@ __all__ = ["DAY", "EMPTY", "LEASE_MILLISECONDS", "Keeper"]
 # A text about which nothing is known.
 EMPTY: dict[str, Any] = dict.fromkeys(
     (
-        "message_id", "account_id", "voice_connector_id", "proxy_session_id", "kind", "carrier",
+        "message_id", "account_id", "voice_connector_id", "proxy_session_id", "kind", "direction",
+        "carrier",
         "repeat_key", "connection", "source", "dialled", "outbound_carrier", "recipient", "shown",
         "sealed_body", "encoding", "state", "reason", "holder", "due_at", "sent_at", "ended_at",
     )

@@ -47,11 +47,11 @@ WHERE messages.received_at > :since
 -- name: insert_repetition
 -- The record of a text that was taken for a repetition of another.
 INSERT INTO messages
-    (message_id, account_id, voice_connector_id, proxy_session_id, kind, carrier, connection,
-     source, dialled, encoding, segments, partial, media, state, reason, attempts,
+    (message_id, account_id, voice_connector_id, proxy_session_id, kind, direction, carrier,
+     connection, source, dialled, encoding, segments, partial, media, state, reason, attempts,
      keep_milliseconds, erase_at, expires_at, received_at, ended_at)
-SELECT :message_id, account_id, voice_connector_id, proxy_session_id, kind, carrier, :connection,
-    source, dialled, encoding, segments, partial, media, 'Refused', 'repeated', 0,
+SELECT :message_id, account_id, voice_connector_id, proxy_session_id, kind, direction, carrier,
+    :connection, source, dialled, encoding, segments, partial, media, 'Refused', 'repeated', 0,
     0, :now, :now, :received_at, :now
 FROM messages WHERE message_id = :first
 
@@ -67,13 +67,13 @@ WHERE EXISTS (
 
 -- name: insert_messages
 INSERT INTO messages
-    (message_id, account_id, voice_connector_id, proxy_session_id, kind, carrier, repeat_key,
-     connection, source, dialled, outbound_carrier, recipient, shown, sealed_body, encoding,
+    (message_id, account_id, voice_connector_id, proxy_session_id, kind, direction, carrier,
+     repeat_key, connection, source, dialled, outbound_carrier, recipient, shown, sealed_body, encoding,
      segments, partial, media, state, reason, attempts, holder, due_at, keep_milliseconds,
      erase_at, expires_at, received_at, sent_at, ended_at)
 VALUES
-    (:message_id, :account_id, :voice_connector_id, :proxy_session_id, :kind, :carrier,
-     :repeat_key, :connection, :source, :dialled, :outbound_carrier, :recipient, :shown,
+    (:message_id, :account_id, :voice_connector_id, :proxy_session_id, :kind, :direction,
+     :carrier, :repeat_key, :connection, :source, :dialled, :outbound_carrier, :recipient, :shown,
      :sealed_body, :encoding, :segments, :partial, :media, :state, :reason, :attempts, :holder,
      :due_at, :keep_milliseconds, :erase_at, :expires_at, :received_at, :sent_at, :ended_at)
 
