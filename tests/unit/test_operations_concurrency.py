@@ -1,14 +1,23 @@
 """Operations through a real store, many at once."""
 
 import asyncio
+import contextlib
 import random
+import threading
 from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
+from cluster import Cluster
 from desk import START
 from installation import NUMBERS, Installation
 
-from maskline.domain.refusals import NoNumberFree
+from maskline.domain.refusals import Forbidden, NoNumberFree
+from maskline.operations import Context, proxy_sessions
+from maskline.operations.assignment import Wish
 from maskline.store import Store, open_store
 
 PEOPLE = [f"+1206555010{digit}" for digit in range(8)]
@@ -58,3 +67,70 @@ async def open_pairs(store: Store, connector: str) -> list[tuple[str, str]]:
         for row in rows
         for side in ("first", "second")
     ]
+
+
+@dataclass
+class HeldUp:
+    """An installation on PostgreSQL where a create stands still before it looks for numbers."""
+
+    installation: Installation
+    connector: str
+    other: str
+    create: "asyncio.Task[dict[str, Any]]"
+    go_on: threading.Event
+
+    async def put(self, connector: str, **changes: Any) -> dict[str, Any]:
+        request = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"], **changes}
+        return await self.installation.call(
+            "PutVoiceConnectorProxy", VoiceConnectorId=connector, **request
+        )
+
+
+@pytest.fixture
+async def held_up(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[HeldUp]:
+    store = open_store(cluster.new_database(), tmp_path / "key")
+    installation = Installation(store)
+    connector = await installation.prepare(*NUMBERS)
+    other = await installation.connector()
+    reached, go_on = asyncio.Event(), threading.Event()
+    loop, find = asyncio.get_running_loop(), proxy_sessions.assign_numbers
+
+    def wait_and_find(context: Context, wish: Wish) -> tuple[str, str]:
+        loop.call_soon_threadsafe(reached.set)
+        assert go_on.wait(30)
+        return find(context, wish)
+
+    monkeypatch.setattr(proxy_sessions, "assign_numbers", wait_and_find)
+    create = asyncio.create_task(installation.open(connector, *PEOPLE[:2]))
+    await reached.wait()
+    yield HeldUp(installation, connector, other, create, go_on)
+    go_on.set()
+    await create
+    store.close()
+
+
+async def test_a_change_of_the_terms_waits_for_sessions_that_go_by_them(held_up: HeldUp) -> None:
+    put = asyncio.create_task(held_up.put(held_up.connector, Disabled=True))
+    later = asyncio.create_task(held_up.installation.open(held_up.connector, *PEOPLE[2:4]))
+    done, _ = await asyncio.wait([put], timeout=0.3)
+    assert not done
+    held_up.go_on.set()
+    await put
+    await held_up.create
+    with contextlib.suppress(Forbidden):
+        await later  # opened before the change, or refused after it
+    open_now = await held_up.installation.sessions(held_up.connector)
+    with pytest.raises(Forbidden):
+        await held_up.installation.open(held_up.connector, *PEOPLE[4:6])
+    assert await held_up.installation.sessions(held_up.connector) == open_now
+
+
+async def test_terms_that_stay_and_those_of_another_connector_wait_for_nobody(
+    held_up: HeldUp,
+) -> None:
+    assert await held_up.put(held_up.connector)
+    answer = await held_up.put(held_up.other, Disabled=True)
+    assert answer["Proxy"]["Disabled"]
+    assert not held_up.create.done()

@@ -1,6 +1,6 @@
 """What an operation is given beside its request."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -70,12 +70,13 @@ class Context(NamedTuple):
     access_key_id: str | None = None
     clock: Callable[[], int] | None = None
 
-    def holding(self, *names: str) -> Self:
+    def holding(self, *names: str, shared: Sequence[str] = ()) -> Self:
         """The context when no other work holds these names any more; they are held to the end.
 
-        It may have been a while: what the others did is in the past of its `now`.
+        Those that are `shared` others may hold so, too. It may have been a while: what the others
+        did is in the past of its `now`.
         """
-        self.tx.lock(*names)
+        self.tx.lock(*names, shared=shared)
         return self._replace(now=self.clock()) if self.clock else self
 
 

@@ -12,20 +12,35 @@ from maskline.store import rows
 
 
 def put_voice_connector_proxy(context: Context, request: Request) -> Answer:
-    """Replaces the configuration. Sessions that run already are not touched."""
+    """Replaces the configuration. Sessions that run already are not touched.
+
+    Sessions are opened by what stands when they are, so a change waits for those being opened.
+    Some clients put what is there already before every session: that waits for nobody.
+    """
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
-    minutes = require_expiry(context, request["DefaultSessionExpiryMinutes"])
+    wanted = wanted_configuration(context, request)
+    if wanted != find_configuration(context, connector_id):
+        context.tx.lock(connector_id)
+        context.tx.run(
+            "put_proxy_configuration",
+            voice_connector_id=connector_id,
+            default_expiry_minutes=wanted.default_expiry_minutes,
+            disabled=wanted.disabled,
+            fallback_number=wanted.fallback_number,
+            countries=",".join(wanted.countries),
+        )
+    return {"Proxy": shown(wanted)}
+
+
+def wanted_configuration(context: Context, request: Request) -> ProxyConfiguration:
     fallback = request.get("FallBackPhoneNumber")
-    context.tx.run(
-        "put_proxy_configuration",
-        voice_connector_id=connector_id,
-        default_expiry_minutes=minutes,
+    return ProxyConfiguration(
+        default_expiry_minutes=require_expiry(context, request["DefaultSessionExpiryMinutes"]),
         disabled=request.get("Disabled") or False,
-        fallback_number=fallback and require_outside_number(context, fallback),
-        countries=",".join(dict.fromkeys(request["PhoneNumberPoolCountries"])),
+        fallback_number=require_outside_number(context, fallback) if fallback else None,
+        countries=tuple(dict.fromkeys(request["PhoneNumberPoolCountries"])),
     )
-    return {"Proxy": shown(require_configuration(context, connector_id))}
 
 
 def get_voice_connector_proxy(context: Context, request: Request) -> Answer:
@@ -42,11 +57,16 @@ def delete_voice_connector_proxy(context: Context, request: Request) -> Answer:
     return {}
 
 
-def require_configuration(context: Context, connector_id: str) -> ProxyConfiguration:
+def find_configuration(context: Context, connector_id: str) -> ProxyConfiguration | None:
     row = context.tx.one("get_proxy_configuration", voice_connector_id=connector_id)
-    if row is None:
+    return rows.proxy_configuration(row) if row else None
+
+
+def require_configuration(context: Context, connector_id: str) -> ProxyConfiguration:
+    configuration = find_configuration(context, connector_id)
+    if configuration is None:
         raise no_configuration(connector_id)
-    return rows.proxy_configuration(row)
+    return configuration
 
 
 def no_configuration(connector_id: str) -> NotFound:

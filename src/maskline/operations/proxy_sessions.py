@@ -29,11 +29,11 @@ LISTS = {
 
 def create_proxy_session(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
+    participants = require_participants(context, request["ParticipantPhoneNumbers"])
+    context = context.holding(*participants, shared=[connector_id])
     configuration, assignment = require_terms(context, connector_id)
     if configuration.disabled:
         raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
-    participants = require_participants(context, request["ParticipantPhoneNumbers"])
-    context = context.holding(*participants)
     minutes = request.get("ExpiryMinutes")
     minutes = require_expiry(
         context, configuration.default_expiry_minutes if minutes is None else minutes

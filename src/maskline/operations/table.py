@@ -139,6 +139,7 @@ SWITCH_WRITES: Operations = {"ReportCall": calls.report_call, "RouteCall": calls
 
 # What is done all the time. The others have the store for themselves while they change it.
 BESIDE = {
+    "PutVoiceConnectorProxy",
     "CreateProxySession",
     "UpdateProxySession",
     "DeleteProxySession",

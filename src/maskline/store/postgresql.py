@@ -53,7 +53,10 @@ BESIDE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_sh
 # A read that takes longer is broken off: nobody waits for its answer any more.
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s'"
 # In the order in which they stand: whoever wants the same locks takes them in the same order.
-LOCK = b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
+LOCK = (
+    b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number UNION ALL"
+    b" SELECT pg_advisory_xact_lock_shared(number) FROM unnest(%s::bigint[]) AS number"
+)
 TRY_LOCK = (
     b"SELECT bool_and(pg_try_advisory_xact_lock(number)) AS mine"
     b" FROM unnest(%s::bigint[]) AS number"
@@ -86,8 +89,8 @@ class PostgresqlTransaction:
             with self._connection.cursor() as cursor:
                 cursor.executemany(STATEMENTS[query], rows)
 
-    def lock(self, *names: str) -> None:
-        self._execute(LOCK, [numbers_of(names)])
+    def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
+        self._execute(LOCK, [numbers_of(names), numbers_of(shared)])
 
     def try_lock(self, *names: str) -> bool:
         row = self._execute(TRY_LOCK, [numbers_of(names)]).fetchone()

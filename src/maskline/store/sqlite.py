@@ -64,7 +64,7 @@ class SqliteTransaction:
     def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self._execute_each(QUERIES[query], rows)
 
-    def lock(self, *names: str) -> None:
+    def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
         """There is nobody to wait for: one writes at a time."""
 
     def try_lock(self, *names: str) -> bool:
