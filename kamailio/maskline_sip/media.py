@@ -79,7 +79,7 @@ class Media:
         steps[-1] |= OFFERED[terms.receiver]
         if terms.family:
             steps[-1]["address-family"] = terms.family
-        return self._relayed(steps, offered, terms)
+        return self._relayed(steps, self._placed(steps[0], sender, offered), terms)
 
     def answer(
         self,
@@ -95,7 +95,7 @@ class Media:
             {"command": "answer", "call-id": half, **tags} for half in halves(call, answerer, terms)
         ]
         steps[-1] |= ANSWERED[terms.receiver]
-        return self._relayed(steps, given, terms)
+        return self._relayed(steps, self._placed(steps[0], answerer, given), terms)
 
     def play(self, call: str, side: str, file: str) -> int:
         """Begins to play a sound file to one side; how many milliseconds it lasts."""
@@ -111,6 +111,18 @@ class Media:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _placed(self, step: dict[str, Any], side: str, given: sdp.Description) -> sdp.Description:
+        """What a side sent, with the place where the engine knows it in place of none: who holds
+        has not moved, and when the hold is refused, all is as it was."""
+        if not any(sdp.is_no_place(given.place(stream)) for stream in given.active):
+            return given
+        try:
+            told = self._command({"command": "query", "call-id": step["call-id"]})
+            known = [media["streams"][0]["endpoint"] for media in told["tags"][side]["medias"]]
+        except (MediaDown, LookupError):  # it is new to the engine
+            return given
+        return sdp.placed(given, [(one["address"], one["port"]) for one in known])
 
     def _relayed(
         self, steps: Sequence[dict[str, Any]], given: sdp.Description, terms: Terms

@@ -83,6 +83,10 @@ class Description:
         """The streams that are not refused or given up (RFC 3264 5.1)."""
         return [stream for stream in self.streams if stream.port]
 
+    def place(self, stream: Stream) -> str:
+        """Where the sender of a stream wants to be sent it."""
+        return stream.address or self.address
+
 
 def read(body: bytes) -> Description:
     """Read what is allowed; `Unacceptable` when the rest is no call that we can carry."""
@@ -182,12 +186,12 @@ def _check(description: Description) -> None:
         known = [p for p in stream.payloads if p in stream.maps or p in STATIC]
         if stream.port and not known:
             raise Unacceptable("no codec that we know")
-        if stream.port and not (stream.address or description.address):
+        if stream.port and not description.place(stream):
             raise Unacceptable("no c=")
         if stream.port and stream.profile in SECURE and not stream.keys:
             raise Unacceptable("no key that we can use")
         stream.payloads = known or [0]
-        if is_no_place(stream.address or description.address):
+        if is_no_place(description.place(stream)):
             direction = stream.direction or description.direction or "sendrecv"
             stream.direction = HOLDING.get(direction, direction)
     if not description.streams:
@@ -198,6 +202,17 @@ def is_no_place(address: str) -> bool:
     """Whether it is 0.0.0.0 or ::, by which the other side is put on hold (RFC 2543, appendix B.5;
     RFC 3264 8.4)."""
     return not set(address.partition(" ")[2]) - set("0.:") and address != ""
+
+
+def placed(description: Description, places: Sequence[tuple[str, int]]) -> Description:
+    """The description with these addresses and ports for the streams that tell no place."""
+    streams = list(description.streams)
+    for index, (stream, (address, port)) in enumerate(zip(streams, places, strict=False)):
+        if stream.port and is_no_place(description.place(stream)):
+            family = "IP6" if ":" in address else "IP4"
+            streams[index] = replace(stream, address=f"{family} {address}", port=port)
+    general = "" if is_no_place(description.address) else description.address
+    return replace(description, address=general, streams=streams)
 
 
 def write(description: Description, session: int, version: int) -> bytes:

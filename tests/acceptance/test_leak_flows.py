@@ -146,6 +146,29 @@ def test_a_description_that_nobody_asked_for_stays(a: Marked, b: Marked, method:
         ended(a, b, sent, answer)
 
 
+def test_a_hold_without_a_place(a: Marked, b: Marked) -> None:
+    """As in RFC 2543: on both sides it passes as a direction."""
+    sent, received = invited(a, b)
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    a.ask(within("INVITE", sent, answer, a, 2), body=held(a.described()))
+    hold = b.expect("INVITE ")
+    b.answer(hold, 200, held(b.described()))
+    taken = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, taken, a, 2))
+    b.expect("ACK ")
+    for message in (hold, taken):
+        assert "a=sendonly\r\n" in message
+        assert "0.0.0.0" not in message
+    ended(a, b, sent, answer)
+
+
+def held(description: str) -> str:
+    return description.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0")
+
+
 def test_two_answers_of_a_fork_are_two_dialogues(a: Marked, b: Marked) -> None:
     sent, received = invited(a, b)
     tags = []

@@ -65,10 +65,12 @@ class Side:
         port: int = self.rtp.getsockname()[1]
         return port
 
-    def description(self, direction: str = "sendrecv", at: str = "") -> sdp.Description:
+    def description(
+        self, direction: str = "sendrecv", at: str = "", codec: str = "0"
+    ) -> sdp.Description:
         where = at or f"IP4 {self.host}"
         text = f"v=0\no=- 1 1 IN {where}\ns=-\nc=IN {where}\nt=0 0\n"
-        return sdp.read(f"{text}m=audio {self.port} RTP/AVP 0\na={direction}\n".encode())
+        return sdp.read(f"{text}m=audio {self.port} RTP/AVP {codec}\na={direction}\n".encode())
 
     def told(self, relayed: sdp.Description) -> None:
         self.engine_port = relayed.streams[0].port
@@ -193,6 +195,27 @@ def test_a_call_is_held_and_resumed(
     one.told(media.answer("call", holder, held, two.description()))
     speak(one, two)
     speak(two, one)
+
+
+REFUSED = {
+    "a hold": ("sendonly", "", "0"),
+    "a hold without a place": ("sendrecv", NOWHERE, "0"),
+    "a hold of both": ("inactive", NOWHERE, "0"),
+    "another codec": ("sendrecv", "", "9"),
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("change", sorted(REFUSED))
+def test_a_refused_change_changes_nothing(
+    media: Media, sides: tuple[Side, Side], change: str, turned: bool
+) -> None:
+    direction, at, codec = REFUSED[change]
+    holder, one = ("ben", sides[1]) if turned else ("ann", sides[0])
+    offered = one.description(direction, at, codec)
+    media.offer("call", holder, offered)
+    for speaker, hearer in (sides, sides[::-1]):
+        speak(speaker, hearer)
 
 
 def open_ports() -> str:
