@@ -182,6 +182,44 @@ def test_configurations_that_cannot_be_meant(
         )
 
 
+ROUTE = {"Host": "192.0.2.7", "Protocol": "TCP", "Priority": 1, "Weight": 1}
+NETWORK, DNIS = "192.0.2.0/27", {"EmergencyPhoneNumber": "+12065550911", "CallingCountry": "US"}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "member", "entry", "most"),
+    [
+        ("Origination", "Routes", ROUTE, 20),
+        ("EmergencyCallingConfiguration", "DNIS", DNIS, 100),
+        ("Termination", "CallingRegions", "US", 250),
+        ("Termination", "CidrAllowedList", NETWORK, 1000),
+    ],
+)
+def test_how_long_a_list_can_be(
+    desk: Desk, configuration: str, member: str, entry: Any, most: int
+) -> None:
+    def put(entries: int) -> Any:
+        return desk.call(
+            f"PutVoiceConnector{configuration}",
+            VoiceConnectorId=connector_id,
+            **{configuration: {member: [entry] * entries}},
+        )
+
+    connector_id = desk.connector()
+    assert len(put(most)[configuration][member]) == most
+    with pytest.raises(BadRequest, match=f"at most {most} {member}, not {most + 1}"):
+        put(most + 1)
+
+
+def test_how_large_a_configuration_can_be(desk: Desk) -> None:
+    with pytest.raises(BadRequest, match="at most 65536 characters"):
+        desk.call(
+            "PutVoiceConnectorOrigination",
+            VoiceConnectorId=desk.connector(),
+            Origination={"Routes": [{**ROUTE, "Host": "h" * 65_536}]},
+        )
+
+
 @pytest.mark.parametrize("member", ["Termination", "Origination"])
 def test_emergency_calling_goes_before_what_it_needs(desk: Desk, member: str) -> None:
     connector = {"VoiceConnectorId": desk.connector()}
@@ -217,6 +255,20 @@ def test_credentials_are_put_and_deleted_a_thousand_at_a_time(desk: Desk) -> Non
     ):
         with pytest.raises(BadRequest, match="at most 1000"):
             desk.call(operation, **connector_id, **many)
+
+
+def test_how_many_credentials_a_connector_can_have(desk: Desk) -> None:
+    connector = {"VoiceConnectorId": desk.connector()}
+    operation = "VoiceConnectorTerminationCredentials"
+    credentials = [{"Username": f"{name:03}", "Password": "p"} for name in range(101)]
+    desk.call(f"Put{operation}", **connector, Credentials=credentials[:60])
+    with pytest.raises(LimitExceeded, match="100 termination credentials"):
+        desk.call(f"Put{operation}", **connector, Credentials=credentials[1:])
+    assert len(desk.call(f"List{operation}", **connector)["Usernames"]) == 60
+    desk.call(f"Put{operation}", **connector, Credentials=credentials[:100])
+    for long in ({"Username": "u" * 257}, {"Password": "p" * 257}):
+        with pytest.raises(BadRequest, match="at most 256 characters"):
+            desk.call(f"Put{operation}", **connector, Credentials=[{**credentials[0], **long}])
 
 
 def test_termination_health_is_of_a_termination(desk: Desk) -> None:
@@ -277,6 +329,15 @@ def test_a_group_names_a_connector_once(desk: Desk) -> None:
     with pytest.raises(BadRequest, match="twice"):
         make_group(desk, connector_id, connector_id)
     assert desk.call("ListVoiceConnectorGroups")["VoiceConnectorGroups"] == []
+
+
+def test_how_many_connectors_a_group_can_have(desk: Desk) -> None:
+    connectors = [desk.connector() for _ in range(21)]
+    group = make_group(desk, *connectors[1:])
+    items = [{"VoiceConnectorId": each} for each in connectors]
+    with pytest.raises(LimitExceeded, match="20 VoiceConnectors"):
+        desk.call("UpdateVoiceConnectorGroup", **named(group), Name="g", VoiceConnectorItems=items)
+    assert desk.call("GetVoiceConnectorGroup", **named(group))["VoiceConnectorGroup"] == group
 
 
 def test_a_group_is_emptied_before_it_is_deleted(desk: Desk) -> None:

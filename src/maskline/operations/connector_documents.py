@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskline.domain import e164
-from maskline.domain.refusals import BadRequest, NotFound
+from maskline.domain.refusals import BadRequest, LimitExceeded, NotFound
 from maskline.operations import carriers
 from maskline.operations.batches import require_few
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Operation, Request
 
 Document = dict[str, Any]
+
+# The entries that a list can have: Amazon's 20 routes, and for others more than anybody needs.
+MOST_ENTRIES = {"Routes": 20, "DNIS": 100, "CallingRegions": 250, "CidrAllowedList": 1000}
+LONGEST_DOCUMENT = 65_536  # characters of JSON
+MOST_CREDENTIALS = 100  # of a connector
+LONGEST_WORD = 256  # characters of a user name or a password
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Kind:
     def put(self, context: Context, request: Request) -> Answer:
         connector_id = request["VoiceConnectorId"]
         require_connector(context, connector_id)
+        require_small(self.member, request[self.member])
         document = self.complete(request[self.member])
         context.tx.run(
             "put_connector_document",
@@ -65,6 +72,15 @@ class Kind:
         )
         self.takes_effect(context, connector_id, {})
         return {}
+
+
+def require_small(kind: str, document: Document) -> None:
+    """Raises BadRequest for a configuration that is larger than any has reason to be."""
+    for member, most in MOST_ENTRIES.items():
+        if (entries := len(document.get(member) or ())) > most:
+            raise BadRequest(f"{kind} can have at most {most} {member}, not {entries}")
+    if len(json.dumps(document)) > LONGEST_DOCUMENT:
+        raise BadRequest(f"{kind} can have at most {LONGEST_DOCUMENT} characters as JSON")
 
 
 def find(context: Context, connector_id: str, kind: str) -> Document | None:
@@ -151,20 +167,28 @@ def put_voice_connector_termination_credentials(context: Context, request: Reque
         username, password = credential.get("Username"), credential.get("Password")
         if not username or not password:
             raise BadRequest("A credential needs a Username and a Password")
+        if max(len(username), len(password)) > LONGEST_WORD:
+            raise BadRequest(f"A Username and a Password have at most {LONGEST_WORD} characters")
         context.tx.run(
             "put_termination_credential",
             voice_connector_id=connector_id,
             username=username,
             sealed_password=context.tx.cipher.seal(password, f"{connector_id}/{username}"),
         )
+    if len(usernames(context, connector_id)) > MOST_CREDENTIALS:
+        raise LimitExceeded(f"A VoiceConnector can have {MOST_CREDENTIALS} termination credentials")
     return {}
 
 
 def list_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
+    return {"Usernames": usernames(context, connector_id)}
+
+
+def usernames(context: Context, connector_id: str) -> list[str]:
     found = context.tx.all("list_termination_credentials", voice_connector_id=connector_id)
-    return {"Usernames": [row["username"] for row in found]}
+    return [row["username"] for row in found]
 
 
 def delete_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:

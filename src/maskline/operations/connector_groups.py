@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskline.domain.refusals import BadRequest, Conflict, NotFound
+from maskline.domain.refusals import BadRequest, Conflict, LimitExceeded, NotFound
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
@@ -11,6 +11,7 @@ from maskline.store import Row
 
 DEFAULT_DISTRIBUTION = "PriorityWeightedDistribution"
 DEFAULT_PRIORITY = 1
+MOST_CONNECTORS = 20  # of a group; Amazon's quota is 3, and more on request
 
 
 def create_voice_connector_group(context: Context, request: Request) -> Answer:
@@ -81,6 +82,8 @@ def require_group(context: Context, group_id: str) -> Row:
 
 
 def put_items(context: Context, group_id: str, items: list[dict[str, Any]]) -> None:
+    if len(items) > MOST_CONNECTORS:
+        raise LimitExceeded(f"A VoiceConnectorGroup can have {MOST_CONNECTORS} VoiceConnectors")
     if len({item["VoiceConnectorId"] for item in items}) < len(items):
         raise BadRequest("A VoiceConnector is named twice")
     for place, item in enumerate(items):

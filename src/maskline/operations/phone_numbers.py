@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, NotFound
 from maskline.model import load
-from maskline.operations.batches import each_of
+from maskline.operations.batches import each_of, require_few
 from maskline.operations.context import DAY, Answer, Context, Policy, Request
 from maskline.operations.pages import page_of
 from maskline.store import Row
@@ -74,6 +74,7 @@ def update_phone_number(context: Context, request: Request) -> Answer:
 
 def batch_update_phone_number(context: Context, request: Request) -> Answer:
     items = request["UpdatePhoneNumberRequestItems"]
+    require_few(items)
     numbers = [number_of(item["PhoneNumberId"]) for item in items]
     if len(set(numbers)) < len(numbers):
         raise BadRequest("A phone number is named twice")
