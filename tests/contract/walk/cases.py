@@ -70,7 +70,7 @@ def cases_of(model, operation, arguments_for):
     """All the cases of an operation.
 
     `arguments_for(member)` is a request with that member, and with all others that can be told at
-    the same time; with None it is the fullest there is.
+    the same time; with None it is the fullest there is. Of every member there must be one.
     """
     facts = model.input(operation)
     yield Case((), "everything told", None, None)
@@ -79,8 +79,6 @@ def cases_of(model, operation, arguments_for):
     for name, reference in facts.get("members", {}).items():
         member = model.shape(reference)
         arguments = arguments_for(name)
-        if name not in arguments:
-            continue
         required = name in facts.get("required", ())
         yield from presence(member, (name,), required, member.get("location"))
         yield from places(model, member, (name,), arguments[name], member.get("location"))

@@ -53,7 +53,7 @@ MEANT_OF_OLD = {
     ("*.ProductType", "BusinessCalling"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "AccountId"): BAD_REQUEST,
     ("ListPhoneNumbers.FilterName", "UserId"): BAD_REQUEST,
-    ("UpdateGlobalSettings.VoiceConnector.CdrBucket", "no text"): BAD_REQUEST,
+    ("UpdateGlobalSettings.*.CdrBucket", "no text"): BAD_REQUEST,
 }
 
 MEANT_OF_OURS = {

@@ -79,6 +79,9 @@ class OwnStage:
     def GetVoiceConnectorRules(self, member):
         return {"VoiceConnectorId": self.talk["VoiceConnectorId"]}
 
+    def GetPoolReport(self, member):
+        return dict(self.account)
+
     def PutVoiceConnectorRules(self, member):
         return {**self.GetVoiceConnectorRules(member), **RULES}
 

@@ -294,7 +294,8 @@ class Stage:
         return {"ResourceARN": self.arn, "TagKeys": ["env", "owner"]}
 
     def UpdateGlobalSettings(self, member):
-        return {"VoiceConnector": {"CdrBucket": "records"}}
+        services = ["VoiceConnector"] if self.newer else ["VoiceConnector", "BusinessCalling"]
+        return {name: {"CdrBucket": "records"} for name in services}
 
     def UpdatePhoneNumberSettings(self, member):
         return {"CallingName": "Acme"}
