@@ -35,9 +35,14 @@ def port() -> Iterator[int]:
 
 
 def found(
-    port: int, text: str, transport: str = "udp", ours: tuple[str, ...] = ("udp", "tcp", "tls")
+    port: int,
+    text: str,
+    transport: str = "udp",
+    ours: tuple[str, ...] = ("udp", "tcp", "tls"),
+    versions: tuple[int, ...] = (4, 6),
 ) -> tuple[set[Target], float]:
-    resolver = Resolver([Address("127.0.0.1", port)], ours)
+    ways = [(name, version) for name in ours for version in versions]
+    resolver = Resolver([Address("127.0.0.1", port)], ways)
     targets, seconds = asyncio.run(resolver.targets(Endpoint.parse(text), transport))
     return set(targets), seconds
 
@@ -52,6 +57,15 @@ def test_a_name_with_a_port_is_its_addresses_as_long_as_the_shortest_holds(port:
     places = ("192.0.2.20:5080", "192.0.2.21:5080", "[2001:db8::20]:5080")
     assert targets == {Target(place, "tcp") for place in places}
     assert seconds == 30
+
+
+def test_addresses_that_no_listener_reaches_are_left_out(port: int) -> None:
+    targets, _ = found(port, "sip.acme.example:5080", versions=(4,))
+    assert {target.address for target in targets} == {"192.0.2.20:5080", "192.0.2.21:5080"}
+    targets, _ = found(port, "sip.acme.example:5080", versions=(6,))
+    assert {target.address for target in targets} == {"[2001:db8::20]:5080"}
+    with pytest.raises(Unresolved, match=r"no address of a version of IP that sip\.listen has"):
+        found(port, "acme.example", versions=(6,))
 
 
 def test_a_name_without_a_port_is_its_services(port: int) -> None:

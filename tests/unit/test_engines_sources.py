@@ -31,7 +31,7 @@ class Stage:
     def __init__(self, port: int, **trunks: CarrierSip) -> None:
         self.told: dict[str, list[str]] = {}
         self.fails = 0
-        asked = Resolver([Address("127.0.0.1", port)], ["udp"])
+        asked = Resolver([Address("127.0.0.1", port)], [("udp", 4)])
         self.sources = Sources(trunks, asked, self.tell)
 
     async def tell(self, carrier: str, addresses: Sequence[str]) -> None:

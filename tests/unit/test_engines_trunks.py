@@ -33,7 +33,7 @@ class Stage:
         self.alive: set[str] = set()
         self.down: set[str] = set()
         self.told: list[dict[str, Any]] = []
-        resolver = Resolver([Address("127.0.0.1", port)], ["udp", "tcp", "tls"])
+        resolver = Resolver([Address("127.0.0.1", port)], [("udp", 4), ("tcp", 4), ("tls", 4)])
         self.trunks = Trunks(settings, resolver, self.down, lambda: 1000)
 
     async def probe(self, _carrier: str, target: Target) -> bool:

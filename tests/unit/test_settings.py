@@ -253,6 +253,10 @@ def test_a_fault_of_a_carrier_over_http_is_named(text: str, old: str, new: str, 
     assert any(fault in told for told in faults(text.replace(old, new, 1)))
 
 
+BOTH = '"udp:127.0.0.1:5060", "tls:127.0.0.1:5061"'
+SHOWN = "tls.certificate = 'a.pem'\ntls.key = 'a.key'"
+
+
 def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str:
     """A document with one carrier, and what it says beside the least."""
     return (
@@ -264,9 +268,19 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
 @pytest.mark.parametrize(
     ("document", "fault"),
     [
-        (trunk("", '"udp:127.0.0.1:5060", "tls:127.0.0.1:5061"'), "sip.tls.certificate: missing"),
+        (trunk("", BOTH), "sip.tls.certificate: missing"),
         (trunk("", sip="tls.certificate = 'a.pem'"), "sip.tls.key: missing"),
         (trunk("tls.key = 'a.key'"), "carriers[0].sip.tls.certificate: missing"),
+        (
+            trunk("transport = 'tls'\nprobe_seconds = 0", BOTH, SHOWN),
+            "carriers[0].sip.probe_seconds: 0 over tls needs tls.ca",
+        ),
+        (
+            trunk("transport = 'auto'\nprobe_seconds = 0", BOTH, SHOWN).replace(
+                "192.0.2.20:5060", "acme.example"
+            ),
+            "carriers[0].sip.probe_seconds: 0 over tls needs tls.ca",
+        ),
         (trunk("transport = 'tls'"), "carriers[0].sip.transport: tls needs a listener"),
         (trunk("username = 'a'"), "carriers[0].sip.password: missing"),
         (trunk("register = true"), "carriers[0].sip.username: missing"),
@@ -276,6 +290,10 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         (trunk("transport = 'auto'"), "carriers[0].sip.transport: auto needs a name"),
         (trunk("failover_carriers = ['b']"), "carriers.acme.sip.failover_carriers: 'b' is no"),
         (trunk("prefixes = ['44']"), "carriers[0].sip.prefixes: '44' is no beginning"),
+        (
+            trunk("").replace("192.0.2.20:5060", "[2001:db8::1]:5060"),
+            "carriers[0].sip.address: [2001:db8::1]:5060 needs a udp listener of its version of IP",
+        ),
         (trunk("srtp = 'maybe'"), "carriers[0].sip.srtp: 'maybe' is none of off, optional"),
         ("[media]\naddress = '::1'\nsecond_address = '::2'", "media.second_address: ::2 is of"),
     ],
@@ -285,10 +303,18 @@ def test_what_trunks_and_transports_need_is_told(document: str, fault: str) -> N
     assert told.startswith(fault)
 
 
+@pytest.mark.parametrize(
+    "more", ["transport = 'tls'", "transport = 'tls'\nprobe_seconds = 0\ntls.ca = 'ca.pem'"]
+)
+def test_a_trunk_over_tls_is_probed_or_has_authorities_of_its_own(more: str) -> None:
+    read = settings.parse(tomllib.loads(trunk(more, BOTH, SHOWN)))
+    assert read.trunks["acme"].transport == "tls"
+
+
 def test_the_files_of_tls_are_found_beside_the_settings(tmp_path: Path) -> None:
     path = tmp_path / "maskline.toml"
     more = "transport = 'tls'\ntls.ca = 'ca.pem'"
-    listen = '"udp:127.0.0.1:5060", "tls:[::1]:5061"'
+    listen = '"udp:127.0.0.1:5060", "tls:127.0.0.1:5061"'
     path.write_text(trunk(more, listen, "tls.certificate = 'a.pem'\ntls.key = 'a.key'"))
     read = settings.load(path)
     assert read.sip.tls.key == tmp_path / "a.key"

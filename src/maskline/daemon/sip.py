@@ -44,8 +44,9 @@ class Sip:
         self._relay = house.relay
         self._house = house
         self._ways = policy_of(house.settings).ways
-        ours = {listener.transport for listener in house.settings.sip.listen}
-        resolver = Resolver(house.settings.sip.name_servers, sorted(ours))
+        sip = house.settings.sip
+        ways = {(one.transport, 6 if ":" in one.address.host else 4) for one in sip.listen}
+        resolver = Resolver(sip.name_servers, ways)
         trunks = house.settings.trunks
         self._trunks = Trunks(trunks, resolver, house.carriers_down, clock)
         self._sources = Sources(trunks, resolver, self._admit)

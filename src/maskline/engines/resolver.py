@@ -5,7 +5,7 @@ names: by NAPTR if the transport is left to it, then by SRV, at last by its addr
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,12 +30,13 @@ class Unresolved(Exception):
 
 
 class Resolver:
-    """Asks the system's name servers, or those given. `transports` are those that we speak, in the
-    order in which we would choose."""
+    """Asks the system's name servers, or those given. `ways` are the transports that we speak, and
+    the version of IP of each (4 or 6)."""
 
-    def __init__(self, servers: Sequence[Address], transports: Sequence[str]) -> None:
+    def __init__(self, servers: Sequence[Address], ways: Collection[tuple[str, int]]) -> None:
         self._servers = servers
-        self._transports = [name for name in PORTS if name in transports]
+        self._ways = set(ways)
+        self._transports = [name for name in PORTS if any(name == one for one, _ in ways)]
 
     async def targets(self, endpoint: Endpoint, transport: str) -> tuple[list[Target], float]:
         """The targets that a carrier's address stands for, and for how many seconds they hold.
@@ -47,6 +48,9 @@ class Resolver:
         found = await self._services(question, endpoint, transport)
         if not found:
             raise Unresolved(f"{endpoint}: no address")
+        found = [one for one in found if (one.transport, version_of(one)) in self._ways]
+        if not found:
+            raise Unresolved(f"{endpoint}: no address of a version of IP that sip.listen has")
         return found[:MOST_TARGETS], min(max(question.ttl, SHORTEST), LONGEST)
 
     async def hosts(self, name: str) -> tuple[list[str], float]:
@@ -96,6 +100,10 @@ class Resolver:
             if transport in self._transports and record.flags.lower() == b"s":
                 found += await by_srv(question, str(record.replacement), transport, place)
         return found
+
+
+def version_of(target: Target) -> int:
+    return 6 if target.address.startswith("[") else 4
 
 
 async def by_srv(question: "Question", name: str, transport: str, place: int) -> list[Target]:

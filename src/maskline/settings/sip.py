@@ -160,7 +160,9 @@ class CarrierSip:
     probe_seconds: int | None = setting(
         "How often each place is asked by OPTIONS whether it works, in seconds. Two probes in a "
         "row without an answer take it out of use, two with one put it back. 0: never asked. Left "
-        "out: 30 for places over TLS, whose certificate is checked by it, and 0 for all others.",
+        "out: 30 for places over TLS, and 0 for all others. A probe also shows for whom the "
+        "certificate of a place is, so 0 over TLS needs tls.ca: authorities whose every "
+        "certificate may take your calls.",
         None,
         least=0,
         most=3_600,
@@ -318,6 +320,13 @@ def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> Non
             faults.add(f"{place}.transport", needed)
         if transport == "auto" and address.literal:
             faults.add(f"{place}.transport", f"auto needs a name, and {address} is an address")
+        elif transport in ours and address.literal and not reached(door, address, transport):
+            needed = f"{address} needs a {transport} listener of its version of IP in sip.listen"
+            faults.add(f"{place}.address", needed)
+    by_tls = "tls" in ours and any(way in ("tls", "auto") for _, way, _, _ in trunk.places)
+    if by_tls and not trunk.probed_every and trunk.tls.ca is None:
+        told = "0 over tls needs tls.ca: for whom a certificate is shows by a probe alone"
+        faults.add(f"{place}.probe_seconds", told)
     check_accounts(trunk, place, faults)
     if trunk.number_format == "national" and trunk.country is None:
         faults.add(f"{place}.country", "missing; national numbers are those of a country")
@@ -326,6 +335,12 @@ def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> Non
     for prefix in trunk.prefixes:
         if not PREFIX.fullmatch(prefix):
             faults.add(f"{place}.prefixes", f"{prefix!r} is no beginning such as +44")
+
+
+def reached(door: Sip, address: Endpoint, transport: str) -> bool:
+    """Whether there is a listener that requests to an address can leave by."""
+    ours = [one.address.host for one in door.listen if one.transport == transport]
+    return any((":" in host) == (":" in address.host) for host in ours)
 
 
 def check_accounts(trunk: CarrierSip, place: str, faults: Faults) -> None:
