@@ -79,6 +79,7 @@ def cases_of(model, operation, arguments_for):
     for name, reference in facts.get("members", {}).items():
         member = model.shape(reference)
         arguments = arguments_for(name)
+        assert name in arguments, f"{operation} is not asked with {name}: the stage must"
         required = name in facts.get("required", ())
         yield from presence(member, (name,), required, member.get("location"))
         yield from places(model, member, (name,), arguments[name], member.get("location"))

@@ -101,6 +101,8 @@ class OwnStage:
     ListAuditRecords = ListOptOuts = ListAccounts
 
     def ListCalls(self, member):
+        if member == "Unassigned":  # such calls belong to no session
+            return {"Unassigned": True, **PERIOD}
         session = {"ProxySessionId": self.talk["ProxySessionId"]}
         return {**session, **PERIOD, **self.ListAccounts(member)}
 
