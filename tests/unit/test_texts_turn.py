@@ -355,6 +355,33 @@ def test_a_long_text_is_delivered_when_all_its_segments_are(carrier: Carrier, nu
     assert carrier.states() == ["Delivered"]
 
 
+@pytest.mark.parametrize(
+    ("ids", "segments"),
+    [
+        (("a",), 3),  # Twilio, Telnyx; SMPP with long_texts = "payload"
+        (("a", "a"), 2),
+        (("a", "", ""), 3),
+    ],
+)
+def test_one_id_for_several_segments_has_one_receipt(
+    carrier: Carrier, number: str, ids: tuple[str, ...], segments: int
+) -> None:
+    carrier.bring("hello " * 60, number)
+    carrier.answer(Accepted(message_ids=ids, segments=segments))
+    carrier.report("a")
+    (record,) = carrier.messages()
+    assert (record["State"], record["OutboundSegments"]) == ("Delivered", segments)
+
+
+def test_an_empty_id_names_no_text(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    carrier.answer(Accepted(message_ids=("",)))
+    carrier.report("")
+    assert carrier.states() == ["Accepted"]
+    carrier.report("", Reported.UNDELIVERABLE)
+    assert carrier.states() == ["Accepted"]
+
+
 def test_a_long_text_fails_when_one_segment_does(carrier: Carrier, number: str) -> None:
     carrier.bring("hello " * 60, number)
     carrier.answer(Accepted(message_ids=("a", "b"), segments=2))

@@ -94,7 +94,8 @@ OUTCOMES = {
 def after_report(state: State, reported: Reported, all_segments: bool) -> State | None:
     """The state that a report leads to, None where it changes nothing.
 
-    One segment that fails makes a failure of the whole text; it is delivered when all are.
+    One segment that fails makes a failure of the whole text; it is delivered when all are that
+    the carrier gave an id to.
     """
     follows = OUTCOMES.get(reported)
     if follows is State.DELIVERED and not all_segments:

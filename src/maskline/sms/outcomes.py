@@ -36,7 +36,7 @@ class Settling:
     """Outcomes gathered, to be written in one go."""
 
     turn: Turn
-    accepted: list[tuple[str, str | None, int]] = field(default_factory=list)
+    accepted: list[tuple[str, str | None, int, int]] = field(default_factory=list)
     segments: list[dict[str, Any]] = field(default_factory=list)
     postponed: list[list[Any]] = field(default_factory=list)
     ended: list[list[Any]] = field(default_factory=list)
@@ -54,8 +54,11 @@ class Settling:
                 self.doubtful.append(row)
 
     def accept(self, row: Row, outcome: Accepted) -> None:
-        message_id, encoding = row["message_id"], outcome.encoding
-        self.accepted.append((message_id, encoding.value if encoding else None, outcome.segments))
+        message_id = row["message_id"]
+        encoding = outcome.encoding.value if outcome.encoding else None
+        # One id may stand for several segments, be it that the carrier cut the text itself.
+        ids = sorted(set(filter(None, outcome.message_ids)))
+        self.accepted.append((message_id, encoding, outcome.segments, len(ids)))
         self.segments += [
             {
                 "carrier": row["outbound_carrier"],
@@ -63,7 +66,7 @@ class Settling:
                 "message_id": message_id,
                 "sent_at": self.turn.context.now,
             }
-            for sent_id in outcome.message_ids
+            for sent_id in ids
         ]
         self.turn.happened(row["account_id"], State.ACCEPTED, message_id)
 
@@ -176,14 +179,14 @@ class Reporting:
             return
         message_id = row["message_id"]
         self.seen.add(segment)
-        several = (row["outbound_segments"] or 1) > 1
+        ids = row["outbound_ids"] or 1
         whole = True
-        if several:
+        if ids > 1:
             self.segments.append((*segment, receipt.state))
             count = self.delivered.get(message_id, row["delivered_segments"])
             count += receipt.state is Reported.DELIVERED
             self.delivered[message_id] = count
-            whole = count >= row["outbound_segments"]
+            whole = count >= ids
         state = self.states.get(message_id, State(row["state"]))
         follows = after_report(state, receipt.state, whole)
         if follows is not None:

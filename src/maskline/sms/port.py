@@ -117,7 +117,11 @@ class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """Taken. Of a submit: by the carrier under these ids, one for each segment it was sent in."""
+    """Taken. Of a submit: by the carrier under these ids, by which its receipts will speak.
+
+    `segments` says how many the carrier sends; one id may stand for several of them. An empty id
+    is none.
+    """
 
     message_ids: tuple[str, ...]
     segments: int = 1

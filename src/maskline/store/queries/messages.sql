@@ -113,10 +113,11 @@ JOIN messages ON messages.message_id = each.value ->> 0
 WHERE state IN ('Sending', 'InDoubt')
 
 -- name: accept_messages
--- `texts` is [[message_id, encoding, segments], …].
+-- `texts` is [[message_id, encoding, segments, ids], …].
 UPDATE messages
 SET state = 'Accepted', outbound_encoding = each.value ->> 1,
-    outbound_segments = CAST(each.value ->> 2 AS BIGINT), accepted_at = :now, due_at = NULL,
+    outbound_segments = CAST(each.value ->> 2 AS BIGINT),
+    outbound_ids = CAST(each.value ->> 3 AS BIGINT), accepted_at = :now, due_at = NULL,
     holder = NULL, reason = NULL, error = NULL
 FROM json_each(:texts) AS each
 WHERE messages.message_id = each.value ->> 0
@@ -151,7 +152,7 @@ ON CONFLICT (carrier, sent_id) DO UPDATE SET
 -- The texts that receipts are about; `ids` is [[place, carrier, sent_id], …].
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, message_segments.reported,
     messages.message_id, messages.account_id, messages.state, messages.keep_milliseconds,
-    messages.outbound_segments, messages.delivered_segments
+    messages.outbound_ids, messages.delivered_segments
 FROM json_each(:ids) AS each
 JOIN message_segments
     ON message_segments.carrier = each.value ->> 1 AND message_segments.sent_id = each.value ->> 2
