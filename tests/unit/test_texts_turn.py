@@ -326,6 +326,26 @@ def test_a_receipt_may_come_before_the_answer(carrier: Carrier, number: str) -> 
 @pytest.mark.parametrize(
     ("reports", "state"),
     [
+        ((Reported.DELIVERED, Reported.ENROUTE), "Delivered"),
+        ((Reported.ENROUTE, Reported.DELIVERED), "Delivered"),
+        ((Reported.UNDELIVERABLE, Reported.ACCEPTED), "Failed"),
+        ((Reported.DELIVERED, Reported.UNDELIVERABLE), "Delivered"),
+        ((Reported.EXPIRED, Reported.DELIVERED), "Delivered"),
+    ],
+)
+def test_of_several_early_receipts_the_truest_holds(
+    carrier: Carrier, number: str, reports: tuple[Reported, ...], state: str
+) -> None:
+    carrier.bring("hello", number)
+    for reported in reports:
+        carrier.report("id-1", reported)
+    carrier.accept("id-1")
+    assert carrier.states() == [state]
+
+
+@pytest.mark.parametrize(
+    ("reports", "state"),
+    [
         ([Reported.ENROUTE], "Accepted"),
         ([Reported.UNKNOWN, Reported.ACCEPTED], "Accepted"),
         ([Reported.UNDELIVERABLE], "Failed"),
@@ -380,6 +400,7 @@ def test_an_empty_id_names_no_text(carrier: Carrier, number: str) -> None:
     assert carrier.states() == ["Accepted"]
     carrier.report("", Reported.UNDELIVERABLE)
     assert carrier.states() == ["Accepted"]
+    assert carrier.desk.ground.sql("SELECT * FROM early_receipts") == []
 
 
 def test_a_long_text_fails_when_one_segment_does(carrier: Carrier, number: str) -> None:
@@ -456,11 +477,22 @@ def test_a_receipt_that_came_before_the_submit_settles_no_doubt(
     assert carrier.states() == ["InDoubt"]
 
 
-def test_a_text_of_several_segments_stays_in_doubt(carrier: Carrier, number: str) -> None:
-    carrier.bring("hello " * 40, number)
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("hello " * 40, "InDoubt"),
+        ("\N{THUMBS UP SIGN}" * 36, "InDoubt"),  # each takes two units of UTF-16
+        ("\N{THUMBS UP SIGN}" * 35, "Delivered"),
+        ("x" * 70, "Delivered"),
+    ],
+)
+def test_a_text_of_several_segments_stays_in_doubt(
+    carrier: Carrier, number: str, words: str, state: str
+) -> None:
+    carrier.bring(words, number)
     carrier.answer(Unknown(reason="link-lost"))
     carrier.report("id-9", source=number, destination=BEN)
-    assert carrier.states() == ["InDoubt"]
+    assert carrier.states() == [state]
 
 
 def test_texts_of_a_process_that_is_gone_are_taken_over(carrier: Carrier, number: str) -> None:

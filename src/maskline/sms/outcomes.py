@@ -11,7 +11,7 @@ from maskline.sms.port import Accepted, Outcome, Receipt, Refused, TryLater, Unk
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
-# Words that fit one segment in every alphabet: one receipt tells about all of them.
+# In units of UTF-16, what fits one segment in every alphabet: one receipt tells about all of it.
 SURELY_ONE_SEGMENT = 70
 
 
@@ -156,7 +156,8 @@ def report(turn: Turn, receipts: Sequence[Receipt]) -> None:
         if row is not None:
             reporting.take(row, receipt)
             continue
-        keep_early(turn, receipt)
+        if receipt.message_id:  # without an id it can be of no other use than the next
+            keep_early(turn, receipt)
         resolve_doubt(turn, receipt, turn.context.now)
     reporting.write()
 
@@ -226,11 +227,16 @@ def resolve_doubt(turn: Turn, receipt: Receipt, came_at: int) -> None:
     if receipt.reference != reference_of(message_id) if told else row["ambiguous"]:
         return
     body = unseal(tx.cipher, row["sealed_body"], message_id)
-    if body.media or len(body.text) > SURELY_ONE_SEGMENT:
+    if body.media or utf16_units(body.text) > SURELY_ONE_SEGMENT:
         return
     tx.run("forget_unanswered_submit", **pair, message_id=message_id)
     settle(turn, [(message_id, Accepted(message_ids=(receipt.message_id,)))])
     turn.done.count("doubts resolved")
+
+
+def utf16_units(text: str) -> int:
+    """How much room a text takes at most: an emoji has two units."""
+    return len(text) + sum(sign > "\uffff" for sign in text)
 
 
 def keep_early(turn: Turn, receipt: Receipt) -> None:

@@ -171,6 +171,7 @@ FROM json_each(:texts) AS each
 WHERE messages.message_id = each.value ->> 0
 
 -- name: keep_early_receipt
+-- As with texts: what was delivered stays delivered, and "under way" is no news after an end.
 INSERT INTO early_receipts
     (carrier, sent_id, reported, error, source, destination, reference, reported_at, kept_at)
 VALUES
@@ -178,6 +179,8 @@ VALUES
      :kept_at)
 ON CONFLICT (carrier, sent_id) DO UPDATE SET
     reported = excluded.reported, error = excluded.error, reported_at = excluded.reported_at
+WHERE early_receipts.reported <> 'Delivered'
+    AND excluded.reported NOT IN ('Enroute', 'Accepted', 'Unknown')
 
 -- name: take_early_receipts
 -- `ids` is [[carrier, sent_id], …].
