@@ -115,7 +115,8 @@ class Intake:
             source=source,
             dialled=dialled,
             place=place,
-            segments=part.total,
+            segments=joined.parts,
+            partial=joined.parts < part.total,
             message_id=joined.message_ids[0],
         )
         return [*given_up, whole]

@@ -27,13 +27,15 @@ class Late:
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """What a part made: the whole text, if it was the last one missing.
+    """What a part made: the whole text, if it was the last one missing; of a text of which some
+    was given up before and delivered, the rest. `parts` says of how many it is.
 
     `message_ids` is our id of the text the part belongs to, once there is one. `late` is a text
     that was given up, because its sender uses its reference again.
     """
 
     text: InboundText | None = None
+    parts: int = 0
     message_ids: tuple[str, ...] = ()
     late: tuple[Late, ...] = ()
 
@@ -56,9 +58,12 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     parts = tx.all("list_parts", **whole)
     if len(parts) < text.part.total:
         return Joined(late=late)
+    waiting = [row for row in parts if row["message_id"] is None]
     message_id = turn.context.new_id()
     tx.run("join_parts", **whole, message_id=message_id)
-    return Joined(text=together(turn, parts), message_ids=(message_id,), late=late)
+    return Joined(
+        text=together(turn, waiting), parts=len(waiting), message_ids=(message_id,), late=late
+    )
 
 
 def insert(turn: Turn, text: InboundText, key: str, whole: dict[str, Any]) -> None:

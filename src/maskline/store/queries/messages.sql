@@ -99,6 +99,12 @@ WHERE sequence IN (
 )
 RETURNING sequence, message_id, shown, recipient, sealed_body, expires_at
 
+-- name: renew_claims
+-- `ids` is [[message_id], …].
+UPDATE messages SET due_at = :until
+FROM json_each(:ids) AS each
+WHERE messages.message_id = each.value ->> 0 AND state = 'Sending' AND holder = :holder
+
 -- name: get_messages
 -- `ids` is [message_id, …].
 SELECT messages.* FROM json_each(:ids) AS each
@@ -270,9 +276,10 @@ WHERE carrier = :carrier AND source = :source AND destination = :destination
 ORDER BY number
 
 -- name: join_parts
+-- Those that went into no text yet.
 UPDATE message_parts SET message_id = :message_id, sealed_text = NULL
 WHERE carrier = :carrier AND source = :source AND destination = :destination
-    AND reference = :reference AND total = :total
+    AND reference = :reference AND total = :total AND message_id IS NULL
 
 -- name: forget_parts
 DELETE FROM message_parts
