@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from maskline.settings import CarrierSmpp
-from maskline.sms.port import InboundText
+from maskline.sms.port import InboundText, Receipt
 from maskline.sms.smpp import codes
 from maskline.sms.smpp.dialect import Dialect
 from maskline.sms.smpp.pdu import Bind, BindResp, Data, ShortMessage, pdu
@@ -27,6 +27,11 @@ DIALECTS = [
 ]  # fmt: skip
 BOUND = pdu(codes.BIND_TRANSCEIVER_RESP, 1, BindResp("smsc").write())
 
+TEXTS = {
+    InboundText: ("source", "destination", "text"),
+    Receipt: ("source", "destination", "message_id", "error"),
+}
+
 FROM_ANN = ("", 1, 1, "12065550100", 1, 1, "19135550199")
 SEEDS = [
     pdu(codes.DELIVER_SM, 1, ShortMessage(*FROM_ANN, *more).write())
@@ -38,6 +43,7 @@ SEEDS = [
          ((0x1E, b"7A\0"), (0x427, b"\2"), (0x423, b"\3\0\1"))),
         (0, 0, 0, "", "", 0, 0, 8, 0, b"", ((0x20C, b"\1\2"), (0x20E, b"\2"), (0x20F, b"\1"),
                                              (0x424, "жー👍".encode("utf_16_be")))),
+        (4, 0, 0, "", "", 0, 0, 0, 0, b"id:7\0A stat:DELIVRD err:0\0001", ((0x1E, b"7\0A"),)),
     )
 ] + [
     pdu(codes.DATA_SM, 2, Data("", 0, 0, "447700900123", 5, 0, "Bank", 4, 0, 0, ()).write()),
@@ -57,9 +63,10 @@ def one_input(octets: bytes) -> None:
         if isinstance(event, Arrived):
             for dialect in DIALECTS:
                 arrived = dialect.arrival(event.body, "c1", 0)
-                if isinstance(arrived, InboundText):
-                    arrived.text.encode()  # no half of a pair
-                    assert "\0" not in arrived.text
+                said = TEXTS[type(arrived)]
+                for text in filter(None, (getattr(arrived, name) for name in said)):
+                    text.encode()  # no half of a pair
+                    assert "\0" not in text
             session.answer(event.command_id, event.sequence_number, 0)
     session.tick(1000.0)
     session.outgoing()

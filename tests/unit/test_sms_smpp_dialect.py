@@ -78,6 +78,14 @@ def test_what_a_person_wrote_says_nothing() -> None:
     assert report_of(receipt("text:id:8 stat:DELIVRD")) == Report("", Reported.UNKNOWN, None)
 
 
+def test_no_zero_gets_out_of_a_receipt() -> None:
+    """PostgreSQL takes none."""
+    text = receipt("id:7\0A stat:DELIVRD err:0\x0045")
+    assert report_of(text) == Report("7A", Reported.DELIVERED, "045")
+    padded = receipt("", 4, (codes.RECEIPTED_MESSAGE_ID, b"7A\0\0x\0"), DELIVERED)
+    assert report_of(padded) == Report("7A", Reported.DELIVERED, None, from_tlv=True)
+
+
 @pytest.mark.parametrize("esm_class", [0x00, 0x04, 0x08, 0x20])
 def test_receipts_as_tlvs(esm_class: int) -> None:
     tlvs = (ID, DELIVERED, (codes.NETWORK_ERROR_CODE, b"\3\0\x1b"))

@@ -74,7 +74,8 @@ def report_of(body: ShortMessage | Data) -> Report | None:
     fields = fields_of(text_of(body))
     if not certain and not ("id" in fields and "stat" in fields):
         return None  # an acknowledgement that a person wrote
-    message_id = found_id.rstrip(b"\0").decode("latin_1").strip() if found_id else ""
+    # A C-octet string (section 3.1) ends with its first zero.
+    message_id = found_id.partition(b"\0")[0].decode("latin_1").strip() if found_id else ""
     return Report(
         message_id or fields.get("id", ""),
         state_of(found_state, fields.get("stat", ""), kind),
@@ -86,7 +87,8 @@ def report_of(body: ShortMessage | Data) -> Report | None:
 def text_of(body: ShortMessage | Data) -> str:
     octets = body.short_message if isinstance(body, ShortMessage) else b""
     octets = octets or tlv(body.tlvs, codes.MESSAGE_PAYLOAD) or b""
-    return octets.decode("utf_16_be" if body.data_coding == 8 else "latin_1", "replace")
+    text = octets.decode("utf_16_be" if body.data_coding == 8 else "latin_1", "replace")
+    return text.replace("\0", "")
 
 
 def fields_of(text: str) -> dict[str, str]:
