@@ -35,6 +35,7 @@ class Carrier:
     connections: tuple[str, ...] = ("c1",)
     has_answers_until: int = 0  # of all of them
     full: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     limits: Limits | None = None
 
     def turn(
@@ -48,10 +49,11 @@ class Carrier:
             node="node.",
             arrivals=arrivals,
             outcomes=outcomes,
-            room={"acme": self.room},
+            room={"acme": self.room} if what is take_turn else {},
             claimable=self.backlog,
             connections=dict.fromkeys(self.connections, self.has_answers_until),
             full=self.full,
+            held=self.held,
             limits=self.limits,
         )
         self.desk.ground.begin()

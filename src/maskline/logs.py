@@ -5,8 +5,10 @@ import logging
 import re
 import sys
 import threading
+import traceback
 from collections import deque
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
@@ -95,6 +97,18 @@ def tell(line: Line) -> None:
         State.output.msg(msgspec.json.encode(line).decode())
     else:
         structlog.get_logger().info(**msgspec.structs.asdict(line))
+
+
+def whereabouts(error: BaseException) -> dict[str, Any]:
+    """What an error is and where it came up. Not its text, which may hold anything."""
+    causes = error, error.__cause__ or error.__context__
+    return {
+        "errors": [type(each).__name__ for each in causes if each],
+        "at": [
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ],
+    }
 
 
 def flush() -> None:

@@ -1,14 +1,18 @@
 """The relay itself: its turns, what it does when the store fails, and how it stops."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import structlog
 from text_ground import PROXY, furnish, people, relaying
 
-from maskline.domain.message import Encoding
+from maskline.domain.message import Encoding, Reported
+from maskline.operations import Context
+from maskline.sms import gathering
 from maskline.sms import relay as relay_module
 from maskline.sms.port import (
     Accepted,
@@ -16,12 +20,16 @@ from maskline.sms.port import (
     Inbox,
     LinkHealth,
     Outgoing,
+    Part,
+    Receipt,
+    Refused,
     TryLater,
 )
 from maskline.sms.relay import Relay
-from maskline.store import StoreFailed
+from maskline.sms.turn import Done, Work
+from maskline.store import Row, StoreFailed
 
-[(ANN, BEN)] = people(1)
+[(ANN, BEN), (CAT, DAN)] = people(2)
 
 
 class StubLink:
@@ -56,6 +64,7 @@ class StubLink:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(relay_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(relay_module, "TEND_SECONDS", 0.05)
     monkeypatch.setattr(relay_module, "STOP_SECONDS", 0.3)
 
 
@@ -65,14 +74,14 @@ def link() -> StubLink:
 
 
 @pytest.fixture
-async def relay(tmp_path: Path, link: StubLink) -> AsyncIterator[Relay]:
-    url, key = f"sqlite:{tmp_path}/texts.db", tmp_path / "texts.db.key"
-    await furnish(url, key, 1)
-    async with relaying(url, key, link) as relay:
+async def relay(store_url: str, tmp_path: Path, link: StubLink) -> AsyncIterator[Relay]:
+    key = tmp_path / "maskline.db.key"
+    await furnish(store_url, key, 2)
+    async with relaying(store_url, key, link, parts_milliseconds=0) as relay:
         yield relay
 
 
-def text(words: str, source: str = ANN) -> InboundText:
+def text(words: str, source: str = ANN, **more: Any) -> InboundText:
     return InboundText(
         carrier="acme",
         source=source,
@@ -81,7 +90,18 @@ def text(words: str, source: str = ANN) -> InboundText:
         encoding=Encoding.GSM,
         received_at=relay_module.time.time_ns() // 1_000_000,
         connection="c1",
+        **more,
     )
+
+
+def receipt(message_id: str, **more: Any) -> Receipt:
+    return Receipt(carrier="acme", message_id=message_id, state=Reported.DELIVERED, at=0, **more)
+
+
+async def record_of(relay: Relay, message_id: str) -> Row:
+    row = await relay._store.read(lambda tx: tx.one("get_message", message_id=message_id))
+    assert row is not None
+    return row
 
 
 async def until(true: Callable[[], Any]) -> None:
@@ -137,6 +157,135 @@ async def test_texts_wait_for_room(relay: Relay, link: StubLink) -> None:
     await until(lambda: link.sent)
 
 
+async def test_what_becomes_due_is_sent_however_much_news_there_is(
+    relay: Relay, link: StubLink
+) -> None:
+    async def make_news() -> None:
+        for number in itertools.count():
+            await relay.take([receipt(f"nobody-{number}")])
+
+    await relay.take([text("hello")])
+    await until(lambda: link.sent)
+    news = asyncio.create_task(make_news())
+    relay.settle([(link.sent[0].message_id, TryLater(after=0.1, reason="busy"))])
+    await until(lambda: len(link.sent) == 2)
+    news.cancel()
+
+
+async def test_what_there_is_of_a_long_text_is_sent_in_time_and_its_rest_later(
+    relay: Relay, link: StubLink
+) -> None:
+    await relay.take([text("one ", part=Part(7, 1, 2))])
+    await until(lambda: link.sent)
+    assert link.sent[0].text == "one [...]"
+    relay.settle([(link.sent[0].message_id, Accepted(message_ids=("x",)))])
+    await relay.take([text("two", part=Part(7, 2, 2)), text("well", CAT)])
+    await until(lambda: len(link.sent) == 3)
+    assert {each.text for each in link.sent[1:]} == {"well", "[...]two"}
+    record = await record_of(relay, link.sent[0].message_id)
+    assert (record["state"], record["partial"], record["segments"]) == ("Accepted", 1, 1)
+
+
+@pytest.mark.parametrize("poison", ["7\0A", "\ud83d", "7" * 5000])
+async def test_what_no_store_takes_costs_nobody_else_a_turn(
+    relay: Relay, link: StubLink, poison: str
+) -> None:
+    verdicts = await relay.take(
+        [
+            receipt(poison, error=poison, source=poison, destination=poison),
+            text("hello"),
+            text("well", CAT, message_id=poison),
+        ]
+    )
+    assert all(isinstance(verdict, Accepted) for verdict in verdicts)
+    await until(lambda: len(link.sent) == 2)
+    relay.settle([(link.sent[0].message_id, Accepted(message_ids=(poison,)))])
+    # A long id is known again in its receipt.
+    await relay.take([receipt(poison)])
+    await until(lambda: relay.counts["Delivered"])
+
+
+@pytest.fixture
+def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns fail by whatever says "poison", for a reason that is not the store's."""
+    work = relay_module.take_turn
+
+    def fail(context: Context, what: Work) -> Done:
+        if "poison" in repr(what):
+            raise ValueError("poison")
+        return work(context, what)
+
+    monkeypatch.setattr(relay_module, "take_turn", fail)
+
+
+@pytest.mark.usefixtures("poisonous")
+async def test_what_makes_turns_fail_is_set_aside(relay: Relay, link: StubLink) -> None:
+    verdicts = []
+    for number in range(gathering.TIMES):
+        taken, other = await relay.take([text("poison"), text(f"{number}", CAT)])
+        assert isinstance(other, Accepted)
+        verdicts.append(taken)
+    again = TryLater(reason="not-kept")
+    assert verdicts == [again] * (gathering.TIMES - 1) + [Refused(reason="unusable")]
+    relay.settle([(link.sent[0].message_id, Accepted(message_ids=("poison",)))])
+    relay.settle([(link.sent[0].message_id, Accepted(message_ids=("x",)))])
+    await until(lambda: len(link.sent) == 2)
+
+
+@pytest.mark.usefixtures("poisonous")
+async def test_nothing_is_set_aside_while_all_of_its_kind_fail(relay: Relay) -> None:
+    for _ in range(2 * gathering.TIMES):
+        assert await relay.take([text("poison")]) == [TryLater(reason="not-kept")]
+        await relay.take([receipt("nobody")])
+
+
+async def test_a_fault_of_a_links_leaves_nobody_without_an_answer(
+    relay: Relay, link: StubLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> int:
+        raise RuntimeError("a fault of the link's")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StubLink, "room", property(fail), raising=False)
+        link.__dict__.pop("room")
+        assert await relay.take([text("hello")]) == [TryLater(reason="not-kept")]
+    link.room = 10
+    with monkeypatch.context() as patch:
+        patch.setattr(link, "submit", fail)
+        (verdict,) = await relay.take([text("hello")])
+        assert isinstance(verdict, Accepted)
+        await until(lambda: relay.counts["InDoubt"])
+
+
+async def test_no_log_line_quotes_what_a_store_says(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise StoreFailed("row (MARKER) is bad")
+
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as lines:
+        patch.setattr(relay._store, "write", fail)
+        with pytest.raises(StoreFailed) as raised:
+            await relay.take([text("hello")])
+        await until(lambda: len({line["event"] for line in lines}) == 2)
+    assert {line["event"] for line in lines} == {"texts not kept", "texts not tended"}
+    assert "MARKER" not in f"{lines}{raised.value}"
+    assert all(line["errors"] == ["StoreFailed"] for line in lines)
+
+
+async def test_what_a_link_has_for_long_stays_claimed(
+    relay: Relay, link: StubLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "RENEW_SECONDS", 0.0)
+    await relay.take([text("hello")])
+    await until(lambda: link.sent)
+    message_id = link.sent[0].message_id
+    before = (await record_of(relay, message_id))["due_at"]
+    async with asyncio.timeout(30):
+        while (await record_of(relay, message_id))["due_at"] == before:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_link_that_fails_is_run_again(tmp_path: Path, link: StubLink) -> None:
     url, key = f"sqlite:{tmp_path}/texts.db", tmp_path / "texts.db.key"
     await furnish(url, key, 1)
@@ -169,6 +318,6 @@ async def test_what_comes_after_the_stop_is_sent_away(tmp_path: Path, link: Stub
     await furnish(url, key, 1)
     async with relaying(url, key, link) as relay:
         pass
-    relay._arrivals.append(([text("late")], future := asyncio.Future()))
+    relay._gathered.waiting.append(([text("late")], future := asyncio.Future()))
     relay._refuse_arrivals()
     assert future.result() == [TryLater(reason="stopping")]

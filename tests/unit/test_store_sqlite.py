@@ -190,3 +190,19 @@ def test_a_file_serves_one_process_at_a_time(tmp_path: Path) -> None:
         open_store(url)
     first.close()
     open_store(url).close()
+
+
+async def test_a_full_disk_is_the_stores_fault_and_not_the_works(store: Store) -> None:
+    assert isinstance(store, engine.SqliteStore)
+    connection = store._writer._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def work(tx: Transaction) -> None:
+        for number in range(10_000):
+            tx.run("insert_account", account_id=str(number), name="n" * 1000, operator=1, now=1)
+
+    with pytest.raises(StoreFailed):
+        await store.write(work)
+    await store.write(add("first"))
+    assert await store.read(count) == 1

@@ -506,6 +506,17 @@ def test_texts_of_a_process_that_is_gone_are_taken_over(carrier: Carrier, number
     assert len(carrier.sent) == 2
 
 
+def test_a_claim_holds_as_long_as_the_link_has_the_text(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    carrier.held = (carrier.sent[0].message_id,)
+    for _ in range(5):
+        carrier.wait(100_000)
+        assert carrier.states() == ["Sending"]
+    carrier.life = "another.1"  # it has nothing to say about what the first one has
+    carrier.wait(120_000)
+    assert carrier.states() == ["InDoubt"]
+
+
 def test_an_answer_that_comes_late_still_counts(carrier: Carrier, number: str) -> None:
     carrier.bring("hello", number)
     carrier.wait(120_000)
@@ -701,6 +712,32 @@ def test_a_part_that_never_comes_is_marked(carrier: Carrier, number: str) -> Non
     assert carrier.sent[0].text == "[...]bc[...]"
     (record,) = carrier.messages()
     assert (record["Segments"], record["Partial"]) == (2, True)
+
+
+def test_parts_that_come_after_all_are_a_text_of_their_own(carrier: Carrier, number: str) -> None:
+    carrier.bring_part("b", number, 2, 4)
+    carrier.wait(600_000)
+    carrier.accept()
+    first = carrier.sent[0]
+    assert carrier.bring_part("a", number, 1, 4) == Accepted(message_ids=())
+    carrier.bring_part("d", number, 4, 4)
+    verdict = carrier.bring_part("c", number, 3, 4)
+    assert [text.text for text in carrier.sent] == ["[...]b[...]", "a[...]cd"]
+    assert verdict == Accepted(message_ids=(carrier.sent[1].message_id,))
+    records = [(each["Segments"], each["Partial"]) for each in carrier.messages()]
+    assert records == [(1, True), (3, True)]
+    # Each part knows the text that it went into.
+    assert carrier.bring_part("b", number, 2, 4) == Accepted(message_ids=(first.message_id,))
+    assert carrier.bring_part("d", number, 4, 4) == verdict
+
+
+def test_the_rest_of_a_partial_text_may_be_partial_too(carrier: Carrier, number: str) -> None:
+    for part, words in ((1, "a"), (2, "b")):
+        carrier.bring_part(words, number, part, 3)
+        carrier.wait(600_000)
+        carrier.accept(words)
+    carrier.bring_part("c", number, 3, 3)
+    assert [text.text for text in carrier.sent] == ["a[...]", "[...]b[...]", "[...]c"]
 
 
 def test_a_reference_may_be_used_again(carrier: Carrier, number: str) -> None:

@@ -48,6 +48,17 @@ def outgoing(turn: Turn, row: Row) -> Outgoing:
     )
 
 
+def renew(turn: Turn) -> None:
+    """Claims anew what links of this process still have: a carrier may take its time to answer."""
+    if turn.work.held:
+        turn.context.tx.run(
+            "renew_claims",
+            ids=rows([[message_id] for message_id in turn.work.held]),
+            holder=turn.work.holder,
+            until=turn.context.now + LEASE_MILLISECONDS,
+        )
+
+
 def take_over(turn: Turn) -> None:
     """Puts in doubt what an earlier life of this process was sending when it ended."""
     work = turn.work

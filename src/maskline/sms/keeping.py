@@ -14,7 +14,7 @@ from maskline.sms.port import InboundText, Media, Outgoing
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
-LEASE_MILLISECONDS = 120_000  # links give up waiting for an answer well before
+LEASE_MILLISECONDS = 120_000  # of a claim; it is renewed while a link has the text
 REPLY_PAUSE = 3_600_000  # how rarely one person is told something of our own accord
 
 __all__ = ["DAY", "EMPTY", "LEASE_MILLISECONDS", "Keeper"]

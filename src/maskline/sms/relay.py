@@ -8,13 +8,17 @@ little, and the disk is flushed no more often than it can be.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 
+from maskline.logs import whereabouts
 from maskline.operations import Context
 from maskline.sms import claims, intake, parts, repetition
+from maskline.sms.border import fit_arrival, fit_outcome
+from maskline.sms.gathering import Gathered, Named, Suspects
 from maskline.sms.limits import Limits
 from maskline.sms.outcomes import report, settle
 from maskline.sms.port import (
@@ -24,7 +28,9 @@ from maskline.sms.port import (
     Link,
     Outcome,
     Receipt,
+    Refused,
     TryLater,
+    Unknown,
     Verdict,
 )
 from maskline.sms.turn import Done, Turn, Work
@@ -35,6 +41,7 @@ TEND_SECONDS = 5.0
 TELL_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PAUSE_SECONDS = 1.0  # after a turn that failed
+RENEW_SECONDS = 30.0  # after which a text that a link still has is claimed anew
 # Turns of several processes are done one after the other: what one claims, no other claims.
 TEXTS = "texts"
 TAKEN = Accepted(message_ids=())
@@ -61,6 +68,7 @@ def tend(context: Context, work: Work) -> Done:
     turn = Turn(context.holding(TEXTS), work)
     for name in work.connections:
         repetition.see(turn, name)
+    claims.renew(turn)
     claims.abandon(turn)
     intake.take_late(turn, parts.overdue(turn))
     turn.write_events()
@@ -90,29 +98,30 @@ class Relay:
         self._holder = f"{self._node}{time.time_ns():x}"
         self._limits = limits
         self._most_queued = most_queued
-        self._arrivals: list[tuple[Sequence[Arrival], asyncio.Future[list[Verdict]]]] = []
-        self._outcomes: list[tuple[str, Outcome]] = []
+        self._gathered = Gathered()
+        self._suspects = Suspects()
+        self._looked_at = 0.0
         self._backlog: set[str] = set()
         self._blocked: set[str] = set()
         self._pending: Counter[str] = Counter()
         self._under_way: Counter[str] = Counter()
-        self._sent_to: dict[str, str] = {}
+        self._sent_to: dict[str, tuple[str, float]] = {}  # the carrier, and when
         self._news = asyncio.Event()
         self._stopping = False
         self.counts: Counter[str] = Counter()
 
     async def take(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         future: asyncio.Future[list[Verdict]] = asyncio.get_running_loop().create_future()
-        self._arrivals.append((arrivals, future))
+        self._gathered.waiting.append(([fit_arrival(each) for each in arrivals], future))
         self._news.set()
         return await future
 
     def settle(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
-        for message_id, _ in outcomes:
-            carrier = self._sent_to.pop(message_id, None)
-            if carrier is not None:
-                self._under_way[carrier] -= 1
-        self._outcomes += outcomes
+        for message_id, outcome in outcomes:
+            sent = self._sent_to.pop(message_id, None)
+            if sent is not None:
+                self._under_way[sent[0]] -= 1
+            self._gathered.outcomes.append((message_id, fit_outcome(outcome)))
         self._news.set()
 
     def ready(self) -> None:
@@ -157,8 +166,8 @@ class Relay:
         while True:
             try:
                 await link.run(self)
-            except Exception:
-                log.exception("link failed", carrier=link.carrier)
+            except Exception as error:
+                log.error("link failed", carrier=link.carrier, **whereabouts(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _turns(self) -> None:
@@ -166,91 +175,122 @@ class Relay:
         while not (self._stopping and self._idle()):
             try:
                 if not taken_over:
-                    await self._write(self._work(), take_over)
+                    await self._write(self._work(Gathered()), take_over)
                     taken_over = True
                 await self._wait()
                 await self._turn()
-            except Exception:  # what was under way stays claimed, and is taken up when that ends
-                log.exception("turn failed")
+            except Exception as error:  # what was under way stays claimed until that ends
+                log.error("turn failed", **whereabouts(error))
                 await asyncio.sleep(PAUSE_SECONDS)
 
     def _idle(self) -> bool:
-        return not (self._arrivals or self._outcomes or self._sent_to)
+        return not (self._gathered or self._sent_to)
 
     async def _wait(self) -> None:
         """Until something has come together, or it is time to look into the store."""
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout_at(self._looked_at + LOOK_SECONDS):
                 await self._news.wait()
         except TimeoutError:
-            self._backlog |= set(self._links)
+            pass
         self._news.clear()
 
     async def _turn(self) -> None:
-        waiting, self._arrivals = self._arrivals, []
-        outcomes, self._outcomes = self._outcomes, []
-        arrivals = [each for batch, _ in waiting for each in batch]
-        work = self._work(arrivals, outcomes)
-        if not (arrivals or outcomes or any(work.room.get(name) for name in work.claimable)):
-            return
+        gathered, self._gathered = self._gathered, Gathered()
         try:
+            work = self._work(gathered, self._time_to_look())
+            if not (gathered or any(work.room.get(name) for name in work.claimable)):
+                return
             done = await self._write(work, take_turn)
         except Exception as error:
-            self._failed(error, waiting, outcomes)
-            await asyncio.sleep(PAUSE_SECONDS)
-            return
-        self._answer(waiting, done.verdicts)
-        self._submit(done)
-        self._remember(work, done)
+            await self._failed(error, gathered)
+        else:
+            gathered.answer(done.verdicts)
+            self._suspects.kept([*gathered.arrivals, *gathered.outcomes])
+            self._go_on(work, done)
+        finally:
+            gathered.fail(StoreFailed("stopping"))  # whoever was not answered
 
-    def _work(
-        self, arrivals: Sequence[Arrival] = (), outcomes: Sequence[tuple[str, Outcome]] = ()
-    ) -> Work:
+    def _work(self, gathered: Gathered, look: Collection[str] = ()) -> Work:
         room = {} if self._stopping else {name: link.room for name, link in self._links.items()}
         return Work(
             holder=self._holder,
             node=self._node,
-            arrivals=arrivals,
-            outcomes=outcomes,
+            arrivals=gathered.arrivals,
+            outcomes=gathered.outcomes,
             room=room,
             backlog=frozenset(self._backlog),
-            claimable=self._backlog | self._blocked,
+            claimable=self._backlog | self._blocked | set(look),
             full={name for name, many in self._pending.items() if many >= self._most_queued},
-            connections={
-                name: until
-                for link in self._links.values()
-                for name, until in link.connections.items()
-            },
+            connections=self._connections(),
             limits=self._limits,
         )
+
+    def _time_to_look(self) -> set[str]:
+        """All carriers once in a while, however much news there is: other processes, time and
+        operators make texts due."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at < LOOK_SECONDS:
+            return set()
+        self._looked_at = now
+        return set(self._links)
+
+    def _connections(self) -> dict[str, int]:
+        links = self._links.values()
+        return {name: until for link in links for name, until in link.connections.items()}
 
     async def _write(self, work: Work, what: Callable[[Context, Work], Done]) -> Done:
         return await self._store.write(lambda tx: what(self._context(tx), work), beside=True)
 
-    def _failed(
-        self,
-        error: Exception,
-        waiting: Sequence[tuple[Sequence[Arrival], asyncio.Future[list[Verdict]]]],
-        outcomes: list[tuple[str, Outcome]],
-    ) -> None:
-        """Nothing of the turn was kept: carriers are to come again, outcomes wait."""
-        log.error("texts not kept", error=str(error) or type(error).__name__)
-        self._outcomes = outcomes + self._outcomes
+    async def _failed(self, error: Exception, gathered: Gathered) -> None:
+        """Nothing of the turn was kept. If that is the store's fault, carriers are to come again,
+        and outcomes wait; else something in it may be at fault, and each is tried by itself."""
+        log.error("texts not kept", **whereabouts(error))
+        if isinstance(error, StoreFailed):
+            self._gathered.outcomes[:0] = gathered.outcomes
+            gathered.fail(error)
+        else:
+            verdicts = [await self._kept_alone(each) for each in gathered.arrivals]
+            gathered.answer(verdicts)
+            for each in gathered.outcomes:
+                await self._settled_alone(each)
+        if isinstance(error, StoreFailed) or not gathered:
+            await asyncio.sleep(PAUSE_SECONDS)
         self._news.set()
-        for _, future in waiting:
-            if not future.done():
-                future.set_exception(StoreFailed(str(error)))
 
-    def _answer(
-        self,
-        waiting: Sequence[tuple[Sequence[Arrival], asyncio.Future[list[Verdict]]]],
-        verdicts: list[Verdict],
-    ) -> None:
-        start = 0
-        for batch, future in waiting:
-            if not future.done():
-                future.set_result(verdicts[start : start + len(batch)])
-            start += len(batch)
+    async def _kept_alone(self, arrival: Arrival) -> Verdict:
+        alone = Gathered()
+        alone.waiting.append(([arrival], asyncio.get_running_loop().create_future()))
+        try:
+            return (await self._alone(alone)).verdicts[0]
+        except StoreFailed:
+            return TryLater(reason="not-kept")
+        except Exception as error:
+            given_up = self._suspects.failed(arrival)
+            log.error("not kept", carrier=arrival.carrier, given_up=given_up, **whereabouts(error))
+            # What the carrier is told that it need not bring again, it does not bring for ever.
+            return Refused(reason="unusable") if given_up else TryLater(reason="not-kept")
+
+    async def _settled_alone(self, outcome: Named) -> None:
+        """One that is given up leaves its text claimed: it comes in doubt, and is sent again."""
+        try:
+            await self._alone(Gathered([outcome]))
+        except Exception as error:
+            if isinstance(error, StoreFailed) or not self._suspects.failed(outcome):
+                self._gathered.outcomes.append(outcome)
+            log.error("outcome not kept", message_id=outcome[0], **whereabouts(error))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _alone(self, gathered: Gathered) -> Done:
+        work = replace(self._work(gathered), claimable=())
+        done = await self._write(work, take_turn)
+        self._suspects.kept([*gathered.arrivals, *gathered.outcomes])
+        self._go_on(work, done)
+        return done
+
+    def _go_on(self, work: Work, done: Done) -> None:
+        self._submit(done)
+        self._remember(work, done)
 
     def _submit(self, done: Done) -> None:
         for carrier, texts in done.outgoing.items():
@@ -261,8 +301,12 @@ class Relay:
                 continue
             self._under_way[carrier] += len(texts)
             for text in texts:
-                self._sent_to[text.message_id] = carrier
-            link.submit(texts)
+                self._sent_to[text.message_id] = carrier, time.monotonic()
+            try:
+                link.submit(texts)
+            except Exception as error:
+                log.error("link failed", carrier=carrier, **whereabouts(error))
+                self.settle([(text.message_id, Unknown(reason="failure")) for text in texts])
 
     def _remember(self, work: Work, done: Done) -> None:
         self._backlog = (self._backlog - set(work.backlog)) | done.backlog
@@ -276,9 +320,7 @@ class Relay:
             self._news.set()
 
     def _refuse_arrivals(self) -> None:
-        for batch, future in self._arrivals:
-            if not future.done():
-                future.set_result([TryLater(reason="stopping") for _ in batch])
+        self._gathered.answer([TryLater(reason="stopping")] * len(self._gathered.arrivals))
 
     async def _tell(self) -> None:
         """Says in the log what has been done, once in a while, until cancelled."""
@@ -292,13 +334,23 @@ class Relay:
         """Does what time asks for, until cancelled."""
         while True:
             try:
-                done = await self._write(self._work(), tend)
-                self.counts.update(done.counts)
-                rows = await self._store.read(lambda tx: tx.all("count_pending"))
-                self._pending = Counter({row["outbound_carrier"]: row["texts"] for row in rows})
+                await self._tend_once()
             except Exception as error:
-                log.error("texts not tended", error=str(error) or type(error).__name__)
+                log.error("texts not tended", **whereabouts(error))
             await asyncio.sleep(TEND_SECONDS)
+
+    async def _tend_once(self) -> None:
+        """Sends nothing: turns have the links' room, so they send what has become due."""
+        long_ago = time.monotonic() - RENEW_SECONDS
+        held = [each for each, (_, since) in self._sent_to.items() if since <= long_ago]
+        work = replace(self._work(Gathered()), room={}, held=held)
+        done = await self._write(work, tend)
+        self._backlog |= done.backlog
+        self.counts.update(done.counts)
+        rows = await self._store.read(lambda tx: tx.all("count_pending"))
+        self._pending = Counter({row["outbound_carrier"]: row["texts"] for row in rows})
+        if done.backlog:
+            self._news.set()
 
 
 def by_name(counts: Counter[str]) -> dict[str, int]:

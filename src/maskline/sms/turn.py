@@ -26,7 +26,8 @@ class Work:
     carriers for which texts wait that go before new ones, `claimable` those and the ones for which
     texts wait for an earlier one of their pair, `full` those for which too many wait. `holder` is
     this life of this process, by whose name texts are claimed, `node` what all its lives have in
-    common. `connections` are those that are open (see `Link.connections`).
+    common. `connections` are those that are open (see `Link.connections`), `held` the texts that
+    links have had for a while.
     """
 
     holder: str
@@ -38,6 +39,7 @@ class Work:
     claimable: Collection[str] = ()
     full: Collection[str] = ()
     connections: Mapping[str, int] = field(default_factory=dict)
+    held: Sequence[str] = ()
     limits: Limits | None = None
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from maskline.logs import whereabouts
 from maskline.sms.port import Inbox, Outcome, Outgoing, Unknown
 
 log = structlog.get_logger()
@@ -71,8 +72,9 @@ class Window:
     async def _carry(self, text: Outgoing) -> None:
         try:
             outcome = await self._send(text)
-        except Exception:
-            log.exception("text not sent", carrier=self._carrier, message_id=text.message_id)
+        except Exception as error:
+            told = {"carrier": self._carrier, "message_id": text.message_id}
+            log.error("text not sent", **told, **whereabouts(error))
             outcome = Unknown(reason="failure")
         self._settle(text.message_id, outcome)
 

@@ -120,7 +120,7 @@ class Writer:
             outcome: Outcome = Done(job.work(self._transaction))
         except Exception as error:
             self._connection.execute("ROLLBACK TO job")
-            outcome = error
+            outcome = failure_of(error)
         self._connection.execute("RELEASE job")
         return outcome
 
@@ -160,6 +160,16 @@ def tell(group: list[Job], outcomes: list[Outcome]) -> None:
             job.future.set_result(outcome.value)
         else:
             job.future.set_exception(outcome)
+
+
+def failure_of(error: Exception) -> Exception:
+    """The error, as StoreFailed where the disk is at fault (full, say) and not the work."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if not isinstance(error, sqlite3.OperationalError) or code == sqlite3.SQLITE_ERROR:
+        return error
+    failure = StoreFailed(str(error))
+    failure.__cause__ = error
+    return failure
 
 
 def is_busy(error: sqlite3.Error) -> bool:

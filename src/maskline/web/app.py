@@ -4,10 +4,7 @@ That is /health for whoever watches, and /openapi.json for whoever writes a clie
 """
 
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -105,7 +102,7 @@ class App:
         except Disconnected:
             raise
         except Exception as error:
-            log.error("request failed", request_id=trail.request_id, **whereabouts(error))
+            log.error("request failed", request_id=trail.request_id, **logs.whereabouts(error))
             return answers.failed()
 
 
@@ -135,15 +132,3 @@ def line_of(method: str, trail: Trail, answer: HttpAnswer, seconds: float) -> Re
         error=answer.error,
         milliseconds=round(seconds * 1000, 3),
     )
-
-
-def whereabouts(error: BaseException) -> dict[str, Any]:
-    """What an error is and where it came up. Not its text, which may hold anything."""
-    causes = error, error.__cause__ or error.__context__
-    return {
-        "errors": [type(each).__name__ for each in causes if each],
-        "at": [
-            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ],
-    }

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from maskline.sms.border import storable
 from maskline.sms.http.provider import Callback
 
 FORM = "application/x-www-form-urlencoded"
@@ -26,12 +27,6 @@ def word(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return storable(str(value))
-
-
-def storable(text: str) -> str:
-    """The text without what no database and no other carrier takes: zeros, halves of characters
-    (JSON can spell both)."""
-    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def count_of(value: Any) -> int:

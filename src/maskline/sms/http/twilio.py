@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from maskline.courier import HttpReply, HttpRequest
 from maskline.domain.message import Encoding, Reported
+from maskline.sms.border import storable
 from maskline.sms.http.answers import (
     basic_authorization,
     keys_refused,
     outcome_of_failure,
     throttled,
 )
-from maskline.sms.http.content import FORM, content_of, count_of, is_form, storable, word
+from maskline.sms.http.content import FORM, content_of, count_of, is_form, word
 from maskline.sms.http.provider import (
     MESSAGES,
     MOST_MEDIA,

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 import structlog
 
+from maskline.logs import whereabouts
 from maskline.sms.port import Accepted, Arrival, InboundText, Refused, TryLater, Verdict
 from maskline.sms.smpp import codes
 from maskline.sms.smpp.session import (
@@ -187,8 +188,8 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._waiting.append((event, self._owner.arrival(event, self.name)))
-        except Exception:  # a fault of ours, which must not cost the connection
-            log.exception("text not understood", connection=self.name)
+        except Exception as error:  # a fault of ours, which must not cost the connection
+            log.error("text not understood", connection=self.name, **whereabouts(error))
             self._answer(event, codes.ESME_RX_T_APPN)
 
     def _answered_late(self, event: Answered) -> None:
@@ -230,8 +231,10 @@ class Connection(asyncio.Protocol):
         try:
             verdicts = await self._owner.keep([arrival for _, arrival in batch])
             statuses = [status_of(verdict) for verdict in verdicts]
-        except Exception:
-            log.exception("texts not kept", connection=self.name, count=len(batch))
+        except Exception as error:
+            log.error(
+                "texts not kept", connection=self.name, count=len(batch), **whereabouts(error)
+            )
             statuses = [codes.ESME_RX_T_APPN] * len(batch)
         for (event, _), status in zip(batch, statuses, strict=True):
             if event is not None:

@@ -1,0 +1,58 @@
+"""What carriers say, made fit to be kept: they may send any octets, and stores do not take all."""
+
+import hashlib
+from typing import TypeVar
+
+import msgspec
+
+from maskline.sms.port import Accepted, Arrival, Outcome, Receipt, Refused
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+# Ids stand in indexes, which take no long ones. SMPP's have at most 64 characters.
+LONGEST = {"message_id": 200, "source": 64, "destination": 64, "error": 100, "reason": 100}
+
+
+def storable(text: str) -> str:
+    """The text without what no database and no other carrier takes: zeros, halves of characters
+    (JSON can spell both)."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def fit_arrival(arrival: Arrival) -> Arrival:
+    if isinstance(arrival, Receipt):
+        return fit(arrival, "message_id", "source", "destination", "error")
+    text = fit(arrival, "message_id", "source", "destination", "text")
+    if not text.media:
+        return text
+    media = tuple(fit(each, "url", "content_type") for each in text.media)
+    return msgspec.structs.replace(text, media=media)
+
+
+def fit_outcome(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Accepted):
+        ids = tuple(fit_text("message_id", each) for each in outcome.message_ids)
+        same = ids == outcome.message_ids
+        return outcome if same else msgspec.structs.replace(outcome, message_ids=ids)
+    return fit(outcome, "reason", "error") if isinstance(outcome, Refused) else outcome
+
+
+def fit(value: T, *names: str) -> T:
+    """The value itself if it is fit, as nearly all are; else one that is."""
+    changes = {}
+    for name in names:
+        text = getattr(value, name)
+        if text and (fitting := fit_text(name, text)) != text:
+            changes[name] = fitting
+    return msgspec.structs.replace(value, **changes) if changes else value
+
+
+def fit_text(name: str, text: str) -> str:
+    if not text.isascii() or "\0" in text:
+        text = storable(text)
+    longest = LONGEST.get(name)
+    if longest is None or len(text) <= longest:
+        return text
+    if name == "message_id":  # two long ones may begin alike
+        return "hash:" + hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+    return text[:longest]
