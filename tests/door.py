@@ -26,7 +26,8 @@ def carrier(name: str) -> dict[str, Any]:
 
 
 def settings_with(**api: Any) -> settings.Settings:
-    return settings.parse({"api": api, "carriers": [carrier("acme")]})
+    quotas = {"access_keys": 10_000}  # tests make a new one for whatever they try
+    return settings.parse({"api": api, "quotas": quotas, "carriers": [carrier("acme")]})
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ import pytest
 from desk import HOUR, START, Desk
 
 from maskline.domain.permissions import EVERYTHING, Grant
-from maskline.domain.refusals import BadRequest, Forbidden, NotFound
+from maskline.domain.refusals import BadRequest, Forbidden, LimitExceeded, NotFound
+from maskline.model import load
 from maskline.operations import (
     Context,
+    Policy,
     bootstrap_account,
     changed_resource,
     find_access_key,
@@ -14,6 +16,7 @@ from maskline.operations import (
     record_audit,
 )
 from maskline.operations.access_keys import create_access_key
+from maskline.operations.context import Quotas
 
 
 @pytest.fixture
@@ -90,6 +93,24 @@ def test_no_key_gives_more_than_it_has(desk: Desk) -> None:
     for more in ({}, {"Actions": ["*"]}, {"Actions": ["chime:*"]}):
         with pytest.raises(Forbidden):
             create_access_key(context, more)
+
+
+def test_how_many_keys_an_account_can_have(desk: Desk) -> None:
+    desk.policy = Policy(quotas=Quotas(access_keys=3))
+    made = [desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"] for _ in range(2)]
+    disabled = {"AccessKeyId": made[0]}
+    desk.maskline("UpdateAccessKey", **disabled, Status="Inactive")
+    for operation, request in (("CreateAccessKey", {}), ("RotateAccessKey", disabled)):
+        with pytest.raises(LimitExceeded, match="3 access keys"):
+            desk.maskline(operation, **request)
+        assert "ResourceLimitExceededException" in load("maskline").operations[operation].errors
+    tenant = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    for _ in range(2):
+        desk.maskline("CreateAccessKey", AccountId=tenant)
+    with pytest.raises(LimitExceeded):
+        desk.maskline("CreateAccessKey", AccountId=tenant)
+    desk.maskline("DeleteAccessKey", **disabled)
+    desk.maskline("CreateAccessKey")
 
 
 def test_no_key_has_patterns_of_many_stars(desk: Desk) -> None:

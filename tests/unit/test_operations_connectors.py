@@ -6,7 +6,9 @@ import pytest
 from desk import ANN, BEN, START, Desk
 
 from maskline.domain.refusals import BadRequest, Conflict, LimitExceeded, NotFound
+from maskline.operations import Policy
 from maskline.operations.carriers import put_carrier_reports
+from maskline.operations.context import Quotas
 
 
 @pytest.fixture
@@ -45,6 +47,20 @@ def test_connectors_are_listed_newest_first(desk: Desk) -> None:
     ]
     assert found == made[::-1]
     assert "NextToken" not in second
+
+
+def test_how_many_connectors_and_groups_an_account_can_have(desk: Desk) -> None:
+    desk.policy = Policy(quotas=Quotas(voice_connectors=2, voice_connector_groups=1))
+    first, _ = desk.connector(), desk.connector()
+    with pytest.raises(LimitExceeded, match="2 voice connectors"):
+        desk.connector()
+    desk.call("DeleteVoiceConnector", VoiceConnectorId=first)
+    desk.connector()
+    group = make_group(desk)
+    with pytest.raises(LimitExceeded, match="1 voice connector group"):
+        make_group(desk)
+    desk.call("DeleteVoiceConnectorGroup", **named(group))
+    make_group(desk)
 
 
 def test_another_accounts_connector_is_not_found(desk: Desk) -> None:

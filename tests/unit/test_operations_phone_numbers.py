@@ -7,7 +7,7 @@ from desk import ANN, BEN, HOUR, START, Desk
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.domain.selection import Place
 from maskline.domain.trunk import WayOut
-from maskline.operations import Policy, purge_phone_numbers
+from maskline.operations import Policy, purge_phone_number_orders, purge_phone_numbers
 from maskline.operations.numbering import place_of
 
 PROXY, SECOND, THIRD = "+19135550199", "+19135550198", "+19135550197"
@@ -487,3 +487,20 @@ def test_the_accounts_calling_name_changes_once_a_week(desk: Desk) -> None:
     desk.now += 1
     desk.call("UpdatePhoneNumberSettings", CallingName="")
     assert desk.call("GetPhoneNumberSettings")["CallingName"] is None
+
+
+def test_orders_are_purged_with_the_audit_records_of_their_time(desk: Desk) -> None:
+    order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY]}
+    old = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
+    desk.now += 1
+    new = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
+    desk.now = START + 365 * 24 * HOUR - 1
+    assert purge_phone_number_orders(desk.context("")) == 0
+    desk.now += 1
+    assert purge_phone_number_orders(desk.context("")) == 1
+    assert purge_phone_number_orders(desk.context("")) == 0
+    left = desk.call("ListPhoneNumberOrders")["PhoneNumberOrders"]
+    assert [each["PhoneNumberOrderId"] for each in left] == [new["PhoneNumberOrderId"]]
+    with pytest.raises(NotFound):
+        desk.call("GetPhoneNumberOrder", PhoneNumberOrderId=old["PhoneNumberOrderId"])
+    assert details(desk)["PhoneNumberId"]

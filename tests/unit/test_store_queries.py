@@ -13,10 +13,11 @@ from maskline.store.dialect import PARAMETER
 from maskline.store.sqlite import connect, prepare
 from maskline.store.statements import QUERIES, parse
 
-# What is read whole: parts of a query, the few nodes, and the arrays that some are given.
+# What is read whole: parts of a query, the few nodes, the oldest so many rows, and the arrays that
+# some are given.
 SMALL = re.compile(
-    r"SCAN (\(|candidates|latest|nodes|of_|held|sides|in_call|unnoted|running|ended|expired|page"
-    r"|(\d )?CONSTANT|(each|arrival|json_each) VIRTUAL)"
+    r"SCAN (\(|candidates|latest|oldest|nodes|of_|held|sides|in_call|unnoted|running|ended|expired"
+    r"|page|(\d )?CONSTANT|(each|arrival|json_each) VIRTUAL)"
 )
 # And indexes of a few rows of a table: the operator's account, the texts that somebody must see to.
 FEW = re.compile(r"SCAN \w+ USING (COVERING )?INDEX (accounts_of_operator|messages_due)$")

@@ -26,6 +26,7 @@ from maskline.operations.table import TABLE
 from maskline.operations.upkeep import (
     purge_audit_records,
     purge_calls,
+    purge_phone_number_orders,
     purge_phone_numbers,
     purge_pictures,
     purge_sessions,
@@ -53,6 +54,7 @@ __all__ = [
     "purge_calls",
     "purge_carrier_reports",
     "purge_messages",
+    "purge_phone_number_orders",
     "purge_phone_numbers",
     "purge_pictures",
     "purge_recordings",

@@ -11,6 +11,7 @@ from maskline.domain.permissions import EVERYTHING, Grant, require_few_stars
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
+from maskline.operations.quotas import require_room
 from maskline.operations.tenancy import account_for, is_operator
 from maskline.store import Row, Transaction
 
@@ -117,6 +118,7 @@ def delete_access_key(context: Context, request: Request) -> Answer:
 
 
 def make_access_key(context: Context, account_id: str, grant: Grant) -> Credentials:
+    require_room(context, "access_keys", account_id)
     credentials = Credentials(
         account_id=account_id,
         access_key_id="AKIA" + random_text(KEY_ID_ALPHABET, 16),

@@ -6,6 +6,7 @@ from maskline.domain.refusals import BadRequest, Conflict, LimitExceeded, NotFou
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
+from maskline.operations.quotas import require_room
 from maskline.operations.tags import forget_tags
 from maskline.store import Row
 
@@ -15,6 +16,7 @@ MOST_CONNECTORS = 20  # of a group; Amazon's quota is 3, and more on request
 
 
 def create_voice_connector_group(context: Context, request: Request) -> Answer:
+    require_room(context, "voice_connector_groups")
     group_id = context.new_id()
     context.tx.run(
         "insert_voice_connector_group",

@@ -7,6 +7,7 @@ from maskline.domain.connector import VoiceConnector, connector_arn
 from maskline.domain.refusals import Conflict, GroupsAssociated, NotFound, NumbersAssociated
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
+from maskline.operations.quotas import require_room
 from maskline.operations.tags import forget_tags, put_tags
 from maskline.store import rows
 
@@ -22,6 +23,7 @@ ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def create_voice_connector(context: Context, request: Request) -> Answer:
+    require_room(context, "voice_connectors")
     connector_id = connector_id_from(UUID(context.new_id()))
     context.tx.run(
         "insert_voice_connector",

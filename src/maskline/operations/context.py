@@ -27,6 +27,15 @@ class TextPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quotas:
+    """What each account may have."""
+
+    voice_connectors: int = 1_000
+    voice_connector_groups: int = 1_000
+    access_keys: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What the operator of the service has decided for everybody.
 
@@ -42,6 +51,7 @@ class Policy:
     call_retention_days: int = 90
     audit_retention_days: int = 365
     recording_retention_days: int = 30
+    quotas: Quotas = Quotas()
     rules: Rules = field(default_factory=Rules)
     carriers: Collection[str] = ()
     carriers_down: Collection[str] = ()

@@ -2,7 +2,7 @@
 
 from maskline.domain.connector import Assignment, Rules, TextRules, UnknownCaller
 from maskline.domain.trunk import NumberFormat, WayOut
-from maskline.operations.context import DAY, Policy, TextPolicy
+from maskline.operations.context import DAY, Policy, Quotas, TextPolicy
 from maskline.settings import CarrierSip, Settings
 from maskline.settings.texts import Texts
 
@@ -17,6 +17,7 @@ def policy_of(chosen: Settings) -> Policy:
         call_retention_days=chosen.call_retention_days,
         audit_retention_days=chosen.audit_retention_days,
         recording_retention_days=chosen.recording.retention_days,
+        quotas=Quotas(**vars(chosen.quotas)),
         carriers=tuple(carrier.name for carrier in chosen.carriers),
         carriers_down={one.name for one in chosen.carriers if one.sip is None},
         barred_prefixes=chosen.barred_prefixes,

@@ -86,6 +86,12 @@ def purge_phone_numbers(context: Context) -> int:
     return len(old)
 
 
+def purge_phone_number_orders(context: Context) -> int:
+    """Deletes orders as old as the audit records that say who made them; the numbers stay."""
+    before = context.now - context.settings.audit_retention_days * DAY
+    return context.tx.run("purge_phone_number_orders", before=before, limit=PIECE)
+
+
 def purge_audit_records(context: Context) -> int:
     before = context.now - context.settings.audit_retention_days * DAY
     return context.tx.run("purge_audit_records", before=before, limit=PIECE)

@@ -44,9 +44,10 @@ class Api:
         most=65_536,
     )
     max_requests_per_second: int = setting(
-        "How many requests a second one access key may send, and how many at once after a pause. "
-        "Those beyond are answered with ThrottledClientException.",
-        10_000,
+        "How many requests a second one access key may send to each process, and how many at once "
+        "after a pause. Those beyond are answered with ThrottledClientException. Two cores carry "
+        "out some 1,000 to 2,000 creates a second, so that one key leaves some to the others.",
+        500,
         least=1,
         most=1_000_000,
     )
@@ -56,6 +57,25 @@ class Api:
         "has to be open to them.",
         None,
         example="https://sms.example.com",
+    )
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """What each account may have; one more is answered with ResourceLimitExceededException."""
+
+    voice_connectors: int = setting(
+        "How many voice connectors an account may have.", 1_000, least=1, most=1_000_000
+    )
+    voice_connector_groups: int = setting(
+        "How many groups of voice connectors an account may have.", 1_000, least=1, most=1_000_000
+    )
+    access_keys: int = setting(
+        "How many access keys an account may have, disabled ones too. Each may send "
+        "api.max_requests_per_second.",
+        50,
+        least=2,  # to change from one to the next
+        most=10_000,
     )
 
 
@@ -245,7 +265,11 @@ class Settings:
         "How many days the record of an ended call is kept.", 90, least=1, most=36_500
     )
     audit_retention_days: int = setting(
-        "How many days it is kept who changed what through the API.", 365, least=1, most=36_500
+        "How many days it is kept who changed what through the API, and what phone numbers were "
+        "ordered.",
+        365,
+        least=1,
+        most=36_500,
     )
     number_assignment: Literal["shared", "per_participant"] = setting(
         "What becomes of a new session when no proxy number is free for both participants: shared "
@@ -321,6 +345,7 @@ class Settings:
         False,
     )
     api: Api = setting("The HTTP door.", Api())
+    quotas: Quotas = setting("What an account may have.", Quotas())
     sip: Sip = setting("The SIP door.", Sip())
     media: Media = setting("Sound.", Media())
     texts: Texts = setting("Texts.", Texts())

@@ -42,6 +42,9 @@ WHERE account_id = :account_id AND access_key_id > :after
 ORDER BY access_key_id
 LIMIT :limit
 
+-- name: count_access_keys
+SELECT count(*) AS found FROM access_keys WHERE account_id = :account_id
+
 -- name: update_access_key
 UPDATE access_keys SET active = :active, actions = :actions, resources = :resources
 WHERE access_key_id = :access_key_id

@@ -34,6 +34,10 @@ WHERE account_id = :account_id AND deleted_at IS NULL AND sequence < :before
 ORDER BY sequence DESC
 LIMIT :limit
 
+-- name: count_voice_connectors
+SELECT count(*) AS found FROM voice_connectors
+WHERE account_id = :account_id AND deleted_at IS NULL
+
 -- name: put_proxy_configuration
 INSERT INTO proxy_configurations
     (voice_connector_id, default_expiry_minutes, disabled, fallback_number, countries)
@@ -127,6 +131,9 @@ SELECT * FROM voice_connector_groups
 WHERE account_id = :account_id AND sequence < :before
 ORDER BY sequence DESC
 LIMIT :limit
+
+-- name: count_voice_connector_groups
+SELECT count(*) AS found FROM voice_connector_groups WHERE account_id = :account_id
 
 -- name: update_voice_connector_group
 UPDATE voice_connector_groups

@@ -145,6 +145,17 @@ WHERE account_id = :account_id AND sequence < :before
 ORDER BY sequence DESC
 LIMIT :limit
 
+-- name: purge_phone_number_orders
+-- The oldest come first, so those that are old enough are among them.
+DELETE FROM phone_number_orders WHERE sequence IN (
+    SELECT sequence FROM (
+        SELECT sequence, created_at FROM phone_number_orders AS oldest
+        ORDER BY sequence
+        LIMIT :limit
+    ) AS page
+    WHERE created_at <= :before
+)
+
 -- name: list_pool_terms
 -- How each connector that can open sessions chooses its numbers.
 SELECT voice_connectors.voice_connector_id, number_assignment, countries
