@@ -82,6 +82,9 @@ class Manners:
     receipt_state: str = "DELIVRD"
     receipt_form: str = "both"  # text, tlv, both
     receipt_seconds: float = 0.0
+    receipt_late: float = 0.0  # receipts that come after late_receipt_seconds
+    late_receipt_seconds: float = 4.0
+    receipt_lost: float = 0.0  # receipts that never come
     answer_id: Callable[[int], str] = "{:x}".format
     receipt_id: Callable[[int], str] = "{:x}".format
     ignore_enquiries: bool = False
@@ -206,9 +209,15 @@ class Smsc:
     def send_receipt(self, number: int, submit: Submit) -> None:
         if not self.manners.receipts or not submit.registered & 1:
             return
-        receipt = self.receipt(number, submit)
-        if self.manners.receipt_seconds:
-            self.later(self.manners.receipt_seconds, lambda: self._ready_receipt(receipt))
+        if self.chance.random() < self.manners.receipt_lost:
+            self.counts["receipts lost"] += 1
+            return
+        receipt, seconds = self.receipt(number, submit), self.manners.receipt_seconds
+        if self.chance.random() < self.manners.receipt_late:
+            self.counts["receipts late"] += 1
+            seconds = self.manners.late_receipt_seconds
+        if seconds:
+            self.later(seconds, lambda: self._ready_receipt(receipt))
         else:
             self._ready_receipt(receipt)
 

@@ -1,0 +1,85 @@
+"""A service whose carrier speaks SMPP, with a session between two people."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acceptance.service import Service
+from cluster import Cluster
+from relays import Relay
+
+ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
+SMPP = """
+[carriers.smpp]
+host = "127.0.0.1"
+port = {port}
+system_id = "maskline"
+password = "secret"
+data_coding_1 = "gsm"
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The settings of a store."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    cluster = Cluster()
+    try:
+        yield f'store.url = "{cluster.new_database()}"\n'
+    finally:
+        cluster.stop()
+
+
+@asynccontextmanager
+async def served(
+    folder: Path, port: int, store: str = "", more: str = ""
+) -> AsyncIterator[Service]:
+    """A service whose carrier is an SMSC, with a session between Ann and Ben. `more` are further
+    settings of the carrier."""
+    service = Service(
+        folder, role="api,sms", more_settings=store, carrier_settings=SMPP.format(port=port) + more
+    )
+    await asyncio.to_thread(service.start)
+    try:
+        await asyncio.to_thread(furnish, service)
+        yield service
+    finally:
+        assert await asyncio.to_thread(service.stop) == 0
+
+
+def furnish(service: Service) -> None:
+    service.maskline(
+        *("admin", "import-phone-numbers", "--carrier-name", "acme"),
+        *("--e164-phone-numbers", PROXY, "--shared"),
+    )
+    client = service.client()
+    made = client.create_voice_connector(Name="c", RequireEncryption=False)
+    connector = made["VoiceConnector"]["VoiceConnectorId"]
+    client.put_voice_connector_proxy(
+        VoiceConnectorId=connector,
+        DefaultSessionExpiryMinutes=60,
+        PhoneNumberPoolCountries=["US"],
+    )
+    client.create_proxy_session(
+        VoiceConnectorId=connector, ParticipantPhoneNumbers=[ANN, BEN], Capabilities=["SMS"]
+    )
+
+
+async def states(service: Service) -> list[str]:
+    listed = await asyncio.to_thread(service.maskline, "admin", "list-messages")
+    return sorted(each["State"] for each in listed["Messages"])
+
+
+async def until(true: Callable[[], Any]) -> None:
+    await Relay().until(true, seconds=60)
+
+
+async def until_states(service: Service, *wanted: str) -> None:
+    async with asyncio.timeout(60):
+        while await states(service) != sorted(wanted):
+            await asyncio.sleep(0.1)
