@@ -38,6 +38,17 @@ def test_a_bad_number_hinders_no_other() -> None:
     assert desk.open(desk.connector(), ANN, BEN)
 
 
+@pytest.mark.parametrize("number", ["+80012345678", "+80812345678", "+88812345678"])
+def test_a_number_of_no_country_is_refused(number: str) -> None:
+    desk = Desk()
+    (error,) = desk.import_numbers(number, PROXY)
+    assert (error["PhoneNumberId"], error["ErrorCode"]) == (number, "BadRequest")
+    assert "no country" in error["ErrorMessage"]
+    assert number not in error["ErrorMessage"]
+    listed = desk.maskline("ListImportedPhoneNumbers")["ImportedPhoneNumbers"]
+    assert [each["E164PhoneNumber"] for each in listed] == [PROXY]
+
+
 def test_importing_again_changes_nothing_else() -> None:
     desk = Desk()
     desk.import_numbers(PROXY)

@@ -11,6 +11,7 @@ from maskline.domain.trunk import NumberFormat, WayOut
 
 NORTH_AMERICA = 1
 AREA_CODE_DIGITS = 3
+NO_COUNTRY = "001"  # where the world's own codes are, those of universal freephone (+800), say
 
 
 @lru_cache(maxsize=65_536)

@@ -3,10 +3,10 @@
 from typing import Any
 
 from maskline.domain import e164
-from maskline.domain.refusals import BadRequest, Conflict, NotFound
+from maskline.domain.refusals import BadRequest, Conflict, InvalidPhoneNumber, NotFound
 from maskline.operations.batches import each_of
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.numbering import is_toll_free, place_of, require_dialable
+from maskline.operations.numbering import NO_COUNTRY, is_toll_free, place_of, require_dialable
 from maskline.operations.pages import page_of
 from maskline.operations.tenancy import account_for, require_operator
 from maskline.store import Row
@@ -37,6 +37,10 @@ def import_phone_number(context: Context, request: Request, account_id: str, tex
     if known is None and context.tx.one("has_open_claim", participant=number, now=context.now):
         raise Conflict("The phone number takes part in an open proxy session")
     place = place_of(number)
+    if place.country == NO_COUNTRY:
+        raise InvalidPhoneNumber(
+            f"{e164.redact(number)} is a number of no country, and sessions ask for countries"
+        )
     context.tx.run(
         "put_phone_number",
         phone_number=number,
