@@ -279,7 +279,8 @@ async def test_an_answer_to_us_tells_which_of_our_answers_were_read() -> None:
         assert list(one.connections.values()) == [0]
         await relay.outcome(one, relay.outgoing())
         [kept] = relay.texts
-        assert list(one.connections.values()) == [kept.received_at]
+        [until] = one.connections.values()
+        assert kept.received_at - until in (0, 1)  # 1: when it was answered within a millisecond
 
 
 async def test_what_arrives_during_a_commit_is_kept_in_the_next() -> None:

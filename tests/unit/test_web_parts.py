@@ -20,7 +20,7 @@ from maskline.domain.refusals import (
 )
 from maskline.model import load
 from maskline.operations import AccessKey
-from maskline.store import open_store
+from maskline.store import open_store, sqlite
 from maskline.web import answers
 from maskline.web.faults import BodyTooLarge
 from maskline.web.keys import KEPT_SECONDS, MOST_LOOKED_FOR, MOST_WAITING, KeyRing
@@ -133,7 +133,10 @@ async def test_a_body_that_is_not_read_to_its_end_counts_no_more() -> None:
     assert not bodies._held
 
 
-async def test_a_key_disabled_by_another_process_stops_soon(tmp_path: Path) -> None:
+async def test_a_key_disabled_by_another_process_stops_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "KEPT_SECONDS", -1.0)
     clock = Clock()
     store = open_store(f"sqlite:{tmp_path / 'keys.db'}")
     key = await store.write(lambda tx: add_key(tx, add_account(tx)))
