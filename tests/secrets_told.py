@@ -2,26 +2,46 @@
 
 import base64
 import hashlib
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
+
+LEAST_BASE32 = 8  # characters; fewer turn up in our own tokens, which are base32
 
 
 def encodings(secret: bytes) -> list[bytes]:
-    """The ways in which a secret could stand in a message: plain, hex, percent, base64 at each
-    of its three alignments, reversed."""
-    last = [(shift + len(secret)) * 8 // 6 for shift in range(3)]
-    first = [-(-shift * 8 // 6) for shift in range(3)]
-    shifted = [base64.b64encode(b"\0" * shift + secret + b"\0\0") for shift in range(3)]
-    return [
+    """The ways in which a secret could stand in a message: plain, reversed, hex, percent, base32
+    and base64 of either alphabet."""
+    return [*in_any_letters(secret), *in_base64(secret)]
+
+
+def in_any_letters(secret: bytes) -> list[bytes]:
+    """Those in which capital letters mean the same as small ones, in both."""
+    texts = [
         secret,
-        secret.hex().encode(),
-        secret.hex().upper().encode(),
-        "".join(f"%{byte:02X}" for byte in secret).encode(),
-        quote(secret.decode(), safe="").encode(),
         secret[::-1],
-        *(shifted[shift][first[shift] : last[shift]] for shift in range(3)),
+        secret.hex().encode(),
+        "".join(f"%{byte:02x}" for byte in secret).encode(),
+        quote(secret.decode(), safe="").encode(),
+        *(text for text in aligned(base64.b32encode, 5, secret) if len(text) >= LEAST_BASE32),
     ]
+    return list(dict.fromkeys([*texts, *(t.upper() for t in texts), *(t.lower() for t in texts)]))
+
+
+def in_base64(secret: bytes) -> list[bytes]:
+    texts = [*aligned(base64.b64encode, 6, secret), *aligned(base64.urlsafe_b64encode, 6, secret)]
+    return list(dict.fromkeys(texts))
+
+
+def aligned(encode: Callable[[bytes], bytes], bits: int, secret: bytes) -> list[bytes]:
+    """What an encoding of so many bits a character makes of a secret wherever in a text it begins:
+    the characters that are the secret's alone."""
+    found = []
+    for before in range(math.lcm(8, bits) // 8):
+        text = encode(b"\0" * before + secret + b"\0" * 8)
+        found.append(text[-(-before * 8 // bits) : (before + len(secret)) * 8 // bits])
+    return found
 
 
 def hashes(secret: bytes) -> list[bytes]:
@@ -50,9 +70,9 @@ class Search:
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         # Base64 in small letters is no base64 of anything, but turns up in random small letters.
-        all_texts = [encodings(secret) for secret in secrets]
-        self._exact = sorted({text for texts in all_texts for text in texts[-3:]})
-        self._lower = sorted({text.lower() for texts in all_texts for text in texts[:-3]})
+        secrets = list(secrets)
+        self._exact = sorted({text for one in secrets for text in in_base64(one)})
+        self._lower = sorted({text.lower() for one in secrets for text in in_any_letters(one)})
         self.places = 0
 
     def finds(self, message: bytes, more: Iterable[bytes] = ()) -> list[bytes]:

@@ -16,10 +16,17 @@ SCENARIOS = leak_scenarios.scenarios()
 PHONE_NUMBERS = [
     number[1:].encode() for number in (leak_scenarios.CALLER_NUMBER, leak_scenarios.CALLED_NUMBER)
 ]
+
+
+def marks(mark: str) -> tuple[bytes, ...]:
+    """A side's mark, alone and in words that are long enough to be known in base32."""
+    return (mark.encode(), *(f"{mark}_{word}".encode() for word in ("TAG", "CID", "user", "name")))
+
+
 # What must never arrive, by the address where it must not.
 SECRETS = {
-    CALLER_HOST: (b"SECB", PHONE_NUMBERS[1], CALLED_HOST.encode()),
-    CALLED_HOST: (b"SECA", PHONE_NUMBERS[0], CALLER_HOST.encode()),
+    CALLER_HOST: (*marks("SECB"), PHONE_NUMBERS[1], CALLED_HOST.encode()),
+    CALLED_HOST: (*marks("SECA"), PHONE_NUMBERS[0], CALLER_HOST.encode()),
 }
 
 
@@ -72,7 +79,11 @@ def test_the_search_finds_what_it_looks_for() -> None:
         for secret in secrets:
             for text in encodings(secret):
                 assert leaks([(host, b"X: " + text + b"\r\n")]), text
-    assert leaks([(CALLED_HOST, b"x " + base64.b64encode(b"a SECA_CID1 b"))])
+    for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.b32encode, base64.b16encode):
+        for text in (b"a SECA_CID1 b", b"sip:+12065550100@h", b"\xff 127.0.0.11:5060"):
+            told = encode(text)
+            assert leaks([(CALLED_HOST, b"x " + told)]), told
+            assert encode is not base64.b32encode or leaks([(CALLED_HOST, told.lower())]), told
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
@@ -93,3 +104,6 @@ def test_nothing_of_one_party_reaches_the_other(masked: Service, tmp_path: Path,
     for host in SECRETS:
         assert sum(1 for to, payload in received if to == host and b"SIP/2.0" in payload) >= 2
     assert leaks(received) == Counter()
+    places = sum(payload.count(b"\r\n") for to, payload in received if to in SECRETS)
+    looked_for = sum(len(encodings(secret)) for told in SECRETS.values() for secret in told)
+    print(f"{places} places hold none of {looked_for} texts that would tell of the other side")
