@@ -1,5 +1,6 @@
-"""Nothing of one party in any byte that the other's carrier is sent, over HTTP and SIP. What each
-side sends is marked in every place that it has; this test grows, it never shrinks."""
+"""Nothing of one party in any byte that the other's carrier is sent, over HTTP and SIP, and between
+these and SMPP. What each side sends is marked in every place that it has; this test grows, it never
+shrinks."""
 
 import io
 import re
@@ -11,17 +12,22 @@ from urllib.parse import quote, unquote
 import pytest
 from acceptance.service import until
 from acceptance.test_leak import encodings
+from acceptance.test_text_leak_smpp import Wire, deliver, swapped, with_header
 from acceptance.text_stage import (
     BY_GENERIC,
     BY_SIP,
     BY_TWILIO,
     MIXED,
+    MIXED_SMPP,
+    SMPP_AND_SIP,
     TRUNK_HOST,
     Stage,
     picture,
     staged,
 )
 from PIL import Image
+
+from maskline.sms import text as sms
 
 # Every parameter that Twilio documents for a webhook of its messages, and some of other products.
 FIELDS = (
@@ -107,6 +113,9 @@ def test_the_marks_are_in_what_is_sent(stage: Stage) -> None:
     assert search.search(picture("SECA"))
     assert search.search(quote("+12065550100", safe="").encode())
     assert len(Image.open(io.BytesIO(picture("SECA"))).getexif()) > 1
+    assert search_smpp("SECA", "+1", deliver("+12065550100", b"words", b"SECA"))
+    for octets in (b"12065550100", "12065550100".encode("utf-16-be"), swapped("+12065550100")):
+        assert search_smpp("SECA", "+12065550100", octets)
 
 
 @pytest.mark.parametrize("over", ["tw", "gen"])
@@ -180,6 +189,90 @@ def test_nothing_of_either_side_reaches_the_other_from_http_to_sip_and_back(stag
     (request,) = requests_for(stage, by_http)
     assert not secrets("SECB", by_sip).search(request)
     assert TRUNK_HOST.encode() not in request
+
+
+REPORT = b"id:%b sub:001 dlvrd:001 submit date:2611250812 done date:2611250813 stat:DELIVRD err:000"
+
+
+@pytest.fixture
+def wire(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """All that the SMSC is sent. What it says of its own accord is marked, too."""
+    monkeypatch.setattr(stage.smsc.manners, "receipts", False)
+    monkeypatch.setattr(stage.smsc.manners, "answer_id", "SECB_id{:x}".format)
+    return Wire(monkeypatch)
+
+
+def strangers(stage: Stage, connector: str, numbers: dict[str, str]) -> tuple[str, str]:
+    """Two who have a session, the first by the SMSC: each has a proxy number of their own."""
+    ann, ben, cat, dan = (stage.person() for _ in range(4))
+    stage.session(connector, ann, cat)
+    stage.session(connector, ben, dan)
+    proxies = stage.session(connector, ann, ben)
+    by_smpp = next(who for who in proxies if proxies[who] == numbers["smsc"])
+    return by_smpp, ann if by_smpp == ben else ben
+
+
+def by_smpp_with_marks(stage: Stage, mark: bytes, source: str, number: str) -> None:
+    header = with_header(b"words", mark)
+    stage.put_to_us(deliver(source, header, mark, 0x40, number))
+
+
+def report_over_smpp(stage: Stage, by_smpp: str, other: str, number: str) -> str:
+    """The SMSC, which calls the text by a marked id, tells of it with marks in every field. What
+    the text says."""
+    (taken,) = (each for each in stage.smsc.taken if each.destination == by_smpp[1:])
+    report = REPORT % taken.message_id.encode() + b" text:SECB_text"
+    stage.put_to_us(deliver(by_smpp, report, b"SECB", 0x04, number))
+    until(lambda: stage.record(other)["State"] == "Delivered", 30)
+    return sms.read(taken.octets, "gsm")
+
+
+def search_smpp(mark: str, number: str, octets: bytes) -> bool:
+    wide = number[1:].encode("utf-16-be")
+    written = [wide, swapped(number), mark.encode("utf-16-be")]
+    return bool(secrets(mark, number).search(octets) or any(each in octets for each in written))
+
+
+def test_nothing_of_either_side_reaches_the_other_from_smpp_to_http_and_back(
+    stage: Stage, wire: Wire
+) -> None:
+    by_smpp, by_http = strangers(stage, "smpp", MIXED_SMPP)
+    answered_with_marks(stage, "SECA")
+    by_smpp_with_marks(stage, b"SECB", by_smpp, MIXED_SMPP["smsc"])
+    until(lambda: requests_for(stage, by_http), 30)
+    (request,) = requests_for(stage, by_http)
+    assert b"words" in request
+    assert not search_smpp("SECB", by_smpp, request)
+
+    assert twilio_text(stage, "SECA", by_http, MIXED_SMPP["tw"], "smpp") == 200
+    until(lambda: stage.record(by_http)["State"] == "Accepted", 30)
+    words = report_over_smpp(stage, by_smpp, by_http, MIXED_SMPP["smsc"])
+    octets = bytes(wire.octets)
+    assert b"words" in octets
+    (shown,) = shown_pictures(words.encode())
+    assert not search_smpp("SECA", by_http, octets + shown)
+    assert len(requests_for(stage, by_http)) == 1  # and nothing came of the receipt
+
+
+def test_nothing_of_either_side_reaches_the_other_from_smpp_to_sip_and_back(
+    stage: Stage, wire: Wire
+) -> None:
+    by_smpp, by_sip = strangers(stage, "smpp and sip", SMPP_AND_SIP)
+    stage.trunk.said.clear()
+    by_smpp_with_marks(stage, b"SECB", by_smpp, SMPP_AND_SIP["smsc"])
+    assert b"words" in stage.trunk_sent(by_sip)
+    status = stage.trunk.send(by_sip, SMPP_AND_SIP["trunk"], b"words", name="smpp", mark="SECA")
+    assert status == 202
+    until(lambda: stage.record(by_sip)["State"] == "Accepted", 30)
+    report_over_smpp(stage, by_smpp, by_sip, SMPP_AND_SIP["smsc"])
+    said = [each for each in stage.trunk.said if b"SECA" not in each.partition(b"\r\n")[0]]
+    asked = b"".join(each for each in said if each.startswith(b"MESSAGE"))
+    assert not search_smpp("SECB", by_smpp, b"".join(said))
+    assert TRUNK_HOST.encode() in asked
+    octets = bytes(wire.octets)
+    assert b"words" in octets
+    assert not search_smpp("SECA", by_sip, octets)
+    assert TRUNK_HOST.encode() not in octets
 
 
 def test_nothing_of_anybody_is_in_the_log(stage: Stage) -> None:

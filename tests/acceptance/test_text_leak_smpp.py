@@ -38,9 +38,11 @@ def tlvs(mark: bytes, tags: Iterable[int] = TAGS) -> bytes:
     return b"".join(struct.pack(">HH", tag, len(mark) + 4) + mark + b"%04x" % tag for tag in tags)
 
 
-def deliver(source: str, words: bytes, mark: bytes, esm_class: int = 0) -> bytes:
+def deliver(
+    source: str, words: bytes, mark: bytes, esm_class: int = 0, number: str = PROXY
+) -> bytes:
     """The body of a deliver_sm with a mark in all that is not the text and its two numbers."""
-    numbers = b"\1\1%b\0\1\1%b\0" % (source[1:].encode(), PROXY[1:].encode())
+    numbers = b"\1\1%b\0\1\1%b\0" % (source[1:].encode(), number[1:].encode())
     head = mark[:5] + b"\0" + numbers + bytes((esm_class, 0x41, 2))
     times = mark + b"T\0" + mark + b"V\0"  # schedule_delivery_time, validity_period
     return head + times + bytes((1, 0, 0, 77, len(words))) + words + tlvs(mark)
@@ -106,7 +108,12 @@ async def until(true: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize(("source", "recipient"), [(ANN, BEN), (BEN, ANN)])
 async def test_nothing_but_the_words_passes(
-    monkeypatch: pytest.MonkeyPatch, smsc: Smsc, relay: Relay, source: str, recipient: str
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    smsc: Smsc,
+    relay: Relay,
+    source: str,
+    recipient: str,
 ) -> None:
     wire = Wire(monkeypatch)
     (session,) = smsc.sessions
@@ -125,6 +132,9 @@ async def test_nothing_but_the_words_passes(
     assert [text[-len(words) :] for text, words in zip(texts, WORDS, strict=True)] == WORDS
     assert b"words three" in wire.octets
     assert not re.search(leaks(source), bytes(wire.octets))
+    log = "".join(capfd.readouterr())
+    assert "bound" in log
+    assert not re.search(f"{MARK.decode()}|words|{ANN[1:]}|{BEN[1:]}|{PROXY[1:]}", log)
 
 
 WORDS = [b"words one", b"words two", b"words three"]

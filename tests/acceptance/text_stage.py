@@ -18,7 +18,7 @@ from acceptance.service import Service, free_port, running, until
 from acceptance.sip_peer import SipPeer, sip_peer
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
 from PIL import Image
-from smsc import Smsc, Text
+from smsc import DELIVER_SM, Smsc, Text
 
 TRUNK_HOST = "127.0.0.12"
 CARRIERS = """
@@ -88,6 +88,7 @@ header = "X-Signature"
 SECRET = "a secret of the provider's"
 BY_TWILIO, BY_SIP, BY_GENERIC = "+19135550199", "+19135550198", "+19135550195"
 MIXED_SMPP = {"tw": "+19135550194", "smsc": "+19135550193"}
+SMPP_AND_SIP = {"smsc": "+19135550192", "trunk": "+19135550191"}
 MIXED = {"tw": "+19135550197", "trunk": "+19135550196"}
 
 
@@ -100,6 +101,7 @@ class Stage:
     trunk: SipPeer
     smsc: Smsc
     people: int = 0
+    sequence: int = 900_000
     connectors: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ class Stage:
             "gen": {"gen": BY_GENERIC},
             "both": MIXED,
             "smpp": MIXED_SMPP,
+            "smpp and sip": SMPP_AND_SIP,
         }.items():
             self.connectors[name] = self.connector(numbers)
 
@@ -178,6 +181,15 @@ class Stage:
         """A text that the SMSC has for us."""
         text = Text(source[1:], number[1:], words)
         self.smsc.loop.call_soon_threadsafe(self.smsc.send, text)  # type: ignore[attr-defined]
+
+    def put_to_us(self, body: bytes) -> None:
+        """A deliver_sm of the SMSC's, with whatever body."""
+        self.sequence += 1
+
+        def put() -> None:
+            self.smsc.sessions[0].put_now(DELIVER_SM, 0, self.sequence, body)
+
+        self.smsc.loop.call_soon_threadsafe(put)  # type: ignore[attr-defined]
 
     def record(self, source: str) -> dict[str, Any]:
         """The record of the one text of somebody."""
