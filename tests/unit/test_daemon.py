@@ -1,13 +1,22 @@
 """What stands in the way of a start is told in plain words."""
 
+import asyncio
+import importlib
+import io
+import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import structlog
 
-from maskline import settings
+from maskline import logs, settings
 from maskline.daemon import parser
-from maskline.daemon.house import open_data
+from maskline.daemon.house import at_work, open_data
 from maskline.daemon.roles import ROLES
+from maskline.daemon.upkeep import upkeep
 from maskline.engines.ground import GroundError
 from maskline.settings import Settings
 
@@ -56,3 +65,36 @@ def test_a_role_that_there_is_not(typed: str, capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().err
     assert "there is no role" in told
     assert all(role in told for role in ROLES)
+
+
+async def test_a_step_of_the_upkeep_that_fails_keeps_no_other_from_being_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is logged each time, without the text of the error."""
+    module, done = importlib.import_module("maskline.daemon.upkeep"), asyncio.Event()
+
+    def failing(_context: object) -> int:
+        raise ValueError("+12065550100")
+
+    def later(_context: object) -> int:
+        done.set()
+        return 0
+
+    async def write(work: Callable[[Any], int], *, beside: bool) -> int:
+        assert beside
+        return work(SimpleNamespace(try_lock=lambda _name: True))
+
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+    monkeypatch.setattr(module, "UPKEEP", (failing, later))
+    monkeypatch.setattr(module, "log", structlog.get_logger())
+    house = SimpleNamespace(store=SimpleNamespace(write=write), context=lambda tx: tx)
+    async with at_work(upkeep(house)), asyncio.timeout(20):  # type: ignore[arg-type]
+        await done.wait()
+    logs.flush()
+    logs.reset()
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert (line["event"], line["work"], line["errors"]) == (
+        "upkeep failed", "failing", ["ValueError"],
+    )  # fmt: skip
+    assert "5550" not in stream.getvalue()

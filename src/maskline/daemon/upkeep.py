@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import structlog
+
+from maskline import logs
 from maskline.daemon.house import House
 from maskline.engines.keeper import again
 from maskline.operations import (
@@ -20,6 +23,8 @@ from maskline.operations import (
     settle_expired_sessions,
 )
 from maskline.store import Transaction
+
+log = structlog.get_logger()
 
 UPKEEP_SECONDS = 5.0
 UPKEEP = (
@@ -51,6 +56,9 @@ async def upkeep(house: House) -> None:
 
     async def one_round() -> None:
         for work in UPKEEP:
-            await finish(work)
+            try:
+                await finish(work)
+            except Exception as error:  # none may keep the others from being done
+                log.error("upkeep failed", work=work.__name__, **logs.whereabouts(error))
 
     await again(one_round, UPKEEP_SECONDS)
