@@ -97,6 +97,18 @@ def test_a_deleted_connector_is_gone(desk: Desk) -> None:
     assert desk.dial(ANN, "+19135550199")["Reason"] == "session-closed"
 
 
+def test_nothing_that_a_deleted_connector_kept_is_left(desk: Desk) -> None:
+    connector = {"VoiceConnectorId": desk.connector()}
+    credentials = [{"Username": "anna-at-the-pbx", "Password": "p"}]
+    termination = {"CidrAllowedList": ["192.0.2.0/27"]}
+    desk.call("PutVoiceConnectorTermination", **connector, Termination=termination)
+    desk.call("PutVoiceConnectorTerminationCredentials", **connector, Credentials=credentials)
+    kept = ("anna-at-the-pbx", "192.0.2.0/27")
+    assert all(each in desk.ground.dump() for each in kept)
+    desk.call("DeleteVoiceConnector", **connector)
+    assert not any(each in desk.ground.dump() for each in kept)
+
+
 def test_what_a_connector_still_has_must_be_taken_off_it(desk: Desk) -> None:
     connector = desk.connector()
     desk.import_numbers("+19135550199", shared=False)

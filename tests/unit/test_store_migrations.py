@@ -13,7 +13,7 @@ from databases import DATABASES, new_store_url
 from installation import ANN, CAT, Installation
 
 from maskline.store import StoreUnusable, migrations, open_store, steps_done
-from maskline.store.sqlite import connect, prepare
+from maskline.store.sqlite import connect, prepare, statements
 from maskline.store.transfer import archive, export_store, import_store, source
 
 EARLIER = Path(__file__).parents[1] / "data" / "store" / "export-0001.jsonl"
@@ -98,6 +98,28 @@ def test_every_row_of_the_first_version_is_kept(earlier: Earlier) -> None:
     assert not migrations.pending(steps_done(earlier.url))
     expected = EARLIER.read_bytes().splitlines(keepends=True)[:-1]
     assert rows_of_the_first_version(earlier.url, earlier.key) == expected
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_a_deleted_connector_kept_is_deleted(tmp_path: Path, deleted: bool) -> None:
+    connection = connect(tmp_path / "db")
+    leftovers = next(step for step in migrations.steps() if step.name == "leftovers")
+    prepare(connection)
+    connection.execute("INSERT INTO accounts VALUES ('1', 'a', 0, NULL, NULL, NULL, 0)")
+    connection.execute(
+        "INSERT INTO voice_connectors (voice_connector_id, account_id, region, name,"
+        " require_encryption, network_type, created_at, updated_at, deleted_at)"
+        " VALUES ('v', '1', 'r', 'n', 0, 'IPV4_ONLY', 0, 0, ?)",
+        [1 if deleted else None],
+    )
+    connection.execute("INSERT INTO connector_documents VALUES ('v', 'Origination', '{}')")
+    connection.execute("INSERT INTO termination_credentials VALUES ('v', 'anna', x'00')")
+    for statement in statements(leftovers.script):
+        connection.execute(statement)
+    for table in ("connector_documents", "termination_credentials"):
+        (row,) = connection.execute(f"SELECT count(*) AS found FROM {table}")
+        assert row["found"] == (0 if deleted else 1)
+    connection.close()
 
 
 def test_a_database_of_an_earlier_version_is_not_exported(earlier: Earlier, knows: Any) -> None:

@@ -84,7 +84,8 @@ def delete_voice_connector(context: Context, request: Request) -> Answer:
         raise GroupsAssociated("Remove the VoiceConnector from its VoiceConnectorGroups first")
     if uses["proxy_sessions"]:
         raise Conflict("The VoiceConnector has open proxy sessions")
-    context.tx.run("delete_proxy_configuration", voice_connector_id=connector_id)
+    for what in ("proxy_configuration", "connector_documents", "termination_credentials"):
+        context.tx.run(f"delete_{what}", voice_connector_id=connector_id)
     forget_tags(context, connector.arn)
     context.tx.run("delete_voice_connector", voice_connector_id=connector_id, now=context.now)
     return {}

@@ -102,6 +102,9 @@ WHERE voice_connector_id = :voice_connector_id AND kind = :kind
 -- name: delete_connector_document
 DELETE FROM connector_documents WHERE voice_connector_id = :voice_connector_id AND kind = :kind
 
+-- name: delete_connector_documents
+DELETE FROM connector_documents WHERE voice_connector_id = :voice_connector_id
+
 -- name: put_termination_credential
 INSERT INTO termination_credentials (voice_connector_id, username, sealed_password)
 VALUES (:voice_connector_id, :username, :sealed_password)
@@ -116,6 +119,9 @@ ORDER BY username
 -- name: delete_termination_credential
 DELETE FROM termination_credentials
 WHERE voice_connector_id = :voice_connector_id AND username = :username
+
+-- name: delete_termination_credentials
+DELETE FROM termination_credentials WHERE voice_connector_id = :voice_connector_id
 
 -- name: insert_voice_connector_group
 INSERT INTO voice_connector_groups
