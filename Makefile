@@ -4,6 +4,8 @@
 CONFIG ?= maskline.toml
 BIN := .venv/bin
 SOAK_RATE ?= 20
+# What make test plays on one database, because it takes long.
+ON_BOTH := $(addprefix tests/contract/test_,clients.py openapi_live.py programs.py throttling.py walk.py)
 
 .PHONY: help serve demo test check format bench fuzz soak
 
@@ -16,7 +18,8 @@ help:
 	@echo "make fuzz    HTTP, the command line, SMPP and SIP under random input, some 50 minutes"
 	@echo "make soak    eight processes over one database, 400,000 creates and kills: an hour;"
 	@echo "             then 300,000 texts while their relay is killed 150 times: 40 minutes;"
-	@echo "             then calls with every kind of ending: half an hour"
+	@echo "             then calls with every kind of ending: half an hour; before that, what"
+	@echo "             make test plays on SQLite alone is played on both databases"
 	@echo "make bench   the figures of docs/performance.md, measured here"
 
 serve:
@@ -56,6 +59,8 @@ fuzz:
 
 soak:
 	@tools/install test
+	@tools/client-venvs
+	@env MASKLINE_ALL_DATABASES=yes $(BIN)/pytest $(ON_BOTH)
 	@env MASKLINE_SOAK=50000 $(BIN)/pytest tests/acceptance/test_many_processes.py
 	@env MASKLINE_SOAK=100000 $(BIN)/pytest -s tests/acceptance/test_text_soak.py
 	@exec env MASKLINE_SOAK_SECONDS=1800 MASKLINE_SOAK_RATE=$(SOAK_RATE) \

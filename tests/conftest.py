@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from cluster import Cluster
-from databases import DATABASES, new_store_url
+from databases import ALL_DATABASES, DATABASES, new_store_url
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +19,10 @@ def cluster() -> Iterator[Cluster]:
 def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a new database that the tests of a module share: they run with each kind."""
     return new_store_url(request, request.param, tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(scope="module", params=DATABASES if ALL_DATABASES else DATABASES[:1])
+def costly_database(request: pytest.FixtureRequest) -> str:
+    """The kind of database for tests that take long; see `new_store_url`."""
+    kind: str = request.param
+    return kind

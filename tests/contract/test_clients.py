@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from contract.web_clients import CLIENTS, Client, Refused, aws_cli, boto3, java_sdk, javascript_sdk
+from databases import new_store_url
 from house import House
 
 ANN, BEN, CAT = "+12065550100", "+14015550101", "+13035550102"
@@ -20,8 +21,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house")).open() as house:
+def house(
+    request: pytest.FixtureRequest,
+    costly_database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    with House(folder, new_store_url(request, costly_database, folder)).open() as house:
         house.import_numbers(*NUMBERS)
         yield house
 

@@ -13,6 +13,7 @@ import schemathesis
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from databases import new_store_url
 from door import REGION
 from house import House
 from hypothesis import HealthCheck, Phase, given, settings
@@ -70,8 +71,8 @@ class Signed(requests.auth.AuthBase):
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with House(tmp_path).open() as house:
+def house(request: pytest.FixtureRequest, costly_database: str, tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path, new_store_url(request, costly_database, tmp_path)).open() as house:
         yield house
 
 

@@ -37,8 +37,8 @@ AT_LARGE = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house")).open() as house:
+def house(module_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
         house.import_numbers(*SHARED)
         house.import_numbers(*ORDERED, *OTHERS, shared=False)
         yield house

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from contract import javascript
+from databases import new_store_url
 from house import House
 
 ANN, BEN = "+12065550100", "+14015550101"
@@ -17,8 +18,8 @@ JAVA = Path(__file__).parent / "java"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with House(tmp_path).open() as house:
+def house(request: pytest.FixtureRequest, costly_database: str, tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path, new_store_url(request, costly_database, tmp_path)).open() as house:
         house.import_numbers(*SHARED)
         house.import_numbers(*TO_ORDER, shared=False)
         yield house

@@ -78,9 +78,9 @@ class Provider:
 
 
 @pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+def provider(module_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     folder: Path = tmp_path_factory.mktemp("house")
-    with House(folder).open() as house:
+    with House(folder, module_url).open() as house:
         yield Provider(house.client())
 
 

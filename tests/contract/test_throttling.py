@@ -1,12 +1,12 @@
 """A key that sends more than it may, and the SDK that waits and tries again."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from databases import new_store_url
 from house import REGION, VOICE, House, session_of
 
 from maskline.cli.signer import AccessKey
@@ -15,8 +15,14 @@ ONE_A_SECOND = {"max_requests_per_second": 1}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(Path(tmp_path_factory.mktemp("throttled")), **ONE_A_SECOND).open() as opened:
+def house(
+    request: pytest.FixtureRequest,
+    costly_database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("throttled")
+    url = new_store_url(request, costly_database, folder)
+    with House(folder, url, **ONE_A_SECOND).open() as opened:
         yield opened
 
 

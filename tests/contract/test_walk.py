@@ -14,7 +14,7 @@ import pytest
 from contract.cli_live import receive_call, receive_texts
 from contract.walk import stage
 from contract.web_clients import CLIENTS
-from databases import new_store_url
+from databases import ALL_DATABASES, DATABASES, new_store_url
 from house import House
 
 from maskline.model import DATA, document, load
@@ -40,7 +40,7 @@ PYTHONS = {
     "chime": str(CLIENTS / "boto3-1.37.1" / "bin" / "python"),
     OURS: sys.executable,
 }
-# Every model on both databases would show little more and take twice as long.
+# Every model on both databases shows little more and takes twice as long.
 DATABASE_OF = {VOICE: "postgresql", "chime": "sqlite", OURS: "postgresql"}
 LEAST_CASES = {VOICE: 2000, "chime": 1700, OURS: 800}
 NOT_OF_OLD: dict[str, set[str]] = {
@@ -55,9 +55,12 @@ NOT_OF_OLD: dict[str, set[str]] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(params=["its database", "the other"] if ALL_DATABASES else ["its database"])
 def house(request: pytest.FixtureRequest, tmp_path: Path, service: str) -> Iterator[House]:
-    url = new_store_url(request, DATABASE_OF[service], tmp_path)
+    database = DATABASE_OF[service]
+    if request.param == "the other":
+        (database,) = {*DATABASES} - {database}
+    url = new_store_url(request, database, tmp_path)
     with House(tmp_path, url).open() as house:
         yield house
 
