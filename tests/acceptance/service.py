@@ -23,6 +23,7 @@ data_dir = "data"
 [api]
 listen = "{api}"
 public_url = "http://{api}"
+max_requests_per_second = 100000
 [sip]
 listen = ["udp:{sip}", "tcp:{sip}"{listen}]
 {sip_settings}
