@@ -36,6 +36,7 @@ class Carrier:
     has_answers_until: int = 0  # of all of them
     full: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    crowded: tuple[str, ...] = ()
     limits: Limits | None = None
 
     def turn(
@@ -55,10 +56,13 @@ class Carrier:
             full=self.full,
             held=self.held,
             limits=self.limits,
+            crowded=self.crowded,
         )
         self.desk.ground.begin()
         done = what(self.desk.context(""), work)
         self.desk.ground.keep()
+        if done.limits is not None:
+            done.limits.keep(self.desk.now)
         for texts in done.outgoing.values():
             self.sent += texts
         return done

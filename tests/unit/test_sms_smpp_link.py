@@ -101,6 +101,18 @@ async def test_a_long_text_goes_in_parts(long_texts: str, esm_class: int, count:
         assert sms.join([one.text for one in relay.texts]) == text.text
 
 
+@pytest.mark.parametrize(
+    ("registered_delivery", "ids"), [(0, ()), (16, ()), (1, ("1",)), (2, ("1",)), (17, ("1",))]
+)
+async def test_what_will_have_no_receipt_has_no_id_to_know_it_by(
+    registered_delivery: int, ids: tuple[str, ...]
+) -> None:
+    async with linked(registered_delivery=registered_delivery) as (relay, one, _):
+        outcome = await relay.outcome(one, relay.outgoing())
+        assert isinstance(outcome, Accepted)
+        assert outcome.message_ids == ids
+
+
 async def test_a_long_text_goes_whole_in_a_payload() -> None:
     async with linked(long_texts="payload") as (relay, one, smsc):
         outcome = await relay.outcome(one, relay.outgoing("ж" * 200))

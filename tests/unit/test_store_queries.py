@@ -19,8 +19,12 @@ SMALL = re.compile(
     r"SCAN (\(|candidates|latest|oldest|nodes|of_|held|sides|in_call|unnoted|running|ended|expired"
     r"|page|(\d )?CONSTANT|(each|arrival|json_each) VIRTUAL)"
 )
-# And indexes of a few rows of a table: the operator's account, the texts that somebody must see to.
-FEW = re.compile(r"SCAN \w+ USING (COVERING )?INDEX (accounts_of_operator|messages_due)$")
+# And indexes of a few rows of a table: the operator's account, the texts that somebody must see to,
+# the parts that wait for others.
+FEW = re.compile(
+    r"SCAN \w+ USING (COVERING )?INDEX"
+    r" (accounts_of_operator|messages_due|message_parts_of_sender)$"
+)
 # At the start of a service, to see whether there is an account.
 WHOLE = {"count_accounts"}
 

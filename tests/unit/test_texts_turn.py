@@ -1,5 +1,6 @@
 """What a turn of the relay does with texts, on each database."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -7,12 +8,15 @@ import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, Desk, proxies, proxy
 
+from maskline.domain.keywords import WORDS, Keyword
 from maskline.domain.message import Encoding, Reported
 from maskline.domain.refusals import Conflict, NotFound
 from maskline.operations import Policy, erase_messages, purge_messages
+from maskline.sms import intake
 from maskline.sms.limits import Limits
 from maskline.sms.port import Accepted, Part, Receipt, Refused, TryLater, Unknown
-from maskline.sms.relay import tend
+from maskline.sms.relay import take_turn, tend
+from maskline.sms.turn import Work
 
 PROXY, SECOND = "+19135550199", "+19135550198"
 DAY = 24 * HOUR
@@ -121,6 +125,23 @@ def test_a_connector_may_keep_what_texts_say_for_some_days(
         assert ("Text" in record) is kept
 
 
+def test_what_a_text_says_is_erased_when_nothing_more_will_be_heard(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    """Over SIP, and where a carrier is not asked for receipts."""
+    for days in (0, 2):
+        carrier.desk.rule(connector, KeepTextDays=days)
+        carrier.bring("hello", number)
+        carrier.answer(Accepted(message_ids=()))
+        message_id = carrier.sent[-1].message_id
+        record = carrier.desk.maskline("GetMessage", MessageId=message_id)["Message"]
+        assert (record["State"], "Text" in record) == ("Accepted", days > 0)
+    carrier.desk.now += 2 * DAY
+    erase_messages(carrier.desk.context(""))
+    record = carrier.desk.maskline("GetMessage", MessageId=message_id)["Message"]
+    assert "Text" not in record
+
+
 @pytest.mark.parametrize(
     ("source", "change", "reason"),
     [
@@ -227,6 +248,14 @@ def test_what_would_become_of_a_text_can_be_asked(
     assert isinstance(verdict, Accepted) is (decision == "Connect")
 
 
+def test_no_text_goes_to_a_barred_number(carrier: Carrier, number: str) -> None:
+    carrier.desk.policy = replace(carrier.desk.policy, barred_prefixes=("+1401",))
+    answer = carrier.desk.maskline("EvaluateRoute", Caller=ANN, Called=number, Capability="SMS")
+    verdict = carrier.bring("hello", number)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == answer["Reason"] == "barred-number"
+
+
 # --- order, room, claims
 
 
@@ -285,15 +314,112 @@ def test_a_full_queue_sends_the_carrier_away(carrier: Carrier, number: str) -> N
 
 def test_a_text_whose_validity_ends_is_a_dead_letter(carrier: Carrier, number: str) -> None:
     carrier.room = 0
+    carrier.set_texts(validity_milliseconds=HOUR // 2)
     carrier.bring("hello", number)
-    carrier.wait(DAY)
+    carrier.wait(HOUR // 2)
     (record,) = carrier.messages(State="Expired")
     assert (record["State"], record["Reason"]) == ("Expired", "validity-ended")
     carrier.room = 1
     again = carrier.desk.maskline("RetryMessage", MessageId=record["MessageId"])["Message"]
-    assert (again["State"], again["ExpiresTimestamp"]) == ("Queued", carrier.desk.now + DAY)
+    assert (again["State"], again["ExpiresTimestamp"]) == (
+        "Queued",
+        carrier.desk.now + HOUR // 2,
+    )
     carrier.turn()
     assert carrier.sent[0].text == "hello"
+
+
+def test_a_retry_is_an_event_and_no_receipt_of_before_is_about_it(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello", number)
+    carrier.answer(Accepted(message_ids=("a", "b"), segments=2))
+    carrier.report("a", Reported.UNDELIVERABLE)
+    message_id = carrier.sent[0].message_id
+    carrier.desk.now += 1000
+    again = carrier.desk.maskline("RetryMessage", MessageId=message_id)["Message"]
+    assert (again["SentTimestamp"], again["AcceptedTimestamp"]) == (None, None)
+    (event,) = carrier.desk.ground.sql(
+        "SELECT name, account_id FROM events WHERE happened_at = ?", carrier.desk.now
+    )
+    assert (event["name"], event["account_id"]) == ("MessageQueued", carrier.desk.account_id)
+    carrier.room = 0
+    carrier.report("b", Reported.EXPIRED)
+    assert carrier.states() == ["Queued"]
+    carrier.room = 1
+    carrier.turn()
+    carrier.report("b", Reported.UNDELIVERABLE)
+    carrier.accept("c")
+    carrier.report("b", Reported.DELIVERED)
+    assert carrier.states() == ["Accepted"]
+    carrier.report("c")
+    assert carrier.states() == ["Delivered"]
+
+
+@pytest.mark.parametrize("end", ["close", "expire", "take the number"])
+def test_nothing_is_sent_once_its_session_is_over(
+    carrier: Carrier, connector: str, end: str
+) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("hello", proxy(session))
+    carrier.answer(TryLater(after=60, reason="busy"))
+    if end == "close":
+        carrier.desk.close(session)
+    if end == "expire":
+        carrier.desk.now += HOUR
+    if end == "take the number":
+        carrier.desk.ground.sql(
+            "UPDATE claims SET proxy_session_id = 'x' WHERE participant = ?", BEN
+        )
+    carrier.wait(80_000)
+    assert len(carrier.sent) == 1
+    (record,) = carrier.messages()
+    assert (record["State"], record["Reason"]) == ("Refused", "session-closed")
+    assert (record["Attempts"], record["EndedTimestamp"]) == (1, carrier.desk.now)
+    assert "Text" not in carrier.desk.maskline("GetMessage", MessageId=record["MessageId"])
+
+
+def test_a_text_that_was_refused_while_it_waited_holds_nobody_up(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    session = carrier.desk.open(connector, CAT, BEN)
+    carrier.room = 0
+    carrier.bring("one", proxy(session), CAT)
+    carrier.bring("two", number)
+    carrier.desk.close(session)
+    carrier.room = 1
+    done = carrier.turn()
+    assert "acme" in done.backlog
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["two"]
+
+
+def test_words_that_cannot_be_read_any_more_hold_nobody_up(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    session = carrier.desk.open(connector, CAT, BEN)
+    carrier.room = 0
+    carrier.bring("one", proxy(session), CAT)
+    carrier.desk.ground.sql("UPDATE messages SET sealed_body = 'AAAA'")
+    carrier.bring("two", number)
+    carrier.room = 2
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["two"]
+    assert carrier.states() == ["Failed", "Sending"]
+
+
+def test_only_what_may_be_sent_is_sent_again(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("hello", proxy(session))
+    carrier.answer(Refused(reason="rejected-by-carrier"))
+    message_id = carrier.sent[0].message_id
+    carrier.bring("STOP", proxy(session), BEN)
+    with pytest.raises(Conflict, match="STOP"):
+        carrier.desk.maskline("RetryMessage", MessageId=message_id)
+    carrier.bring("START", proxy(session), BEN)
+    carrier.desk.close(session)
+    with pytest.raises(Conflict, match="session is closed"):
+        carrier.desk.maskline("RetryMessage", MessageId=message_id)
 
 
 def test_only_dead_letters_are_sent_again(carrier: Carrier, number: str) -> None:
@@ -631,19 +757,20 @@ def test_what_was_refused_is_refused_again(carrier: Carrier, connector: str) -> 
     session = carrier.desk.open(connector, ANN, BEN)
     closed = carrier.desk.open(connector, CAT, "+16025550103")
     carrier.desk.close(closed)
-    busy = "+17025550105"
     for text, status in [
         (carrier.text("hello", "+12065550199"), 404),
         (carrier.text("hello", proxy(session), source="+17025550104"), 404),
         (carrier.text("hello", proxy(closed), source=CAT), 404),
         (carrier.text("", proxy(session)), 403),
         (carrier.text("hello", proxy(session), source="ACME"), 403),
-        (carrier.text("hello", proxy(session), source=busy), 429),
+        (carrier.text("hello", proxy(session), source=ANN), 429),
     ]:
-        if text.source == busy:
+        if status == 429:
             carrier.limits = Limits(per_sender_minute=1)
             carrier.turn(text)
-        named = msgspec.structs.replace(text, message_id=f"{text.source} {text.destination}")
+        named = msgspec.structs.replace(
+            text, message_id=f"{text.source} {text.destination} {status}"
+        )
         (first,) = carrier.turn(named).verdicts
         assert isinstance(first, Refused)
         assert first.sip_status == status
@@ -779,6 +906,69 @@ def test_stop_ends_texts_to_whoever_said_it(carrier: Carrier, number: str) -> No
     assert carrier.sent[-1].text == "hi"
 
 
+def test_stop_holds_for_what_would_be_sent_again(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    """What waits, what is in doubt, and what is under way and comes back."""
+    session = carrier.desk.open(connector, CAT, BEN)
+    carrier.bring("one", number)
+    carrier.bring("two", number)
+    carrier.answer(Unknown(reason="link-lost"))
+    carrier.bring("STOP", number, BEN)
+    assert carrier.states() == ["Refused", "Refused", "Handled"]
+    carrier.bring("three", proxy(session), CAT)
+    carrier.bring("STOP", proxy(session), BEN)
+    carrier.answer(TryLater(after=1, reason="busy"))
+    carrier.wait(60_000)
+    assert [text.text for text in carrier.sent] == ["one", "three"]
+    assert carrier.states()[3] == "Refused"
+    # Their words are of no use to anybody.
+    bodies = carrier.desk.ground.sql("SELECT sealed_body FROM messages")
+    assert [row["sealed_body"] for row in bodies] == [None] * 5
+
+
+def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
+    carrier.limits = Limits(per_sender_minute=1)
+    carrier.bring("one", number, BEN)
+    verdict = carrier.bring("two", number, BEN)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "rate-limited"
+    carrier.bring("STOP", number, BEN)
+    assert carrier.states()[-1] == "Handled"
+
+
+def test_who_said_stop_is_told_nothing_about_a_session(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.desk.rule(connector, ClosedReply="This number is no longer in use.")
+    carrier.bring("STOP", proxy(session))
+    carrier.desk.close(session)
+    carrier.bring("are you there", proxy(session))
+    assert carrier.sent == []
+
+
+@pytest.mark.parametrize(
+    ("language", "keyword", "word"),
+    [
+        (language, keyword, word)
+        for language, words in WORDS.items()
+        for keyword, some in words.items()
+        for word in sorted(some)
+    ],
+)
+def test_the_keywords_of_each_language(
+    carrier: Carrier, connector: str, number: str, language: str, keyword: Keyword, word: str
+) -> None:
+    languages = [language] if language != "en" else []
+    carrier.desk.rule(connector, KeywordLanguages=languages, HelpReply="Ask us.")
+    if keyword is Keyword.START:
+        carrier.bring("stop", number)
+    carrier.bring(f" {word.upper()}! ", number)
+    record = [each for each in carrier.messages() if each["Kind"] == "Relayed"][-1]
+    assert (record["State"], record["Reason"]) == ("Handled", keyword.value)
+    opted_out = carrier.desk.maskline("ListOptOuts")["OptOuts"]
+    assert len(opted_out) == (keyword is Keyword.STOP)
+
+
 def test_stop_holds_within_one_turn(carrier: Carrier, number: str) -> None:
     carrier.turn(
         carrier.text("one", number),
@@ -832,6 +1022,72 @@ def test_a_sender_may_send_so_many_a_minute(carrier: Carrier, number: str) -> No
     assert isinstance(carrier.bring("other", number, BEN), Accepted)
     carrier.desk.now += 20_000
     assert isinstance(carrier.bring("later", number), Accepted)
+
+
+def test_what_is_put_off_is_not_counted(carrier: Carrier, number: str) -> None:
+    carrier.limits = Limits(per_sender_minute=1)
+    carrier.full = ("acme",)
+    for _ in range(5):
+        assert carrier.bring("hello", number) == TryLater(reason="queue-full")
+    carrier.full = ()
+    assert isinstance(carrier.bring("hello", number), Accepted)
+
+
+def test_a_turn_that_is_done_again_counts_once(carrier: Carrier, number: str) -> None:
+    carrier.limits = Limits(per_sender_minute=2)
+    work = Work(
+        holder="node.1", node="node.", arrivals=[carrier.text("x", number)], limits=carrier.limits
+    )
+    for _ in range(5):
+        carrier.desk.ground.begin()
+        assert isinstance(take_turn(carrier.desk.context(""), work).verdicts[0], Accepted)
+        carrier.desk.ground.undo()
+    assert isinstance(carrier.bring("one", number), Accepted)
+    assert isinstance(carrier.bring("two", number), Accepted)
+    assert isinstance(carrier.bring("three", number), Refused)
+
+
+def test_long_texts_are_put_off_before_they_begin(carrier: Carrier, number: str) -> None:
+    carrier.bring_part("a", number, 1, 2)
+    carrier.full = ("acme",)
+    full = TryLater(reason="queue-full")
+    carrier.limits = Limits(per_sender_minute=2)
+    for part in (1, 2, 2):
+        assert carrier.bring_part("x", number, part, 2, reference=8) == full
+    # What is begun is taken to its end, and what goes nowhere is taken and refused.
+    assert isinstance(carrier.bring_part("b", number, 2, 2), Accepted)
+    assert carrier.bring_part("x", number, 1, 2, source=CAT) == Accepted(message_ids=())
+    carrier.full = ()
+    for part in (1, 2):
+        verdict = carrier.bring_part("x", number, part, 2, reference=8)
+    assert isinstance(verdict, Accepted)
+
+
+def test_a_carrier_may_bring_so_many_parts_that_wait_for_others(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring_part("a", number, 1, 2)
+    carrier.crowded = ("acme",)
+    assert carrier.bring_part("x", number, 1, 2, reference=8) == TryLater(reason="queue-full")
+    assert isinstance(carrier.bring_part("b", number, 2, 2), Accepted)
+    assert carrier.sent[0].text == "ab"
+
+
+def test_a_sender_may_begin_so_many_long_texts(
+    carrier: Carrier, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_OPEN_PARTS", 2)
+    for reference in (1, 2):
+        carrier.bring_part("a", number, 1, 3, reference=reference)
+    verdict = carrier.bring_part("a", number, 1, 3, reference=3)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "too-many-parts"
+    assert carrier.states() == ["Refused"]
+    assert carrier.bring_part("b", number, 2, 3, reference=1) == Accepted(message_ids=())
+    assert carrier.bring_part("a", number, 1, 3, source=BEN) == Accepted(message_ids=())
+    verdict = carrier.bring_part("c", number, 3, 3, reference=1)
+    assert carrier.sent[0].text == "abc"
+    assert carrier.bring_part("a", number, 1, 3, reference=3) == Accepted(message_ids=())
 
 
 def test_a_connectors_texts_beyond_its_rate_wait(

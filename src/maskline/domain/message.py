@@ -50,7 +50,14 @@ TRANSITIONS: dict[State, frozenset[State]] = {
         {State.ACCEPTED, State.QUEUED, State.IN_DOUBT, State.FAILED, State.EXPIRED}
     ),
     State.IN_DOUBT: frozenset(
-        {State.SENDING, State.ACCEPTED, State.DELIVERED, State.FAILED, State.EXPIRED}
+        {
+            State.SENDING,
+            State.ACCEPTED,
+            State.DELIVERED,
+            State.FAILED,
+            State.EXPIRED,
+            State.REFUSED,  # rather than sent again
+        }
     ),
     State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED, State.EXPIRED}),
     State.FAILED: frozenset({State.DELIVERED, State.QUEUED}),

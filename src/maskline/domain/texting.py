@@ -42,6 +42,7 @@ Treatment = Forward | Refuse | Heed
 SIP_STATUSES = {
     **dict.fromkeys(("not-our-number", "unknown-caller", "session-closed"), 404),
     "rate-limited": 429,
+    "too-many-parts": 429,
     "anonymous": 433,
     "no-carrier": 503,
 }

@@ -12,6 +12,10 @@ from maskline.operations.pages import page_of
 from maskline.store import Row
 
 ASTRAY = ("Failed", "Expired", "Refused", "InDoubt")
+OBSTACLES = {
+    "opted-out": "its reader has said STOP",
+    "session-closed": "its session is closed, or the number has become somebody else's",
+}
 PIECE = 500
 EARLY_RECEIPTS_DAYS = 7
 EVENT_DAYS = 30
@@ -55,6 +59,9 @@ def retry_message(context: Context, request: Request) -> Answer:
         )
     if row["sealed_body"] is None:
         raise Conflict(f"The words of Message '{message_id}' are erased, so it cannot be sent")
+    obstacles = context.tx.one("obstacles_of_message", message_id=message_id, now=context.now)
+    if obstacles is not None and (obstacle := obstacle_of(obstacles)):
+        raise Conflict(f"Message '{message_id}' cannot be sent again: {OBSTACLES[obstacle]}")
     policy = context.settings.texts
     expires_at = context.now + policy.validity_milliseconds
     keep = max(row["keep_milliseconds"], policy.dead_letter_milliseconds)
@@ -65,7 +72,19 @@ def retry_message(context: Context, request: Request) -> Answer:
         expires_at=expires_at,
         erase_at=expires_at + keep,
     )
+    context.tx.run(
+        "insert_event",
+        account_id=context.account_id,
+        name=f"Message{State.QUEUED}",
+        subject=message_id,
+        happened_at=context.now,
+    )
     return {"Message": shown(require_message(context, message_id))}
+
+
+def obstacle_of(row: Row) -> str | None:
+    """Why a text that was kept to be sent must not be sent any more, as a reason of a refusal."""
+    return "opted-out" if row["unwanted"] else "session-closed" if row["closed"] else None
 
 
 def require_message(context: Context, message_id: str) -> Row:

@@ -5,7 +5,7 @@ import base64
 import msgspec
 
 from maskline.sms.port import InboundText, Media
-from maskline.store.secrets import Cipher
+from maskline.store.secrets import Cipher, NotSealed
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -14,6 +14,9 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
     media: tuple[Media, ...] = ()
 
+
+# What `unseal` raises for what was not sealed here, or is not there at all.
+UNREADABLE = (NotSealed, msgspec.DecodeError, ValueError, TypeError)
 
 ENCODER = msgspec.json.Encoder()
 DECODER = msgspec.json.Decoder(Body)

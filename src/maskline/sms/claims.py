@@ -1,7 +1,8 @@
 """Texts that wait, taken to be sent; and those whose sender did not come back."""
 
 from maskline.domain.message import State
-from maskline.sms.body import reference_of, unseal
+from maskline.operations.messages import obstacle_of
+from maskline.sms.body import UNREADABLE, reference_of, unseal
 from maskline.sms.keeping import LEASE_MILLISECONDS
 from maskline.sms.outcomes import doubt, ending
 from maskline.sms.port import Outgoing
@@ -15,28 +16,39 @@ def claim(turn: Turn) -> None:
     """Takes what the links have room for, of the carriers for which texts may wait."""
     for carrier in turn.work.claimable:
         room = turn.room(carrier)
-        found = claim_for(turn, carrier, room) if room > 0 else []
-        for row in sorted(found, key=lambda row: int(row["sequence"])):
-            turn.send(carrier, outgoing(turn, row))
-        if len(found) >= room:  # or there was no room
+        if room <= 0 or claim_for(turn, carrier, room):
             turn.done.backlog.add(carrier)
 
 
-def claim_for(turn: Turn, carrier: str, room: int) -> list[Row]:
-    now = turn.context.now
-    return turn.context.tx.all(
-        "claim_messages",
-        carrier=carrier,
-        now=now,
-        until=now + LEASE_MILLISECONDS,
-        holder=turn.work.holder,
-        limit=room,
-    )
+def claim_for(turn: Turn, carrier: str, room: int) -> bool:
+    """Takes so many; whether there may be more."""
+    tx, now = turn.context.tx, turn.context.now
+    due = tx.all("due_messages", carrier=carrier, now=now, limit=room)
+    claimed, ends = [], []
+    for row in due:
+        text, obstacle = outgoing(turn, row), obstacle_of(row)
+        if text is None:
+            ends.append(ending(turn, row, State.FAILED, "unreadable", None))
+        elif obstacle is not None:
+            ends.append(ending(turn, row, State.REFUSED, obstacle, None))
+        else:
+            claimed.append([text.message_id])
+            turn.send(carrier, text)
+    if claimed:
+        until, holder = now + LEASE_MILLISECONDS, turn.work.holder
+        tx.run("claim_messages", ids=rows(claimed), now=now, until=until, holder=holder)
+    if ends:
+        tx.run("end_messages", texts=rows(ends))
+    return len(due) >= room or bool(ends)
 
 
-def outgoing(turn: Turn, row: Row) -> Outgoing:
+def outgoing(turn: Turn, row: Row) -> Outgoing | None:
+    """The text for the link; None where what it says cannot be read any more."""
     message_id = row["message_id"]
-    body = unseal(turn.context.tx.cipher, row["sealed_body"], message_id)
+    try:
+        body = unseal(turn.context.tx.cipher, row["sealed_body"], message_id)
+    except UNREADABLE:
+        return None
     return Outgoing(
         message_id=message_id,
         reference=reference_of(message_id),

@@ -14,7 +14,7 @@ from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
 from maskline.operations.routes import rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping
-from maskline.sms.parts import Late, join
+from maskline.sms.parts import MOST_OPEN_PARTS, Late, join, parts_of
 from maskline.sms.port import Accepted, InboundText, Refused, TryLater, Verdict
 from maskline.sms.repetition import Repetitions
 from maskline.sms.turn import Turn, rows
@@ -39,6 +39,7 @@ class Whole:
     segments: int = 1
     partial: bool = False
     message_id: str | None = None
+    refused: str | None = None  # for what reason, whatever it says
 
 
 def take_in(turn: Turn, arrivals: Sequence[Numbered]) -> dict[int, Verdict]:
@@ -48,6 +49,7 @@ def take_in(turn: Turn, arrivals: Sequence[Numbered]) -> dict[int, Verdict]:
     repetitions = Repetitions(turn, arrivals)
     intake = Intake(turn, repetitions.verdicts())
     turn.done.count("repeated", len(intake.verdicts))
+    intake.put_off_parts(arrivals)
     wholes: list[Whole] = []
     for place, text in arrivals:
         if place not in intake.verdicts:
@@ -105,6 +107,17 @@ class Intake:
         source, dialled = number_of(text.source), number_of(text.destination)
         if part is None or part.total == 1 or not 1 <= part.number <= part.total <= 255:
             return [Whole(text=text, source=source, dialled=dialled, place=place, repeat_key=key)]
+        if self.has_too_many_parts(text):
+            refused = Whole(
+                text=text,
+                source=source,
+                dialled=dialled,
+                place=place,
+                repeat_key=key,
+                partial=True,
+                refused="too-many-parts",
+            )
+            return [refused]
         joined = join(self.turn, text, key or "")
         given_up = [late(each) for each in joined.late]
         if joined.text is None:
@@ -121,14 +134,45 @@ class Intake:
         )
         return [*given_up, whole]
 
+    def put_off_parts(self, arrivals: Sequence[Numbered]) -> None:
+        """Leaves texts with their carrier that would be begun here and could not go on. What is
+        begun is taken to its end."""
+        work = self.turn.work
+        parts = [(place, text) for place, text in arrivals if text.part is not None]
+        if not parts or not (work.full or work.crowded):
+            return
+        wholes = [
+            Whole(text=text, source=number_of(text.source), dialled=number_of(text.destination))
+            for _, text in parts
+        ]
+        for row in self.facts_about(wholes):
+            place, text = parts[row["place"]]
+            treatment = self.treatment(
+                keeping.Keeper(self.turn), wholes[row["place"]], row, self.rules_for(row)
+            )
+            full = isinstance(treatment, Forward) and treatment.carrier in work.full
+            if (full or text.carrier in work.crowded) and not parts_of(self.turn, text)["of_text"]:
+                self.verdicts.setdefault(place, self.queue_full())
+
+    def queue_full(self) -> Verdict:
+        self.turn.done.count("queue full")
+        return TryLater(reason="queue-full")
+
+    def has_too_many_parts(self, text: InboundText) -> bool:
+        """Whether a long text would be begun whose sender has begun too many already."""
+        known = parts_of(self.turn, text)
+        return not known["of_text"] and bool(known["of_sender"] >= MOST_OPEN_PARTS)
+
+    def facts_about(self, wholes: Sequence[Whole]) -> list[Row]:
+        asked = rows([[n, each.source, each.dialled] for n, each in enumerate(wholes)])
+        return self.turn.context.tx.all("text_facts", texts=asked)
+
     def decide(self, wholes: Sequence[Whole]) -> None:
         """Judges each text and keeps all."""
         if not wholes:
             return
-        asked = rows([[n, each.source, each.dialled] for n, each in enumerate(wholes)])
-        found = self.turn.context.tx.all("text_facts", texts=asked)
         keeper = keeping.Keeper(self.turn)
-        for row in sorted(found, key=lambda row: int(row["place"])):
+        for row in sorted(self.facts_about(wholes), key=lambda row: int(row["place"])):
             self.judge(keeper, wholes[row["place"]], row)
         keeper.write()
 
@@ -137,9 +181,10 @@ class Intake:
         treatment = self.treatment(keeper, whole, row, rules)
         verdict: Verdict
         if isinstance(treatment, Forward) and self.is_full(whole, treatment.carrier):
-            self.turn.done.count("queue full")
-            verdict = TryLater(reason="queue-full")
+            verdict = self.queue_full()
         else:
+            if isinstance(treatment, Forward) and not self.sender_may(whole):
+                treatment = Refuse("rate-limited", 429)
             record = self.record(whole, row, rules)
             keeper.keep(record, whole.text, row, rules, treatment)
             verdict = Accepted(message_ids=(record["message_id"],))
@@ -161,10 +206,15 @@ class Intake:
     def treatment(
         self, keeper: keeping.Keeper, whole: Whole, row: Row, rules: TextRules
     ) -> Treatment:
-        source, limits = whole.source, self.turn.work.limits
-        if source is not None and limits and not limits.sender_may(source, self.turn.context.now):
-            return Refuse("rate-limited", 429)
+        if whole.refused is not None:
+            return Refuse(whole.refused, 429)
         return treat(self.facts(keeper, whole, row, rules), self.turn.context.now)
+
+    def sender_may(self, whole: Whole) -> bool:
+        """Whether the sender may send one more. Only what is kept to be sent is counted: not what
+        its carrier will bring again, nor what is for us."""
+        limits, source = self.turn.done.limits, whole.source
+        return not limits or source is None or limits.sender_may(source, self.turn.context.now)
 
     def facts(self, keeper: keeping.Keeper, whole: Whole, row: Row, rules: TextRules) -> TextFacts:
         source, dialled = whole.source, whole.dialled or ""
@@ -198,6 +248,7 @@ class Intake:
             fallback_number=None,
             unknown_caller=UnknownCaller.REJECT,
             carriers_up=self.turn.context.settings.text_carriers,
+            barred_prefixes=self.turn.context.settings.barred_prefixes,
         )
 
     def record(self, whole: Whole, row: Row, rules: TextRules) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class Keeper:
                 self.reply(record, row, rules, treatment.reply)
             case Refuse():
                 self.end(record, text, State.REFUSED, treatment.reason)
-                self.reply(record, row, rules, treatment.reply)
+                if not self.has_stopped(record["source"], record["dialled"], bool(row["stopped"])):
+                    self.reply(record, row, rules, treatment.reply)
 
     def forward(
         self,
@@ -73,7 +74,7 @@ class Keeper:
         rules: TextRules,
     ) -> None:
         now, message_id = self.turn.context.now, record["message_id"]
-        limits = self.turn.work.limits
+        limits = self.turn.done.limits
         due_at = now
         if limits and rules.max_per_minute:
             due_at = limits.slot(record["voice_connector_id"], rules.max_per_minute, now)
@@ -132,8 +133,10 @@ class Keeper:
             tx.run("end_messages", texts=rows(ends))
         for record in self.records:
             if (record["shown"], record["recipient"]) == (shown, recipient) and record["due_at"]:
+                now, keep = self.turn.context.now, record["keep_milliseconds"]
                 record |= {"state": State.REFUSED.value, "reason": "opted-out", "due_at": None}
-                record |= {"sealed_body": None, "ended_at": self.turn.context.now}
+                record |= {"ended_at": now, "erase_at": now + keep}
+                record["sealed_body"] = record["sealed_body"] if keep else None
                 self.turn.happened(record["account_id"], State.REFUSED, record["message_id"])
         self.sendable = [each for each in self.sendable if each[0]["due_at"] is not None]
 

@@ -1,7 +1,12 @@
 """How many texts a sender and a connector may send. Each process counts for itself."""
 
+from collections import ChainMap
+from collections.abc import MutableMapping
+
 MINUTE = 60_000
 MOST_REMEMBERED = 100_000
+
+Moments = MutableMapping[str, float]
 
 
 class Limits:
@@ -12,8 +17,31 @@ class Limits:
 
     def __init__(self, per_sender_minute: int) -> None:
         self._per_sender = per_sender_minute
-        self._senders: dict[str, float] = {}
-        self._connectors: dict[str, float] = {}
+        self._senders: Moments = {}
+        self._connectors: Moments = {}
+        self._origin: Limits | None = None
+
+    def draft(self) -> "Limits":
+        """Counts on from here by itself, until `keep`: a turn may fail, and be done again."""
+        draft = Limits(self._per_sender)
+        draft._origin = self
+        draft._senders = ChainMap({}, self._senders)
+        draft._connectors = ChainMap({}, self._connectors)
+        return draft
+
+    def keep(self, now: int) -> None:
+        """Makes what a draft has counted hold."""
+        if self._origin is None:
+            return
+        for own, kept in (
+            (self._senders, self._origin._senders),
+            (self._connectors, self._origin._connectors),
+        ):
+            assert isinstance(own, ChainMap)
+            kept.update(own.maps[0])
+            if len(kept) > MOST_REMEMBERED:
+                for name in [name for name, at in kept.items() if at <= now - MINUTE]:
+                    del kept[name]
 
     def sender_may(self, sender: str, now: int) -> bool:
         """Whether one more text of this sender is within a minute's number of them."""
@@ -22,8 +50,6 @@ class Limits:
         due = max(self._senders.get(sender, 0.0), now - MINUTE)
         if due + MINUTE / self._per_sender > now:
             return False
-        if len(self._senders) >= MOST_REMEMBERED:
-            self._senders = {who: at for who, at in self._senders.items() if at > now - MINUTE}
         self._senders[sender] = due + MINUTE / self._per_sender
         return True
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskline.domain.message import Reported, State, after_report, retry_pause
+from maskline.domain.message import DEAD, Reported, State, after_report, retry_pause
 from maskline.sms.body import reference_of, unseal
 from maskline.sms.port import Accepted, Outcome, Receipt, Refused, TryLater, Unknown
 from maskline.sms.turn import Turn, rows
@@ -36,7 +36,7 @@ class Settling:
     """Outcomes gathered, to be written in one go."""
 
     turn: Turn
-    accepted: list[tuple[str, str | None, int, int]] = field(default_factory=list)
+    accepted: list[list[Any]] = field(default_factory=list)
     segments: list[dict[str, Any]] = field(default_factory=list)
     postponed: list[list[Any]] = field(default_factory=list)
     ended: list[list[Any]] = field(default_factory=list)
@@ -58,7 +58,9 @@ class Settling:
         encoding = outcome.encoding.value if outcome.encoding else None
         # One id may stand for several segments, be it that the carrier cut the text itself.
         ids = sorted(set(filter(None, outcome.message_ids)))
-        self.accepted.append((message_id, encoding, outcome.segments, len(ids)))
+        # Without an id nothing more will be heard of it: what it says has served its turn.
+        erase_at = None if ids else erasure(self.turn, row["keep_milliseconds"])
+        self.accepted.append([message_id, encoding, outcome.segments, len(ids), erase_at])
         self.segments += [
             {
                 "carrier": row["outbound_carrier"],
@@ -102,10 +104,15 @@ def ending(turn: Turn, row: Row, state: State, reason: str | None, error: str | 
     """The end of a text as `end_messages` takes it. What failed can be sent again for a while."""
     turn.happened(row["account_id"], state, row["message_id"])
     keep = row["keep_milliseconds"]
-    if state is not State.DELIVERED:
+    if state in DEAD:
         keep = max(keep, turn.context.settings.texts.dead_letter_milliseconds)
-    now = turn.context.now
-    return [row["message_id"], state, reason, error, now, now + keep if keep else None]
+    erase_at = erasure(turn, keep)
+    return [row["message_id"], state, reason, error, turn.context.now, erase_at]
+
+
+def erasure(turn: Turn, keep: int) -> int:
+    """When to erase what a text says that is kept for so many milliseconds; 0: at once."""
+    return turn.context.now + keep if keep else 0
 
 
 def doubt(turn: Turn, texts: Sequence[Row]) -> None:
@@ -175,6 +182,8 @@ class Reporting:
 
     def take(self, row: Row, receipt: Receipt) -> None:
         self.turn.done.count("receipts")
+        if row["stale"]:  # about an attempt before the text was sent again
+            return
         segment = receipt.carrier, receipt.message_id
         if not receipt.state.final or row["reported"] == receipt.state or segment in self.seen:
             return

@@ -14,6 +14,7 @@ from maskline.sms.turn import Turn
 from maskline.store import Row
 
 AT_ONCE = 200
+MOST_OPEN_PARTS = 1_000  # of one sender, that wait for others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,14 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     return Joined(
         text=together(turn, waiting), parts=len(waiting), message_ids=(message_id,), late=late
     )
+
+
+def parts_of(turn: Turn, text: InboundText) -> Row:
+    """How many parts there are of the text that this is one of (`of_text`), and how many of its
+    sender's wait for others (`of_sender`)."""
+    row = turn.context.tx.one("count_parts", **whole_of(text))
+    assert row is not None
+    return row
 
 
 def insert(turn: Turn, text: InboundText, key: str, whole: dict[str, Any]) -> None:

@@ -120,7 +120,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
     """Taken. Of a submit: by the carrier under these ids, by which its receipts will speak.
 
     `segments` says how many the carrier sends; one id may stand for several of them. An empty id
-    is none.
+    is none. Without any, there will be no receipts: nothing more will be heard of the text.
     """
 
     message_ids: tuple[str, ...]

@@ -42,8 +42,6 @@ TELL_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PAUSE_SECONDS = 1.0  # after a turn that failed
 RENEW_SECONDS = 30.0  # after which a text that a link still has is claimed anew
-# Turns of several processes are done one after the other: what one claims, no other claims.
-TEXTS = "texts"
 TAKEN = Accepted(message_ids=())
 
 log = structlog.get_logger()
@@ -51,7 +49,7 @@ log = structlog.get_logger()
 
 def take_turn(context: Context, work: Work) -> Done:
     """Does the work of a turn in its transaction; repeating it does no harm."""
-    turn = Turn(context.holding(TEXTS), work)
+    turn = Turn.begin(context, work)
     settle(turn, work.outcomes)
     receipts = [each for each in work.arrivals if isinstance(each, Receipt)]
     report(turn, receipts)
@@ -65,7 +63,7 @@ def take_turn(context: Context, work: Work) -> Done:
 
 def tend(context: Context, work: Work) -> Done:
     """What time asks for."""
-    turn = Turn(context.holding(TEXTS), work)
+    turn = Turn.begin(context, work)
     for name in work.connections:
         repetition.see(turn, name)
     claims.renew(turn)
@@ -104,6 +102,7 @@ class Relay:
         self._backlog: set[str] = set()
         self._blocked: set[str] = set()
         self._pending: Counter[str] = Counter()
+        self._open_parts: Counter[str] = Counter()
         self._under_way: Counter[str] = Counter()
         self._sent_to: dict[str, tuple[str, float]] = {}  # the carrier, and when
         self._news = asyncio.Event()
@@ -221,10 +220,14 @@ class Relay:
             room=room,
             backlog=frozenset(self._backlog),
             claimable=self._backlog | self._blocked | set(look),
-            full={name for name, many in self._pending.items() if many >= self._most_queued},
+            full=self._over(self._pending),
+            crowded=self._over(self._open_parts),
             connections=self._connections(),
             limits=self._limits,
         )
+
+    def _over(self, counts: Counter[str]) -> set[str]:
+        return {name for name, many in counts.items() if many >= self._most_queued}
 
     def _time_to_look(self) -> set[str]:
         """All carriers once in a while, however much news there is: other processes, time and
@@ -289,6 +292,8 @@ class Relay:
         return done
 
     def _go_on(self, work: Work, done: Done) -> None:
+        if done.limits is not None:
+            done.limits.keep(time.time_ns() // 1_000_000)
         self._submit(done)
         self._remember(work, done)
 
@@ -349,6 +354,8 @@ class Relay:
         self.counts.update(done.counts)
         rows = await self._store.read(lambda tx: tx.all("count_pending"))
         self._pending = Counter({row["outbound_carrier"]: row["texts"] for row in rows})
+        rows = await self._store.read(lambda tx: tx.all("count_open_parts"))
+        self._open_parts = Counter({row["carrier"]: row["parts"] for row in rows})
         if done.backlog:
             self._news.set()
 
@@ -359,7 +366,7 @@ def by_name(counts: Counter[str]) -> dict[str, int]:
 
 
 def take_over(context: Context, work: Work) -> Done:
-    turn = Turn(context.holding(TEXTS), work)
+    turn = Turn.begin(context, work)
     claims.take_over(turn)
     turn.write_events()
     return turn.done

@@ -144,7 +144,7 @@ class SipLink:
                 self._rest(answer, outcome.reason)
                 return outcome
         self._trouble = ""
-        return Accepted(message_ids=tuple(call_ids), segments=len(pieces), encoding=Encoding.UTF8)
+        return Accepted(message_ids=(), segments=len(pieces), encoding=Encoding.UTF8)
 
     def _rest(self, answer: Answer | None, why: str) -> None:
         """A trunk that is silent or says 5xx gets a moment's peace; other refusals are about one

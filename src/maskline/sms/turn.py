@@ -7,7 +7,7 @@ the links are answered and handed what they shall send.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -15,6 +15,8 @@ from maskline.operations import Context
 from maskline.sms.limits import Limits
 from maskline.sms.port import Arrival, Outcome, Outgoing, Verdict
 
+# Turns of several processes are done one after the other: what one claims, no other claims.
+TEXTS = "texts"
 ENCODER = msgspec.json.Encoder()
 
 
@@ -24,9 +26,10 @@ class Work:
 
     `room` says how many texts each carrier's link of this process would take. `backlog` names the
     carriers for which texts wait that go before new ones, `claimable` those and the ones for which
-    texts wait for an earlier one of their pair, `full` those for which too many wait. `holder` is
-    this life of this process, by whose name texts are claimed, `node` what all its lives have in
-    common. `connections` are those that are open (see `Link.connections`), `held` the texts that
+    texts wait for an earlier one of their pair, `full` those for which too many wait, `crowded`
+    those that brought too many parts which wait for others. `holder` is this life of this process,
+    by whose name texts are claimed, `node` what all its lives have in common.
+    `connections` are those that are open (see `Link.connections`), `held` the texts that
     links have had for a while.
     """
 
@@ -38,6 +41,7 @@ class Work:
     backlog: Collection[str] = ()
     claimable: Collection[str] = ()
     full: Collection[str] = ()
+    crowded: Collection[str] = ()
     connections: Mapping[str, int] = field(default_factory=dict)
     held: Sequence[str] = ()
     limits: Limits | None = None
@@ -48,7 +52,8 @@ class Done:
     """What a turn has done: a verdict for each arrival, texts for the links.
 
     `backlog` and `blocked` name the carriers for which texts wait, for room and for an earlier one
-    of their pair; `queued` says how many were kept to be sent.
+    of their pair; `queued` says how many were kept to be sent. `limits` has counted the texts of
+    the turn, which is to hold once it is kept.
     """
 
     verdicts: list[Verdict] = field(default_factory=list)
@@ -57,6 +62,7 @@ class Done:
     blocked: set[str] = field(default_factory=set)
     queued: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    limits: Limits | None = None
 
     def count(self, what: str, many: int = 1) -> None:
         if many:
@@ -71,6 +77,12 @@ class Turn:
     work: Work
     done: Done = field(default_factory=Done)
     events: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, context: Context, work: Work) -> Self:
+        """The turn, once no other process is in one."""
+        limits = work.limits.draft() if work.limits else None
+        return cls(context.holding(TEXTS), work, Done(limits=limits))
 
     def room(self, carrier: str) -> int:
         return self.work.room.get(carrier, 0) - len(self.done.outgoing.get(carrier, ()))

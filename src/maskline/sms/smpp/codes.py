@@ -93,6 +93,8 @@ NETWORK_ERROR_CODE = 0x0423
 MESSAGE_PAYLOAD = 0x0424
 MESSAGE_STATE = 0x0427
 
+FINAL_RECEIPTS = 0x03  # bits of registered_delivery (section 5.2.17): of which outcomes
+
 # Bits of esm_class (section 5.2.12).
 ESM_TYPE = 0x3C  # of a message from the SMSC: what it is
 ESM_RECEIPT = 0x04

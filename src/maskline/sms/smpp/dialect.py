@@ -42,6 +42,7 @@ class Submits(NamedTuple):
     encoding: Encoding
     segments: int  # what the carrier counts, also where it cuts the text itself
     bodies: list[bytes]
+    receipts: bool = True  # whether the carrier is asked for any
 
 
 class Dialect:
@@ -53,6 +54,7 @@ class Dialect:
         self._data_codings = dict(codings(settings))
         self._codings = tuple(self._data_codings)
         self.answered_id, self._receipted_id = ID_FORMS[settings.receipt_ids]
+        self._receipts = bool(settings.registered_delivery & codes.FINAL_RECEIPTS)
         self._blank = ShortMessage(
             service_type=settings.service_type or "",
             source_addr_ton=settings.source_ton,
@@ -156,7 +158,7 @@ class Dialect:
             tlvs=reference_tlv(text.reference) if self._settings.user_message_reference else (),
         )
         bodies = [body.write() for body in self._bodies(blank, text.reference, written)]
-        return Submits(written.coding.encoding, len(written.segments), bodies)
+        return Submits(written.coding.encoding, len(written.segments), bodies, self._receipts)
 
     def _address(self, number: str) -> str:
         return number if self._settings.number_format == "plus" else number.removeprefix("+")

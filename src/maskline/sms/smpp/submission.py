@@ -77,6 +77,7 @@ class Submission:
             return self._verdict
         if not self._to_send:
             ids = tuple(self._ids[number] for number in range(len(self._submits.bodies)))
+            ids = ids if self._submits.receipts else ()
             encoding = self._submits.encoding
             return Accepted(message_ids=ids, segments=self._submits.segments, encoding=encoding)
         if self._trouble and not self._ids:

@@ -81,23 +81,57 @@ VALUES
 INSERT INTO events (account_id, name, subject, happened_at)
 VALUES (:account_id, :name, :subject, :happened_at)
 
+-- name: due_messages
+-- What may be sent to a carrier now: the first unfinished text of each pair, those that wait longest
+-- first. `unwanted` tells that its reader has said STOP since, `closed` that the session is over, or
+-- that the number means somebody else to its reader by now.
+SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown, ready.recipient,
+    ready.sealed_body, ready.expires_at,
+    ready.kind = 'Relayed' AND EXISTS (
+        SELECT 1 FROM opt_outs
+        WHERE opt_outs.participant = ready.recipient AND opt_outs.proxy_number = ready.shown
+    ) AS unwanted,
+    ready.kind = 'Relayed' AND NOT EXISTS (
+        SELECT 1 FROM claims
+        JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
+        WHERE claims.participant = ready.recipient AND claims.proxy_number = ready.shown
+            AND claims.proxy_session_id = ready.proxy_session_id
+            AND proxy_sessions.ended_at IS NULL AND proxy_sessions.expires_at > :now
+    ) AS closed
+FROM messages AS ready
+WHERE ready.outbound_carrier = :carrier AND ready.due_at <= :now AND ready.state <> 'Sending'
+    AND ready.expires_at > :now
+    AND NOT EXISTS (
+        SELECT 1 FROM messages AS earlier
+        WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
+            AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
+    )
+ORDER BY ready.due_at, ready.sequence
+LIMIT :limit
+
+-- name: obstacles_of_message
+-- As above: whether a text may still be sent.
+SELECT
+    ready.kind = 'Relayed' AND EXISTS (
+        SELECT 1 FROM opt_outs
+        WHERE opt_outs.participant = ready.recipient AND opt_outs.proxy_number = ready.shown
+    ) AS unwanted,
+    ready.kind = 'Relayed' AND NOT EXISTS (
+        SELECT 1 FROM claims
+        JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
+        WHERE claims.participant = ready.recipient AND claims.proxy_number = ready.shown
+            AND claims.proxy_session_id = ready.proxy_session_id
+            AND proxy_sessions.ended_at IS NULL AND proxy_sessions.expires_at > :now
+    ) AS closed
+FROM messages AS ready
+WHERE ready.message_id = :message_id
+
 -- name: claim_messages
--- Takes texts for a carrier: the first unfinished one of each pair, those that wait longest first.
+-- `ids` is [[message_id], …].
 UPDATE messages
 SET state = 'Sending', attempts = attempts + 1, holder = :holder, due_at = :until, sent_at = :now
-WHERE sequence IN (
-    SELECT sequence FROM messages AS ready
-    WHERE outbound_carrier = :carrier AND due_at <= :now AND state <> 'Sending'
-        AND expires_at > :now
-        AND NOT EXISTS (
-            SELECT 1 FROM messages AS earlier
-            WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
-                AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
-        )
-    ORDER BY due_at, sequence
-    LIMIT :limit
-)
-RETURNING sequence, message_id, shown, recipient, sealed_body, expires_at
+FROM json_each(:ids) AS each
+WHERE messages.message_id = each.value ->> 0
 
 -- name: renew_claims
 -- `ids` is [[message_id], …].
@@ -119,23 +153,26 @@ JOIN messages ON messages.message_id = each.value ->> 0
 WHERE state IN ('Sending', 'InDoubt')
 
 -- name: accept_messages
--- `texts` is [[message_id, encoding, segments, ids], …].
+-- `texts` is [[message_id, encoding, segments, ids, erase_at], …]; with an erase_at of 0 the words
+-- are erased at once, without one they stay until the text has ended.
 UPDATE messages
 SET state = 'Accepted', outbound_encoding = each.value ->> 1,
     outbound_segments = CAST(each.value ->> 2 AS BIGINT),
     outbound_ids = CAST(each.value ->> 3 AS BIGINT), accepted_at = :now, due_at = NULL,
+    erase_at = coalesce(CAST(each.value ->> 4 AS BIGINT), erase_at),
+    sealed_body = CASE WHEN CAST(each.value ->> 4 AS BIGINT) = 0 THEN NULL ELSE sealed_body END,
     holder = NULL, reason = NULL, error = NULL
 FROM json_each(:texts) AS each
 WHERE messages.message_id = each.value ->> 0
 
 -- name: end_messages
--- `texts` is [[message_id, state, reason, error, at, erase_at], …]; one without erase_at is
--- erased at once.
+-- `texts` is [[message_id, state, reason, error, at, erase_at], …]; with an erase_at of 0 the words
+-- are erased at once.
 UPDATE messages
 SET state = each.value ->> 1, reason = each.value ->> 2, error = each.value ->> 3,
     ended_at = CAST(each.value ->> 4 AS BIGINT), due_at = NULL, holder = NULL,
-    erase_at = coalesce(CAST(each.value ->> 5 AS BIGINT), 0),
-    sealed_body = CASE WHEN each.value ->> 5 IS NULL THEN NULL ELSE sealed_body END
+    erase_at = CAST(each.value ->> 5 AS BIGINT),
+    sealed_body = CASE WHEN CAST(each.value ->> 5 AS BIGINT) = 0 THEN NULL ELSE sealed_body END
 FROM json_each(:texts) AS each
 WHERE messages.message_id = each.value ->> 0
 
@@ -157,6 +194,7 @@ ON CONFLICT (carrier, sent_id) DO UPDATE SET
 -- name: reported_segments
 -- The texts that receipts are about; `ids` is [[place, carrier, sent_id], …].
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, message_segments.reported,
+    message_segments.sent_at < coalesce(messages.sent_at, message_segments.sent_at + 1) AS stale,
     messages.message_id, messages.account_id, messages.state, messages.keep_milliseconds,
     messages.outbound_ids, messages.delivered_segments
 FROM json_each(:ids) AS each
@@ -245,9 +283,9 @@ ORDER BY outbound_carrier, due_at
 LIMIT :limit
 
 -- name: list_unwanted_messages
--- What waits to be sent to somebody who wants no more.
+-- What waits to be sent, be it again, to somebody who wants no more.
 SELECT message_id, account_id, keep_milliseconds FROM messages
-WHERE shown = :shown AND recipient = :recipient AND due_at IS NOT NULL AND state = 'Queued'
+WHERE shown = :shown AND recipient = :recipient AND due_at IS NOT NULL AND state <> 'Sending'
 
 -- name: count_pending
 -- How many texts wait for each carrier.
@@ -258,6 +296,23 @@ GROUP BY outbound_carrier
 -- name: count_pending_of
 -- How many texts wait for a carrier.
 SELECT count(*) AS texts FROM messages WHERE outbound_carrier = :carrier AND due_at IS NOT NULL
+
+-- name: count_open_parts
+-- How many parts of long texts wait for others, by the carrier that brought them.
+SELECT carrier, count(*) AS parts FROM message_parts
+WHERE message_id IS NULL
+GROUP BY carrier
+
+-- name: count_parts
+-- How many parts there are of a text, and how many of its sender's wait for others.
+SELECT (
+    SELECT count(*) FROM message_parts
+    WHERE carrier = :carrier AND source = :source AND destination = :destination
+        AND reference = :reference AND total = :total
+) AS of_text, (
+    SELECT count(*) FROM message_parts
+    WHERE carrier = :carrier AND source = :source AND message_id IS NULL
+) AS of_sender
 
 -- name: insert_part
 -- Changes no row when the part is there.
@@ -393,7 +448,8 @@ LIMIT :limit
 
 -- name: retry_message
 UPDATE messages
-SET state = 'Queued', reason = NULL, error = NULL, due_at = :now, ended_at = NULL,
+SET state = 'Queued', reason = NULL, error = NULL, due_at = :now, sent_at = NULL,
+    accepted_at = NULL, ended_at = NULL,
     expires_at = :expires_at, erase_at = :erase_at, delivered_segments = 0
 WHERE message_id = :message_id
 
