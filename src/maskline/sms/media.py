@@ -13,7 +13,7 @@ from maskline.courier import Courier, ForbiddenPlace, HttpRequest, NotCarried
 from maskline.operations import Context
 from maskline.operations.pictures import keep_picture, new_token
 from maskline.sms.pictures import NotAPicture, drawn_anew
-from maskline.sms.port import InboundText, Media
+from maskline.sms.port import MOST_MEDIA, InboundText, Media
 from maskline.store import Store, Transaction
 
 PATH = "/media/"
@@ -21,7 +21,6 @@ FETCH_SECONDS = 8.0
 ALL_SECONDS = 12.0  # providers wait some 15 seconds for their answer
 ATTEMPTS, PAUSE_SECONDS = 2, 0.5
 HOPS = 3
-MOST_MEDIA = 10  # of one text; what carriers take at the most
 FETCHED_AT_ONCE = 10
 AT_ONCE = 2  # pictures drawn anew at a time: each takes a core and much memory
 UNSEEN = ("application/smil", "application/smil+xml")  # how a phone arranges the rest

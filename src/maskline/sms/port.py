@@ -23,6 +23,8 @@ from msgspec import Struct
 
 from maskline.domain.message import Encoding, Reported
 
+MOST_MEDIA = 10  # with one text; carriers take no more
+
 
 class Part(Struct, frozen=True, gc=False):
     """Which part of a long text this is (GSM 03.40 section 9.2.3.24.1): `number` of `total`.

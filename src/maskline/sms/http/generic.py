@@ -17,7 +17,6 @@ from maskline.sms.http.content import FORM, content_of, count_of, is_form, word
 from maskline.sms.http.description import OFFERED, Description, MessageRules, StatusRules
 from maskline.sms.http.provider import (
     MESSAGES,
-    MOST_MEDIA,
     STATUS,
     Callback,
     NotGenuine,
@@ -28,6 +27,7 @@ from maskline.sms.http.provider import (
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
 from maskline.sms.http.templates import filled, filled_structure, filled_url
 from maskline.sms.port import (
+    MOST_MEDIA,
     Accepted,
     Arrival,
     InboundText,

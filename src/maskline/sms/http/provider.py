@@ -11,7 +11,6 @@ from maskline.courier import HttpReply, HttpRequest
 from maskline.sms.port import Arrival, Outcome, Outgoing
 
 MESSAGES, STATUS = "messages", "status"
-MOST_MEDIA = 10  # in one text that we send
 
 
 class NotGenuine(Exception):

@@ -23,7 +23,6 @@ from maskline.sms.http.answers import (
 from maskline.sms.http.content import FORM, content_of, count_of, is_form, word
 from maskline.sms.http.provider import (
     MESSAGES,
-    MOST_MEDIA,
     STATUS,
     Callback,
     NotGenuine,
@@ -32,6 +31,7 @@ from maskline.sms.http.provider import (
     Unreadable,
 )
 from maskline.sms.port import (
+    MOST_MEDIA,
     Accepted,
     InboundText,
     Media,
