@@ -172,10 +172,8 @@ class Routes:
     def _request(self) -> None:
         source = source_of()
         origin = self.senders.origin(source)
-        if origin is None:
-            KSR.htable.sht_inc("strangers", source.address)
-            if not self.senders.guard:
-                return  # strangers get silence
+        if origin is None and (not self.senders.guard or sources.is_flooding(source.address)):
+            return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
         if origin == BALANCER:
             if ends_transaction(request):

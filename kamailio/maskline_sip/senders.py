@@ -60,8 +60,10 @@ class Senders:
         """The carrier that a request from an unknown address is from. Raises Refuse with a
         challenge."""
         name = self._shown(request, source) if self.guard else None
-        if name is not None:  # no stranger, however often it calls
-            KSR.htable.sht_rm("strangers", source.address)
+        if name is not None:
+            sources.befriend(source.address)
+            if KSR.pv.get("$proto") != "udp":
+                KSR.tcpops.tcp_set_connection_lifetime(self._settings.known_seconds)
         return name
 
     def _shown(self, request: sip.Message, source: Source) -> str | None:

@@ -100,6 +100,7 @@ class Settings:
         self.listeners = [tuple(listener.split(":", 1)) for listener in given["listen"]]
         self._advertised = [tuple(listener.split(":", 1)) for listener in given["advertise"]]
         self.node: str = given["node"]
+        self.known_seconds: int = given["known_seconds"]
         self.others: str = given["others"]
         self._balancers = [ipaddress.ip_network(one) for one in given["balancers"]]
         self._control = given["control"]

@@ -1,12 +1,13 @@
 """Floods from one address: cut off where nobody is known, and never a carrier that calls with a
 password; what a caller's wish for privacy comes to."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
 from acceptance.peers import Peer, header
 from acceptance.plain_phone import ALICE, Phone, within
-from acceptance.service import Service
+from acceptance.service import Service, free_port
 from acceptance.test_carriers import Stranger, answered, authorized, hang_up, masked, record
 
 from maskline.engines.kamailio import MOST_STRANGE
@@ -27,7 +28,8 @@ WORKERS = 16  # so many messages may be read while the one that is too many is c
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
     peer = Peer()
-    with masked(tmp_path_factory.mktemp("floods"), peer, SETTINGS) as (service, phone):
+    folder, six = tmp_path_factory.mktemp("floods"), f"udp:[::1]:{free_port('::1')}"
+    with masked(folder, peer, SETTINGS, listen=(six,)) as (service, phone):
         yield service, phone, peer
     peer.close()
 
@@ -38,6 +40,18 @@ class Scanner(Stranger):
 
 class Friend(Stranger):
     host = "127.0.0.68"
+
+
+class Distant(Phone):
+    """A stranger with an IPv6 address."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self.socket.close()
+        self.socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.socket.bind(("::1", 0))
+        self.where = f"[::1]:{self.socket.getsockname()[1]}"
+        self.server = ("::1", int(service.listen[0].rpartition(":")[2]))
 
 
 def challenges(stranger: Stranger) -> Iterator[bool]:
@@ -67,6 +81,18 @@ def test_a_flood_is_cut_off_and_hurts_no_carrier(calls: Calls) -> None:
     other.socket.close()
 
 
+def test_a_flood_over_ipv6_is_counted_by_network(calls: Calls) -> None:
+    service, *_ = calls
+    flooding = Distant(service)
+    for _ in range(FLOOD):
+        flooding.send(flooding.invite())
+    heard = 0
+    while not flooding.silent(0.5):
+        heard += 1
+    assert MOST_STRANGE // 2 < heard <= MOST_STRANGE + WORKERS
+    flooding.socket.close()
+
+
 def test_a_carrier_with_a_password_is_no_flood(calls: Calls) -> None:
     """Four messages for each call: more in all than a stranger may send."""
     service, _, _ = calls
@@ -83,6 +109,22 @@ def test_a_carrier_with_a_password_is_no_flood(calls: Calls) -> None:
         friend.send(within("ACK", again, taken, friend, 2))
         friend.send(within("BYE", again, taken, friend, 3))
         assert friend.final() == 200
+    friend.socket.close()
+
+
+def test_a_carrier_with_a_password_may_connect(calls: Calls) -> None:
+    service, *_ = calls
+    friend = Friend(service)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
+        line.settimeout(8)
+        line.bind((friend.host, 0))
+        line.connect(friend.server)
+        sent = friend.invite(number="+19135550111").replace("SIP/2.0/UDP", "SIP/2.0/TCP")
+        line.sendall(sent.encode())
+        challenged = line.recv(65536).decode()
+        assert challenged.startswith("SIP/2.0 401 ")
+        line.sendall(authorized(sent, challenged, "secret").encode())
+        assert line.recv(65536).startswith((b"SIP/2.0 100 ", b"SIP/2.0 404 "))
     friend.socket.close()
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "advertise": ["udp:203.0.113.5:5060"],
         "balancers": ["192.0.2.9/32"],
         "node": "0123abcd",
+        "known_seconds": 600,
         "others": str(tmp_path / "nodes.json"),
         "control": "127.0.0.1:4000",
         "media_control": "127.0.0.1:5000",
@@ -126,6 +128,16 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
             }
         ],
     }
+
+
+def test_who_is_known_is_known_without_the_script() -> None:
+    control = Address("127.0.0.1", 4000)
+    known = '"" + $si + ":" + $sp == "127.0.0.1:4000" || src_ip == 192.0.2.9/32'
+    known += " || src_ip == 192.0.2.20/32 || src_ip == 2001:db8::/64"
+    assert kamailio.known_sources(SETTINGS, control) == known
+    named = replace(SETTINGS.trunks["acme"], sources=(Source.parse("calls.acme.example"),))
+    by_name = replace(SETTINGS, carriers=(Carrier(name="acme", sip=named),))
+    assert "$sht(sources=>$si) != $null" in kamailio.known_sources(by_name, control)
 
 
 def test_the_secret_is_new_at_each_start_and_the_mask_keys_stay(tmp_path: Path) -> None:

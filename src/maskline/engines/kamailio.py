@@ -35,6 +35,9 @@ POSIX_SPECIAL = re.compile(r"[][.]")
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 # Messages within 30 seconds from an address that is no carrier's, before it is not read any more.
 MOST_STRANGE = 60
+# How long a connection may be silent: of one that nobody known has spoken on, and of others.
+STRANGER_SECONDS, KNOWN_SECONDS = 5, 600
+MOST_CONNECTIONS = 8192  # some 5 KB each of the shared memory; over TLS, Kamailio's own 2048
 # A worker for each core, for more have colder caches; but no fewer than these, for each waits for
 # the control plane and rtpengine, and everybody else with it when others have the processor.
 FEWEST_WORKERS = 4
@@ -95,10 +98,9 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     marks = Marks()
     template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
     configuration = template.substitute(
-        placeholders(settings, script, marks),
+        placeholders(settings, script, marks, around.control),
         tls=tls_lines(settings, own),
         more=more_lines(settings),
-        control=f"{around.control.host}:{around.control.port}",
     )
     (own / "kamailio.cfg").write_text(configuration, encoding="utf-8")
     known = script_settings(settings, around, marks)
@@ -118,9 +120,17 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     return Program(command, environment, line.answers)
 
 
-def placeholders(settings: Settings, script: Path, marks: Marks) -> dict[str, str]:
+def placeholders(
+    settings: Settings, script: Path, marks: Marks, control: Address
+) -> dict[str, str]:
     """What stands for each placeholder of the template."""
     return {
+        "control": f"{control.host}:{control.port}",
+        "known": known_sources(settings, control),
+        "passwords": truth(any(trunk.inbound_username for trunk in settings.trunks.values())),
+        "stranger_seconds": str(STRANGER_SECONDS),
+        "known_seconds": str(KNOWN_SECONDS),
+        "most_connections": str(MOST_CONNECTIONS),
         "listen": "\n".join(listen_lines(settings)),
         "most_strange": str(MOST_STRANGE),
         "script_dir": str(script),
@@ -140,6 +150,23 @@ def own_hosts(settings: Settings) -> list[str]:
     return [name for name, _ in named] + short
 
 
+def known_sources(settings: Settings, control: Address) -> str:
+    """A condition in Kamailio's language: whether a message is from an address that we know."""
+    sources = [source for trunk in settings.trunks.values() for source in trunk.sources]
+    networks = [*map(str, settings.sip.balancers), *(str(one) for one in sources if not one.named)]
+    known = [f'"" + $si + ":" + $sp == "{control.host}:{control.port}"']
+    known += [f"src_ip == {network}" for network in dict.fromkeys(networks)]
+    if any(source.named for source in sources):
+        # Kamailio writes an IPv6 address otherwise than the table's names; the script looks.
+        known += ["$sht(sources=>$si) != $null", "af == INET6"]
+    return " || ".join(known)
+
+
+def truth(value: object) -> str:
+    """A condition that always has this value."""
+    return "1 == 1" if value else "1 == 0"
+
+
 # A WebSocket begins as HTTP on an ordinary TCP or TLS port.
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 
@@ -155,7 +182,10 @@ loadmodule "websocket.so"
 
 event_route[xhttp:request] {
 	if ($(hdr(Upgrade){s.tolower}) == "websocket" && python_exec("may_connect")) {
+		tcp_set_connection_lifetime("KNOWN_SECONDS");
 		ws_handle_handshake();
+	} else {
+		tcp_close_connection();
 	}
 }
 """
@@ -177,7 +207,7 @@ def tls_lines(settings: Settings, own: Path) -> str:
 def more_lines(settings: Settings) -> str:
     """What else some transports need; it stands where all other modules are loaded."""
     websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
-    return WEBSOCKET if websocket else ""
+    return WEBSOCKET.replace("KNOWN_SECONDS", str(KNOWN_SECONDS)) if websocket else ""
 
 
 def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> dict[str, Any]:
@@ -192,6 +222,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "advertise": [str(listener) for listener in settings.sip.advertise],
         "balancers": [str(network) for network in settings.sip.balancers],
         "node": around.node,
+        "known_seconds": KNOWN_SECONDS,
         "others": str(around.others),
         "control": str(around.control),
         "media_control": str(around.rtpengine),

@@ -1,0 +1,63 @@
+"""Connections of who is no carrier: closed when they speak, or soon when they do not, and never
+answered; and those of carriers, which last."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from acceptance.service import Service
+
+from maskline.engines.kamailio import STRANGER_SECONDS
+
+OPTIONS = (
+    "OPTIONS sip:{there} SIP/2.0\r\nVia: SIP/2.0/TCP {here};branch=z9hG4bK{n}\r\n"
+    "Max-Forwards: 70\r\nFrom: <sip:a@{here}>;tag=1\r\nTo: <sip:{there}>\r\nCall-ID: {n}{here}\r\n"
+    "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+KEEPALIVE = b"\r\n\r\n"  # RFC 5626 3.5.1
+STRANGER, CARRIER = "127.0.0.66", "127.0.0.1"
+
+
+@contextmanager
+def connected(service: Service, host: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
+        line.bind((host, 0))
+        line.connect(("127.0.0.1", service.sip_port))
+        yield line
+
+
+def options(line: socket.socket, number: int) -> bytes:
+    here, there = (":".join(map(str, name)) for name in (line.getsockname(), line.getpeername()))
+    return OPTIONS.format(here=here, there=there, n=number).encode()
+
+
+def heard(line: socket.socket, seconds: float) -> bytes | None:
+    """What comes within that time: nothing at all (None), or nothing more (empty)."""
+    line.settimeout(seconds)
+    try:
+        return line.recv(4096)
+    except ConnectionResetError:
+        return b""
+    except TimeoutError:
+        return None
+
+
+def test_a_strangers_connection_is_closed_when_it_speaks(service: Service) -> None:
+    with connected(service, STRANGER) as line:
+        line.sendall(options(line, 1))
+        assert heard(line, 4) == b""
+    with connected(service, STRANGER) as line:
+        line.sendall(KEEPALIVE)
+        assert heard(line, 0.5) is None
+
+
+def test_a_silent_connection_is_closed_soon_and_a_carriers_is_not(service: Service) -> None:
+    with connected(service, STRANGER) as strange, connected(service, CARRIER) as known:
+        known.sendall(options(known, 1))
+        assert (heard(known, 4) or b"").startswith(b"SIP/2.0 200 ")
+        began = time.monotonic()
+        assert heard(strange, STRANGER_SECONDS + 10) == b""
+        time.sleep(max(0.0, began + STRANGER_SECONDS + 2 - time.monotonic()))
+        known.sendall(options(known, 2))
+        assert (heard(known, 4) or b"").startswith(b"SIP/2.0 200 ")

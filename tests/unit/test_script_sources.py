@@ -1,0 +1,63 @@
+"""Strangers, as the script counts them: each address, and each network of IPv6."""
+
+import importlib
+import sys
+from collections import Counter
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+
+class Counts:
+    """Kamailio's table of strangers."""
+
+    def __init__(self) -> None:
+        self.cells: Counter[str] = Counter()
+
+    def sht_inc(self, _table: str, name: str) -> int:
+        self.cells[name] += 1
+        return self.cells[name]
+
+    def sht_sets(self, _table: str, _name: str, _value: str) -> None:
+        pass
+
+    def sht_rm(self, _table: str, name: str) -> None:
+        self.cells.pop(name, None)
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return Counts()
+
+
+@pytest.fixture
+def sources(counts: Counts, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setitem(sys.modules, "KSR", SimpleNamespace(htable=counts))  # type: ignore[arg-type]
+    for name in ("maskline_sip.tables", "maskline_sip.sources"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    module = importlib.import_module("maskline_sip.sources")
+    for name in ("maskline_sip.tables", "maskline_sip.sources"):
+        monkeypatch.delitem(sys.modules, name)
+    return module
+
+
+def test_addresses_of_one_customer_are_counted_together(sources: ModuleType) -> None:
+    for number in range(1, sources.MOST_STRANGE + 1):
+        assert not sources.is_flooding(f"2001:db8:0:1::{number:x}")
+    assert sources.is_flooding("2001:db8:0:1:a::1")
+    assert not sources.is_flooding("2001:db8:0:2::1")
+
+
+def test_ipv4_addresses_are_counted_each_for_itself(sources: ModuleType, counts: Counts) -> None:
+    assert not any(sources.is_flooding(f"192.0.2.{number}") for number in range(200))
+    assert set(counts.cells.values()) == {1}
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+def test_a_carriers_address_is_no_strangers_any_more(
+    sources: ModuleType, counts: Counts, address: str
+) -> None:
+    """Before it was told, after a start of Kamailio, its messages were a stranger's."""
+    sources.is_flooding(address)
+    sources.admit("acme", f"{address}\n".encode())
+    assert not counts.cells
