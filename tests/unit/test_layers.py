@@ -70,3 +70,10 @@ def test_domain_is_standard_library_only() -> None:
             for name in names:
                 top = name.split(".")[0]
                 assert top == "maskline" or top in sys.stdlib_module_names, f"{path}: {name}"
+
+
+def test_the_steps_of_the_schema_are_numbered_without_gaps_or_doubles() -> None:
+    """Two branches that each added one meet here before any database sees it."""
+    folder = SOURCE / "store" / "migrations" / "sqlite"
+    numbers = sorted(int(path.name[:4]) for path in folder.glob("*.sql"))
+    assert numbers == list(range(1, len(numbers) + 1))
