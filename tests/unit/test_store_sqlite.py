@@ -100,15 +100,46 @@ async def test_the_log_of_changes_does_not_grow_while_there_are_reads(
     store: Store, tmp_path: Path
 ) -> None:
     """It begins anew after some thousand pages, four megabytes, if nobody reads from it then."""
-    for number in range(0, 4000, 64):
-        jobs = [store.write(add(str(one))) for one in range(number, number + 64)]
-        await asyncio.gather(*jobs, *(store.read(count) for _ in range(5)))
+
+    async def reading() -> None:
+        while True:
+            await store.read(count)
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(reading())
+    for number in range(1500):
+        await store.write(add(str(number)))
         await store.read(count)
-    writes = [store.write(add(f"again {number}")) for number in range(4000)]
-    for write in writes[:1500]:
-        await asyncio.gather(write, store.read(count))
-    await asyncio.gather(*writes[1500:])
+    beside.cancel()
     assert (tmp_path / "maskline.db-wal").stat().st_size < 8_000_000
+
+
+async def test_an_idle_store_keeps_nothing_open(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(store, engine.SqliteStore)
+    monkeypatch.setattr(engine, "KEPT_SECONDS", 0.02)
+    await store.read(count)
+    assert store._reader().transaction.connection.in_transaction
+    await asyncio.sleep(0.1)
+    assert not store._reader().transaction.connection.in_transaction
+
+
+async def test_who_waits_is_told_whatever_happens_to_a_flush(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(store, engine.SqliteStore)
+
+    def broken(*_given: object) -> None:
+        raise RuntimeError("not even a rollback")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._writer, "_flush", broken)
+        with pytest.raises(StoreFailed, match="not even a rollback"):
+            await store.write(add("a"))
+    store._writer._connection.execute("ROLLBACK")
+    await store.write(add("a"))
+    assert await store.read(count) == 1
 
 
 async def test_a_failing_commit_fails_every_job_of_its_group_and_no_other(store: Store) -> None:

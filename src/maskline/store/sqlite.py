@@ -5,7 +5,6 @@ import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,31 +71,30 @@ class SqliteTransaction:
 
 
 class Snapshot:
-    """What one thread reads through: the state of the database, kept open from one read to the next
-    until something is written. To begin and to end costs as much as a read.
+    """What one thread reads through: the state of the database, which may stay open from one read
+    to the next. To begin and to end costs as much as a read.
 
-    While one is open the log of changes (SQLite's WAL) cannot start from its beginning again, so
-    the writer has it closed before it writes.
+    While one is open that is older than a commit, the log of changes (SQLite's WAL) cannot be
+    emptied. So none stays open while there is something to write.
     """
 
     def __init__(self, connection: sqlite3.Connection, cipher: Cipher) -> None:
         self.transaction = SqliteTransaction(connection, cipher)
         self._version = -1
-        self._until = 0.0
 
-    def look(self, version: int) -> Transaction:
-        """The state after so many changes, or a newer one."""
-        now = time.monotonic()
-        if version != self._version or now > self._until:
-            self.close()
-            self.transaction.connection.execute("BEGIN")
-            self._version, self._until = version, now + KEPT_SECONDS
-        return self.transaction
+    def look(self, version: int) -> bool:
+        """Looks at the state after so many changes, or a newer one; whether it was opened now."""
+        if version == self._version:
+            return False
+        self.close()
+        self.transaction.connection.execute("BEGIN")
+        self._version = version
+        return True
 
     def close(self) -> None:
+        self._version = -1
         if self.transaction.connection.in_transaction:
             self.transaction.connection.execute("COMMIT")
-        self._version = -1
 
 
 class SqliteStore:
@@ -119,18 +117,23 @@ class SqliteStore:
         if apart:
             return await asyncio.get_running_loop().run_in_executor(self._apart, self._once, work)
         # On the event loop's own thread: a point read takes less time than a change of threads.
+        if self._writer.busy:
+            return self._once(work)
         reader = self._reader()
+        if reader.look(self._changes):
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, reader.close)
         try:
-            return work(reader.look(self._changes))
+            return work(reader.transaction)
         except sqlite3.Error:
             reader.close()
             raise
 
     def _once(self, work: Callable[[Transaction], T]) -> T:
-        """Reads, in a thread that the writer does not know, and keeps nothing open."""
+        """Reads, and keeps nothing open."""
         reader = self._reader()
+        reader.look(self._changes)
         try:
-            return work(reader.look(self._changes))
+            return work(reader.transaction)
         finally:
             reader.close()
 
@@ -141,11 +144,12 @@ class SqliteStore:
         self._writer.close()
         self._apart.shutdown()
         for reader in self._readers:
+            reader.close()
             reader.transaction.connection.close()
         os.close(self._held)
 
     def _change(self) -> None:
-        """The database is about to change, or has changed."""
+        """The database is about to change."""
         self._changes += 1
         reader: Snapshot | None = getattr(self._local, "reader", None)
         if reader is not None:

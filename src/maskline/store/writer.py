@@ -41,8 +41,8 @@ Outcome = Done | Exception
 
 
 class Writer:
-    """The only writer of a database, for one event loop at a time. `change` is called before and
-    after each group, in the loop's thread."""
+    """The only writer of a database, for one event loop at a time. `change` is called before each
+    group, in the loop's thread."""
 
     def __init__(
         self,
@@ -57,6 +57,11 @@ class Writer:
         self._jobs: deque[Job] = deque()
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="store-flusher")
         self._loop: asyncio.AbstractEventLoop | None = None  # whose group is under way
+
+    @property
+    def busy(self) -> bool:
+        """Whether a group is under way, or begins in this round of the loop."""
+        return self._loop is not None
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """What `work` gives, once its changes are on the disk."""
@@ -92,8 +97,8 @@ class Writer:
             self._loop = None
             return
         group: list[Job] = []
-        self._change()
         try:
+            self._change()
             self._connection.execute("BEGIN IMMEDIATE")
             group = self._next_group()
             outcomes = self._carry_out(group)
@@ -105,7 +110,7 @@ class Writer:
             self._end(loop, group, self._take_back(group, error))
             return
         flush = loop.run_in_executor(self._flusher, self._flush, group, outcomes)
-        flush.add_done_callback(lambda flushed: self._end(loop, group, flushed.result()))
+        flush.add_done_callback(lambda flushed: self._end(loop, group, outcomes_of(flushed, group)))
 
     def _next_group(self) -> list[Job]:
         return [self._jobs.popleft() for _ in range(min(LARGEST_GROUP, len(self._jobs)))]
@@ -143,7 +148,6 @@ class Writer:
         self, loop: asyncio.AbstractEventLoop, group: list[Job], outcomes: list[Outcome]
     ) -> None:
         """Answers a group that is on the disk, and begins the next."""
-        self._change()
         tell(group, outcomes)
         if self._jobs:
             self._begin(loop)
@@ -160,6 +164,17 @@ def tell(group: list[Job], outcomes: list[Outcome]) -> None:
             job.future.set_result(outcome.value)
         else:
             job.future.set_exception(outcome)
+
+
+def outcomes_of(flushed: asyncio.Future[list[Outcome]], group: list[Job]) -> list[Outcome]:
+    """How the jobs of a group went that was to be flushed, also where not even that can be said:
+    those who wait are told in any case, and the next group begins."""
+    error = flushed.exception()
+    if error is None:
+        return flushed.result()
+    failure = StoreFailed(str(error))
+    failure.__cause__ = error
+    return [failure] * len(group)
 
 
 def failure_of(error: Exception) -> Exception:

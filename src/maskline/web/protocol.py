@@ -35,7 +35,7 @@ class Joined:
         self._begun = begun
 
     def write(self, data: bytes) -> None:
-        if self._begun or data.startswith(CONTINUE):
+        if self._begun or (not self._head and data.startswith(CONTINUE)):
             self._transport.write(data)
         elif self._head:
             self._begun = True
