@@ -19,7 +19,7 @@ from maskline.model import load
 from maskline.operations import TABLE, Handler
 from maskline.web import app as web_app
 from maskline.web import openapi, pipeline
-from maskline.web.requests import MOST_TOGETHER
+from maskline.web.requests import MOST_TOGETHER, ORDINARY
 
 NUMBERS = ["+12065550198", "+12065550199"]
 ANN, BEN = "+12065550100", "+14015550101"
@@ -228,8 +228,8 @@ def test_a_body_is_not_read_for_who_has_no_key(door: Door) -> None:
 
 
 def test_bodies_are_given_back_when_they_are_answered(tmp_path: Path) -> None:
-    door = Door(tmp_path, max_body_bytes=1024)
-    spaces = b" " * 1000
+    door = Door(tmp_path, max_body_bytes=2 * ORDINARY)
+    spaces = b" " * 2 * ORDINARY
     for body, status in ((b'{"Name": "a", "RequireEncryption": false}', 201), (b"{", 400)):
         for _ in range(MOST_TOGETHER):
             sent = spaces[len(body) :] + body

@@ -21,7 +21,7 @@ from maskline.domain.refusals import (
 from maskline.model import load
 from maskline.operations import AccessKey
 from maskline.store import open_store, sqlite
-from maskline.web import answers
+from maskline.web import answers, requests
 from maskline.web.faults import BodyTooLarge
 from maskline.web.keys import KEPT_SECONDS, MOST_LOOKED_FOR, MOST_WAITING, KeyRing
 from maskline.web.permissions import action_of
@@ -106,22 +106,41 @@ async def read(bodies: Bodies, owner: str, *pieces: bytes, ends: bool = True) ->
     return await bodies.read(receive, {}, owner)
 
 
-async def test_bodies_under_way_are_bounded_together_and_for_each_key() -> None:
-    bodies, largest = Bodies(10), b" " * 10
-    for number in range(MOST_TOGETHER):
-        assert await read(bodies, f"key {number // MOST_OF_ONE}", largest) == largest
-        if number == MOST_OF_ONE - 1:
+async def test_large_bodies_under_way_are_bounded_together_and_for_each_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "ORDINARY", 10)
+    bodies, largest = Bodies(20), b" " * 20
+    for number in range(2 * MOST_TOGETHER):
+        assert await read(bodies, f"key {number // (2 * MOST_OF_ONE)}", largest) == largest
+        if number == 2 * MOST_OF_ONE - 1:
             with pytest.raises(Unavailable, match="of this access key") as told:
-                await read(bodies, "key 0", b" ")
+                await read(bodies, "key 0", b" " * 10, b" ")
             assert told.value.retry_after == 1
-    with pytest.raises(Unavailable, match="together"):
-        await read(bodies, "another", b"", b" ")
-    assert await read(bodies, "another") == b""
+    with pytest.raises(Unavailable, match="under way are too large together"):
+        await read(bodies, "another", b"", b" " * 11)
     bodies.release("key 0", len(largest))
     assert await read(bodies, "key 0", largest) == largest
 
 
-async def test_a_body_that_is_not_read_to_its_end_counts_no_more() -> None:
+async def test_ordinary_bodies_are_taken_whatever_others_send_in_the_name_of_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "ORDINARY", 10)
+    bodies = Bodies(20)
+    for number in range(2 * MOST_TOGETHER):
+        await read(bodies, f"key {number // (2 * MOST_OF_ONE)}", b" " * 20)
+    for owner in ("key 0", "another"):
+        for _ in range(10 * MOST_TOGETHER):
+            assert await read(bodies, owner, b" " * 4, b" " * 6) == b" " * 10
+    bodies.release("another", 10)
+    assert "another" not in bodies._held
+
+
+async def test_a_body_that_is_not_read_to_its_end_counts_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "ORDINARY", 2)
     bodies = Bodies(10)
     for _ in range(2 * MOST_TOGETHER):
         with pytest.raises(BodyTooLarge):

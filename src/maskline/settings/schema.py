@@ -29,9 +29,10 @@ class Api:
         Address("127.0.0.1", 8080),
     )
     max_body_bytes: int = setting(
-        "The largest body of a request, in bytes. A larger one is refused unread. All that are "
-        "under way may have 32 times as much together, those of one access key 8 times; what is "
-        "beyond is answered with ServiceUnavailableException, to be sent again.",
+        "The largest body of a request, in bytes. A larger one is refused unread. What bodies "
+        "under way have beyond 64 KiB each may be 32 times as much together, that of one access "
+        "key 8 times; one that goes beyond is answered with ServiceUnavailableException, to be "
+        "sent again. Bodies of up to 64 KiB are always taken.",
         1_048_576,
         least=1_024,
         most=67_108_864,

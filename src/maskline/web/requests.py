@@ -13,7 +13,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# What bodies under way may have together, in bodies of the largest size.
+# What a body has beyond this counts as large. Who knows no more than an access key's id can make
+# large bodies be refused, but no others: so many for each connection are always there.
+ORDINARY = 65_536
+# What large bodies under way may have together, in bodies of the largest size.
 MOST_TOGETHER = 32
 MOST_OF_ONE = 8  # access key: its id is all that one needs to know for a body to be read
 
@@ -25,13 +28,13 @@ class Disconnected(Exception):
 class Bodies:
     """The bodies of the requests under way, so that they take a bounded part of the memory.
 
-    None is larger than `most` bytes, all together no larger than MOST_TOGETHER times that, and
-    those of one access key no larger than MOST_OF_ONE times.
+    None is larger than `most` bytes. What they have beyond their ORDINARY first bytes is all
+    together no larger than MOST_TOGETHER times that, and of one access key MOST_OF_ONE times.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held: Counter[str] = Counter()  # bytes by access key
+        self._held: Counter[str] = Counter()  # bytes beyond ORDINARY by access key
         self._total = 0
 
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes], owner: str) -> bytes:
@@ -49,8 +52,9 @@ class Bodies:
                 if message["type"] == "http.disconnect":
                     raise Disconnected
                 if piece := message.get("body"):
+                    before = beyond(len(body))
                     body += piece
-                    self._hold(owner, len(piece))
+                    self._hold(owner, beyond(len(body)) - before)
                 if len(body) > self._most:
                     raise self._too_large()
                 if not message.get("more_body"):
@@ -61,13 +65,15 @@ class Bodies:
 
     def release(self, owner: str, size: int) -> None:
         """To be told when a body of so many bytes is needed no more."""
-        if size:
-            self._total -= size
-            self._held[owner] -= size
+        if large := beyond(size):
+            self._total -= large
+            self._held[owner] -= large
             if not self._held[owner]:
                 del self._held[owner]
 
     def _hold(self, owner: str, size: int) -> None:
+        if not size:
+            return
         self._total += size
         self._held[owner] += size
         if self._total > MOST_TOGETHER * self._most:
@@ -80,6 +86,11 @@ class Bodies:
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body may have at most {self._most} bytes")
+
+
+def beyond(size: int) -> int:
+    """How much a body of so many bytes has beyond what is ordinary."""
+    return max(0, size - ORDINARY)
 
 
 def query_of(query_string: bytes) -> dict[str, list[str]]:
