@@ -519,6 +519,18 @@ def test_one_id_for_several_segments_has_one_receipt(
     assert (record["State"], record["OutboundSegments"]) == ("Delivered", segments)
 
 
+def test_a_text_taken_by_an_earlier_version_has_a_receipt_for_each_segment(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello " * 60, number)
+    carrier.answer(Accepted(message_ids=("a", "b"), segments=2))
+    carrier.desk.ground.sql("UPDATE messages SET outbound_ids = NULL")
+    carrier.report("a")
+    assert carrier.states() == ["Accepted"]
+    carrier.report("b")
+    assert carrier.states() == ["Delivered"]
+
+
 def test_an_empty_id_names_no_text(carrier: Carrier, number: str) -> None:
     carrier.bring("hello", number)
     carrier.answer(Accepted(message_ids=("",)))

@@ -192,11 +192,13 @@ ON CONFLICT (carrier, sent_id) DO UPDATE SET
     message_id = excluded.message_id, reported = NULL, sent_at = excluded.sent_at
 
 -- name: reported_segments
--- The texts that receipts are about; `ids` is [[place, carrier, sent_id], …].
+-- The texts that receipts are about; `ids` is [[place, carrier, sent_id], …]. Versions that did not
+-- count ids noted one for each segment.
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, message_segments.reported,
     message_segments.sent_at < coalesce(messages.sent_at, message_segments.sent_at + 1) AS stale,
     messages.message_id, messages.account_id, messages.state, messages.keep_milliseconds,
-    messages.outbound_ids, messages.delivered_segments
+    coalesce(messages.outbound_ids, messages.outbound_segments) AS outbound_ids,
+    messages.delivered_segments
 FROM json_each(:ids) AS each
 JOIN message_segments
     ON message_segments.carrier = each.value ->> 1 AND message_segments.sent_id = each.value ->> 2
