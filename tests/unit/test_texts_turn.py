@@ -19,6 +19,7 @@ from maskline.sms.relay import take_turn, tend
 from maskline.sms.turn import Work
 
 PROXY, SECOND = "+19135550199", "+19135550198"
+PREMIUM = "+3531520123456"  # by Ireland's numbering plan
 DAY = 24 * HOUR
 
 
@@ -204,7 +205,9 @@ def test_no_text_goes_where_the_session_allows_calls_alone(
 def test_a_service_number_is_never_answered(carrier: Carrier, connector: str) -> None:
     session = carrier.desk.open(connector, ANN, BEN)
     carrier.desk.rule(connector, HelpReply="Ask us.")
-    for source in ("MyBank", "+112", "12345"):
+    carrier.desk.ground.sql("UPDATE claims SET participant = ? WHERE participant = ?", PREMIUM, ANN)
+    carrier.desk.ground.sql("UPDATE proxy_sessions SET first_number = ?", PREMIUM)
+    for source in ("MyBank", "+112", "12345", PREMIUM):
         carrier.bring("help", proxy(session), source)
     assert carrier.sent == []
 
@@ -250,6 +253,14 @@ def test_what_would_become_of_a_text_can_be_asked(
 
 def test_no_text_goes_to_a_barred_number(carrier: Carrier, number: str) -> None:
     carrier.desk.policy = replace(carrier.desk.policy, barred_prefixes=("+1401",))
+    answer = carrier.desk.maskline("EvaluateRoute", Caller=ANN, Called=number, Capability="SMS")
+    verdict = carrier.bring("hello", number)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == answer["Reason"] == "barred-number"
+
+
+def test_no_text_goes_to_a_premium_number(carrier: Carrier, number: str) -> None:
+    carrier.desk.ground.sql("UPDATE proxy_sessions SET second_number = ?", PREMIUM)
     answer = carrier.desk.maskline("EvaluateRoute", Caller=ANN, Called=number, Capability="SMS")
     verdict = carrier.bring("hello", number)
     assert isinstance(verdict, Refused)

@@ -1,5 +1,6 @@
 """What becomes of a text to one of our numbers: decided from facts, carried out elsewhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from maskline.domain import e164
@@ -140,10 +141,6 @@ def sip_status(reason: str) -> int:
     return SIP_STATUSES.get(reason, 403)
 
 
-def may_be_answered(number: str | None) -> bool:
+def may_be_answered(number: str | None, is_premium: Callable[[str], bool]) -> bool:
     """Whether we may ever text somebody of our own accord: a person, never a service."""
-    return (
-        number is not None
-        and not e164.is_emergency_or_short(number)
-        and not e164.is_premium(number)
-    )
+    return number is not None and not e164.is_emergency_or_short(number) and not is_premium(number)

@@ -11,6 +11,7 @@ from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Facts
 from maskline.domain.session import Participant, ProxySession
 from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
+from maskline.operations import numbering
 from maskline.operations.routes import rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping
@@ -249,6 +250,7 @@ class Intake:
             unknown_caller=UnknownCaller.REJECT,
             carriers_up=self.turn.context.settings.text_carriers,
             barred_prefixes=self.turn.context.settings.barred_prefixes,
+            is_premium=numbering.is_premium,
         )
 
     def record(self, whole: Whole, row: Row, rules: TextRules) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from maskline.domain.connector import TextRules
 from maskline.domain.keywords import Keyword
 from maskline.domain.message import Kind, State
 from maskline.domain.texting import Forward, Heed, Refuse, Treatment, may_be_answered
+from maskline.operations import numbering
 from maskline.operations.context import DAY
 from maskline.sms.body import Body, reference_of, seal
 from maskline.sms.outcomes import ending
@@ -146,7 +147,7 @@ class Keeper:
         carrier = row["number_carrier"]
         if not words or carrier not in context.settings.text_carriers:
             return
-        if not may_be_answered(sender):
+        if not may_be_answered(sender, numbering.is_premium):
             return
         pair = {"participant": sender, "proxy_number": number}
         before = context.now - REPLY_PAUSE
