@@ -41,7 +41,10 @@ class Relay:
         """Sends a request to `hop`, or to where its dialog leads; `known` is what its replies need
         to know, None where there are none. Raises NoWay."""
         far, token = passage.far, ""
-        hop = hop or mask.next_hop(far)
+        if not hop:
+            hop = mask.next_hop(far)
+            if hop != far.flow:
+                self._ways.check(hop, far.trunk)
         local, transport = self._ways.take(far.target, hop, far.trunk)
         if request.method == "MESSAGE":
             more = (*identity(self._settings.marked[far.trunk], far.peer), *more)

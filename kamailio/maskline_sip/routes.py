@@ -31,7 +31,7 @@ from .relay import Relay
 from .replies import Replies
 from .reports import Reports
 from .route_sets import RouteSets
-from .senders import Senders, source_of
+from .senders import Senders, hop_of, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
 from .switch import Switch, SwitchDown
@@ -237,7 +237,7 @@ class Routes:
     def _within_dialog(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
-        method, flow = request.method, self.senders.way_back(source)
+        method, flow = request.method, self.senders.way_back(source, hop_of(request))
         passage = mask.dialog_passage(self.keys, request, flow)
         if passage is None:
             if method == "ACK":
@@ -293,7 +293,7 @@ class Routes:
         ringing.begin(route["CallId"], request)
         try:
             trunk = self.settings.carriers[origin].mark
-            flow, at = self.senders.way_back(source), self.ways.received_at()
+            flow, at = self.senders.way_back(source, hop_of(request)), self.ways.received_at()
             self.attempts.begin(request, route, trunk, flow, at)
         except Exception as error:
             ringing.end(route["CallId"])

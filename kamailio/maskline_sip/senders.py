@@ -11,12 +11,19 @@ from . import digest, mask, sip, sources
 from .balancers import Source, asks_for_us, source_behind
 from .refuse import Refuse
 from .settings import Settings, bracketed
+from .ways import named
 
 
 def source_of() -> Source:
     """Who sent the message at hand to us."""
     get = KSR.pv.get
     return Source(get("$si"), get("$sp"), get("$proto"))
+
+
+def hop_of(message: sip.Message) -> str:
+    """Where requests to the sender of a message go: its proxy's place, or its own."""
+    told = message.listed("record-route") or message.listed("contact")
+    return sip.address(told[0]).uri if told else ""
 
 
 class Senders:
@@ -48,10 +55,13 @@ class Senders:
             return None
         return sources.carrier_at(source.address) or None
 
-    def way_back(self, source: Source) -> str:
-        """The way back to a sender who cannot be connected to (RFC 7118 5.2), or who calls from
-        anywhere; else empty."""
-        if source.transport not in ("ws", "wss") and self.origin(source) is not None:
+    def way_back(self, source: Source, hop: str = "") -> str:
+        """The way back to a sender who cannot be connected to (RFC 7118 5.2), who calls from
+        anywhere, or whose next `hop` is told by name over UDP: all of a worker's callers would wait
+        for the name server. Else empty."""
+        by_name = source.transport == "udp" and named(hop)
+        connects = source.transport in ("ws", "wss")
+        if not (by_name or connects) and self.origin(source) is not None:
             return ""
         where = f"{bracketed(source.address)}:{source.port}"
         return f"sip:{where};transport={source.transport}"

@@ -142,6 +142,13 @@ class Settings:
         called = [name for name in names if transport in self.carriers[name].transports]
         return next(iter(called or names), None)
 
+    def is_at(self, carrier: Carrier, host: str) -> bool:
+        """Whether a carrier is at an address, or may be, by its settings."""
+        address = ipaddress.ip_address(host)
+        networks = [network for network, name in self._sources if name == carrier.name]
+        own = carrier.address.rpartition(":")[0].strip("[]")
+        return own == host or any(address in network for network in networks)
+
     @property
     def inbound_accounts(self) -> dict[str, Account]:
         """With what carriers may call from any address, by the carrier's name."""

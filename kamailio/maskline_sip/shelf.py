@@ -67,6 +67,7 @@ class Shelf:
             return None
         hop = mask.next_hop(passage.far)
         try:
+            self._ways.check(hop, passage.far.trunk)
             local, by = self._ways.choose(hop)
         except NoWay:
             return None

@@ -3,6 +3,7 @@ connection, and whether the far end of that one is who it should be."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 import KSR
@@ -12,6 +13,7 @@ from .settings import Carrier, Settings, bracketed
 from .tables import Table
 
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
+BROADCAST = ipaddress.ip_address("255.255.255.255")
 VERIFIED = Table("verified")  # TLS connections whose certificates were found right
 
 
@@ -45,6 +47,17 @@ class Ways:
         if local is None:
             raise NoWay("no listener")
         return local, transport
+
+    def check(self, hop: str, trunk: str) -> None:
+        """Raises NoWay for a next hop that a party named and that none of its carrier's can be: one
+        of our own addresses, or one of this machine or its neighbours where the carrier is not."""
+        host = sip.host(hop).strip("[]")
+        if (transport_of(hop), place_of(hop)) in self._settings.listeners:
+            raise NoWay("a target of our own")
+        if is_address(host) and is_nearby(host):
+            carrier = self._settings.marked.get(trunk)
+            if carrier is None or not self._settings.is_at(carrier, host):
+                raise NoWay("a target of this machine")
 
     def received_at(self) -> str:
         """Our address that the request at hand came to, as it stands in a Contact."""
@@ -95,6 +108,24 @@ def place_of(hop: str) -> str:
 
 def is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
+
+
+def is_nearby(host: str) -> bool:
+    """Whether an address is not one that is found by routers."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True  # whatever Kamailio would make of it
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    special = (address.is_loopback, address.is_link_local, address.is_multicast)
+    return any(special) or address.is_unspecified or address == BROADCAST
+
+
+def named(hop: str) -> bool:
+    """Whether a next hop is named, so that it would have to be asked for."""
+    host = sip.host(hop).strip("[]")
+    return bool(host) and not is_address(host)
 
 
 def contact(settings: Settings, local: str, transport: str) -> str:

@@ -153,6 +153,47 @@ def test_a_bye_for_a_dialog_that_is_not_ours_gets_481(caller: Phone, masked: Ser
     assert caller.final() == 481
 
 
+def test_who_tells_a_name_is_found_where_it_is(caller: Phone, called: Phone) -> None:
+    """No name server is asked for what a party tells of itself."""
+    place, called.where = called.where, "bob.invalid"
+    sent = caller.invite().replace(f"@{caller.where}>\r\nMax", "@alice.invalid>\r\nMax")
+    assert "alice.invalid" in sent
+    caller.send(sent)
+    received = called.receive()
+    called.reply(received, 200, SDP)
+    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
+        pass
+    called.where = place
+    caller.send(within("ACK", sent, answer, caller))
+    assert called.receive().startswith(f"ACK sip:{BOB}@bob.invalid ")
+    called.send(
+        f"BYE {header(received, 'Contact').strip('<>')} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {called.where};branch=z9hG4bKbyname\r\n"
+        f"From: {header(received, 'To')};tag=bobs\r\nTo: {header(received, 'From')}\r\n"
+        f"Call-ID: {header(received, 'Call-ID')}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\n"
+        "Content-Length: 0\r\n\r\n"
+    )
+    bye = caller.receive()
+    assert bye.startswith(f"BYE sip:{ALICE}@alice.invalid ")
+    caller.reply(bye, 200)
+    assert called.final() == 200
+
+
+@pytest.mark.parametrize("place", ["127.0.0.77:9", "169.254.169.254", "[::1]:5060", "ourselves"])
+def test_no_party_makes_us_speak_to_ourselves_or_our_neighbours(
+    caller: Phone, called: Phone, masked: Service, place: str
+) -> None:
+    real, called.where = called.where, masked.sip if place == "ourselves" else place
+    sent = caller.invite()
+    caller.send(sent)
+    called.reply(called.receive(), 200, SDP)
+    called.where = real
+    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
+        pass
+    caller.send(within("BYE", sent, answer, caller, 2))
+    assert caller.final() == 503
+
+
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "REFER", "PUBLISH", "NOTIFY", "FOO"])
 def test_methods_that_are_not_offered_get_405(caller: Phone, method: str) -> None:
     text = caller.invite(body="").replace("INVITE", method)
