@@ -162,6 +162,8 @@ class Routes:
     def entrance(self, _message: Any) -> int:
         try:
             put("$var(marked)", self.entry.mark(raw()))
+        except sip.Malformed:
+            return -1  # anybody can send any number of them
         except Exception as error:
             KSR.err(f"not let in: {type(error).__name__} {_where(error)}\n")
             return -1
