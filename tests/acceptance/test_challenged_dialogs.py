@@ -182,8 +182,8 @@ def test_our_own_hang_up_is_sent_again_with_the_password(
     until(lambda: "AnsweredTimestamp" in record(service) and "EndedBy" not in record(service))
     chime, ids, session = session_in_progress(service)
     chime.delete_proxy_session(**ids, ProxySessionId=session["ProxySessionId"])
-    bye = phone.receive(10)
-    assert bye.startswith("BYE ")
+    while not (bye := phone.receive(10)).startswith("BYE "):
+        assert bye.startswith("SIP/2.0 180 ")  # another worker's, late
     phone.send(reply(bye, 200))
     until(lambda: len(numbers(carrier, "BYE")) == 2)
     first, *_, last = carrier.of("BYE")
