@@ -362,6 +362,23 @@ def test_calls_to_nobodys_number_are_the_operators_to_read(desk: Desk) -> None:
         shown(desk, call)
 
 
+@pytest.mark.parametrize(("dialled", "unassigned"), [(PROXY, False), (SECOND, True)])
+def test_calls_are_listed_by_the_time_they_came(desk: Desk, dialled: str, unassigned: bool) -> None:
+    moments, calls = [], []
+    for _ in range(5):
+        desk.now += 2 * HOUR
+        moments.append(desk.now)
+        calls.append(desk.dial(ANN, dialled)["CallId"])
+
+    def found(**period: int) -> list[str]:
+        listed = desk.maskline("ListCalls", Unassigned=unassigned, **period)["Calls"]
+        return [call["CallId"] for call in reversed(listed)]
+
+    assert found() == calls
+    assert found(ReceivedFrom=moments[1], ReceivedUntil=moments[3]) == calls[1:3]
+    assert found(ReceivedFrom=moments[4] + 2 * HOUR) == found(ReceivedUntil=moments[0]) == []
+
+
 def test_unknown_and_foreign_calls_are_not_found(desk: Desk, session: dict[str, Any]) -> None:
     call = desk.dial(ANN, PROXY)
     with pytest.raises(NotFound):

@@ -97,6 +97,8 @@ def test_postgresql_understands_it_and_all_its_parameters(
         ("list_live_calls", "calls_live"),
         ("list_calls", "calls_of_account"),
         ("list_calls", "calls_of_account_by_time"),
+        ("list_calls_of_nobody", "calls_of_account"),
+        ("list_calls_of_nobody", "calls_of_account_by_time"),
         ("list_expired_proxy_sessions", "proxy_sessions_by_expiry"),
         ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
     ],
@@ -124,8 +126,13 @@ def test_candidates_come_sorted_from_the_index(connection: sqlite3.Connection, n
     assert len(inner) <= 1, inner
 
 
-def test_a_page_of_calls_is_read_in_its_order(connection: sqlite3.Connection) -> None:
-    assert not [step for step in plan(connection, "list_calls") if "TEMP B-TREE" in step]
+@pytest.mark.parametrize("name", ["list_calls", "list_calls_of_nobody"])
+def test_a_page_of_calls_is_read_in_its_order_between_bounds(
+    connection: sqlite3.Connection, name: str
+) -> None:
+    steps = plan(connection, name)
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    assert len([step for step in steps if "(account_id=? AND rowid>? AND rowid<?)" in step]) == 1
 
 
 def test_comments_are_not_part_of_a_query() -> None:

@@ -45,10 +45,20 @@ ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_calls_of_nobody
--- Those to numbers that are in nobody's inventory.
+-- Those to numbers that are in nobody's inventory; read between the same bounds.
 SELECT * FROM calls
 WHERE account_id IS NULL AND sequence < :before
     AND received_at >= :received_from AND received_at < :received_until
+    AND sequence > coalesce((
+        SELECT sequence FROM calls
+        WHERE account_id IS NULL AND received_at < :received_from - 3600000
+        ORDER BY received_at DESC LIMIT 1
+    ), 0)
+    AND sequence < coalesce((
+        SELECT sequence FROM calls
+        WHERE account_id IS NULL AND received_at >= :received_until + 3600000
+        ORDER BY received_at LIMIT 1
+    ), :before)
 ORDER BY sequence DESC
 LIMIT :limit
 
