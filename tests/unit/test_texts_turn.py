@@ -713,6 +713,28 @@ def test_what_comes_again_after_the_connection_broke_is_a_repetition(
     assert repeated["ReceivedTimestamp"] == relayed["ReceivedTimestamp"] + HOUR
 
 
+def test_a_repetition_of_what_was_said_twice_is_one_all_the_same(
+    carrier: Carrier, number: str
+) -> None:
+    first = carrier.bring("ok", number)
+    carrier.bring("ok", number)
+    carrier.connections = ("c2",)
+    assert carrier.bring("ok", number, connection="c2") == first
+    assert carrier.states() == ["Sending", "Queued", "Refused"]
+    events = carrier.desk.ground.sql("SELECT name FROM events WHERE name = 'MessageRefused'")
+    assert len(events) == 1
+
+
+def test_nothing_is_recorded_of_what_is_to_come_again(carrier: Carrier, number: str) -> None:
+    carrier.bring("ok", number)
+    carrier.life, carrier.connections = "another.1", ("c3",)
+    carrier.bring("ok", number, connection="c3")
+    carrier.life, carrier.connections = "node.1", ("c2",)
+    verdict = carrier.bring("ok", number, connection="c2")
+    assert verdict == TryLater(after=5.0, reason="maybe-repeated")
+    assert carrier.states() == ["Sending", "Queued"]
+
+
 def test_so_is_what_comes_again_after_we_were_killed(carrier: Carrier, number: str) -> None:
     first = carrier.bring("hello", number)
     carrier.restart()

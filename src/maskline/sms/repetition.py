@@ -42,10 +42,10 @@ class Repetitions:
         yet. Those of which the first is in this turn get their verdict by `settle_twins`."""
         self._see_connections()
         found: dict[int, Verdict] = {}
-        for row in self._stored():
-            verdict = self._verdict(row)
+        for place, stored in self._stored().items():
+            verdict = self._verdict(self._texts[place], stored)
             if verdict is not None:
-                found[row["place"]] = verdict
+                found[place] = verdict
         firsts: dict[tuple[str, str], int] = {}
         for place, text in self._texts.items():
             if text.message_id is not None and place not in found:
@@ -60,22 +60,30 @@ class Repetitions:
         for place, first in self._twins.items():
             verdicts[place] = verdicts[first]
 
-    def _verdict(self, row: Row) -> Verdict | None:
-        """About a text, given one that came before with the same key."""
-        text, first = self._texts[row["place"]], row["connection"]
+    def _verdict(self, text: InboundText, stored: Sequence[Row]) -> Verdict | None:
+        """About a text, given those that came before with the same key: a person may have said the
+        same several times before one of them is repeated."""
         if text.message_id is not None:
-            return told_before(row)
+            return told_before(stored[0])
+        repeats = [self._repeats(text, row) for row in stored]
+        if None in repeats:
+            return TryLater(after=AGAIN_SECONDS, reason="maybe-repeated")
+        if True in repeats:
+            return self._recorded(stored[repeats.index(True)], text)
+        return None
+
+    def _repeats(self, text: InboundText, row: Row) -> bool | None:
+        """Whether a text without an id repeats that one; None while nobody can tell."""
+        first = row["connection"]
         if first is None or first in self._open:
-            return None
+            return False
         then = self._turn.context.tx.one("get_connection", connection=first)
         if then is None:
-            return None
+            return False
         now, ours = self._turn.context.now, first.startswith(self._turn.work.node)
         if ours or now - then["seen_at"] > GONE:
-            return self._recorded(row, text) if self._answer_was_lost(row, then, text) else None
-        if now - row["received_at"] < UNDECIDED:
-            return TryLater(after=AGAIN_SECONDS, reason="maybe-repeated")
-        return None
+            return self._answer_was_lost(row, then, text)
+        return None if now - row["received_at"] < UNDECIDED else False
 
     def _recorded(self, row: Row, text: InboundText) -> Verdict:
         """Keeps a record of what may have been a person who said the same twice."""
@@ -91,14 +99,18 @@ class Repetitions:
         self._turn.happened(row["account_id"], State.REFUSED, message_id)
         return told_before(row)
 
-    def _stored(self) -> list[Row]:
+    def _stored(self) -> dict[int, list[Row]]:
+        """What came before, by the place of what has the same key now; the oldest first."""
         asked = [
             [place, text.carrier, self.keys[place]]
             for place, text in self._texts.items()
             if self.keys[place] is not None and (text.message_id is not None or text.part is None)
         ]
         since = self._turn.context.now - REMEMBERED
-        return self._turn.context.tx.all("repeated_texts", keys=rows(asked), since=since)
+        found: dict[int, list[Row]] = {}
+        for row in self._turn.context.tx.all("repeated_texts", keys=rows(asked), since=since):
+            found.setdefault(row["place"], []).append(row)
+        return found
 
     def _see_connections(self) -> None:
         for name in {text.connection for text in self._texts.values() if text.connection}:

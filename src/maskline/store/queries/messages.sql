@@ -36,13 +36,15 @@ LEFT JOIN opt_outs AS unwanted
     END AND unwanted.proxy_number = shown.phone_number
 
 -- name: repeated_texts
--- Texts that came before with the same key; `keys` is [[place, carrier, repeat_key], …].
+-- Texts that came before with the same key, the oldest first; `keys` is
+-- [[place, carrier, repeat_key], …].
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, messages.message_id, messages.connection,
     messages.received_at, messages.account_id, messages.state, messages.reason
 FROM json_each(:keys) AS each
 JOIN messages
     ON messages.carrier = each.value ->> 1 AND messages.repeat_key = each.value ->> 2
 WHERE messages.received_at > :since
+ORDER BY messages.sequence
 
 -- name: insert_repetition
 -- The record of a text that was taken for a repetition of another.
