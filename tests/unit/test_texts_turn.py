@@ -822,6 +822,15 @@ def test_what_was_refused_is_refused_again(carrier: Carrier, connector: str) -> 
         assert carrier.turn(named).verdicts == [first]
 
 
+def test_what_was_refused_only_later_was_accepted(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    first = carrier.bring("more", number, message_id="m1")
+    carrier.bring("STOP", number, BEN)
+    assert carrier.states() == ["Sending", "Refused", "Handled"]
+    assert carrier.bring("more", number, message_id="m1") == first
+    assert isinstance(first, Accepted)
+
+
 def test_of_two_that_come_together_both_are_told_the_same(carrier: Carrier, number: str) -> None:
     twin = carrier.text("hello", number, message_id="m1")
     carrier.full = ("acme",)

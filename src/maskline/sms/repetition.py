@@ -128,8 +128,9 @@ class Repetitions:
 
 
 def told_before(row: Row) -> Verdict:
-    """What the carrier was told of a text when it was kept."""
-    if row["state"] == State.REFUSED.value:
+    """What the carrier was told of a text when it was kept. What has a carrier to go by was
+    accepted, and may have been refused only later: its reader said STOP, its session ended."""
+    if row["state"] == State.REFUSED.value and row["outbound_carrier"] is None:
         return Refused(reason=row["reason"], sip_status=sip_status(row["reason"]))
     return Accepted(message_ids=(row["message_id"],))
 

@@ -39,7 +39,8 @@ LEFT JOIN opt_outs AS unwanted
 -- Texts that came before with the same key, the oldest first; `keys` is
 -- [[place, carrier, repeat_key], …].
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, messages.message_id, messages.connection,
-    messages.received_at, messages.account_id, messages.state, messages.reason
+    messages.received_at, messages.account_id, messages.state, messages.reason,
+    messages.outbound_carrier
 FROM json_each(:keys) AS each
 JOIN messages
     ON messages.carrier = each.value ->> 1 AND messages.repeat_key = each.value ->> 2
