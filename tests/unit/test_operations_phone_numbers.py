@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,9 @@ from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.domain.selection import Place
 from maskline.domain.trunk import WayOut
 from maskline.operations import Policy, purge_phone_number_orders, purge_phone_numbers
+from maskline.operations.cities import spans_of
 from maskline.operations.numbering import place_of
+from maskline.store import Row, Transaction
 
 PROXY, SECOND, THIRD = "+19135550199", "+19135550198", "+19135550197"
 
@@ -477,6 +480,41 @@ def test_a_search_by_city_takes_pages_over_all_its_codes(desk: Desk) -> None:
             break
         token = {"NextToken": page["NextToken"]}
     assert found == inside
+
+
+class Counted:
+    """A transaction of which the queries for lists, and the rows that they gave, are counted."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self.queries = self.rows = 0
+
+    def all(self, name: str, **parameters: Any) -> Sequence[Row]:
+        found = self.tx.all(name, **parameters)
+        self.queries += 1
+        self.rows += len(found)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tx, name)
+
+
+def test_a_search_by_city_reads_no_more_than_it_shows(desk: Desk) -> None:
+    """Topeka's numbers begin with 785 and 215, 228, 232 to 235, and so on up to 862."""
+    inside = [f"+1785{office}0{last}" for office in (215, 235, 862) for last in range(100, 110)]
+    outside = [f"+1785{office}0{last}" for office in (216, 236, 861) for last in range(100, 180)]
+    desk.import_numbers(*inside, *outside, shared=False)
+    counted = desk.tx = Counted(desk.tx)  # type: ignore[assignment]
+    criteria = {"City": "Topeka", "State": "KS"}
+    assert desk.call("SearchAvailablePhoneNumbers", **criteria)["E164PhoneNumbers"] == inside
+    assert counted.queries <= 2 * len(spans_of("KS", "Topeka"))
+    assert counted.rows <= len(inside) + counted.queries / 2
+    counted.queries = 0
+    criteria["City"] = "Houston"
+    assert desk.call("SearchAvailablePhoneNumbers", **criteria | {"State": "TX"}) == {
+        "E164PhoneNumbers": []
+    }
+    assert counted.queries <= 4 < len(spans_of("TX", "Houston"))
 
 
 def test_the_countries_of_the_inventory(desk: Desk) -> None:

@@ -4,7 +4,7 @@ What can be had are the numbers imported for the account itself, and those of th
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from maskline.operations.tenancy import operator_account
 from maskline.store import Row
 
 MOST_FOUND = 500
+PAST_ALL = ":"  # comes after the digits and +
 PROCESSING, ACQUIRED, FAILED = "Processing", "Acquired", "Failed"
 
 
@@ -44,7 +45,7 @@ def search_available_phone_numbers(context: Context, request: Request) -> Answer
     if state:
         found = search_within(cities.spans_of(state, city), search, page)
     else:
-        found = search(after=page.position, limit=page.limit)
+        found = search(after=page.position, end=PAST_ALL, limit=page.limit)
     return page.answer(
         "E164PhoneNumbers", found, lambda row: row["phone_number"], order="phone_number"
     )
@@ -58,21 +59,25 @@ def require_place(state: str, city: str) -> None:
 
 
 def search_within(
-    spans: Iterable[Span], search: Callable[..., Sequence[Row]], page: Page
+    spans: Sequence[Span], search: Callable[..., Sequence[Row]], page: Page
 ) -> list[Row]:
-    """The page's rows within spans, asking for none of those that the numbers at hand leap over."""
+    """The page's rows within ascending spans; where one is empty, the next number tells which is
+    not."""
     found: list[Row] = []
     upcoming = page.position  # no number comes before it
     for span in spans:
         if upcoming >= span.end:
             continue
-        after, limit = max(page.position, span.first), page.limit - len(found)
-        rows = search(after=after, limit=limit)
-        inside = [row for row in rows if row["phone_number"] < span.end]
-        found += inside
-        if len(inside) == len(rows):  # the page is full, or no numbers are left
+        after = max(page.position, span.first)
+        rows = search(after=after, end=span.end, limit=page.limit - len(found))
+        found += rows
+        if len(found) == page.limit:
             break
-        upcoming = rows[len(inside)]["phone_number"]
+        if not rows:
+            following = search(after=span.end, end=spans[-1].end, limit=1)
+            if not following:
+                break
+            upcoming = following[0]["phone_number"]
     return found
 
 

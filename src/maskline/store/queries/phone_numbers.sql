@@ -57,6 +57,7 @@ LIMIT :limit
 SELECT phone_number FROM (
     SELECT phone_number FROM phone_numbers
     WHERE account_id = :account_id AND orderable = 1 AND phone_number > :after
+        AND phone_number < :end
         AND open_sessions = 0
         AND :country IN ('', country) AND :area_code IN ('', area_code)
         AND toll_free = coalesce(:toll_free, toll_free)
@@ -67,6 +68,7 @@ UNION
 SELECT phone_number FROM (
     SELECT phone_number FROM phone_numbers
     WHERE account_id = :stock AND orderable = 1 AND phone_number > :after
+        AND phone_number < :end
         AND open_sessions = 0
         AND :country IN ('', country) AND :area_code IN ('', area_code)
         AND toll_free = coalesce(:toll_free, toll_free)
