@@ -95,14 +95,26 @@ def test_no_key_gives_more_than_it_has(desk: Desk) -> None:
             create_access_key(context, more)
 
 
+def test_a_key_is_rotated_although_the_account_has_all_that_it_can_have(desk: Desk) -> None:
+    desk.policy = Policy(quotas=Quotas(access_keys=2))
+    old = {"AccessKeyId": desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"]}
+    desk.maskline("RotateAccessKey", **old)
+    for operation, request in (("CreateAccessKey", {}), ("RotateAccessKey", old)):
+        with pytest.raises(LimitExceeded, match="2 access keys"):
+            desk.maskline(operation, **request)
+    desk.maskline("DeleteAccessKey", **old)
+    with pytest.raises(LimitExceeded):
+        desk.maskline("CreateAccessKey")
+
+
 def test_how_many_keys_an_account_can_have(desk: Desk) -> None:
     desk.policy = Policy(quotas=Quotas(access_keys=3))
     made = [desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"] for _ in range(2)]
     disabled = {"AccessKeyId": made[0]}
     desk.maskline("UpdateAccessKey", **disabled, Status="Inactive")
-    for operation, request in (("CreateAccessKey", {}), ("RotateAccessKey", disabled)):
-        with pytest.raises(LimitExceeded, match="3 access keys"):
-            desk.maskline(operation, **request)
+    with pytest.raises(LimitExceeded, match="3 access keys"):
+        desk.maskline("CreateAccessKey")
+    for operation in ("CreateAccessKey", "RotateAccessKey"):
         assert "ResourceLimitExceededException" in load("maskline").operations[operation].errors
     tenant = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
     for _ in range(2):

@@ -69,14 +69,20 @@ def find_access_key(tx: Transaction, access_key_id: str) -> AccessKey | None:
 def create_access_key(context: Context, request: Request) -> Answer:
     """A new key, which may do no more than the key that asks for it. Its secret is shown once."""
     grant = allowed_grant(context, request, EVERYTHING)
-    credentials = make_access_key(context, account_for(context, request), grant)
+    account_id = account_for(context, request)
+    require_room(context, "access_keys", account_id)
+    credentials = make_access_key(context, account_id, grant)
     return {"AccessKey": shown_with_secret(context, credentials)}
 
 
 def rotate_access_key(context: Context, request: Request) -> Answer:
-    """A new key that may do what an old one may; the old one works until it is disabled."""
+    """A new key that may do what an old one may; the old one works until it is disabled.
+
+    An account that has all the keys that it can have may have one more, to change to.
+    """
     old = require_key(context, request["AccessKeyId"])
     grant = allowed_grant(context, {}, grant_of(old))
+    require_room(context, "access_keys", old["account_id"], beyond=1)
     credentials = make_access_key(context, old["account_id"], grant)
     return {"AccessKey": shown_with_secret(context, credentials)}
 
@@ -118,7 +124,6 @@ def delete_access_key(context: Context, request: Request) -> Answer:
 
 
 def make_access_key(context: Context, account_id: str, grant: Grant) -> Credentials:
-    require_room(context, "access_keys", account_id)
     credentials = Credentials(
         account_id=account_id,
         access_key_id="AKIA" + random_text(KEY_ID_ALPHABET, 16),

@@ -72,8 +72,8 @@ class Quotas:
         "How many groups of voice connectors an account may have.", 1_000, least=1, most=1_000_000
     )
     access_keys: int = setting(
-        "How many access keys an account may have, disabled ones too. Each may send "
-        "api.max_requests_per_second.",
+        "How many access keys an account may have, disabled ones too, and one more to rotate a "
+        "key. Each may send api.max_requests_per_second.",
         50,
         least=2,  # to change from one to the next
         most=10_000,
