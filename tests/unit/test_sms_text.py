@@ -289,6 +289,23 @@ def test_escape_pairs_cut_by_others_are_whole_again(text: str, width: int) -> No
     assert sms.join([sms.read_part(part, "gsm") for part in parts]) == text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_pair_cut_in_two_means_what_its_language_says(language: str) -> None:
+    number = gsm.language(language)
+    for locking, single in ((0, number), (number, number)):
+        alphabet = gsm.alphabet(locking, single)
+        for code in range(128):
+            octets = b"x" + bytes((gsm.ESCAPE, code))
+            parts = [
+                sms.read_part(part, "gsm", locking, single) for part in (octets[:2], octets[2:])
+            ]
+            if code == gsm.ESCAPE:
+                continue  # that the next character has its own
+            assert sms.join(parts) == alphabet.decode(octets)
+            parts[0].encode()
+    assert sms.join([sms.read_part(b"a\x1b", "gsm", 0, number)]) == "a"
+
+
 @pytest.mark.parametrize(
     ("octets", "charset", "text"),
     [

@@ -30,6 +30,10 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 # Half a pair at the border of a part is kept as a private character until the parts are joined.
 KEPT = 0x100000
 HALF = re.compile(f"[{chr(KEPT + 0xD800)}-{chr(KEPT + 0xDFFF)}]")
+# So is an escape, with the languages of its header, which say what the pair means.
+KEPT_ESCAPE = 0x10E000
+LANGUAGES = 16  # more than there are
+ESCAPE = re.compile(f"([{chr(KEPT_ESCAPE)}-{chr(KEPT_ESCAPE + LANGUAGES**2 - 1)}])(.?)", re.DOTALL)
 
 
 def read(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
@@ -40,7 +44,8 @@ def read(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> 
 def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
     """The text of a part, to be kept until `join`: a character cut in two is marked, not lost."""
     if charset == "gsm":
-        return gsm.alphabet(locking, single).decode(octets)
+        text = gsm.alphabet(locking, single).decode(octets)
+        return text[:-1] + kept_escape(locking, single) if text.endswith(gsm.ESC) else text
     if charset == "ucs2":
         text = read_utf16(octets)
     else:
@@ -70,9 +75,19 @@ def join(parts: list[str]) -> str:
     return mended("".join(parts))
 
 
+def kept_escape(locking: int, single: int) -> str:
+    languages = [each if each < LANGUAGES else 0 for each in (locking, single)]
+    return chr(KEPT_ESCAPE + languages[0] * LANGUAGES + languages[1])
+
+
+def escaped(found: re.Match[str]) -> str:
+    """The character of a pair that two parts had."""
+    alphabet = gsm.alphabet(*divmod(ord(found[1]) - KEPT_ESCAPE, LANGUAGES))
+    return alphabet.unescaped(gsm.ESC + found[2]) if found[2] else ""
+
+
 def mended(text: str) -> str:
-    if gsm.ESC in text:
-        text = gsm.DEFAULT.unescaped(text).replace(gsm.ESC, "")
+    text = ESCAPE.sub(escaped, text).replace(gsm.ESC, "")
     if HALF.search(text):
         halves = HALF.sub(lambda half: chr(ord(half[0]) - KEPT), text)
         text = halves.encode("utf_16_be", "surrogatepass").decode("utf_16_be", "replace")
