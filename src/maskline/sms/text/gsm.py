@@ -12,6 +12,8 @@ from pathlib import Path
 
 ESCAPE = 0x1B
 ESC = "\x1b"
+UNREADABLE = "\ufffd"
+STAND_IN = 0xDC00
 NOTHING = "\ufffe"  # how charmap tables say that a code stands for no character
 
 MAIN = (
@@ -35,11 +37,11 @@ class Alphabet:
     """A main table with its extension: octets to text and text to octets."""
 
     def __init__(self, main: str, extension: Mapping[int, str]) -> None:
+        self._stand_ins, main = with_stand_ins(main)
         self._decoding = main + NOTHING * (256 - len(main))
         self._plain = codecs.charmap_build(main.replace(ESC, NOTHING) + NOTHING * (256 - len(main)))
         self._escaping = codecs.charmap_build(self._decoding)
-        pairs = {ESC + main[code]: sign for code, sign in extension.items()}
-        self._pairs = {pair: sign for pair, sign in pairs.items() if pair[1] != NOTHING}
+        self._pairs = {ESC + main[code]: sign for code, sign in extension.items()}
         in_main = set(main)
         self._extended = {
             ord(sign): pair for pair, sign in self._pairs.items() if sign not in in_main
@@ -52,7 +54,8 @@ class Alphabet:
         asks. An escape at the very end stays: the other half of its pair may be in the next part.
         """
         text = codecs.charmap_decode(octets, "replace", self._decoding)[0]
-        return self.unescaped(text) if ESC in text else text
+        text = self.unescaped(text) if ESC in text else text
+        return text.translate(self._stand_ins) if self._stand_ins else text
 
     def unescaped(self, text: str) -> str:
         """Text with each pair of escape and main character replaced by what it means."""
@@ -71,6 +74,23 @@ class Alphabet:
             ]
         except UnicodeEncodeError:
             return None
+
+
+def with_stand_ins(main: str) -> tuple[dict[int, str], str]:
+    """What signs mean that were put into a main table so that no two codes are the same there and
+    all pairs can be told apart, and that table.
+
+    Some codes mean nothing by themselves, though they do after an escape; and Kannada's table has a
+    letter twice, of which the last code is in its place. Halves of characters are in no text.
+    """
+    signs: dict[int, str] = {}
+    for code, sign in enumerate(main):
+        if sign == NOTHING or sign in main[code + 1 :]:
+            signs[STAND_IN + code] = UNREADABLE if sign == NOTHING else sign
+    table = "".join(
+        chr(STAND_IN + code) if STAND_IN + code in signs else sign for code, sign in enumerate(main)
+    )
+    return signs, table
 
 
 def lone(sign: str) -> str:
