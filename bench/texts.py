@@ -97,9 +97,8 @@ def relay(folder: Path, texts: int, cluster: Cluster | None = None) -> Result:
         store = f'store.url = "{url}"\n'
     asyncio.run(furnish(url, key, PAIRS))
     with peer(folder, texts) as carrier:
-        quiet = '[log]\nlevel = "warning"\n'
-        service = text_service(folder, told(carrier), store=store, window=WINDOW, role="sms")
-        service.config.write_text(service.config.read_text().replace("[log]\n", quiet))
+        quiet = {"role": "sms", "log_level": "warning"}
+        service = text_service(folder, told(carrier), store=store, window=WINDOW, **quiet)
         service.start()
         try:
             told(carrier)

@@ -229,11 +229,12 @@ def carriers(folder: Path, twilio: FakeTwilio, smsc: Smsc, trunk_port: int) -> s
     )
 
 
-def staged(folder: Path) -> Iterator[Stage]:
+def staged(folder: Path, settings: str = "") -> Iterator[Stage]:
+    """A stage in a folder; `settings` are further ones of its service."""
     port = free_port(TRUNK_HOST)
     with fake_twilio() as twilio, running_smsc() as smsc:
         more = carriers(folder, twilio, smsc, port)
-        rules = 'number_assignment = "per_participant"\ntexts.doubt_seconds = 5\n'
+        rules = 'number_assignment = "per_participant"\ntexts.doubt_seconds = 5\n' + settings
         for service in running(folder, carrier_settings=more, more_settings=rules):
             with sip_peer(TRUNK_HOST, port, ("127.0.0.1", service.sip_port)) as trunk:
                 yield Stage(service, twilio, trunk, smsc)

@@ -11,6 +11,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 # Ids stand in indexes, which take no long ones. SMPP's have at most 64 characters.
 LONGEST = {"message_id": 200, "source": 64, "destination": 64, "error": 100, "reason": 100}
+SURELY_SHORT = min(LONGEST.values())
 
 
 def storable(text: str) -> str:
@@ -42,7 +43,9 @@ def fit(value: T, *names: str) -> T:
     changes = {}
     for name in names:
         text = getattr(value, name)
-        if text and (fitting := fit_text(name, text)) != text:
+        if text is None or (text.isascii() and text.isprintable() and len(text) <= SURELY_SHORT):
+            continue
+        if (fitting := fit_text(name, text)) != text:
             changes[name] = fitting
     return msgspec.structs.replace(value, **changes) if changes else value
 
