@@ -47,7 +47,7 @@ class Carrier:
     ) -> Done:
         work = Work(
             holder=self.life,
-            node="node.",
+            node=f"{self.life.partition('.')[0]}.",
             arrivals=arrivals,
             outcomes=outcomes,
             room={"acme": self.room} if what is take_turn else {},

@@ -727,6 +727,8 @@ def test_a_repetition_of_what_was_said_twice_is_one_all_the_same(
 
 def test_nothing_is_recorded_of_what_is_to_come_again(carrier: Carrier, number: str) -> None:
     carrier.bring("ok", number)
+    carrier.desk.now += 20_000
+    carrier.turn(what=tend)  # it is seen alive
     carrier.life, carrier.connections = "another.1", ("c3",)
     carrier.bring("ok", number, connection="c3")
     carrier.life, carrier.connections = "node.1", ("c2",)
