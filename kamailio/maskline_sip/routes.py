@@ -188,7 +188,10 @@ class Routes:
         if origin is None and request.method == "CANCEL":
             self._end_transaction(request)  # of whoever knows its branch
             return
-        origin = origin or self.senders.by_password(request, source)
+        if origin is None:
+            origin = self.senders.by_password(request, source)
+        else:
+            origin = self.senders.proven(origin, request, source)
         if origin is not None:
             self._known(request, origin, source)
 

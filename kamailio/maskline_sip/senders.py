@@ -13,6 +13,8 @@ from .refuse import Refuse
 from .settings import Settings, bracketed
 from .ways import named
 
+FIRST = ("INVITE", "MESSAGE")  # what begins something, outside of any call
+
 
 def source_of() -> Source:
     """Who sent the message at hand to us."""
@@ -76,6 +78,16 @@ class Senders:
                 KSR.tcpops.tcp_set_connection_lifetime(self._settings.known_seconds)
         return name
 
+    def proven(self, origin: str, request: sip.Message, source: Source) -> str:
+        """The carrier that a request is from, where the one at its address must prove it. Raises
+        Refuse with a challenge."""
+        carrier = self._settings.carriers.get(origin)
+        if carrier is None or not carrier.inbound_password_always:
+            return origin
+        if request.method not in FIRST or request.address("to").tag:
+            return origin
+        return self._by_answer(request, source)
+
     def _shown(self, request: sip.Message, source: Source) -> str | None:
         """By the call that the request belongs to, or by its answer to our challenge."""
         assert self.guard is not None
@@ -83,8 +95,11 @@ class Senders:
             passage = mask.dialog_passage(self._keys, request)
             carrier = self._settings.marked.get(passage.near.trunk) if passage else None
             return carrier.name if carrier and carrier.inbound_username else None
-        if request.method not in ("INVITE", "MESSAGE"):
-            return None
+        return self._by_answer(request, source) if request.method in FIRST else None
+
+    def _by_answer(self, request: sip.Message, source: Source) -> str:
+        """The carrier that answers our challenge. Raises Refuse with one."""
+        assert self.guard is not None
         address, now = source.address, time.time()
         stale = False
         try:

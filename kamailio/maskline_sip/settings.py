@@ -38,6 +38,7 @@ class Carrier:
     password: str | None
     inbound_username: str | None
     inbound_password: str | None
+    inbound_password_always: bool
     identity: list[str]
     codecs: list[str]
 

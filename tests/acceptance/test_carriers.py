@@ -400,6 +400,30 @@ def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> N
     peer.close()
 
 
+def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
+    """Where it can be forged: the first request must bring the password, too."""
+    peer = Peer()
+    account = 'inbound_username = "acme"\ninbound_password = "secret"\n'
+    with masked(tmp_path, peer, account + "inbound_password_always = true") as (service, phone):
+        sent = phone.invite()
+        phone.send(sent)
+        challenged = phone.receive()
+        assert challenged.startswith("SIP/2.0 401 ")
+        phone.send(authorized(sent, challenged, "wrong"))
+        assert phone.final() == 401
+        assert not peer.received
+        right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
+        phone.send(right)
+        while not (taken := phone.receive(10)).startswith("SIP/2.0 200"):
+            assert taken.startswith("SIP/2.0 1"), taken
+        phone.send(within("ACK", right, taken, phone, 2))
+        phone.send(within("BYE", right, taken, phone, 3))
+        assert phone.final() == 200
+        assert len(peer.of("INVITE")) == 1
+        until(lambda: record(service).get("EndedBy") == "caller")
+    peer.close()
+
+
 def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
     peer = Peer(challenge)
     account = (

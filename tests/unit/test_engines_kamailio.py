@@ -123,6 +123,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
                 "password": None,
                 "inbound_username": None,
                 "inbound_password": None,
+                "inbound_password_always": False,
                 "identity": [],
                 "codecs": [],
             }

@@ -285,6 +285,7 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         (trunk("username = 'a'"), "carriers[0].sip.password: missing"),
         (trunk("register = true"), "carriers[0].sip.username: missing"),
         (trunk("inbound_username = 'a'"), "carriers[0].sip.inbound_password: missing"),
+        (trunk("inbound_password_always = true"), "carriers[0].sip.inbound_username: missing"),
         (trunk("number_format = 'national'"), "carriers[0].sip.country: missing"),
         (trunk("country = 'XX'"), "carriers[0].sip.country: 'XX' is no country"),
         (trunk("transport = 'auto'"), "carriers[0].sip.transport: auto needs a name"),

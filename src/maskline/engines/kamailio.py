@@ -250,6 +250,7 @@ def carrier_settings(place: int, name: str, trunk: CarrierSip) -> dict[str, Any]
         "password": trunk.secret,
         "inbound_username": trunk.inbound_username,
         "inbound_password": trunk.inbound_password and trunk.inbound_password.text,
+        "inbound_password_always": trunk.inbound_password_always,
         "identity": trunk.identity,
         "codecs": trunk.codecs,
     }

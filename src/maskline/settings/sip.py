@@ -199,6 +199,11 @@ class CarrierSip:
         example="acme",
     )
     inbound_password: Secret | None = setting("The password to it.", None, example="secret")
+    inbound_password_always: bool = setting(
+        "Whether calls and texts from its sources must bring the password, too: over UDP an "
+        "address can be forged. What belongs to a call is known without.",
+        False,
+    )
     number_format: Literal["e164", "e164_without_plus", "national"] = setting(
         "How numbers are written to and by this carrier. e164: +14015550100. e164_without_plus: "
         "14015550100. national: as people of country write them, 4015550100; numbers of other "
@@ -355,6 +360,8 @@ def check_accounts(trunk: CarrierSip, place: str, faults: Faults) -> None:
     if (trunk.inbound_username is None) != (trunk.inbound_password is None):
         missing = "password" if trunk.inbound_password is None else "username"
         faults.add(f"{place}.inbound_{missing}", "missing; they go together")
+    if trunk.inbound_password_always and trunk.inbound_username is None:
+        faults.add(f"{place}.inbound_username", "missing; inbound_password_always needs it")
     if not trunk.sources and trunk.inbound_username is None:
         faults.add(f"{place}.sources", "missing; without inbound_username nobody could call")
 
