@@ -11,6 +11,7 @@ from collections.abc import Callable
 PAUSE_SECONDS = 0.5
 STOPS = (signal.SIGTERM, signal.SIGINT)
 DRAIN = signal.SIGUSR1  # ignored by who has nothing to finish
+RENEW = signal.SIGUSR2  # by who has no keys and certificates; a closed terminal says SIGHUP
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -18,7 +19,8 @@ def guarded(work: Callable[[], int]) -> int:
     """The exit status of `work`, which runs in a child process and again after each time that
     a signal killed it: out of memory, a crash, `kill -9`. A stop that is asked for is passed on."""
     asked: list[int] = []
-    signal.signal(DRAIN, signal.SIG_IGN)
+    for number in (DRAIN, RENEW):
+        signal.signal(number, signal.SIG_IGN)
     while not asked:
         child = start(work)
         pass_on_stops(child, asked)
@@ -39,7 +41,8 @@ def start(work: Callable[[], int]) -> int:
     if child == 0:
         for number in STOPS:
             signal.signal(number, signal.SIG_DFL)
-        signal.signal(DRAIN, signal.SIG_IGN)
+        for number in (DRAIN, RENEW):
+            signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         os._exit(under_guard(work))
     return child
@@ -53,13 +56,14 @@ def pass_on_stops(child: int, asked: list[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
-    def drain(number: int, _frame: object) -> None:
+    def pass_on(number: int, _frame: object) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
     for number in STOPS:
         signal.signal(number, stop)
-    signal.signal(DRAIN, drain)
+    for number in (DRAIN, RENEW):
+        signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 

@@ -108,6 +108,19 @@ async def test_a_killed_engine_comes_back_without_its_old_workers(tmp_path: Path
         assert not old & alive(tmp_path)
 
 
+async def test_a_renewed_engine_is_started_again_with_what_is_prepared_then(
+    tmp_path: Path,
+) -> None:
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        old = alive(tmp_path)
+        stand_in.engine.renew()
+        await until(lambda: stand_in.up(2))
+        assert not old & alive(tmp_path)
+        stand_in.engine.renew()
+        await until(lambda: stand_in.up(3))
+
+
 async def test_an_engine_that_stops_answering_is_started_again(tmp_path: Path) -> None:
     stand_in = StandIn(tmp_path)
     async with stand_in.running():

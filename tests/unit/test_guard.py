@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from maskline.guard import DRAIN, RENEW
+
 WORK = """
 import os, signal, sys, time
 from maskline import guard
@@ -71,6 +73,18 @@ def test_a_stop_is_passed_on(guarded: Guarded) -> None:
     time.sleep(0.1)  # until it heeds
     guarded.process.terminate()
     assert guarded.process.wait(10) == 7
+
+
+@pytest.mark.parametrize("number", [DRAIN, RENEW])
+def test_what_concerns_only_some_is_ignored_by_the_others(
+    guarded: Guarded, number: signal.Signals
+) -> None:
+    guarded.start("heed")
+    guarded.pid(1)
+    time.sleep(0.1)  # until it heeds
+    guarded.process.send_signal(number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        guarded.process.wait(0.2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

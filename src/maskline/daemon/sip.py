@@ -11,7 +11,7 @@ import structlog
 
 from maskline.daemon.house import House, at_work, clock
 from maskline.domain.trunk import Target
-from maskline.engines.ground import Runner, machine, run_directory
+from maskline.engines.ground import GroundError, Runner, machine, run_directory
 from maskline.engines.keeper import Keeper
 from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
 from maskline.engines.recording.recorder import Recorder
@@ -23,7 +23,7 @@ from maskline.engines.switchboard import Switchboard
 from maskline.engines.text_trunks import TextTrunk, read
 from maskline.engines.trunks import Trunks
 from maskline.engines.voice import Voice
-from maskline.guard import DRAIN
+from maskline.guard import DRAIN, RENEW
 from maskline.operations import put_carrier_reports
 from maskline.operations.nodes import Node
 from maskline.operations.policy import policy_of
@@ -139,7 +139,9 @@ class Sip:
 
     async def _drain(self) -> None:
         """Stops the service when it was told to take no more calls, and has none."""
-        asyncio.get_running_loop().add_signal_handler(DRAIN, self._nodes.drain)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(DRAIN, self._nodes.drain)
+        loop.add_signal_handler(RENEW, self._renew)
         await self._nodes.draining.wait()
         self._draining = True
         await asyncio.sleep(ASK_SECONDS)
@@ -149,6 +151,15 @@ class Sip:
             idle = idle + 1 if await self._is_idle() else 0
         log.info("drained")
         os.kill(os.getpid(), signal.SIGTERM)
+
+    def _renew(self) -> None:
+        """Reads keys, certificates and passwords anew; calls that were answered go on."""
+        try:
+            self._voice.renew()
+        except (GroundError, OSError) as error:
+            log.error("not renewed", reason=str(error))
+        else:
+            self._keys = keys_of(self._voice.mask_keys())
 
     async def _is_idle(self) -> bool:
         try:

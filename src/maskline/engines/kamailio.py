@@ -18,7 +18,7 @@ from typing import Any
 
 from maskline.engines import tls
 from maskline.engines.control import ControlLine
-from maskline.engines.ground import Runner, empty_directory
+from maskline.engines.ground import GroundError, Runner, empty_directory
 from maskline.engines.supervision import Program
 from maskline.settings import Address, CarrierSip, Settings
 
@@ -86,6 +86,21 @@ def mask_keys(path: Path) -> dict[str, Any]:
         fresh.unlink()
     keys: dict[str, Any] = json.loads(path.read_text())
     return keys
+
+
+def check_mask_keys(path: Path) -> None:
+    """Raises GroundError for a file that does not hold keys of the mask."""
+    try:
+        read = json.loads(path.read_text())
+        names, keys = set(read["keys"]), [base64.b64decode(key) for key in read["keys"].values()]
+        good = read["current_key"] in names and all(re.fullmatch("[a-z]", one) for one in names)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GroundError(f"sip.mask_keys: cannot use {path}: {type(error).__name__}") from None
+    if not good or any(len(key) != MASK_KEY_BYTES for key in keys):
+        raise GroundError(
+            f"sip.mask_keys: {path} needs keys of {MASK_KEY_BYTES} bytes, each named by one letter,"
+            " and current_key to be one of them"
+        )
 
 
 def program(settings: Settings, around: Surroundings, line: ControlLine) -> Program:

@@ -78,6 +78,11 @@ class Engine:
         self.up = asyncio.Event()
         self._directory = directory
         self._prepare = prepare
+        self._renewed = asyncio.Event()
+
+    def renew(self) -> None:
+        """Stops the program in order, to be started again with what `prepare` makes then."""
+        self._renewed.set()
 
     async def keep(self) -> None:
         """Runs the engine again and again until cancelled; it is stopped when this returns."""
@@ -99,10 +104,16 @@ class Engine:
         told = asyncio.create_task(self._tell(process))
         ended = asyncio.create_task(end_of(process.pid))
         ailing = asyncio.create_task(self._watch(program.answers))
+        self._renewed.clear()
+        renewed = asyncio.create_task(self._renewed.wait())
         try:
-            await asyncio.wait({ended, ailing}, return_when=asyncio.FIRST_COMPLETED)
-            log.error("engine lost", engine=self.name, ended=ended.done())
+            await asyncio.wait({ended, ailing, renewed}, return_when=asyncio.FIRST_COMPLETED)
+            if renewed.done():
+                log.info("engine renewed", engine=self.name)
+            else:
+                log.error("engine lost", engine=self.name, ended=ended.done())
         finally:
+            renewed.cancel()
             ailing.cancel()
             self._become(State.DOWN)
             await end(process, ended, at_once=ailing.done() and not ailing.cancelled())

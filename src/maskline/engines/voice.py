@@ -87,6 +87,13 @@ class Voice:
         """The state of each engine: `up`, `starting` or `down`."""
         return {engine.name: engine.state.value for engine in self._engines}
 
+    def renew(self) -> None:
+        """Starts Kamailio again, which reads the keys of the mask, certificates and passwords anew;
+        raises GroundError, and leaves it as it is, where it could not start with them."""
+        tls.check(self._settings)
+        kamailio.check_mask_keys(self._mask_keys)
+        self._engines[1].renew()
+
     def mask_keys(self) -> dict[str, Any]:
         """What seals masked identifiers, made if it is not there yet."""
         return kamailio.mask_keys(self._mask_keys)
