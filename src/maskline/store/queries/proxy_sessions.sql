@@ -79,16 +79,21 @@ LIMIT :limit
 
 -- name: list_closed_proxy_sessions
 -- Those whose window is over, and whose end is not noted yet, are few: somebody does it all the time.
+-- They are all accounts', so no more is kept of them than tells which are wanted.
 WITH unnoted AS MATERIALIZED (
-    SELECT * FROM proxy_sessions WHERE ended_at IS NULL AND expires_at <= :now
+    SELECT sequence, voice_connector_id FROM proxy_sessions
+    WHERE ended_at IS NULL AND expires_at <= :now
 )
 SELECT page.*, 0 AS live_call
 FROM (
     SELECT * FROM (
-        SELECT * FROM unnoted
-        WHERE voice_connector_id = :voice_connector_id AND sequence < :before
-        ORDER BY sequence DESC
-        LIMIT :limit
+        SELECT * FROM proxy_sessions
+        WHERE sequence IN (
+            SELECT sequence FROM unnoted
+            WHERE voice_connector_id = :voice_connector_id AND sequence < :before
+            ORDER BY sequence DESC
+            LIMIT :limit
+        )
     ) AS expired
     UNION ALL
     SELECT * FROM (
