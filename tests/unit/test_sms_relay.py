@@ -12,8 +12,9 @@ from text_ground import PROXY, furnish, people, relaying
 
 from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context
-from maskline.sms import gathering
+from maskline.sms import gathering, intake
 from maskline.sms import relay as relay_module
+from maskline.sms.border import digest
 from maskline.sms.port import (
     Accepted,
     InboundText,
@@ -102,6 +103,20 @@ async def record_of(relay: Relay, message_id: str) -> Row:
     row = await relay._store.read(lambda tx: tx.one("get_message", message_id=message_id))
     assert row is not None
     return row
+
+
+async def refused(relay: Relay) -> list[Row]:
+    """What was refused, in the list of the operator's account."""
+    where = {"state": "Refused", "received_from": 0, "received_until": 2**62}
+    return await relay._store.read(
+        lambda tx: tx.all(
+            "list_messages_in_state",
+            **where,
+            account_id=tx.one("get_operator_account")["account_id"],
+            before=2**62,
+            limit=10,
+        )
+    )
 
 
 async def until(true: Callable[[], Any]) -> None:
@@ -230,6 +245,31 @@ async def test_what_makes_turns_fail_is_set_aside(relay: Relay, link: StubLink) 
     relay.settle([(link.sent[0].message_id, Accepted(message_ids=("poison",)))])
     relay.settle([(link.sent[0].message_id, Accepted(message_ids=("x",)))])
     await until(lambda: len(link.sent) == 2)
+
+
+@pytest.mark.usefixtures("poisonous")
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_of_a_text_that_is_given_up_something_remains(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("no record of it either")
+
+    if not recorded:
+        monkeypatch.setattr(intake, "take_unusable", fail)
+    with structlog.testing.capture_logs() as lines:
+        for number in range(gathering.TIMES):
+            poison = text("poison", message_id="their id")
+            verdict, _ = await relay.take([poison, text(f"{number}", CAT)])
+    assert verdict == Refused(reason="unusable")
+    found = await refused(relay)
+    told = [line for line in lines if line["event"] == "given up without a record"]
+    assert (len(found), len(told)) == ((1, 0) if recorded else (0, 1))
+    for row in found:
+        assert (row["reason"], row["source"], row["dialled"]) == ("unusable", ANN, PROXY)
+        assert row["sealed_body"] is None
+    for line in told:
+        assert line["known_by"] == digest("their id")
 
 
 @pytest.mark.usefixtures("poisonous")

@@ -65,6 +65,28 @@ def take_late(turn: Turn, texts: Sequence[Late]) -> None:
     Intake(turn, {}).decide([late(each) for each in texts])
 
 
+def take_unusable(turn: Turn, texts: Sequence[InboundText]) -> None:
+    """Keeps a bare record of texts that nothing else can be done with: not what they say, and as
+    little of what it rests on as may be, for that may be at fault."""
+    account_id, now = operator_account(turn.context), turn.context.now
+    for text in texts:
+        record = keeping.EMPTY | {
+            "message_id": turn.context.new_id(),
+            "account_id": account_id,
+            "kind": Kind.RELAYED.value,
+            "carrier": text.carrier,
+            "source": text.source,
+            "dialled": text.destination,
+            "encoding": text.encoding.value,
+            "state": State.REFUSED.value,
+            "reason": "unusable",
+            **dict.fromkeys(("received_at", "expires_at"), text.received_at),
+            **dict.fromkeys(("ended_at", "erase_at"), now),
+        }
+        turn.happened(account_id, State.REFUSED, record["message_id"])
+        turn.context.tx.run("insert_messages", **record)
+
+
 def late(text: Late) -> Whole:
     return Whole(
         text=text.text,

@@ -140,8 +140,9 @@ class TryLater(Struct, frozen=True, kw_only=True):
 class Refused(Struct, frozen=True, kw_only=True):
     """Never. `reason` is a word of ours (`rejected-by-carrier`, …), `error` the carrier's code.
 
-    A verdict of Refused is in the records, so a link acknowledges it, unless its protocol can tell
-    the sender that the text goes nowhere (SIP: by `sip_status`).
+    A verdict of Refused is in the records (in the log, where it cannot be recorded), so a link
+    acknowledges it, unless its protocol can tell the sender that the text goes nowhere (SIP: by
+    `sip_status`).
     """
 
     reason: str

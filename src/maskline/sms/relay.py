@@ -17,7 +17,7 @@ import structlog
 from maskline.logs import whereabouts
 from maskline.operations import Context
 from maskline.sms import claims, intake, parts, repetition
-from maskline.sms.border import fit_arrival, fit_outcome
+from maskline.sms.border import digest, fit_arrival, fit_outcome
 from maskline.sms.gathering import Gathered, Named, Suspects
 from maskline.sms.limits import Limits
 from maskline.sms.outcomes import report, settle
@@ -69,6 +69,14 @@ def tend(context: Context, work: Work) -> Done:
     claims.renew(turn)
     claims.abandon(turn)
     intake.take_late(turn, parts.overdue(turn))
+    turn.write_events()
+    return turn.done
+
+
+def give_up(context: Context, work: Work) -> Done:
+    """Keeps that there were texts which cannot be kept."""
+    turn = Turn.begin(context, work)
+    intake.take_unusable(turn, [each for each in work.arrivals if isinstance(each, InboundText)])
     turn.write_events()
     return turn.done
 
@@ -271,8 +279,21 @@ class Relay:
         except Exception as error:
             given_up = self._suspects.failed(arrival)
             log.error("not kept", carrier=arrival.carrier, given_up=given_up, **whereabouts(error))
-            # What the carrier is told that it need not bring again, it does not bring for ever.
-            return Refused(reason="unusable") if given_up else TryLater(reason="not-kept")
+            return await self._given_up(arrival) if given_up else TryLater(reason="not-kept")
+
+    async def _given_up(self, arrival: Arrival) -> Verdict:
+        """What the carrier is told that it need not bring again, it does not bring for ever. Of a
+        text there is a record or, if not even that can be written, a line in the log."""
+        try:
+            if isinstance(arrival, InboundText):
+                await self._write(replace(self._work(Gathered()), arrivals=[arrival]), give_up)
+        except StoreFailed:
+            return TryLater(reason="not-kept")
+        except Exception as error:
+            known_by = digest(arrival.message_id) if arrival.message_id else None
+            told = {"carrier": arrival.carrier, "known_by": known_by}
+            log.error("given up without a record", **told, **whereabouts(error))
+        return Refused(reason="unusable")
 
     async def _settled_alone(self, outcome: Named) -> None:
         """One that is given up leaves its text claimed: it comes in doubt, and is sent again."""

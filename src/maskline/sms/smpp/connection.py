@@ -256,7 +256,8 @@ class Connection(asyncio.Protocol):
 
 
 def status_of(verdict: Verdict) -> int:
-    """How the carrier is told. What was refused is in our records, so it is as good as taken."""
+    """How the carrier is told. What was refused is in our records or, where not even a bare record
+    could be written, in the log: it is as good as taken."""
     match verdict:
         case Accepted() | Refused():
             return codes.ESME_ROK
