@@ -115,6 +115,20 @@ def test_without_a_proxy_configuration_nothing_is_opened(desk: Desk, connector: 
         desk.open(connector, ANN, BEN)
 
 
+def test_what_a_connector_refuses_anybody_is_told_before_what_is_wrong_with_the_numbers(
+    desk: Desk, connector: str
+) -> None:
+    for wrong in ((ANN, ANN), (ANN, "+1"), (ANN, NUMBERS[0])):
+        with pytest.raises(BadRequest):
+            desk.open(connector, *wrong)
+        with pytest.raises(NotFound, match="VoiceConnector"):
+            desk.open("y", *wrong)
+    put: dict[str, Any] = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"]}
+    desk.call("PutVoiceConnectorProxy", VoiceConnectorId=connector, Disabled=True, **put)
+    with pytest.raises(Forbidden, match="disabled"):
+        desk.open(connector, ANN, ANN)
+
+
 def test_the_same_pair_twice_gets_another_number(desk: Desk, connector: str) -> None:
     first, second = desk.open(connector, ANN, BEN), desk.open(connector, ANN, BEN)
     assert proxy(first) != proxy(second)

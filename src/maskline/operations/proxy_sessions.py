@@ -29,11 +29,13 @@ LISTS = {
 
 def create_proxy_session(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
-    participants = require_participants(context, request["ParticipantPhoneNumbers"])
+    try:
+        participants = require_participants(context, request["ParticipantPhoneNumbers"])
+    except BadRequest:
+        require_terms(context, connector_id)  # what the connector refuses anybody is told first
+        raise
     context = context.holding(*participants, shared=[connector_id])
     configuration, assignment = require_terms(context, connector_id)
-    if configuration.disabled:
-        raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
     minutes = request.get("ExpiryMinutes")
     minutes = require_expiry(
         context, configuration.default_expiry_minutes if minutes is None else minutes
@@ -55,7 +57,7 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
 
 
 def require_terms(context: Context, connector_id: str) -> tuple[ProxyConfiguration, Assignment]:
-    """What a connector opens sessions by; raises NotFound."""
+    """What a connector opens sessions by; raises NotFound, or Forbidden where it opens none."""
     row = context.tx.one(
         "get_connector_for_sessions",
         voice_connector_id=connector_id,
@@ -65,6 +67,8 @@ def require_terms(context: Context, connector_id: str) -> tuple[ProxyConfigurati
         raise no_connector(connector_id)
     if row["default_expiry_minutes"] is None:
         raise no_configuration(connector_id)
+    if row["disabled"]:
+        raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
     own = row["number_assignment"]
     assignment = Assignment(own) if own else context.settings.rules.number_assignment
     return rows.proxy_configuration(row), assignment
