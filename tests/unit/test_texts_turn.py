@@ -480,6 +480,20 @@ def test_of_several_early_receipts_the_truest_holds(
     assert carrier.states() == [state]
 
 
+@pytest.mark.parametrize("after", [0, 1])
+def test_an_early_receipt_of_another_text_with_the_same_id_is_overwritten(
+    carrier: Carrier, number: str, after: int
+) -> None:
+    """The carrier counts anew, so it soon gives ids again: to another pair, or to the same."""
+    carrier.desk.now -= after * HOUR
+    carrier.report("id-1", source=number, destination=BEN if after else CAT)
+    carrier.desk.now += after * HOUR
+    carrier.bring("hello", number)
+    carrier.report("id-1", Reported.UNDELIVERABLE, source=number, destination=BEN)
+    carrier.accept("id-1")
+    assert carrier.states() == ["Failed"]
+
+
 @pytest.mark.parametrize(
     ("reports", "state"),
     [

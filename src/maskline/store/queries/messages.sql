@@ -220,16 +220,25 @@ FROM json_each(:texts) AS each
 WHERE messages.message_id = each.value ->> 0
 
 -- name: keep_early_receipt
--- As with texts: what was delivered stays delivered, and "under way" is no news after an end.
+-- As with texts: what was delivered stays delivered, and "under way" is no news after an end. But a
+-- carrier that begins to count anew gives ids again: about another pair, or after an hour, the newest
+-- holds.
 INSERT INTO early_receipts
     (carrier, sent_id, reported, error, source, destination, reference, reported_at, kept_at)
 VALUES
     (:carrier, :sent_id, :reported, :error, :source, :destination, :reference, :reported_at,
      :kept_at)
 ON CONFLICT (carrier, sent_id) DO UPDATE SET
-    reported = excluded.reported, error = excluded.error, reported_at = excluded.reported_at
-WHERE early_receipts.reported <> 'Delivered'
-    AND excluded.reported NOT IN ('Enroute', 'Accepted', 'Unknown')
+    reported = excluded.reported, error = excluded.error, source = excluded.source,
+    destination = excluded.destination, reference = excluded.reference,
+    reported_at = excluded.reported_at, kept_at = excluded.kept_at
+WHERE early_receipts.source <> excluded.source
+    OR early_receipts.destination <> excluded.destination
+    OR early_receipts.kept_at <= excluded.kept_at - 3600000
+    OR (
+        early_receipts.reported <> 'Delivered'
+        AND excluded.reported NOT IN ('Enroute', 'Accepted', 'Unknown')
+    )
 
 -- name: take_early_receipts
 -- `ids` is [[carrier, sent_id], …].
