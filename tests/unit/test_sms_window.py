@@ -54,6 +54,20 @@ async def test_each_text_has_one_outcome_when_the_window_closes() -> None:
     assert (peer.ended, peer.window.room) == (2, 0)
 
 
+async def test_what_is_submitted_to_a_closed_window_is_told_when_it_opens() -> None:
+    peer, inbox = Peer(), Inbox()
+    async with peer.window.open(inbox):
+        pass
+    peer.window.submit([text("taken")])
+    await peer.window.drain()
+    assert inbox.outcomes == {}
+    async with peer.window.open(inbox):
+        assert inbox.outcomes == {"taken": TAKEN}
+        peer.window.submit([text("failed")])
+        while len(inbox.outcomes) < 2:
+            await asyncio.sleep(0)
+
+
 async def test_a_window_that_drains_waits_for_its_texts_and_takes_no_more() -> None:
     peer, inbox = Peer(), Inbox()
     async with peer.window.open(inbox):

@@ -31,6 +31,7 @@ class Window:
         self._inbox: Inbox | None = None
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._outcomes: list[tuple[str, Outcome]] = []
+        self._telling = False  # whether what is gathered will be told this turn of the loop
         self._draining = False
 
     @property
@@ -43,6 +44,7 @@ class Window:
     async def open(self, inbox: Inbox) -> AsyncIterator[None]:
         """Has room inside the block; when it is left, nothing is under way."""
         self._inbox = inbox
+        self._tell(inbox)  # what ended while it was closed
         try:
             yield
         finally:
@@ -88,10 +90,12 @@ class Window:
     def _settle(self, message_id: str, outcome: Outcome) -> None:
         """Gathers what one turn of the loop brings, so that it is settled in one go."""
         self._outcomes.append((message_id, outcome))
-        if len(self._outcomes) == 1 and self._inbox is not None:
+        if not self._telling and self._inbox is not None:
+            self._telling = True
             asyncio.get_running_loop().call_soon(self._tell, self._inbox)
 
     def _tell(self, inbox: Inbox) -> None:
+        self._telling = False
         outcomes, self._outcomes = self._outcomes, []
         if outcomes:
             inbox.settle(outcomes)
