@@ -325,7 +325,8 @@ class Session(asyncio.Protocol):
         smsc, manners, chance = self.smsc, self.smsc.manners, self.smsc.chance.random
         number = smsc.new_number()
         message_id = manners.answer_id(number)
-        submit = submit_in(body, message_id, self.system_id)
+        read = data_in if answer == DATA_SM | ANSWER else submit_in
+        submit = read(body, message_id, self.system_id)
         smsc.take(submit)
         early = chance() < manners.receipt_first
         if early:
@@ -415,16 +416,34 @@ def submit_in(body: bytes, message_id: str, system_id: str) -> Submit:
     validity = body.index(b"\0", schedule + 1)
     registered, _, data_coding, _, length = body[validity + 1 : validity + 6]
     start = validity + 6
-    tlvs, place = {}, start + length
-    while place < len(body):
-        tag, size = struct.unpack_from(">HH", body, place)
-        tlvs[tag] = body[place + 4 : place + 4 + size]
-        place += 4 + size
+    tlvs = tlvs_in(body, start + length)
     return Submit(
         message_id, source, destination, esm_class, registered, data_coding,
         body[start : start + length], tlvs, numbers, body[schedule + 1 : validity].decode(),
         system_id,
     )  # fmt: skip
+
+
+def data_in(body: bytes, message_id: str, system_id: str) -> Submit:
+    """A data_sm's body: its text and its validity (in seconds) are TLVs."""
+    _, rest = body.split(b"\0", 1)
+    source, after = rest[2:].split(b"\0", 1)
+    destination, last = after[2:].split(b"\0", 1)
+    tlvs = tlvs_in(last, 3)
+    seconds = str(int.from_bytes(tlvs[0x17], "big")) if 0x17 in tlvs else ""
+    return Submit(
+        message_id, source.decode(), destination.decode(), last[0], last[1], last[2],
+        tlvs.pop(0x424), tlvs, rest[:2] + after[:2], seconds, system_id,
+    )  # fmt: skip
+
+
+def tlvs_in(octets: bytes, place: int) -> dict[int, bytes]:
+    tlvs = {}
+    while place < len(octets):
+        tag, size = struct.unpack_from(">HH", octets, place)
+        tlvs[tag] = octets[place + 4 : place + 4 + size]
+        place += 4 + size
+    return tlvs
 
 
 def delivery(text: Text) -> bytes:

@@ -86,6 +86,17 @@ async def test_npm_reads_long_texts(long_texts: str) -> None:
             assert one.get("udh") == expected
 
 
+async def test_npm_reads_data_sm() -> None:
+    async with npm_smsc() as (peer, port), linked(port, send_by="data_sm") as (relay, link):
+        outcome = await relay.outcome(link, relay.outgoing("Grüße € 5"))
+        assert isinstance(outcome, Accepted)
+        await relay.until(lambda: relay.receipts)
+        [taken] = peer.named("data_sm")
+        assert (taken["text"], taken["reference"]) == ("Grüße € 5", 1)
+        assert 0 < taken["seconds"] <= 3600
+        assert relay.receipts[0].message_id == outcome.message_ids[0]
+
+
 async def test_npm_refuses_a_wrong_password() -> None:
     async with npm_smsc() as (peer, port), linked(port, password=Secret("no")) as (relay, link):
         await relay.until(lambda: "ESME_RINVPASWD" in link.health.detail)

@@ -34,14 +34,14 @@ const server = smpp.createServer(tls, (session) => {
   for (const mode of ["bind_transceiver", "bind_receiver", "bind_transmitter"]) {
     session.on(mode, bind);
   }
-  session.on("submit_sm", (pdu) => {
+  const take = (pdu) => {
     taken += 1;
     const id = `js-${taken}`;
     session.send(pdu.response({ message_id: id }));
-    const { message, udh } = pdu.short_message;
     const payload = pdu.message_payload;
+    const { message, udh } = pdu.short_message || payload;
     tell({
-      event: "submit_sm",
+      event: pdu.command,
       source: pdu.source_addr,
       destination: pdu.destination_addr,
       source_ton: pdu.source_addr_ton,
@@ -49,11 +49,13 @@ const server = smpp.createServer(tls, (session) => {
       esm_class: pdu.esm_class,
       registered_delivery: pdu.registered_delivery,
       reference: pdu.user_message_reference,
+      seconds: pdu.qos_time_to_live,
       text: message || (payload && payload.message),
       udh: udh && udh.map((element) => element.toString("hex")),
     });
     if (pdu.registered_delivery & 1) receipt(pdu, id);
-  });
+  };
+  for (const operation of ["submit_sm", "data_sm"]) session.on(operation, take);
   session.on("unbind", (pdu) => {
     session.send(pdu.response());
     tell({ event: "unbind" });

@@ -58,6 +58,9 @@ def test_its_paths_begin_at_the_file(tmp_path: Path) -> None:
         ),
         ("shift_tables = ['klingon']", "shift_tables[0]: 'klingon' is none of turkish, spanish"),
         ("window = 0", "window: 0 is not between 1 and 1000"),
+        ("busy_statuses = [0]", "busy_statuses[0]: 0 is not between 1 and 4294967295"),
+        ("busy_statuses = ['x']", "busy_statuses[0]: 'x' must be a whole number"),
+        ("send_by = 'submit_multi'", "send_by: 'submit_multi' is none of submit_sm, data_sm"),
     ],
 )
 def test_a_fault_is_named(more: str, fault: str) -> None:

@@ -122,6 +122,37 @@ async def test_a_long_text_goes_whole_in_a_payload() -> None:
         assert sms.read(taken.tlvs[codes.MESSAGE_PAYLOAD], "ucs2") == "ж" * 200
 
 
+@pytest.mark.parametrize("long_texts", ["udh", "sar", "payload"])
+async def test_texts_go_by_data_sm_where_the_carrier_wants_it(long_texts: str) -> None:
+    async with linked(send_by="data_sm", long_texts=long_texts) as (relay, one, smsc):
+        for words in ("Grüße € 5", "abcdefghi " * 40):
+            outcome = await relay.outcome(one, relay.outgoing(words))
+            assert isinstance(outcome, Accepted)
+            said = smsc.taken[-len(outcome.message_ids) :]
+            skipped = 6 if long_texts == "udh" and len(said) > 1 else 0
+            assert {taken.esm_class for taken in said} == {0x40 if skipped else 0}
+            assert sms.read(b"".join(each.octets[skipped:] for each in said), "gsm") == words
+            assert 0 < int(said[0].validity) <= 3_600
+            assert (said[0].source, said[0].destination) == (PROXY, ANN)
+        await relay.until(lambda: len(relay.receipts) == len(smsc.taken))
+    async with linked(send_by="data_sm", validity="none") as (relay, one, smsc):
+        await relay.outcome(one, relay.outgoing())
+        assert smsc.taken[0].validity == ""
+
+
+async def test_a_carrier_may_have_a_status_of_its_own_for_too_much() -> None:
+    manners = Manners(refuse=1.0, refuse_status=0x0404)
+    async with linked(manners, busy_statuses=(0x0404,)) as (relay, one, _):
+        outcome = await relay.outcome(one, relay.outgoing())
+        assert isinstance(outcome, TryLater)
+        assert (outcome.reason, one.room) == ("0x00000404", 0)
+        manners.refuse = 0.0
+        await relay.until(lambda: one.room)
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+    async with linked(Manners(refuse=1.0, refuse_status=0x0404)) as (relay, one, _):
+        assert isinstance(await relay.outcome(one, relay.outgoing()), Refused)
+
+
 async def test_what_cannot_be_written_is_refused() -> None:
     async with linked(data_codings=("default",)) as (relay, one, smsc):
         for text, reason in [("ж", "no-alphabet"), ("a" * 40_000, "too-long")]:

@@ -160,11 +160,24 @@ class CarrierSmpp:
         "cannot write. Only for carriers and phones that are known to read them.",
         (),
     )
+    send_by: Literal["submit_sm", "data_sm"] = setting(
+        "The operation that texts are sent by. data_sm, in which every text is a message_payload, "
+        "only for a carrier that asks for it.",
+        "submit_sm",
+    )
     long_texts: Literal["udh", "udh16", "sar", "payload"] = setting(
         "How to send a text that is longer than one message: in parts with a user data header "
         "(udh; udh16 with references of 16 bits), in parts with sar TLVs, or whole, in a "
         "message_payload, for the carrier to cut.",
         "udh",
+    )
+    busy_statuses: tuple[int, ...] = setting(
+        "Statuses of the carrier's own (command_status) by which it says that it has too much to "
+        "do, as by ESME_RTHROTTLED: it is left alone for a moment, and gets the text again. Any "
+        "status that SMPP does not know is a refusal for good.",
+        (),
+        least=1,
+        most=0xFFFFFFFF,
     )
     user_message_reference: bool = setting(
         "Whether to send our reference of each text along (user_message_reference). It helps to "

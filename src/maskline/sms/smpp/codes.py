@@ -82,6 +82,7 @@ STATUS_NAMES = {
 
 # Section 5.3.2: the tags of the optional parameters that mean something to us.
 RECEIPTED_MESSAGE_ID = 0x001E
+QOS_TIME_TO_LIVE = 0x0017
 USER_MESSAGE_REFERENCE = 0x0204
 SOURCE_PORT = 0x020A
 DESTINATION_PORT = 0x020B

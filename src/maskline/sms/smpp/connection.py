@@ -91,9 +91,9 @@ class Connection(asyncio.Protocol):
             self._had_answers_until = self._answered.popleft()[1]
         return self._had_answers_until
 
-    def submit(self, body: bytes, token: Any) -> None:
-        """Sends a submit_sm with the next `flush`."""
-        self._session.submit(codes.SUBMIT_SM, body, token, time.monotonic())
+    def submit(self, command_id: int, body: bytes, token: Any) -> None:
+        """Sends a submit_sm or data_sm with the next `flush`."""
+        self._session.submit(command_id, body, token, time.monotonic())
 
     def flush(self) -> None:
         """Sends what there is to send."""

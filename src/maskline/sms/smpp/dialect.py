@@ -37,7 +37,7 @@ CODINGS = {"gsm": sms.GSM, "ascii": sms.ASCII, "latin1": sms.LATIN1, "ucs2": sms
 
 
 class Submits(NamedTuple):
-    """A text as the bodies of submit_sm that carry it, one for each part."""
+    """A text as the bodies of the requests that carry it, one for each part."""
 
     encoding: Encoding
     segments: int  # what the carrier counts, also where it cuts the text itself
@@ -157,8 +157,16 @@ class Dialect:
             data_coding=self._data_codings[written.coding],
             tlvs=reference_tlv(text.reference) if self._settings.user_message_reference else (),
         )
-        bodies = [body.write() for body in self._bodies(blank, text.reference, written)]
+        bodies = [
+            self._write(body, text, now) for body in self._bodies(blank, text.reference, written)
+        ]
         return Submits(written.coding.encoding, len(written.segments), bodies, self._receipts)
+
+    def _write(self, body: ShortMessage, text: Outgoing, now: int) -> bytes:
+        if self._settings.send_by == "submit_sm":
+            return body.write()
+        limited = self._settings.validity != "none"
+        return as_data(body, seconds_left(text.expires_at, now) if limited else None).write()
 
     def _address(self, number: str) -> str:
         return number if self._settings.number_format == "plus" else number.removeprefix("+")
@@ -256,9 +264,35 @@ def with_header(blank: ShortMessage, elements: bytes, octets: bytes) -> ShortMes
     return blank._replace(esm_class=codes.ESM_HEADER, short_message=octets)
 
 
+def as_data(body: ShortMessage, seconds: int | None) -> Data:
+    """The same as a data_sm, which has no field for text nor validity but in TLVs."""
+    tlvs = body.tlvs
+    if tlv(tlvs, codes.MESSAGE_PAYLOAD) is None:
+        tlvs = (*tlvs, (codes.MESSAGE_PAYLOAD, body.short_message))
+    if seconds is not None:
+        tlvs = (*tlvs, (codes.QOS_TIME_TO_LIVE, seconds.to_bytes(4, "big")))
+    return Data(
+        service_type=body.service_type,
+        source_addr_ton=body.source_addr_ton,
+        source_addr_npi=body.source_addr_npi,
+        source_addr=body.source_addr,
+        dest_addr_ton=body.dest_addr_ton,
+        dest_addr_npi=body.dest_addr_npi,
+        destination_addr=body.destination_addr,
+        esm_class=body.esm_class,
+        registered_delivery=body.registered_delivery,
+        data_coding=body.data_coding,
+        tlvs=tlvs,
+    )
+
+
+def seconds_left(expires_at: int, now: int) -> int:
+    return min(max(1, (expires_at - now) // 1000), 0xFFFFFFFF)
+
+
 def relative(expires_at: int, now: int) -> str:
     """So long from now (section 7.1.1), at least a second."""
-    minutes, seconds = divmod(max(1, (expires_at - now) // 1000), 60)
+    minutes, seconds = divmod(seconds_left(expires_at, now), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     months, days = divmod(days, 30)

@@ -43,6 +43,7 @@ QUIET_SECONDS = 60.0  # in which the log hears of the same trouble once
 SHORT_NAMES = {
     codes.BIND_TRANSCEIVER: "trx", codes.BIND_TRANSMITTER: "tx", codes.BIND_RECEIVER: "rx"
 }  # fmt: skip
+SENDING = {"submit_sm": codes.SUBMIT_SM, "data_sm": codes.DATA_SM}
 MODES: dict[str, tuple[int, ...]] = {
     "transceiver": (codes.BIND_TRANSCEIVER,),
     "transmitter_receiver": (codes.BIND_TRANSMITTER, codes.BIND_RECEIVER),
@@ -63,6 +64,8 @@ class SmppLink:
         self._dialect = Dialect(carrier, settings)
         self._password = password_of(settings)
         self._tls = tls_context(settings)
+        self._command_id = SENDING[settings.send_by]
+        self._busy = CONGESTED | frozenset(settings.busy_statuses)
         self._pace = Pace(settings.max_per_second, time.monotonic)
         self._inbox: Inbox | None = None
         self._connections: list[Connection] = []
@@ -156,7 +159,7 @@ class SmppLink:
                 self._wake_later()
                 break
             number, body = submission.next()
-            connection.submit(body, (submission, number))
+            connection.submit(self._command_id, body, (submission, number))
             self._pace.sent(1)
         for one in self._connections:
             one.flush()
@@ -236,9 +239,11 @@ class SmppLink:
         self._pump()
 
     def _answered(self, submission: Submission, number: int, answer: Answered) -> None:
-        submission.answered(number, answer.status, self._dialect.answered_id(answer.message_id))
+        busy = answer.status in self._busy
+        carrier_id = self._dialect.answered_id(answer.message_id)
+        submission.answered(number, answer.status, carrier_id, busy=busy)
         pause = None
-        if answer.status in CONGESTED:
+        if busy:
             pause = self._pace.congested()
             self._troubled(status_name(answer.status))
             self._wake_later()

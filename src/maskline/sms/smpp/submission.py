@@ -10,7 +10,7 @@ from maskline.sms.smpp.dialect import Submits
 
 # The carrier has too much to do (it is to be left alone for a moment), or trouble of its own.
 CONGESTED = frozenset({codes.ESME_RTHROTTLED, codes.ESME_RMSGQFUL})
-TEMPORARY = CONGESTED | {codes.ESME_RSYSERR, codes.ESME_RINVBNDSTS, codes.ESME_RX_T_APPN}
+TEMPORARY = frozenset({codes.ESME_RSYSERR, codes.ESME_RINVBNDSTS, codes.ESME_RX_T_APPN})
 
 
 class Submission:
@@ -38,12 +38,12 @@ class Submission:
         number = self._to_send.pop(0)
         return number, self._submits.bodies[number]
 
-    def answered(self, number: int, status: int, carrier_id: str) -> None:
-        """What the carrier said to a segment."""
+    def answered(self, number: int, status: int, carrier_id: str, *, busy: bool) -> None:
+        """What the carrier said to a segment; `busy`: that it has too much to do."""
         self._under_way -= 1
         if status == codes.ESME_ROK:
             self._ids[number] = carrier_id
-        elif status in TEMPORARY:
+        elif busy or status in TEMPORARY:
             self._to_send.insert(0, number)
             self._trouble = codes.status_name(status)
         elif not isinstance(self._verdict, Refused):
