@@ -22,8 +22,10 @@ ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
 # Of a reply the number of its branch, from 0; of a failure how many there have been.
 BRANCH, OVER = "$T_branch_idx", "$avp(over)"
-# How long a target may say nothing at all: less while there is another one to try.
-PATIENCE, HASTE = 5000, 3000
+# How long a target may say nothing at all: less while there is another one to try; then it may not
+# say for longer than the third that it is trying (100), which tells nothing of the phone.
+PATIENCE, HASTE, TRYING = 5000, 3000, 20_000
+RINGING = "$avp(ringing)"  # how long the phone may ring, until it is heard of; 0 then
 OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
 
 
@@ -95,7 +97,8 @@ class Attempts:
         known = kept.of(passage, request, attempt["at"])
         known = known._replace(offered=bool(body.content), near_token=token)
         ringing, silent = 1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE
-        KSR.tm.t_set_fr(ringing, silent)
+        KSR.tm.t_set_fr(min(ringing, TRYING) if others else ringing, silent)
+        KSR.pv.seti(RINGING, ringing)
         KSR.tm.t_set_max_lifetime(ringing + silent, 0)  # whatever else the phone says meanwhile
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(CONTEXT, known.text())
@@ -140,6 +143,13 @@ class Attempts:
             KSR.err(f"no further attempt: {type(error).__name__}\n")
             return False
         return True
+
+    def progressed(self) -> None:
+        """The reply at hand tells more than that the call is being tried."""
+        ringing = KSR.pv.get(RINGING)
+        if ringing:  # once: each time anew it would never end
+            KSR.tm.t_set_fr(ringing, 0)
+            KSR.pv.seti(RINGING, 0)
 
     def is_over(self) -> bool:
         """Whether the reply at hand is of an attempt after which another one was made."""

@@ -61,6 +61,7 @@ class Replies:
 
     def _progressed(self, reply: sip.Message, known: Kept) -> None:
         event = "Ringing" if reply.status < 200 else "Answered"
+        self._attempts.progressed()
         if event in known.reported or reply.status in NOT_YET_RINGING:
             return
         if event == "Answered":

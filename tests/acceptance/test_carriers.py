@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -141,6 +142,50 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         assert ends(service, 1) == ("caller", 200)
         assert record(service)["OutboundCarrierName"] == "globex"
     for peer in (busy, first, second):
+        peer.close()
+
+
+def try_on(peer: Peer, request: str) -> list[str]:
+    """A carrier that looks for the phone."""
+    if request.startswith("INVITE"):
+        return [reply(request, 100)]
+    return ring(peer, request) if request.startswith("ACK") else [reply(request, 200)]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_carrier_that_says_that_it_tries_has_time(tmp_path: Path, others: int) -> None:
+    """More than one that says nothing. The caller hears of it when it rings."""
+    first, second = Peer(try_on), Peer()
+    more = 'failover_carriers = ["globex"]\n' * others + section("globex", second.where)
+    with masked(tmp_path, first, more) as (service, phone):
+        sent = phone.invite()
+        phone.send(sent)
+        until(lambda: first.of("INVITE"))
+        time.sleep(3.5 if others else 6)  # what one has that says nothing, and more
+        first.answer = accept
+        for text in accept(first, first.of("INVITE")[0]):
+            first.send(text, phone.server)
+        while not (answer := phone.receive()).startswith("SIP/2.0 200"):
+            assert answer.startswith("SIP/2.0 1"), answer
+        phone.send(within("ACK", sent, answer, phone))
+        until(lambda: first.of("ACK"))
+        hang_up(phone, sent, answer)
+        assert [text[8:11] for text in phone.received] == ["100", "180", "200", "200"]
+        assert ends(service, 1) == ("caller", 200)
+    assert not second.received
+    for peer in (first, second):
+        peer.close()
+
+
+def test_a_carrier_that_tries_for_ever_is_passed_by(tmp_path: Path) -> None:
+    first, second = Peer(try_on), Peer()
+    more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
+    choices = {"more_settings": "max_ring_seconds = 5\n"}
+    with masked(tmp_path, first, more, **choices) as (_, phone):
+        hang_up(phone, *answered(phone))
+        until(lambda: first.of("CANCEL"))
+        assert second.of("BYE")
+    for peer in (first, second):
         peer.close()
 
 
