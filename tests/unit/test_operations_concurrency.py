@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from cluster import Cluster
 from desk import START
@@ -18,8 +19,13 @@ from installation import NUMBERS, Installation
 from maskline.domain.refusals import Forbidden, NoNumberFree
 from maskline.operations import Context, proxy_sessions
 from maskline.operations.assignment import Wish
-from maskline.store import Store, open_store
+from maskline.store import Store, open_store, postgresql
 
+WAITING = b"""
+    SELECT 1 FROM pg_locks
+    WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted
+        AND classid::bigint << 32 | objid::bigint = %s
+"""
 PEOPLE = [f"+1206555010{digit}" for digit in range(8)]
 
 
@@ -78,6 +84,14 @@ class HeldUp:
     other: str
     create: "asyncio.Task[dict[str, Any]]"
     go_on: threading.Event
+    database: str
+
+    async def blocks(self, task: "asyncio.Task[Any]", name: str) -> None:
+        """Returns when somebody waits to hold this name alone; the task must not be done before."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            while not connection.execute(WAITING, postgresql.numbers_of([name])).fetchone():
+                assert not task.done()
+                await asyncio.sleep(0.01)
 
     async def put(self, connector: str, **changes: Any) -> dict[str, Any]:
         request = {"DefaultSessionExpiryMinutes": 60, "PhoneNumberPoolCountries": ["US"], **changes}
@@ -90,7 +104,8 @@ class HeldUp:
 async def held_up(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[HeldUp]:
-    store = open_store(cluster.new_database(), tmp_path / "key")
+    database = cluster.new_database()
+    store = open_store(database, tmp_path / "key")
     installation = Installation(store)
     connector = await installation.prepare(*NUMBERS)
     other = await installation.connector()
@@ -105,7 +120,7 @@ async def held_up(
     monkeypatch.setattr(proxy_sessions, "assign_numbers", wait_and_find)
     create = asyncio.create_task(installation.open(connector, *PEOPLE[:2]))
     await reached.wait()
-    yield HeldUp(installation, connector, other, create, go_on)
+    yield HeldUp(installation, connector, other, create, go_on, database)
     go_on.set()
     await create
     store.close()
@@ -114,8 +129,7 @@ async def held_up(
 async def test_a_change_of_the_terms_waits_for_sessions_that_go_by_them(held_up: HeldUp) -> None:
     put = asyncio.create_task(held_up.put(held_up.connector, Disabled=True))
     later = asyncio.create_task(held_up.installation.open(held_up.connector, *PEOPLE[2:4]))
-    done, _ = await asyncio.wait([put], timeout=0.3)
-    assert not done
+    await held_up.blocks(put, held_up.connector)
     held_up.go_on.set()
     await put
     await held_up.create

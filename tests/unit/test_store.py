@@ -87,20 +87,21 @@ async def test_a_read_sees_one_state_throughout(store: Store) -> None:
 
 
 async def test_a_long_read_apart_holds_nobody_up(store: Store) -> None:
-    others_are_done = threading.Event()
+    looked, others_are_done = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
 
     def work(tx: Transaction) -> tuple[int, int]:
         before = count(tx)
+        loop.call_soon_threadsafe(looked.set)
         assert others_are_done.wait(10)
         return before, count(tx)
 
     long = asyncio.create_task(store.read(work, apart=True))
-    await asyncio.sleep(0)
+    await looked.wait()
     await store.write(add("1"))
     assert await store.read(count) == 1
     others_are_done.set()
-    before, after = await long
-    assert before == after
+    assert await long == (0, 0)
 
 
 async def test_threads_read_side_by_side(store: Store) -> None:
