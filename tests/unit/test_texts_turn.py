@@ -985,6 +985,8 @@ def test_stop_holds_for_what_would_be_sent_again(
     carrier.bring("two", number)
     carrier.answer(Unknown(reason="link-lost"))
     carrier.bring("STOP", number, BEN)
+    assert carrier.states() == ["InDoubt", "Refused", "Handled"]
+    carrier.wait(61_000)
     assert carrier.states() == ["Refused", "Refused", "Handled"]
     carrier.bring("three", proxy(session), CAT)
     carrier.bring("STOP", proxy(session), BEN)
@@ -995,6 +997,16 @@ def test_stop_holds_for_what_would_be_sent_again(
     # Their words are of no use to anybody.
     bodies = carrier.desk.ground.sql("SELECT sealed_body FROM messages")
     assert [row["sealed_body"] for row in bodies] == [None] * 5
+
+
+def test_what_was_in_doubt_when_somebody_said_stop_may_have_been_delivered(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello", number)
+    carrier.answer(Unknown(reason="link-lost"))
+    carrier.bring("STOP", number, BEN)
+    carrier.report("id-1", source=number, destination=BEN)
+    assert carrier.states() == ["Delivered", "Handled"]
 
 
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:

@@ -297,9 +297,11 @@ ORDER BY outbound_carrier, due_at
 LIMIT :limit
 
 -- name: list_unwanted_messages
--- What waits to be sent, be it again, to somebody who wants no more.
+-- What waits to be sent to somebody who wants no more. What is in doubt goes on waiting for its
+-- receipt: whether it may be sent again is looked at when it would be.
 SELECT message_id, account_id, keep_milliseconds FROM messages
-WHERE shown = :shown AND recipient = :recipient AND due_at IS NOT NULL AND state <> 'Sending'
+WHERE shown = :shown AND recipient = :recipient AND due_at IS NOT NULL
+    AND state NOT IN ('Sending', 'InDoubt')
 
 -- name: count_pending
 -- How many texts wait for each carrier.
