@@ -419,6 +419,29 @@ def test_words_that_cannot_be_read_any_more_hold_nobody_up(
     assert carrier.states() == ["Failed", "Sending"]
 
 
+def test_a_part_that_cannot_be_read_any_more_is_as_good_as_missing(
+    carrier: Carrier, number: str
+) -> None:
+    for reference in (1, 2):
+        carrier.bring_part("a", number, 1, 3, reference=reference)
+        carrier.desk.ground.sql("UPDATE message_parts SET sealed_text = 'AAAA'")
+        carrier.bring_part("b", number, 2, 3, reference=reference)
+    carrier.bring_part("c", number, 3, 3, reference=1)
+    carrier.accept()
+    carrier.wait(600_000)
+    assert [text.text for text in carrier.sent] == ["[...]c", "[...]b[...]"]
+    records = [(each["Segments"], each["Partial"]) for each in carrier.messages()]
+    assert records == [(1, True), (1, True)]
+
+
+def test_a_doubt_about_what_cannot_be_read_any_more_stays(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    carrier.desk.ground.sql("UPDATE messages SET sealed_body = 'AAAA'")
+    carrier.answer(Unknown(reason="link-lost"))
+    carrier.report("id-9", source=number, destination=BEN)
+    assert carrier.states() == ["InDoubt"]
+
+
 def test_only_what_may_be_sent_is_sent_again(carrier: Carrier, connector: str) -> None:
     session = carrier.desk.open(connector, ANN, BEN)
     carrier.bring("hello", proxy(session))
@@ -708,6 +731,23 @@ def test_a_person_may_say_the_same_twice(carrier: Carrier, number: str) -> None:
     for _ in range(2):
         carrier.bring("ok", number)
     carrier.turn(carrier.text("ok", number), carrier.text("ok", number))
+    assert len(carrier.states()) == 4
+
+
+def test_what_comes_again_within_one_turn_is_a_repetition_if_the_connection_broke(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.connections = ("c2", "c3")
+    first, again = (carrier.text("hello", number, connection=name) for name in ("c1", "c2"))
+    done = carrier.turn(first, again)
+    assert done.verdicts[0] == done.verdicts[1]
+    assert [text.text for text in carrier.sent] == ["hello"]
+    assert [(each["State"], each["Reason"]) for each in carrier.messages()] == [
+        ("Sending", None),
+        ("Refused", "repeated"),
+    ]
+    # A person may say the same over two binds that stand.
+    carrier.turn(*(carrier.text("ok", number, connection=name) for name in ("c2", "c3")))
     assert len(carrier.states()) == 4
 
 

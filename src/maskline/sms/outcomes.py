@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maskline.domain.message import DEAD, Reported, State, after_report, retry_pause
-from maskline.sms.body import reference_of, unseal
+from maskline.sms.body import UNREADABLE, reference_of, unseal
 from maskline.sms.port import Accepted, Outcome, Receipt, Refused, TryLater, Unknown
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
@@ -235,7 +235,10 @@ def resolve_doubt(turn: Turn, receipt: Receipt, came_at: int) -> None:
     told = receipt.reference is not None
     if receipt.reference != reference_of(message_id) if told else row["ambiguous"]:
         return
-    body = unseal(tx.cipher, row["sealed_body"], message_id)
+    try:
+        body = unseal(tx.cipher, row["sealed_body"], message_id)
+    except UNREADABLE:
+        return
     if body.media or utf16_units(body.text) > SURELY_ONE_SEGMENT:
         return
     tx.run("forget_unanswered_submit", **pair, message_id=message_id)

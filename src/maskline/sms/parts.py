@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from maskline.domain.message import Encoding
-from maskline.sms.body import Body, seal, unseal
+from maskline.sms.body import UNREADABLE, Body, seal, unseal
 from maskline.sms.port import InboundText
 from maskline.sms.text import joined
 from maskline.sms.turn import Turn
@@ -59,12 +59,10 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     parts = tx.all("list_parts", **whole)
     if len(parts) < text.part.total:
         return Joined(late=late)
-    waiting = [row for row in parts if row["message_id"] is None]
     message_id = turn.context.new_id()
     tx.run("join_parts", **whole, message_id=message_id)
-    return Joined(
-        text=together(turn, waiting), parts=len(waiting), message_ids=(message_id,), late=late
-    )
+    words, read = together(turn, [row for row in parts if row["message_id"] is None])
+    return Joined(text=words, parts=read, message_ids=(message_id,), late=late)
 
 
 def parts_of(turn: Turn, text: InboundText) -> Row:
@@ -105,17 +103,21 @@ def purpose(whole: dict[str, Any]) -> str:
     return "/".join(["part", *map(str, whole.values())])
 
 
-def together(turn: Turn, parts: Sequence[Row]) -> InboundText:
-    """The text of parts that are sorted, with a mark where one or more are missing."""
+def together(turn: Turn, parts: Sequence[Row]) -> tuple[InboundText, int]:
+    """The text of parts that are sorted, with a mark where one or more are missing; of how many it
+    is. One that cannot be read any more is as good as missing."""
     names = ("carrier", "source", "destination", "reference", "total")
     whole = {name: parts[0][name] for name in names}
     words: dict[int, str] = {}
     media: list[Any] = []
     for row in parts:
-        body = unseal(turn.context.tx.cipher, row["sealed_text"], purpose(whole))
+        try:
+            body = unseal(turn.context.tx.cipher, row["sealed_text"], purpose(whole))
+        except UNREADABLE:
+            continue
         words[row["number"]] = body.text
         media += body.media
-    return InboundText(
+    text = InboundText(
         carrier=whole["carrier"],
         source=whole["source"],
         destination=whole["destination"],
@@ -124,6 +126,7 @@ def together(turn: Turn, parts: Sequence[Row]) -> InboundText:
         received_at=min(row["received_at"] for row in parts),
         media=tuple(media),
     )
+    return text, len(words)
 
 
 def most_demanding(parts: Sequence[Row]) -> Encoding:
@@ -140,9 +143,10 @@ def give_up(turn: Turn, whole: dict[str, Any]) -> tuple[Late, ...]:
         return ()
     message_id = turn.context.new_id()
     tx.run("join_parts", **whole, message_id=message_id)
-    text = msgspec.structs.replace(together(turn, parts), received_at=turn.context.now)
+    text, read = together(turn, parts)
+    text = msgspec.structs.replace(text, received_at=turn.context.now)
     turn.done.count("partial")
-    return (Late(text=text, parts=len(parts), message_id=message_id),)
+    return (Late(text=text, parts=read, message_id=message_id),)
 
 
 def overdue(turn: Turn) -> list[Late]:

@@ -35,7 +35,7 @@ class Repetitions:
         self._open = {f"{turn.work.holder}/{name}" for name in turn.work.connections}
         cipher = turn.context.tx.cipher
         self.keys = {place: repeat_key(cipher, text) for place, text in arrivals}
-        self._twins: dict[int, int] = {}  # the place of the first with the same id, of this turn
+        self._twins: dict[int, int] = {}  # the place of what a text repeats, of this turn
 
     def verdicts(self) -> dict[int, Verdict]:
         """The places of repetitions, each with what the first was told, and of what cannot be told
@@ -46,19 +46,35 @@ class Repetitions:
             verdict = self._verdict(self._texts[place], stored)
             if verdict is not None:
                 found[place] = verdict
-        firsts: dict[tuple[str, str], int] = {}
+        firsts: dict[tuple[str, str | None], int] = {}
         for place, text in self._texts.items():
-            if text.message_id is not None and place not in found:
-                first = firsts.setdefault((text.carrier, text.message_id), place)
-                if first != place:
+            if place not in found and self._can_be_told(place):
+                first = firsts.setdefault((text.carrier, self.keys[place]), place)
+                if first != place and self._is_twin(self._texts[first], text):
                     self._twins[place] = first
                     found[place] = Accepted(message_ids=())
         return found
 
+    def _can_be_told(self, place: int) -> bool:
+        text = self._texts[place]
+        return self.keys[place] is not None and (text.message_id is not None or text.part is None)
+
+    def _is_twin(self, first: InboundText, text: InboundText) -> bool:
+        """Of two with the same key. Without ids, if our answer to the first can not arrive."""
+        if text.message_id is not None:
+            return True
+        gone = first.connection not in self._turn.work.connections
+        return gone and first.connection != text.connection
+
     def settle_twins(self, verdicts: dict[int, Verdict]) -> None:
         """What became of the first of two in one turn holds for the second."""
         for place, first in self._twins.items():
-            verdicts[place] = verdicts[first]
+            text, verdict = self._texts[place], verdicts[first]
+            verdicts[place] = verdict
+            if text.message_id is None and isinstance(verdict, Accepted) and verdict.message_ids:
+                row = self._turn.context.tx.one("get_message", message_id=verdict.message_ids[0])
+                if row is not None:
+                    self._recorded(row, text)
 
     def _verdict(self, text: InboundText, stored: Sequence[Row]) -> Verdict | None:
         """About a text, given those that came before with the same key: a person may have said the
@@ -104,7 +120,7 @@ class Repetitions:
         asked = [
             [place, text.carrier, self.keys[place]]
             for place, text in self._texts.items()
-            if self.keys[place] is not None and (text.message_id is not None or text.part is None)
+            if self._can_be_told(place)
         ]
         since = self._turn.context.now - REMEMBERED
         found: dict[int, list[Row]] = {}
