@@ -25,6 +25,9 @@ from maskline.operations.recordings import Capture
 from maskline.store import Store, Transaction
 
 BEGIN_SECONDS = 0.5
+# Until a telephone that was answered hears another voice: baresip's buffer takes a first one that
+# changes at once for disorder, and drops it.
+SETTLING_SECONDS = 0.3
 FINISH_SECONDS = 2.0
 # rtpengine holds a call for two seconds after its end, and writes on.
 SETTLED_SECONDS = 4.0
@@ -97,6 +100,7 @@ class Recorder:
     async def _announce(self, call_id: str, prompt: Path) -> None:
         """Plays the prompt to both, who do not hear each other meanwhile."""
         tags = [{"call-id": call_id, "from-tag": side} for side in SIDES]
+        await asyncio.sleep(SETTLING_SECONDS)
         for tag in tags:
             await self._engine.ask("block media", **tag)
         try:
