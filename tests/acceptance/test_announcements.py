@@ -1,8 +1,12 @@
-"""What refused callers hear: a file's tone as RTP from the real rtpengine, then the refusal."""
+"""What callers hear before an answer: of a network's own, or, refused, a file's tone as RTP from the
+real rtpengine, then the refusal."""
 
 import asyncio
+import math
 import os
+import re
 import socket
+import struct
 import sys
 import time
 import wave
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acceptance.peers import SDP, Peer, reply
 from acceptance.plain_phone import ALICE, BOB, Phone, header
 from acceptance.service import Service, at_work, free_port, running, until
 from acceptance.test_leak import open_session
@@ -21,7 +26,8 @@ from maskline.engines.recording.sound import linear
 sys.path.append(str(Path(__file__).parents[2] / "demo"))
 import tone
 
-UNKNOWN, CLOSED, SECONDS = 440, 880, 1
+UNKNOWN, CLOSED, NETWORK, SECONDS = 440, 880, 400, 1
+LOUD, QUIET = 0xD5 ^ 0x30, 0x55 ^ 0x30  # one sample above and one below nought, in A-law
 STRANGER = "+12065550177"
 SETTINGS = """\
 announcements.unknown_caller = "unknown.wav"
@@ -143,6 +149,47 @@ def test_a_stranger_hears_why(service: Service, caller: Caller, tmp_path: Path) 
     assert (record["Reason"], record["SipStatus"], record["EndedBy"]) == (
         "unknown-caller", 404, "us",
     )  # fmt: skip
+
+
+def test_a_network_may_be_heard_before_the_answer(
+    service: Service, caller: Caller, tmp_path: Path
+) -> None:
+    """What a 183 describes (RFC 3960) passes while nobody has answered."""
+    line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    line.bind(("127.0.0.1", 0))
+    described = SDP.replace("17000", str(line.getsockname()[1])).replace("8 0 101", "8")
+    peer = Peer(lambda peer, request: network(peer, request, described), port=service.carrier_port)
+    sent = caller.call(ALICE)
+    progress = caller.first()
+    assert progress.startswith("SIP/2.0 183 ")
+    found = re.search(r"^m=audio (\d+) ", peer.of("INVITE")[0], re.MULTILINE)
+    assert found
+    speak(line, int(found[1]))
+    assert tone.seconds_of(caller.heard(tmp_path / "early.wav"), NETWORK) > 0.5
+    caller.cancel(sent)
+    assert {caller.first()[8:11], caller.first()[8:11]} == {"200", "487"}
+    peer.close()
+    line.close()
+
+
+def network(peer: Peer, request: str, described: str) -> list[str]:
+    """One that speaks itself: the number is out of order, say."""
+    if request.startswith("INVITE"):
+        return [reply(request, 183, peer.where, described)]
+    if request.startswith("CANCEL"):
+        return [reply(request, 200), reply(peer.of("INVITE")[0], 487)]
+    return []
+
+
+def speak(line: socket.socket, port: int) -> None:
+    """A second of a tone as RTP."""
+    samples = [math.sin(2 * math.pi * NETWORK * n / tone.RATE) for n in range(tone.RATE)]
+    coded = bytes(LOUD if sample > 0 else QUIET for sample in samples)
+    for number in range(50):
+        head = struct.pack(">BBHII", 0x80, 8, number, 160 * number, 1)
+        line.sendto(head + coded[160 * number : 160 * number + 160], ("127.0.0.1", port))
+        time.sleep(0.005)
+    time.sleep(0.1)
 
 
 def test_no_more_than_so_many_hear_it_at_once(service: Service, tmp_path: Path) -> None:
