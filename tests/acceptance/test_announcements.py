@@ -1,5 +1,5 @@
-"""What callers hear before an answer: of a network's own, or, refused, a file's tone as RTP from the
-real rtpengine, then the refusal."""
+"""What callers hear before an answer: a network's own sound, or, refused, a file's tone as RTP from
+the real rtpengine, then the refusal."""
 
 import asyncio
 import math

@@ -2,14 +2,19 @@
 usual ones: reliable ringing, late offers, forks, repeats, refreshed timers, a late CANCEL."""
 
 import os
+import re
+import time
 from collections.abc import Iterator
 
 import pytest
+from acceptance.lines import Line
 from acceptance.plain_phone import ALICE, BOB, SDP, Phone, header, within
-from acceptance.service import Service, running
+from acceptance.service import Service, free_port, running
 from acceptance.test_leak import open_session
+from authority import Authority, Pair
 from secrets_told import search_for
 
+FORGOTTEN_SECONDS = 11
 PRIVATE = ("User-Agent", "Server", "Subject", "Reason", "Warning", "P-Asserted-Identity", "X-Any")
 SECRETS = {"A": [b"S1CA8", ALICE[1:].encode()], "B": [b"S1CB9", BOB[1:].encode()]}
 
@@ -17,20 +22,81 @@ pytestmark = pytest.mark.xdist_group("flows")
 
 
 @pytest.fixture(scope="module")
-def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    for service in running(tmp_path_factory.mktemp("flows")):
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Pair]:
+    """Our certificate and the phones'."""
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    return authority.issue("us", "127.0.0.1"), authority.issue("them", "127.0.0.1")
+
+
+@pytest.fixture(scope="module", params=["udp"])
+def masked(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    pairs: tuple[Pair, Pair],
+) -> Iterator[Service]:
+    us, _ = pairs
+    choices = {}
+    if request.param == "tls":
+        choices = {
+            "listen": (f"tls:127.0.0.1:{free_port()}",),
+            "sip_settings": f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+            "carrier_settings": f'probe_seconds = 0\n[carriers.sip.tls]\nca = "{us.ca}"',
+        }
+    folder = tmp_path_factory.mktemp("flows")
+    for service in running(folder, transport=request.param, **choices):
         open_session(service)
         yield service
+
+
+# What differs between transports is few: these turns are taken over each.
+over_each = pytest.mark.parametrize("masked", ["udp", "tcp", "tls"], indirect=True)
 
 
 class Marked(Phone):
     """A phone that marks what it says and keeps what it hears."""
 
-    def __init__(self, service: Service, side: str, port: int = 0) -> None:
-        super().__init__(service, port)
+    def __init__(
+        self, service: Service, side: str, pairs: tuple[Pair, Pair], port: int = 0
+    ) -> None:
+        self.transport = service.transport
+        super().__init__(service, port if self.transport == "udp" else 0)
+        self.line = None
+        if self.transport != "udp":
+            self.line = self._line(service, pairs, port or free_port())
         self.mark = {"A": "S1CA8", "B": "S1CB9"}[side]
         self.forbidden = search_for(SECRETS["B" if side == "A" else "A"])
         self.places = 0
+
+    def _line(self, service: Service, pairs: tuple[Pair, Pair], port: int) -> Line:
+        """Over TCP or TLS; the phone says that it is where the line is."""
+        us, them = pairs
+        server, phone = self.server, self.socket.getsockname()
+        encrypted = self.transport == "tls"
+        if encrypted:
+            host, _, own = service.listen[0].removeprefix("tls:").partition(":")
+            server = (host, int(own))
+        line = Line(
+            self.transport, server, "127.0.0.1", port, phone,
+            client=us.client() if encrypted else None,
+            listener=them.server() if encrypted else None,
+        )  # fmt: skip
+        self.where, self.server = f"127.0.0.1:{port}", line.desk.getsockname()
+        return line
+
+    def send(self, raw: str | bytes) -> None:
+        text = raw if isinstance(raw, str) else raw.decode("latin-1")
+        if self.line:
+            own = f"SIP/2.0/UDP {self.where}"
+            text = text.replace(own, own.replace("UDP", self.transport.upper()))
+            text = re.sub(
+                rf"(\r\nContact: <[^>]*@{self.where})>", rf"\1;transport={self.transport}>", text
+            )
+        super().send(text)
+
+    def close(self) -> None:
+        if self.line:
+            self.line.close()
+        self.socket.close()
 
     def receive(self, seconds: float = 3) -> str:
         text = super().receive(seconds)
@@ -68,19 +134,19 @@ class Marked(Phone):
 
 
 @pytest.fixture
-def a(masked: Service) -> Iterator[Marked]:
-    phone = Marked(masked, "A")
+def a(masked: Service, pairs: tuple[Pair, Pair]) -> Iterator[Marked]:
+    phone = Marked(masked, "A", pairs)
     yield phone
-    phone.socket.close()
+    phone.close()
     print(f"{phone.places} places of what {phone.mark} was sent hold nothing of the other")
     assert phone.places > 20
 
 
 @pytest.fixture
-def b(masked: Service) -> Iterator[Marked]:
-    phone = Marked(masked, "B", masked.carrier_port)
+def b(masked: Service, pairs: tuple[Pair, Pair]) -> Iterator[Marked]:
+    phone = Marked(masked, "B", pairs, masked.carrier_port)
     yield phone
-    phone.socket.close()
+    phone.close()
     print(f"{phone.places} places of what {phone.mark} was sent hold nothing of the other")
     assert phone.places > 20
 
@@ -98,6 +164,7 @@ def ended(a: Marked, b: Marked, sent: str, answer: str) -> None:
     a.expect("SIP/2.0 200")
 
 
+@over_each
 def test_reliable_ringing(a: Marked, b: Marked) -> None:
     sent, received = invited(a, b, "Supported: 100rel\r\n")
     assert header(received, "Supported") == "100rel"
@@ -116,6 +183,7 @@ def test_reliable_ringing(a: Marked, b: Marked) -> None:
     ended(a, b, sent, answer)
 
 
+@over_each
 def test_an_offer_in_the_answer(a: Marked, b: Marked) -> None:
     sent, received = invited(a, b, body="")
     assert "m=audio" not in received
@@ -169,6 +237,7 @@ def held(description: str) -> str:
     return description.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0")
 
 
+@over_each
 def test_two_answers_of_a_fork_are_two_dialogues(a: Marked, b: Marked) -> None:
     sent, received = invited(a, b)
     tags = []
@@ -198,6 +267,26 @@ def test_repeats_of_an_answer_after_its_end(a: Marked, b: Marked) -> None:
         pass
     while not b.silent(0.3):
         pass
+
+
+def test_an_answer_that_nobody_remembers_goes_nowhere(a: Marked, b: Marked) -> None:
+    """Kamailio forgets a transaction ten seconds after its end (`wt_timer`), and would forward a
+    reply to wherever its Via says."""
+    sent, received = invited(a, b)
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    a.ask(within("BYE", sent, answer, a, 9))
+    bye = b.expect("BYE ")
+    b.answer(bye, 200)
+    a.expect("SIP/2.0 200")
+    time.sleep(FORGOTTEN_SECONDS)
+    for request in (received, bye):
+        for status in (180, 200, 486):
+            b.answer(request, status, b.described())
+    assert a.silent()
+    assert b.silent(0.1)
 
 
 @pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
