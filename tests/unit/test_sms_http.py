@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from PIL import Image
 from twilio.request_validator import RequestValidator
 
 from maskline.courier import Courier
-from maskline.domain.message import Reported
+from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context, purge_pictures
 from maskline.sms.http import door
 from maskline.sms.http.door import Desk, Door
@@ -485,6 +486,35 @@ async def test_no_picture_is_fetched_for_a_text_whose_verdict_is_known(
     monkeypatch.setattr(door, "foreseen", lambda *_: verdict)
     assert (await house.deliver("messages", with_media(f"{twilio.url}/a")))[0] == status
     assert (twilio.asked, house.inbox.taken) == ([], [])
+
+
+async def test_no_pictures_are_kept_of_texts_that_will_come_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up: list[str | None] = []
+
+    async def pass_on(_: MediaIntake, text: InboundText, *__: Any) -> InboundText:
+        if text.message_id == "fails":
+            raise StoreFailed("disk full")
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            given_up.append(text.message_id)
+
+    monkeypatch.setattr(MediaIntake, "pass_on", pass_on)
+    text = InboundText(
+        carrier="tw",
+        source=INBOUND["From"],
+        destination=INBOUND["To"],
+        text="See",
+        encoding=Encoding.UTF8,
+        received_at=NOW,
+        media=(Media(url="https://api.example/1", content_type="image/png"),),
+    )
+    both = [msgspec.structs.replace(text, message_id=each) for each in ("goes on", "fails")]
+    monkeypatch.setattr(Twilio, "read", lambda *_: Reading(both))
+    assert (await house.deliver("messages", INBOUND))[0] == 503
+    assert (given_up, house.inbox.taken) == (["goes on"], [])
 
 
 async def test_the_database_alone_shows_no_picture(

@@ -163,7 +163,7 @@ class Door:
         return thanks(reading.thanks)
 
     async def _keep(self, desk: Desk, arrivals: Sequence[Arrival]) -> None:
-        found = await asyncio.gather(*(self._passed_on(desk, each) for each in arrivals))
+        found = await self._all_passed_on(desk, arrivals)
         ready = [each for each in found if isinstance(each, Arrival)]
         verdicts = [each for each in found if not isinstance(each, Arrival)]
         verdicts += await self._inbox.take(ready) if ready else []
@@ -171,6 +171,17 @@ class Door:
         if busy:
             after = max(verdict.after or BUSY_SECONDS for verdict in busy)
             raise Turned(503, busy[0].reason, **{"retry-after": str(max(1, round(after)))})
+
+    async def _all_passed_on(
+        self, desk: Desk, arrivals: Sequence[Arrival]
+    ) -> list[Arrival | Verdict]:
+        """As `_passed_on`. Where one fails all will come again: the others go no further."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._passed_on(desk, each)) for each in arrivals]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
 
     async def _passed_on(self, desk: Desk, arrival: Arrival) -> Arrival | Verdict:
         """What arrived, with our links for its pictures; the verdict where none need be fetched."""
