@@ -5,7 +5,7 @@ from carrier import Carrier
 from desk import ANN, BEN, CAT, Desk, proxy
 
 from maskline.operations import Policy
-from maskline.sms.foresight import foreseen
+from maskline.sms.foresight import foreseen, waiting
 from maskline.sms.port import Accepted, InboundText, Media, TryLater, Verdict
 
 PROXY = "+19135550199"
@@ -44,6 +44,13 @@ def test_a_full_queue_is_known_before(carrier: Carrier, number: str) -> None:
     assert foretold(carrier, pictured(carrier, number)) is None
     carrier.bring("two", number)
     assert foretold(carrier, pictured(carrier, number)) == TryLater(reason="queue-full")
+
+
+def test_a_queue_is_counted_no_further_than_needed(carrier: Carrier, number: str) -> None:
+    for words in ("one", "two", "three"):
+        carrier.bring(words, number)
+    text = pictured(carrier, number)
+    assert [waiting(carrier.desk.context(""), text, most) for most in (2, 4)] == [2, 3]
 
 
 def test_a_full_queue_keeps_back_nothing_that_will_not_stand_in_it(

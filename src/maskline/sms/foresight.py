@@ -16,7 +16,8 @@ def foreseen(context: Context, text: InboundText, most_queued: int) -> Verdict |
     """
     if text.message_id is not None and came_before(context, text):
         return Accepted(message_ids=())
-    if keyword_of(text.text, tuple(WORDS)) is None and waiting(context, text) >= most_queued:
+    is_word = keyword_of(text.text, tuple(WORDS)) is not None
+    if not is_word and waiting(context, text, most_queued) >= most_queued:
         return TryLater(reason="queue-full")
     return None
 
@@ -27,11 +28,11 @@ def came_before(context: Context, text: InboundText) -> bool:
     return bool(context.tx.all("repeated_texts", keys=asked, since=since))
 
 
-def waiting(context: Context, text: InboundText) -> int:
-    """How many texts wait for the carrier that this one would go by."""
+def waiting(context: Context, text: InboundText, most: int) -> int:
+    """How many texts wait for the carrier that this one would go by; as far as `most`."""
     asked = rows([[0, number_of(text.source), number_of(text.destination)]])
     (facts,) = context.tx.all("text_facts", texts=asked)
     if facts["proxy_session_id"] is None:
         return 0
-    row = context.tx.one("count_pending_of", carrier=facts["shown_carrier"])
+    row = context.tx.one("count_pending_of", carrier=facts["shown_carrier"], most=most)
     return row["texts"] if row else 0

@@ -310,8 +310,10 @@ WHERE due_at IS NOT NULL
 GROUP BY outbound_carrier
 
 -- name: count_pending_of
--- How many texts wait for a carrier.
-SELECT count(*) AS texts FROM messages WHERE outbound_carrier = :carrier AND due_at IS NOT NULL
+-- How many texts wait for a carrier; beyond `most` it counts no further.
+SELECT count(*) AS texts FROM (
+    SELECT 1 FROM messages WHERE outbound_carrier = :carrier AND due_at IS NOT NULL LIMIT :most
+) AS waiting
 
 -- name: count_open_parts
 -- How many parts of long texts wait for others, by the carrier that brought them.
