@@ -49,7 +49,10 @@ class Replies:
             token = known.seal(self._keys, far)
             known = known.knowing(far, token)
         payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
-        KSR.hdr.append(self._door.header(payload))
+        self._note(reply, known)
+        KSR.hdr.append(self._door.header(payload))  # at last: nothing can be refused any more
+
+    def _note(self, reply: sip.Message, known: Kept) -> None:
         if known.first and reply.status < 300:
             self._progressed(reply, known)
             return

@@ -35,6 +35,7 @@ from .senders import Senders, hop_of, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
 from .switch import Switch, SwitchDown
+from .unfit import Unfit
 from .ways import NoWay, Ways
 
 ERRANDS = (*errands.METHODS, "INFO")
@@ -87,6 +88,7 @@ class Routes:
             self.attempts,
             self.shelf,
         )
+        self.unfit = Unfit(self.bodies, self.reports, self.attempts)
 
     def child_init(self, _rank: int) -> int:
         # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
@@ -112,6 +114,8 @@ class Routes:
         return 1
 
     def reply(self, _message: Any) -> int:
+        if self.unfit.settled():
+            return -1
         try:
             errand = KSR.pv.get(errands.ERRAND)
             if errand:
@@ -120,8 +124,15 @@ class Routes:
                 self.replies.pass_on(sip.parse(raw()))
         except Exception as error:
             KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
+            self._settle(error)
             return -1
         return 1
+
+    def _settle(self, error: Exception) -> None:
+        try:
+            self.unfit.settle(raw(), error)
+        except Exception as second:
+            KSR.err(f"not settled: {type(second).__name__} {_where(second)}\n")
 
     def failed(self, _message: Any) -> int:
         try:

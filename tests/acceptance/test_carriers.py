@@ -1,5 +1,6 @@
 """Carriers that are down, slow, named, suspicious or particular: real peers on the loopback."""
 
+import asyncio
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 from acceptance.peers import SDP, Peer, accept, header, ignore, refuse, reply
 from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, free_port, running, until
+from acceptance.test_call_soak import media_sessions
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from authority import Authority
 
@@ -242,6 +244,34 @@ def test_a_call_that_cannot_go_on_to_another_carrier_is_over(tmp_path: Path) -> 
         assert not second.received
     first.close()
     second.close()
+
+
+ENCRYPTED = SDP.replace("RTP/AVP", "RTP/SAVP")  # which this carrier is not asked for
+
+
+@pytest.mark.parametrize("fault", ["encrypted", "a route of great length"])
+def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault: str) -> None:
+    """The caller is told at once; who answered is hung up; nothing is left."""
+
+    def answer_so(peer: Peer, request: str) -> list[str]:
+        if not request.startswith("INVITE"):
+            return accept(peer, request)
+        route = f"Record-Route: <sip:{peer.where};lr;x={'r' * 2500}>\r\n" * ("route" in fault)
+        return [reply(request, 200, peer.where, SDP if route else ENCRYPTED, route)]
+
+    peer = Peer(answer_so)
+    with masked(tmp_path, peer, "") as (service, phone):
+        for number in (1, 2):
+            sent = phone.invite()
+            phone.send(sent)
+            assert phone.final() == (500 if "route" in fault else 488)
+            until(lambda wanted=number: len(peer.of("BYE")) == wanted)
+            assert ends(service, number)[0] == "us"
+        invite, bye = peer.of("INVITE")[-1], peer.of("BYE")[-1]
+        assert header(bye, "Call-ID") == header(invite, "Call-ID")
+        assert ALICE[1:] not in "".join(peer.received)
+        until(lambda: not asyncio.run(media_sessions(service)))
+    peer.close()
 
 
 def challenge(peer: Peer, request: str) -> list[str]:
