@@ -313,7 +313,7 @@ GROUP BY outbound_carrier
 -- How many texts wait for a carrier; beyond `most` it counts no further.
 SELECT count(*) AS texts FROM (
     SELECT 1 FROM messages WHERE outbound_carrier = :carrier AND due_at IS NOT NULL LIMIT :most
-) AS waiting
+) AS page
 
 -- name: count_open_parts
 -- How many parts of long texts wait for others, by the carrier that brought them.
