@@ -16,7 +16,8 @@ MOST_STRANGE = 60
 
 
 def admit(carrier: str, addresses: bytes) -> None:
-    """From now on requests from these addresses, which stand in a line each, are the carrier's."""
+    """From now on requests from these addresses, which stand in a line each, are the carrier's.
+    Python writes an address as Kamailio does, which looks it up itself."""
     for line in addresses.decode("ascii").split():
         address = ipaddress.ip_address(line)
         SOURCES.put(str(address), carrier)

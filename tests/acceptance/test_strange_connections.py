@@ -5,8 +5,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from acceptance.service import Service
+from acceptance.service import Service, running
 
 from maskline.engines.kamailio import STRANGER_SECONDS
 
@@ -61,3 +62,22 @@ def test_a_silent_connection_is_closed_soon_and_a_carriers_is_not(service: Servi
         time.sleep(max(0.0, began + STRANGER_SECONDS + 2 - time.monotonic()))
         known.sendall(options(known, 2))
         assert (heard(known, 4) or b"").startswith(b"SIP/2.0 200 ")
+
+
+def test_a_connection_that_we_made_stays_whoever_speaks_on_it(tmp_path: Path) -> None:
+    """A carrier is reached elsewhere than where it calls from, and asks there whether we live."""
+    with socket.create_server((CARRIER, 0)) as place:
+        place.settimeout(20)
+        port = place.getsockname()[1]
+        for _ in running(
+            tmp_path,
+            transport="tcp",
+            carrier_port=port,
+            sources="127.0.0.9/32",
+            carrier_settings="probe_seconds = 10",
+        ):
+            line, _ = place.accept()
+            with line:
+                assert (heard(line, 10) or b"").startswith(b"OPTIONS ")
+                line.sendall(options(line, 1))
+                assert heard(line, 2) is None

@@ -138,7 +138,13 @@ def test_who_is_known_is_known_without_the_script() -> None:
     assert kamailio.known_sources(SETTINGS, control) == known
     named = replace(SETTINGS.trunks["acme"], sources=(Source.parse("calls.acme.example"),))
     by_name = replace(SETTINGS, carriers=(Carrier(name="acme", sip=named),))
-    assert "$sht(sources=>$si) != $null" in kamailio.known_sources(by_name, control)
+    known = '"" + $si + ":" + $sp == "127.0.0.1:4000" || src_ip == 192.0.2.9/32'
+    known += " || $sht(sources=>$si) != $null"
+    assert kamailio.known_sources(by_name, control) == known
+
+
+def test_connections_that_are_made_to_us_are_told_by_our_ports() -> None:
+    assert kamailio.accepted(SETTINGS) == "dst_port == 5060 || dst_port == 5062"
 
 
 def test_the_secret_is_new_at_each_start_and_the_mask_keys_stay(tmp_path: Path) -> None:

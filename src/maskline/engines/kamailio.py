@@ -142,6 +142,7 @@ def placeholders(
     return {
         "control": f"{control.host}:{control.port}",
         "known": known_sources(settings, control),
+        "accepted": accepted(settings),
         "passwords": truth(any(trunk.inbound_username for trunk in settings.trunks.values())),
         "stranger_seconds": str(STRANGER_SECONDS),
         "known_seconds": str(KNOWN_SECONDS),
@@ -172,9 +173,15 @@ def known_sources(settings: Settings, control: Address) -> str:
     known = [f'"" + $si + ":" + $sp == "{control.host}:{control.port}"']
     known += [f"src_ip == {network}" for network in dict.fromkeys(networks)]
     if any(source.named for source in sources):
-        # Kamailio writes an IPv6 address otherwise than the table's names; the script looks.
-        known += ["$sht(sources=>$si) != $null", "af == INET6"]
+        known.append("$sht(sources=>$si) != $null")
     return " || ".join(known)
+
+
+def accepted(settings: Settings) -> str:
+    """A condition in Kamailio's language: whether a message came by a connection that was made to
+    us. Those that we make ourselves have ports of the system's choice."""
+    ports = dict.fromkeys(one.address.port for one in settings.sip.listen)
+    return " || ".join(f"dst_port == {port}" for port in ports)
 
 
 def truth(value: object) -> str:
