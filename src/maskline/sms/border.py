@@ -21,8 +21,14 @@ def storable(text: str) -> str:
 
 
 def fit_arrival(arrival: Arrival) -> Arrival:
+    """The same, if it is fit as nearly all are, else one that is."""
+    named = f"{arrival.message_id}{arrival.source}{arrival.destination}"
     if isinstance(arrival, Receipt):
+        if arrival.error is None and surely_fit(named):
+            return arrival
         return fit(arrival, "message_id", "source", "destination", "error")
+    if not arrival.media and surely_fit(named) and surely_storable(arrival.text):
+        return arrival
     text = fit(arrival, "message_id", "source", "destination", "text")
     if not text.media:
         return text
@@ -32,27 +38,35 @@ def fit_arrival(arrival: Arrival) -> Arrival:
 
 def fit_outcome(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Accepted):
+        if surely_fit("".join(outcome.message_ids)):
+            return outcome
         ids = tuple(fit_text("message_id", each) for each in outcome.message_ids)
         same = ids == outcome.message_ids
         return outcome if same else msgspec.structs.replace(outcome, message_ids=ids)
     return fit(outcome, "reason", "error") if isinstance(outcome, Refused) else outcome
 
 
+def surely_fit(text: str) -> bool:
+    """Looked at first, since it takes least time."""
+    return len(text) <= SURELY_SHORT and text.isascii() and text.isprintable()
+
+
+def surely_storable(text: str) -> bool:
+    return text.isascii() and "\0" not in text
+
+
 def fit(value: T, *names: str) -> T:
-    """The value itself if it is fit, as nearly all are; else one that is."""
+    """The value with what is not fit in the members of those names made so."""
     changes = {}
     for name in names:
         text = getattr(value, name)
-        if text is None or (text.isascii() and text.isprintable() and len(text) <= SURELY_SHORT):
-            continue
-        if (fitting := fit_text(name, text)) != text:
+        if text and (fitting := fit_text(name, text)) != text:
             changes[name] = fitting
     return msgspec.structs.replace(value, **changes) if changes else value
 
 
 def fit_text(name: str, text: str) -> str:
-    if not text.isascii() or "\0" in text:
-        text = storable(text)
+    text = text if surely_storable(text) else storable(text)
     longest = LONGEST.get(name)
     if longest is None or len(text) <= longest:
         return text

@@ -57,7 +57,7 @@ class Settling:
         message_id = row["message_id"]
         encoding = outcome.encoding.value if outcome.encoding else None
         # One id may stand for several segments, be it that the carrier cut the text itself.
-        ids = sorted(set(filter(None, outcome.message_ids)))
+        ids = list(dict.fromkeys(filter(None, outcome.message_ids)))
         # Without an id nothing more will be heard of it: what it says has served its turn.
         erase_at = None if ids else erasure(self.turn, row["keep_milliseconds"])
         self.accepted.append([message_id, encoding, outcome.segments, len(ids), erase_at])
