@@ -30,6 +30,8 @@ function request()
 end
 """
 
+MAY_REFUSE = 0.01  # a development server does so now and then on a busy machine
+
 
 def measure(folder: Path, short: bool, report: Report) -> None:
     seconds, rounds = (2, 1) if short else (3, 3)
@@ -46,8 +48,8 @@ def measure(folder: Path, short: bool, report: Report) -> None:
         for place in range(rounds):
             url = f"http://127.0.0.1:{port}/things/"
             headers = {"Authorization": AUTHORIZATION}
-            wrk(f"{url}thing-{place}-", headers, seconds, made, cpu, script)
-            wrk(f"{url}first", headers, seconds, read, cpu)
+            wrk(f"{url}thing-{place}-", headers, seconds, made, cpu, script, MAY_REFUSE)
+            wrk(f"{url}first", headers, seconds, read, cpu, may_refuse=MAY_REFUSE)
     report.heading(f"A neighbour: moto's server, {IN_FLIGHT} connections")
     report.table(
         ["", "requests/s", "server CPU µs per request"],
