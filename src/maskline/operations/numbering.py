@@ -1,5 +1,6 @@
 """Where a phone number is from, by the world's numbering plans."""
 
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -11,6 +12,8 @@ from maskline.domain.trunk import NumberFormat, WayOut
 
 NORTH_AMERICA = 1
 AREA_CODE_DIGITS = 3
+COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+NOTHING = "(?!)"  # the pattern of no text
 NO_COUNTRY = "001"  # where the world's own codes are, those of universal freephone (+800), say
 
 
@@ -39,11 +42,38 @@ def is_premium(number: str) -> bool:
     """Whether a number in E.164 form charges its caller beyond the price of a call."""
     if e164.is_premium(number):
         return True
+    if not may_be_premium(number):
+        return False
     try:
         kind = phonenumbers.number_type(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
         return False
     return bool(kind == phonenumbers.PhoneNumberType.PREMIUM_RATE)
+
+
+def may_be_premium(number: str) -> bool:
+    """What is False for almost all numbers that are not, in a tenth of the time: a look at the
+    premium-rate numbers of all countries with the code, where nothing stands before the national
+    number that phonenumbers would take off."""
+    for length in (1, 2, 3):  # no country code is the beginning of another
+        code, national = number[1 : 1 + length], number[1 + length :]
+        if code in COUNTRY_CODES:
+            prefix, premium = premium_of(int(code))
+            return bool(prefix.match(national) or premium.fullmatch(national))
+    return False
+
+
+@lru_cache
+def premium_of(code: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What may be taken off national numbers of a country code, and which ones are premium-rate."""
+    of_code = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    plans = [plan for region in regions if (plan := of_code(code, region))]
+    patterns = {plan.premium_rate and plan.premium_rate.national_number_pattern for plan in plans}
+    premium = "|".join(f"(?:{pattern})" for pattern in patterns if pattern)
+    # Numbers of any country of the code are read by the plan of the first.
+    prefix = plans[0].national_prefix_for_parsing
+    return re.compile(prefix or NOTHING), re.compile(premium or NOTHING)
 
 
 def require_dialable(text: str) -> str:
