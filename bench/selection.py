@@ -122,8 +122,7 @@ def measure(house: House, pairs: Pairs, behaviour: Behaviour | None) -> tuple[fl
     for pair in itertools.islice(pairs, SAMPLES):
         wish = Wish(
             participants=pair,
-            pool=house.connector,
-            shared_pool=house.account_id,
+            pools=(house.account_id,),
             tiers=tiers(None, ("US",)),
             countries=("US",),
             behaviour=behaviour,

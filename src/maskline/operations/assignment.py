@@ -19,13 +19,11 @@ WHOLE_POOL = 2**31
 class Wish:
     """What a session needs numbers for, and from where.
 
-    Within each tier of places the connector's own numbers (`pool`) come before those that the
-    account shares among its connectors (`shared_pool`).
+    Within each tier of places the numbers of an earlier pool come before those of a later one.
     """
 
     participants: tuple[str, str]
-    pool: str
-    shared_pool: str
+    pools: tuple[str, ...]
     tiers: list[list[Place]]
     countries: tuple[str, ...]
     behaviour: Behaviour | None
@@ -62,23 +60,16 @@ def assign_numbers(context: Context, wish: Wish) -> tuple[str, str]:
 
 def find(context: Context, wish: Wish, search: Search) -> str | None:
     """The best free number; one this pair used only when it avoids none or there is no other."""
-    pools = pools_of(context, wish)
     searches = [Search(search.mine, search.theirs)]
     if wish.behaviour is Behaviour.AVOID_STICKY:
         searches.insert(0, search)
     for each in searches:
         for tier in wish.tiers:
-            for pool in pools:
+            for pool in wish.pools:
                 if row := best_of_tier(context, pool, tier, each):
                     number: str = row["phone_number"]
                     return number
     return None
-
-
-def pools_of(context: Context, wish: Wish) -> list[str]:
-    """The pools to look in; most connectors have no numbers of their own."""
-    own = context.tx.one("pool_has_numbers", pool=wish.pool)
-    return [wish.pool, wish.shared_pool] if own else [wish.shared_pool]
 
 
 def best_of_tier(context: Context, pool: str, tier: list[Place], search: Search) -> Row | None:
@@ -170,8 +161,8 @@ def used_with(context: Context, wish: Wish, participant: str, peer: str) -> list
         "list_pair_numbers",
         participant=participant,
         peer=peer,
-        pool=wish.pool,
-        shared_pool=wish.shared_pool,
+        pool=wish.pools[0],
+        shared_pool=wish.pools[-1],
         window=WINDOW,
     )
     return [row for row in found if row["country"] in wish.countries]
@@ -186,7 +177,7 @@ def exhausted(context: Context, wish: Wish) -> NoNumberFree:
     size = 0
     for country in wish.countries:
         row = context.tx.one(
-            "pool_size", pool=wish.pool, shared_pool=wish.shared_pool, country=country
+            "pool_size", pool=wish.pools[0], shared_pool=wish.pools[-1], country=country
         )
         assert row is not None
         size += row["numbers"]

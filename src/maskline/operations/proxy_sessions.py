@@ -1,6 +1,6 @@
 """Proxy sessions: opened, read, changed and ended."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from maskline.domain import selection
 from maskline.domain.connector import Assignment, ProxyConfiguration
@@ -27,6 +27,15 @@ LISTS = {
 }
 
 
+class Terms(NamedTuple):
+    """What a connector opens sessions by: its pools are its own numbers, where there are any, and
+    those that the account shares among its connectors."""
+
+    configuration: ProxyConfiguration
+    assignment: Assignment
+    pools: tuple[str, ...]
+
+
 def create_proxy_session(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
     try:
@@ -35,7 +44,7 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
         require_terms(context, connector_id)  # what the connector refuses anybody is told first
         raise
     context = context.holding(*participants, shared=[connector_id])
-    configuration, assignment = require_terms(context, connector_id)
+    configuration, assignment, pools = require_terms(context, connector_id)
     minutes = request.get("ExpiryMinutes")
     minutes = require_expiry(
         context, configuration.default_expiry_minutes if minutes is None else minutes
@@ -43,8 +52,7 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
     behaviour = request.get("NumberSelectionBehavior")
     wish = Wish(
         participants=participants,
-        pool=connector_id,
-        shared_pool=context.account_id,
+        pools=pools,
         tiers=tiers_of(request, participants[0], configuration.countries),
         countries=configuration.countries,
         behaviour=selection.Behaviour(behaviour) if behaviour else None,
@@ -56,8 +64,8 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
     return {"ProxySession": shown(row, context.now)}
 
 
-def require_terms(context: Context, connector_id: str) -> tuple[ProxyConfiguration, Assignment]:
-    """What a connector opens sessions by; raises NotFound, or Forbidden where it opens none."""
+def require_terms(context: Context, connector_id: str) -> Terms:
+    """What a connector opens sessions by; raises NotFound, and Forbidden where it opens none."""
     row = context.tx.one(
         "get_connector_for_sessions",
         voice_connector_id=connector_id,
@@ -71,7 +79,9 @@ def require_terms(context: Context, connector_id: str) -> tuple[ProxyConfigurati
         raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
     own = row["number_assignment"]
     assignment = Assignment(own) if own else context.settings.rules.number_assignment
-    return rows.proxy_configuration(row), assignment
+    shared = context.account_id
+    pools = (connector_id, shared) if row["own_numbers"] else (shared,)
+    return Terms(rows.proxy_configuration(row), assignment, pools)
 
 
 def get_proxy_session(context: Context, request: Request) -> Answer:

@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 PREPARED_STATEMENTS = 512
 CACHE_KIBIBYTES = 65_536
+# Pages after which the log is written back to the database. Sessions spread over the pages of many
+# indexes; written back rarely, the same page is so once for many of them.
+LOG_PAGES = 8000
 # Nobody else writes, but somebody with a tool may: what he did is seen after so long at the latest.
 KEPT_SECONDS = 1.0
 
@@ -218,6 +221,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     return connection
 

@@ -51,6 +51,9 @@ class Writer:
         change: Callable[[], None],
     ) -> None:
         connection.execute("PRAGMA busy_timeout = 0")
+        # What a job changes is copied before, to be put back if it fails; by default into a file,
+        # and twice as much is written there as to the log.
+        connection.execute("PRAGMA temp_store = MEMORY")
         self._connection = connection
         self._transaction = transaction
         self._change = change

@@ -3,7 +3,10 @@ SELECT * FROM phone_numbers WHERE phone_number = :phone_number
 
 -- name: find_phone_number
 -- Whether one of two numbers is in the inventory.
-SELECT phone_number FROM phone_numbers WHERE phone_number IN (:first, :second) LIMIT 1
+SELECT phone_number FROM phone_numbers WHERE phone_number = :first
+UNION ALL
+SELECT phone_number FROM phone_numbers WHERE phone_number = :second
+LIMIT 1
 
 -- name: put_phone_number
 INSERT INTO phone_numbers

@@ -59,9 +59,6 @@ WHERE mine.participant = :mine AND mine.held_until <= :now
 ORDER BY mine.held_until, open_sessions, last_assigned_at, phone_number
 LIMIT 1
 
--- name: pool_has_numbers
-SELECT 1 FROM phone_numbers WHERE pool = :pool LIMIT 1
-
 -- name: list_pair_numbers
 -- The numbers that a participant used with a peer and that are in one of the pools, the latest first.
 SELECT phone_number, country, used_at
