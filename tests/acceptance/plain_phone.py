@@ -34,10 +34,10 @@ class Phone:
         self.received.append(self.socket.recv(65536).decode("latin-1"))
         return self.received[-1]
 
-    def final(self) -> int:
+    def final(self, seconds: float = 8) -> int:
         """The next final status."""
         while True:
-            text = self.receive(8)
+            text = self.receive(seconds)
             if text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200:
                 return int(text[8:11])
 

@@ -49,30 +49,37 @@ def say_nothing(peer: Peer, request: str) -> list[str]:
     return [] if request.startswith("INVITE") else ring(peer, request)
 
 
+INSISTED = 25  # seconds for which an insistent phone says that it rings, if it is not cancelled
+
+
 class Insistent(Peer):
     """A phone that says again and again that it rings; the second one with sound in between."""
 
     def __init__(self) -> None:
         super().__init__(self.ring)
         self.cancelled: set[str] = set()
+        self.patience: list[float] = []  # how long after its INVITE each CANCEL came, in seconds
         self.ringing: list[threading.Thread] = []
+        self.began: dict[str, float] = {}
 
     def ring(self, _peer: Peer, request: str) -> list[str]:
         method, call = request.partition(" ")[0], header(request, "Call-ID")
         if method == "INVITE" and self.of("INVITE").count(request) == 1:
+            self.began[call] = time.monotonic()
             statuses = (180, 183) if self.ringing else (180,)
             telling = threading.Thread(target=self.tell, args=(request, cycle(statuses)))
             telling.start()
             self.ringing.append(telling)
         if method != "CANCEL":
             return []
+        self.patience.append(time.monotonic() - self.began[call])
         self.cancelled.add(call)
         (invite,) = (one for one in self.of("INVITE") if header(one, "Call-ID") == call)
         return [reply(request, 200), reply(invite, 487)]
 
     def tell(self, request: str, statuses: Iterator[int]) -> None:
         host, port = header(request, "Via").split(" ")[1].split(";")[0].split(":")
-        end = time.monotonic() + 15
+        end = time.monotonic() + INSISTED
         while header(request, "Call-ID") not in self.cancelled and time.monotonic() < end:
             self.send(reply(request, next(statuses), self.where), (host, int(port)))
             time.sleep(0.2)
@@ -87,8 +94,9 @@ def test_however_often_a_phone_says_that_it_rings_it_is_given_up(tmp_path: Path)
         phones = [Phone(service), Phone(service)]
         for phone in phones:
             phone.send(phone.invite())
-        assert [phone.final() for phone in phones] == [408, 408]
+        assert [phone.final(INSISTED + 10) for phone in phones] == [408, 408]
         until(lambda: len(peer.cancelled) == 2)
+        assert max(peer.patience) < INSISTED / 2  # it was not the phone that stopped
         wait_until_all_ended(service)
         assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 408)}
         for phone in phones:

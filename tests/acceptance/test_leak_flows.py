@@ -195,9 +195,14 @@ def test_an_offer_in_the_answer(a: Marked, b: Marked) -> None:
     ended(a, b, sent, answer)
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "INFO", "BYE"])
-def test_a_description_that_nobody_asked_for_stays(a: Marked, b: Marked, method: str) -> None:
-    """It would change the sound of the call. What a phone could do is nobody's business."""
+@pytest.mark.parametrize(
+    ("method", "hops"), [("OPTIONS", 70), ("INFO", 70), ("BYE", 70), ("BYE", 20)]
+)
+def test_a_description_that_nobody_asked_for_stays(
+    a: Marked, b: Marked, method: str, hops: int
+) -> None:
+    """It would change the sound of the call. What a phone could do is nobody's business. A BYE with
+    few hops left is not sent from what was written in advance."""
     sent, received = invited(a, b)
     b.answer(received, 200, b.described())
     answer = a.expect("SIP/2.0 200")
@@ -205,6 +210,7 @@ def test_a_description_that_nobody_asked_for_stays(a: Marked, b: Marked, method:
     b.expect("ACK ")
     key = "Content-Type: application/dtmf-relay\r\n" * (method == "INFO")
     head = within(method, sent, answer, a, 2).removesuffix("Content-Length: 0\r\n\r\n")
+    head = head.replace("Max-Forwards: 70", f"Max-Forwards: {hops}")
     body = "Signal=5\r\nDuration=160\r\n" * (method == "INFO")
     a.send(f"{head}{key}Content-Length: {len(body)}\r\n\r\n{body}")
     asked = b.expect(f"{method} ")
