@@ -8,7 +8,7 @@ from typing import Any
 
 import KSR
 
-from . import challenges, kept, mask, sdp, sip
+from . import challenges, kept, mask, ringing, sdp, sip
 from .bodies import Bodies, description
 from .gate import Gate
 from .kept import Kept
@@ -53,10 +53,14 @@ class Attempts:
         KSR.tm.t_on_failure("failed")
         engines = self._bodies.media.references(route["CallId"])
         for reference in engines:
+            ringing.begin(reference, request)
             try:
                 self._next(request, attempt | {"reference": reference, "tried": 0})
-            except MediaDown:
-                continue
+            except Exception as error:
+                self._bodies.media.delete(reference)
+                if isinstance(error, MediaDown):
+                    continue
+                raise
             return
         raise MediaDown("no engine takes the call")
 
@@ -88,6 +92,7 @@ class Attempts:
     ) -> None:
         passage = self._passage(request, attempt, target)
         local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
+        self._keep_half(attempt, passage)
         body = self._bodies.first_offer(passage, description(request), target.hop)
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
@@ -107,6 +112,14 @@ class Attempts:
         KSR.tm.t_on_failure("failed")
         if KSR.tm.t_relay() < 0:
             raise NoWay("not sent")
+
+    def _keep_half(self, attempt: dict[str, Any], passage: mask.Passage) -> None:
+        """Between two carriers that encrypt the engine has two calls: one is left over when the
+        next carrier does not."""
+        halves = self._bodies.halves(passage)
+        if halves < attempt.get("halves", halves):
+            self._bodies.media.delete_second(attempt["reference"])
+        attempt["halves"] = halves
 
     def _passage(
         self, request: sip.Message, attempt: dict[str, Any], target: Target

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from typing import Any
 
 from . import sdp
@@ -62,10 +63,12 @@ class Engines:
 
     def delete(self, reference: str, *given: Any) -> None:
         """Ends the call's media; nothing is waited for, nor lost when its engine is gone."""
-        try:
+        with suppress(OSError):
             self._of(reference).delete(call_of(reference), *given)
-        except OSError:
-            return
+
+    def delete_second(self, reference: str) -> None:
+        with suppress(OSError):
+            self._of(reference).delete_second(call_of(reference))
 
     def _of(self, reference: str) -> Media:
         node = node_of(reference)

@@ -107,6 +107,10 @@ class Media:
         for half in (call, call + SECOND)[:halves]:
             self._send({"command": "delete", "call-id": half})
 
+    def delete_second(self, call: str) -> None:
+        """The same for what the engine has of the call for the called side alone."""
+        self._send({"command": "delete", "call-id": call + SECOND})
+
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()

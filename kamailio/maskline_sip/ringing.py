@@ -23,17 +23,19 @@ CONFIRM_SECONDS = 5  # within which whoever was called should confirm that it ri
 
 
 class Ringing(NamedTuple):
-    """The first request of a call, and when we gave the call up, in seconds since the epoch; 0
-    where we did not."""
+    """The first request of a call, what its legs refer to it by, and when we gave the call up, in
+    seconds since the epoch; 0 where we did not."""
 
     call_id: str
     number: str
+    reference: str
     since: int = 0
 
 
-def begin(call: str, request: sip.Message) -> None:
+def begin(reference: str, request: sip.Message) -> None:
     """The call whose first request is at hand begins to ring, at somebody's some time."""
-    _put(call, Ringing(KSR.pv.get("$ci"), request.first("cseq").split()[0]))
+    number = request.first("cseq").split()[0]
+    _put(call_of(reference), Ringing(KSR.pv.get("$ci"), number, reference))
 
 
 def end(call: str) -> None:
@@ -53,10 +55,13 @@ def cancel(call: str) -> bool:
     """Cancels a call: whether it rings. Its caller is answered when the phone has stopped. A
     phone that answers meanwhile has answered: the call goes on until it is hung up."""
     noted = _get(call)
-    if noted is None or KSR.tmx.t_cancel_callid(noted.call_id, noted.number, GIVEN_UP) < 0:
+    if noted is None:
         return False
-    if not noted.since:
+    if not noted.since:  # first: when the phone has stopped, another worker takes the note away
         _put(call, noted._replace(since=int(time.time())))
+    if KSR.tmx.t_cancel_callid(noted.call_id, noted.number, GIVEN_UP) < 0:
+        end(call)
+        return False
     return True
 
 
@@ -66,24 +71,25 @@ def overdue(call: str) -> bool:
     return noted is not None and 0 < noted.since < time.time() - CONFIRM_SECONDS
 
 
-def refuse(call: str) -> bool:
-    """Answers the caller of an overdue call. The call's transaction is the current one then."""
+def refuse(call: str) -> str:
+    """Answers the caller of an overdue call: what its legs refer to it by, or nothing where it is
+    over. The call's transaction is the current one then."""
     noted = _get(call)
     if noted is None:
-        return False
+        return ""
     end(call)
     reason = allowed.reason(UNAVAILABLE)
     done = KSR.tmx.t_reply_callid(noted.call_id, noted.number, UNAVAILABLE, reason)
-    return bool(done > 0)
+    return noted.reference if done > 0 else ""
 
 
 def _put(call: str, noted: Ringing) -> None:
-    RINGING.put(call, f"{noted.call_id} {noted.number} {noted.since}")
+    RINGING.put(call, f"{noted.call_id} {noted.number} {noted.reference} {noted.since}")
 
 
 def _get(call: str) -> Ringing | None:
     text = RINGING.get(call)
     if text is None:
         return None
-    call_id, number, since = text.split(" ")
-    return Ringing(call_id, number, int(since))
+    call_id, number, reference, since = text.split(" ")
+    return Ringing(call_id, number, reference, int(since))

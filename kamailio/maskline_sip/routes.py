@@ -211,8 +211,11 @@ class Routes:
         if not SCHEME.match(request.uri) and request.method != "ACK":
             raise Refuse(416 if URI.match(request.uri) else 400)
         if request.method == "CANCEL":
-            if not self._end_transaction(request) and origin == CONTROL:
-                self._give_up(sip.user(request.uri))
+            if self._end_transaction(request):
+                return
+            if origin != CONTROL:
+                raise Refuse(481)
+            self._give_up(sip.user(request.uri))
         elif request.address("to").tag:
             self._within_dialog(request, origin, source)
         elif origin == CONTROL and request.all("x-carrier") and request.method in ERRANDS:
@@ -260,8 +263,7 @@ class Routes:
                 return
             raise Refuse(481)
         if method in mask.CONTACT_METHODS:
-            near = self.route_sets.completed(passage.key, passage.near)
-            passage = passage._replace(near=near)
+            passage = passage._replace(near=self._completed(passage))
         if method not in allowed.METHODS:
             raise Refuse(405)
         firsts.check(request)
@@ -274,6 +276,14 @@ class Routes:
         if method == "BYE":
             self._hung_up(request, known, origin)
         self.relay.send(request, passage, body, known)
+
+    def _completed(self, passage: mask.Passage) -> mask.Leg:
+        try:
+            return self.route_sets.completed(passage.key, passage.near)
+        except (
+            SwitchDown
+        ):  # to a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4)
+            raise Refuse(500, RETRY) from None
 
     def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
         """Whatever becomes of the BYE, the call is over. Its reply is written in advance."""
@@ -306,7 +316,6 @@ class Routes:
             if offered and begin(request, offered, route, origin, self.ways.received_at):
                 return
             raise Refuse(route["SipStatus"], *later(route))
-        ringing.begin(route["CallId"], request)
         try:
             trunk = self.settings.carriers[origin].mark
             flow, at = self.senders.way_back(source, hop_of(request)), self.ways.received_at()
@@ -322,8 +331,9 @@ class Routes:
             answer(200 if ringing.cancel(call) else 481)
             return
         answer(200)
-        if ringing.refuse(call):
-            self.bodies.media.delete(call)
+        reference = ringing.refuse(call)
+        if reference:
+            self.bodies.media.delete(reference)
             self.reports.ended(call, "us", ringing.UNAVAILABLE)
 
     def may_connect(self, _message: Any) -> int:

@@ -131,6 +131,7 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         for status in (180, 183, 200):
             first.send(reply(late, status, first.where, SDP * (status > 180)), phone.server)
         until(lambda: first.of("CANCEL"))
+        until(lambda: "reply dropped: Refused pass_on" in service.log)  # the 200 was read
         until(lambda: "RingingTimestamp" in record(service))
         assert "AnsweredTimestamp" not in record(service)
         second.answer = accept
@@ -271,8 +272,37 @@ def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault:
         invite, bye = peer.of("INVITE")[-1], peer.of("BYE")[-1]
         assert header(bye, "Call-ID") == header(invite, "Call-ID")
         assert ALICE[1:] not in "".join(peer.received)
-        until(lambda: not asyncio.run(media_sessions(service)))
+        no_sound_is_left(service)
     peer.close()
+
+
+def no_sound_is_left(service: Service) -> None:
+    until(lambda: not asyncio.run(media_sessions(service)), what="rtpengine")
+
+
+def test_an_invite_that_cannot_be_sent_leaves_no_sound(tmp_path: Path) -> None:
+    peer = Peer()
+    with masked(tmp_path, peer, "") as (service, phone):
+        phone.send(re.sub(r"Contact: .*\r\n", "", phone.invite()))
+        assert phone.final() == 400
+        assert ends(service, 1) == ("us", 400)
+        no_sound_is_left(service)
+    assert not peer.received
+    peer.close()
+
+
+def test_of_a_call_that_goes_on_to_a_plain_carrier_no_sound_is_left(tmp_path: Path) -> None:
+    """Between two that encrypt the engine has two calls, with a plain one it has one."""
+    first, second = Peer(refuse(503)), Peer()
+    more = 'srtp = "optional"\nfailover_carriers = ["globex"]\n' + section("globex", second.where)
+    with masked(tmp_path, first, more) as (service, phone):
+        sent, answer = answered(phone)
+        assert first.of("INVITE")
+        until(lambda: len(asyncio.run(media_sessions(service))) == 1)
+        hang_up(phone, sent, answer)
+        no_sound_is_left(service)
+    first.close()
+    second.close()
 
 
 def challenge(peer: Peer, request: str) -> list[str]:

@@ -144,6 +144,11 @@ def test_a_contact_replayed_by_its_holder_opens_nothing(
     assert caller.final() == 200
 
 
+def test_a_cancel_of_nothing_gets_481(caller: Phone) -> None:
+    caller.send(caller.invite(body="").replace("INVITE", "CANCEL"))
+    assert caller.final() == 481
+
+
 def test_a_bye_for_a_dialog_that_is_not_ours_gets_481(caller: Phone, masked: Service) -> None:
     caller.send(
         f"BYE sip:aaaaaaaaaaaaaaaa@{masked.sip} SIP/2.0\r\n"
@@ -280,7 +285,8 @@ def test_while_routes_cannot_be_known_a_contact_is_not_made_anew(
     os.kill(masked.pid, signal.SIGSTOP)
     try:
         caller.send(renewed)
-        assert caller.final() == 503
+        assert caller.final() == 500
+        assert header(caller.received[-1], "Retry-After") == "5"
         assert called.silent(0.3)
     finally:
         os.kill(masked.pid, signal.SIGCONT)

@@ -1,0 +1,85 @@
+"""Calls that ring, as the script notes them for the control plane."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from maskline_sip import sip
+
+CALL, REFERENCE = "aaaaaaaa-1111", "aaaaaaaa-1111~bbbbbbbb"
+INVITE = sip.parse(
+    b"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
+    b"To: <sip:b@h>\r\nCall-ID: theirs\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n"
+)
+CHANGED = ("maskline_sip.tables", "maskline_sip.engines", "maskline_sip.ringing")
+
+
+class Kamailio:
+    """Its table of calls that ring, and whether it finds their transactions."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, str] = {}
+        self.found, self.asked = True, list[tuple[str, str, str]]()
+
+    def sht_sets(self, _table: str, name: str, value: str) -> None:
+        self.cells[name] = value
+
+    def sht_get(self, _table: str, name: str) -> str | None:
+        return self.cells.get(name)
+
+    def sht_rm(self, _table: str, name: str) -> None:
+        self.cells.pop(name, None)
+
+    def t_cancel_callid(self, call_id: str, number: str, _flag: int) -> int:
+        self.asked.append(("cancel", call_id, number))
+        if self.found:
+            self.cells.clear()  # the phone stops at once
+        return 1 if self.found else -1
+
+    def t_reply_callid(self, call_id: str, number: str, _status: int, _reason: str) -> int:
+        self.asked.append(("reply", call_id, number))
+        return 1 if self.found else -1
+
+
+@pytest.fixture
+def kamailio() -> Kamailio:
+    return Kamailio()
+
+
+@pytest.fixture
+def ringing(kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    parts = SimpleNamespace(htable=kamailio, tmx=kamailio, pv=SimpleNamespace(get=lambda _: "ours"))
+    monkeypatch.setitem(sys.modules, "KSR", parts)  # type: ignore[arg-type]
+    for name in CHANGED:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module("maskline_sip.ringing")
+    for name in CHANGED:
+        sys.modules.pop(name, None)
+
+
+def test_a_call_is_known_by_its_id_and_tells_where_its_sound_is(
+    ringing: ModuleType, kamailio: Kamailio
+) -> None:
+    ringing.begin(REFERENCE, INVITE)
+    assert ringing.rings(CALL)
+    assert ringing.refuse(CALL) == REFERENCE
+    assert kamailio.asked == [("reply", "ours", "7")]
+    assert not ringing.rings(CALL)
+    assert ringing.refuse(CALL) == ""
+
+
+def test_a_call_that_stops_ringing_at_once_is_not_noted_again(ringing: ModuleType) -> None:
+    ringing.begin(REFERENCE, INVITE)
+    assert ringing.cancel(CALL)
+    assert not ringing.rings(CALL)
+
+
+def test_what_kamailio_does_not_find_rings_no_more(ringing: ModuleType, kamailio: Kamailio) -> None:
+    ringing.begin(REFERENCE, INVITE)
+    kamailio.found = False
+    assert not ringing.cancel(CALL)
+    assert not ringing.rings(CALL)
+    assert not ringing.overdue(CALL)
