@@ -7,11 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
+from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, phone, play
+from acceptance.plain_phone import Phone, connect, header, within
 from acceptance.service import Service, running, until
 from acceptance.tampering import changed_script
 from acceptance.test_leak import PROXY_NUMBER, open_session
@@ -112,7 +114,7 @@ def running_calls(
     folder: Path,
     scenario: Path,
     seconds: int,
-    called: Path = CALLED,
+    called: Path | None = CALLED,
 ) -> "Future[tuple[int, int | None]]":
     """Fifty calls, all of them answered when this returns."""
     load, before = Calls(CALLS, 50, 1000 * seconds, seconds=60), count(service, "Answered")
@@ -160,17 +162,63 @@ def test_calls_outlive_kamailio(masked: Service, tmp_path: Path) -> None:
 
 
 def test_calls_without_sound_are_ended_for_both(masked: Service, tmp_path: Path) -> None:
-    """And new ones come about."""
+    """And a new one comes about at once, as a rule while they still live."""
     before = sessions(masked)
+    one_more = Calls(CALLS + 1, seconds=60)
     with ThreadPoolExecutor() as threads:
-        calls = running_calls(threads, masked, tmp_path, HUNG_UP, 0)
+        answering = phone(tmp_path, CALLED, "called", CALLED_HOST, masked.carrier_port, one_more)
+        calls = running_calls(threads, masked, tmp_path, HUNG_UP, 0, None)
         kill(masked, "rtpengine")
-        assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
-    key = ("-key", "caller", ALICE)
-    assert play(masked, tmp_path, CALLER, CALLED, PROXY_NUMBER, Calls(), *key) == (0, 0)
+        key, own = ("-key", "caller", ALICE), tmp_path / "new"
+        own.mkdir()
+        assert play(masked, own, CALLER, None, PROXY_NUMBER, Calls(), *key) == (0, None)
+        assert calls.result() == (0, None), (tmp_path / "caller.errors").read_text()
+        assert answering.wait(30) == 0
     nothing_is_left(masked)
     assert Counter(record["EndedBy"] for record in records(masked)) == {"us": CALLS, "caller": 1}
     assert sessions(masked) == before
+
+
+def test_whoever_hangs_up_while_the_service_is_dead_has_hung_up(own_service: Service) -> None:
+    """Its engines die with it; the telephone asks until they are back."""
+    open_session(own_service)
+    caller = Phone(own_service)
+    called = Phone(own_service, own_service.carrier_port)
+    sent, _, answer = connect(caller, called)
+    _, received, _ = connect(caller, called)
+    killed = own_service.pid
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: hung_up(caller, called, within("BYE", sent, answer, caller, 2)), 20)
+    until(lambda: hung_up(called, caller, from_called(received, called)), 20)
+    assert own_service.pid not in (0, killed)
+    until(lambda: own_service.health()[0] == 200 and count(own_service, "Ended") == 2)
+    assert {record["EndedBy"] for record in records(own_service)} == {"caller", "called"}
+    assert {(one["SipStatus"], one["Cause"]) for one in records(own_service)} == {(200, 16)}
+    caller.socket.close()
+    called.socket.close()
+
+
+def from_called(received: str, called: Phone) -> str:
+    """The BYE of who was called, from the INVITE that they received."""
+    bye = within("BYE", received, received, called, 1)
+    sender, receiver = header(received, "From"), header(received, "To")
+    bye = bye.replace(f"To: {receiver}", f"To: {sender}")
+    return bye.replace(f"From: {sender}", f"From: {receiver};tag=bobs")
+
+
+def hung_up(hanger: Phone, other: Phone, bye: str) -> bool:
+    """Whether a BYE is answered, which is sent again here; the other one answers what comes."""
+    hanger.send(bye)
+    for text in messages(other):
+        if text.startswith("BYE "):
+            other.reply(text, 200)
+    return any(text.startswith("SIP/2.0 200 ") for text in messages(hanger))
+
+
+def messages(phone: Phone) -> Iterator[str]:
+    with suppress(TimeoutError):
+        while True:
+            yield phone.receive(0.1)
 
 
 def test_a_killed_service_ends_what_it_left(masked: Service, tmp_path: Path) -> None:
