@@ -67,6 +67,7 @@ class Phone:
     steps: list[str] = field(default_factory=list)
     cseq: int = 1
     tagless: bool = True  # whether the dialog has no To tag yet
+    timed: bool = False  # whether it speaks of a session timer (RFC 4028)
 
     def headers(self, status: int = 0) -> str:
         m = self.mark
@@ -80,6 +81,9 @@ class Phone:
             f'Contact: "{m}_contact" <sip:{m}_user{self.number}@[local_ip]:[local_port]'
             f";x={m}>;y={m}",
         ]
+        if self.timed:
+            lines += ["Supported: timer", f"Session-Expires: 90;{m}=1;refresher=uac"]
+            lines += ["Require: timer"] if status else [f"Min-SE: 90;{m}=1"]
         if status in (401, 407):
             lines.append(f'WWW-Authenticate: Digest realm="{m}", nonce="{m}"')
             lines.append(f'Proxy-Authenticate: Digest realm="{m}", nonce="{m}"')
@@ -237,6 +241,33 @@ def whole_call() -> tuple[str, str]:
     return caller.xml(), called.xml()
 
 
+TIMED = (
+    '<action><ereg regexp="^ *90;refresher=uac *$" search_in="hdr" header="Session-Expires:" '
+    'check_it="true" assign_to="timer"/><log message="timer [$timer]"/></action>'
+)
+
+
+def refreshed() -> tuple[str, str]:
+    """A session timer that each party keeps alive, by either method."""
+    caller, called = phones()
+    caller.timed = called.timed = True
+    answered(caller, called)
+    for asker, other in ((caller, called), (called, caller)) * 2:
+        for method, kind in (("UPDATE", ""), ("INVITE", "sdp")):
+            asker.pause(400)
+            asker.request(method, kind)
+            other.wait(method, action=TIMED)
+            other.reply(200, kind)
+            asker.wait(100, optional=True)
+            asker.wait(200, action=TIMED)
+            if method == "INVITE":
+                asker.request("ACK")
+                other.wait("ACK")
+    caller.timed = called.timed = False
+    exchange(caller, called, "BYE", "other")
+    return caller.xml(), called.xml()
+
+
 def ended_by_caller() -> tuple[str, str]:
     caller, called = phones()
     answered(caller, called)
@@ -322,6 +353,7 @@ def scenarios() -> dict[str, tuple[str, str]]:
     """Every scenario by name: the caller's and the called phone's XML."""
     calls = {
         "whole-call": whole_call(),
+        "refreshed": refreshed(),
         "ended-by-caller": ended_by_caller(),
         "cancelled": cancelled(),
     }
