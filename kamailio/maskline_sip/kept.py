@@ -83,4 +83,4 @@ def _listed(line: str) -> tuple[str, ...]:
 
 
 def _varying(leg: mask.Leg) -> str:
-    return "\r".join((leg.tag, leg.target, *leg.routes))
+    return "\r".join((leg.tag, leg.target, leg.flow, *leg.routes))

@@ -43,8 +43,7 @@ class Relay:
         far, token = passage.far, ""
         if not hop:
             hop = mask.next_hop(far)
-            if hop != far.flow:
-                self._ways.check(hop, far.trunk)
+            self._ways.check(hop, far.trunk, flow=far.flow)
         local, transport = self._ways.take(far.target, hop, far.trunk)
         if request.method == "MESSAGE":
             more = (*identity(self._settings.marked[far.trunk], far.peer), *more)

@@ -13,9 +13,8 @@ from .gate import Gate
 from .kept import Kept
 from .reports import Reports
 from .route_sets import RouteSets
-from .settings import bracketed
+from .senders import Senders
 from .shelf import Shelf
-from .ways import named
 
 NOT_YET_RINGING = (181, 182)
 CAUSE = "$avp(cause)"  # of the latest refusal: its status, and the Q.850 cause that it told
@@ -31,7 +30,9 @@ class Replies:
         routes: RouteSets,
         attempts: Attempts,
         shelf: Shelf,
+        senders: Senders,
     ) -> None:
+        self._senders = senders
         self._keys, self._door, self._bodies, self._shelf = keys, door, bodies, shelf
         self._reports, self._routes, self._attempts = reports, routes, attempts
 
@@ -45,7 +46,7 @@ class Replies:
         body = self._bodies.of_reply(reply, passage, known.offered)
         token, far = "", passage.far
         if mask.has_contact(reply):
-            far = answered_leg(passage, reply)
+            far = self._senders.answered_leg(passage, reply)
             token = known.seal(self._keys, far)
             known = known.knowing(far, token)
         payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
@@ -69,7 +70,7 @@ class Replies:
             return
         if event == "Answered":
             ringing.end(known.passage.near.reference)
-        far = answered_leg(known.passage, reply)
+        far = self._senders.answered_leg(known.passage, reply)
         KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
         self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
@@ -101,15 +102,6 @@ class Replies:
         self._bodies.media.delete(reference)
         carrier = self._attempts.carrier()
         self._reports.ended(reference, ended_by, status, told_cause(status), carrier)
-
-
-def answered_leg(passage: mask.Passage, reply: sip.Message) -> mask.Leg:
-    """The far leg as its reply describes it. Who tells a name over UDP is found where the reply
-    came from, as with requests (senders.way_back)."""
-    leg = mask.answered_leg(passage, reply)
-    if leg.flow or KSR.pv.get("$proto") != "udp" or not named(mask.next_hop(leg)):
-        return leg
-    return leg._replace(flow=f"sip:{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')}")
 
 
 def told_cause(status: int) -> int | None:

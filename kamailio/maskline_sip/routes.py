@@ -87,8 +87,9 @@ class Routes:
             self.route_sets,
             self.attempts,
             self.shelf,
+            self.senders,
         )
-        self.unfit = Unfit(self.bodies, self.reports, self.attempts)
+        self.unfit = Unfit(self.bodies, self.reports, self.attempts, self.senders)
 
     def child_init(self, _rank: int) -> int:
         # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
@@ -256,14 +257,16 @@ class Routes:
     def _within_dialog(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
-        method, flow = request.method, self.senders.way_back(source, hop_of(request))
-        passage = mask.dialog_passage(self.keys, request, flow)
+        method = request.method
+        passage = mask.dialog_passage(self.keys, request)
         if passage is None:
             if method == "ACK":
                 return
             raise Refuse(481)
         if method in mask.CONTACT_METHODS:
-            passage = passage._replace(near=self._completed(passage))
+            near = self._completed(passage)
+            flow = self.senders.way_back(source, mask.next_hop(near))
+            passage = passage._replace(near=near._replace(flow=flow))
         if method not in allowed.METHODS:
             raise Refuse(405)
         firsts.check(request)

@@ -11,7 +11,7 @@ from . import digest, mask, sip, sources
 from .balancers import Source, asks_for_us, source_behind
 from .refuse import Refuse
 from .settings import Settings, bracketed
-from .ways import named
+from .ways import named, port_of, transport_of
 
 FIRST = ("INVITE", "MESSAGE")  # what begins something, outside of any call
 
@@ -26,6 +26,15 @@ def hop_of(message: sip.Message) -> str:
     """Where requests to the sender of a message go: its proxy's place, or its own."""
     told = message.listed("record-route") or message.listed("contact")
     return sip.address(told[0]).uri if told else ""
+
+
+def by_name(source: Source, hop: str) -> str:
+    """Who tells a name is found where it spoke from, at the port that it tells; empty for who does
+    not. Asked for, a name would keep all of a worker's callers waiting for the name server."""
+    if not named(hop):
+        return ""
+    transport = transport_of(hop)
+    return f"sip:{bracketed(source.address)}:{port_of(hop)};transport={transport}"
 
 
 class Senders:
@@ -59,14 +68,24 @@ class Senders:
 
     def way_back(self, source: Source, hop: str = "") -> str:
         """The way back to a sender who cannot be connected to (RFC 7118 5.2), who calls from
-        anywhere, or whose next `hop` is told by name over UDP: all of a worker's callers would wait
-        for the name server. Else empty."""
-        by_name = source.transport == "udp" and named(hop)
-        connects = source.transport in ("ws", "wss")
-        if not (by_name or connects) and self.origin(source) is not None:
-            return ""
-        where = f"{bracketed(source.address)}:{source.port}"
-        return f"sip:{where};transport={source.transport}"
+        anywhere, or whose next `hop` is told by name. Else empty."""
+        if source.transport in ("ws", "wss") or self.origin(source) is None:
+            where = f"{bracketed(source.address)}:{source.port}"
+            return f"sip:{where};transport={source.transport}"
+        return by_name(source, hop)
+
+    def answered_leg(self, passage: mask.Passage, reply: sip.Message) -> mask.Leg:
+        """The far leg as the reply at hand describes it, which may tell another target than was
+        known before."""
+        source, leg = source_of(), mask.answered_leg(passage, reply)
+        flow = by_name(source, mask.next_hop(leg._replace(flow="")))
+        return leg if not flow and self._keeps(leg, source) else leg._replace(flow=flow)
+
+    def _keeps(self, leg: mask.Leg, source: Source) -> bool:
+        """Whether the one way to a party is the one by which it came."""
+        carrier = self._settings.marked.get(leg.trunk)
+        anywhere = carrier is not None and carrier.inbound_username is not None
+        return source.transport in ("ws", "wss") or (anywhere and self.origin(source) is None)
 
     def by_password(self, request: sip.Message, source: Source) -> str | None:
         """The carrier that a request from an unknown address is from. Raises Refuse with a

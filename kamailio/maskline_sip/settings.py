@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from . import sip
 from .digest import Account
 
 CONTROL, BALANCER = "\ncontrol", "\nbalancer"  # no carrier has such a name
@@ -19,6 +20,15 @@ CONTROL, BALANCER = "\ncontrol", "\nbalancer"  # no carrier has such a name
 def bracketed(host: str) -> str:
     """An address as it stands in a URI: of IPv6, in brackets (RFC 3261 25.1)."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, however it is written; None for a name."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 @dataclass(frozen=True)
@@ -145,10 +155,12 @@ class Settings:
 
     def is_at(self, carrier: Carrier, host: str) -> bool:
         """Whether a carrier is at an address, or may be, by its settings."""
-        address = ipaddress.ip_address(host)
+        address = address_of(host)
         networks = [network for network, name in self._sources if name == carrier.name]
-        own = carrier.address.rpartition(":")[0].strip("[]")
-        return own == host or any(address in network for network in networks)
+        if address is None:
+            return False
+        own = address_of(sip.host(f"sip:{carrier.address}"))
+        return address == own or any(address in network for network in networks)
 
     @property
     def inbound_accounts(self) -> dict[str, Account]:

@@ -9,15 +9,18 @@ from . import allowed, kept, ringing, sdp, sip
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .kept import Kept
-from .replies import answered_leg
 from .reports import Reports
+from .senders import Senders
 
 SETTLED = "$avp(settled)"
 
 
 class Unfit:
-    def __init__(self, bodies: Bodies, reports: Reports, attempts: Attempts) -> None:
+    def __init__(
+        self, bodies: Bodies, reports: Reports, attempts: Attempts, senders: Senders
+    ) -> None:
         self._bodies, self._reports, self._attempts = bodies, reports, attempts
+        self._senders = senders
 
     def settle(self, raw: bytes, error: Exception) -> None:
         """Answers the request whose reply, `raw`, is at hand and could not be passed on."""
@@ -45,7 +48,7 @@ class Unfit:
         try:
             reply = sip.parse(raw)
             if reply.status < 300:
-                far = answered_leg(known.passage, reply)
+                far = self._senders.answered_leg(known.passage, reply)
                 self._reports.progressed(known, "Answered", reply.status, far, carrier)
                 return
         except Exception as error:  # nothing of it can be read: there is nobody to be hung up

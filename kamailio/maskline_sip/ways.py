@@ -9,10 +9,11 @@ import re
 import KSR
 
 from . import certificates, sip
-from .settings import Carrier, Settings, bracketed
+from .settings import Carrier, Settings, address_of, bracketed
 from .tables import Table
 
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
+PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # of others 5060 (RFC 3261 19.1.2, RFC 7118)
 BROADCAST = ipaddress.ip_address("255.255.255.255")
 VERIFIED = Table("verified")  # TLS connections whose certificates were found right
 
@@ -24,6 +25,7 @@ class NoWay(OSError):
 class Ways:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._own = {end_of(f"sip:{at};transport={by}") for by, at in settings.listeners}
 
     def take(self, uri: str, hop: str, trunk: str, *, first: bool = False) -> tuple[str, str]:
         """Sends the request at hand for `uri` to `hop` when it is relayed: our address there and
@@ -48,13 +50,14 @@ class Ways:
             raise NoWay("no listener")
         return local, transport
 
-    def check(self, hop: str, trunk: str) -> None:
+    def check(self, hop: str, trunk: str, *, flow: str = "") -> None:
         """Raises NoWay for a next hop that a party named and that none of its carrier's can be: one
-        of our own addresses, or one of this machine or its neighbours where the carrier is not."""
+        of our own addresses, or one of this machine or its neighbours where the carrier is not.
+        Whoever spoke from there (`flow`) may be spoken to."""
         host = sip.host(hop).strip("[]")
-        if (transport_of(hop), place_of(hop)) in self._settings.listeners:
+        if end_of(hop) in self._own:
             raise NoWay("a target of our own")
-        if is_address(host) and is_nearby(host):
+        if hop != flow and is_address(host) and is_nearby(host):
             carrier = self._settings.marked.get(trunk)
             if carrier is None or not self._settings.is_at(carrier, host):
                 raise NoWay("a target of this machine")
@@ -106,18 +109,27 @@ def place_of(hop: str) -> str:
     return hop.partition(":")[2].rpartition("@")[2].partition(";")[0].strip("<>")
 
 
+def port_of(hop: str) -> int:
+    """The port of a URI, or what its transport has for one."""
+    found = re.search(r":(\d{1,5})$", place_of(hop).partition("?")[0])
+    return int(found[1]) if found else PORTS.get(transport_of(hop), 5060)
+
+
+def end_of(hop: str) -> tuple[str, object, int]:
+    """Where a URI leads to, the same however it is written."""
+    transport, host = transport_of(hop), sip.host(hop)
+    return CARRIED_BY.get(transport, transport), address_of(host) or host.lower(), port_of(hop)
+
+
 def is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
 
 
 def is_nearby(host: str) -> bool:
     """Whether an address is not one that is found by routers."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = address_of(host)
+    if address is None:
         return True  # whatever Kamailio would make of it
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
     special = (address.is_loopback, address.is_link_local, address.is_multicast)
     return any(special) or address.is_unspecified or address == BROADCAST
 

@@ -158,37 +158,56 @@ def test_a_bye_for_a_dialog_that_is_not_ours_gets_481(caller: Phone, masked: Ser
     assert caller.final() == 481
 
 
-def test_who_tells_a_name_is_found_where_it_is(caller: Phone, called: Phone) -> None:
-    """No name server is asked for what a party tells of itself."""
-    place, called.where = called.where, "bob.invalid"
-    sent = caller.invite().replace(f"@{caller.where}>\r\nMax", "@alice.invalid>\r\nMax")
+def test_who_tells_a_name_is_found_where_it_is(
+    caller: Phone, called: Phone, masked: Service
+) -> None:
+    """No name server is asked for what a party tells of itself: its address is the one that it
+    spoke from, with the port that it tells. A target told later as an address holds again."""
+    home = Phone(masked)  # where the called one listens
+    place, called.where = called.where, f"bob.invalid:{home.where.rpartition(':')[2]}"
+    named = f"@alice.invalid:{caller.where.rpartition(':')[2]}>\r\nMax"
+    sent = caller.invite().replace(f"@{caller.where}>\r\nMax", named)
     assert "alice.invalid" in sent
     caller.send(sent)
     received = called.receive()
     called.reply(received, 200, SDP)
     while not (answer := caller.receive()).startswith("SIP/2.0 200"):
         pass
-    called.where = place
     caller.send(within("ACK", sent, answer, caller))
-    assert called.receive().startswith(f"ACK sip:{BOB}@bob.invalid ")
+    assert home.receive().startswith(f"ACK sip:{BOB}@bob.invalid:")
+    again = within("INVITE", sent, answer, caller, 2)
+    caller.send(again.replace("Max-F", f"Contact: <sip:{ALICE}@{caller.where}>\r\nMax-F"))
+    renewed = home.receive()
+    assert renewed.startswith("INVITE ")
+    home.where = place
+    home.reply(renewed, 200, SDP)
+    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
+        pass
+    caller.send(within("ACK", sent, answer, caller, 2))
+    called.where = place
+    assert called.receive().startswith(f"ACK sip:{BOB}@{place} ")
     called.send(
-        f"BYE {header(received, 'Contact').strip('<>')} SIP/2.0\r\n"
+        f"BYE {header(renewed, 'Contact').strip('<>')} SIP/2.0\r\n"
         f"Via: SIP/2.0/UDP {called.where};branch=z9hG4bKbyname\r\n"
         f"From: {header(received, 'To')};tag=bobs\r\nTo: {header(received, 'From')}\r\n"
         f"Call-ID: {header(received, 'Call-ID')}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\n"
         "Content-Length: 0\r\n\r\n"
     )
     bye = caller.receive()
-    assert bye.startswith(f"BYE sip:{ALICE}@alice.invalid ")
+    assert bye.startswith(f"BYE sip:{ALICE}@{caller.where} ")
     caller.reply(bye, 200)
     assert called.final() == 200
+    home.socket.close()
 
 
-@pytest.mark.parametrize("place", ["127.0.0.77:9", "169.254.169.254", "[::1]:5060", "ourselves"])
+@pytest.mark.parametrize(
+    "place", ["127.0.0.77:9", "169.254.169.254", "[::1]:5060", "ourselves", "::ffff"]
+)
 def test_no_party_makes_us_speak_to_ourselves_or_our_neighbours(
     caller: Phone, called: Phone, masked: Service, place: str
 ) -> None:
-    real, called.where = called.where, masked.sip if place == "ourselves" else place
+    ours = {"ourselves": masked.sip, "::ffff": f"[::ffff:127.0.0.1]:{masked.sip_port}"}
+    real, called.where = called.where, ours.get(place, place)
     sent = caller.invite()
     caller.send(sent)
     called.reply(called.receive(), 200, SDP)
