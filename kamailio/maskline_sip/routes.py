@@ -283,9 +283,8 @@ class Routes:
     def _completed(self, passage: mask.Passage) -> mask.Leg:
         try:
             return self.route_sets.completed(passage.key, passage.near)
-        except (
-            SwitchDown
-        ):  # to a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4)
+        except SwitchDown:
+            # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
             raise Refuse(500, RETRY) from None
 
     def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
