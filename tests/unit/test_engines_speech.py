@@ -21,16 +21,34 @@ def test_what_is_quoted_is_cut(line: str, told: str) -> None:
     assert heard(line) == Said(told.strip(), grave=True)
 
 
-@pytest.mark.parametrize("line", ["", "From: Ann <sip:ann@x>", "Subject: ERROR: CRIT: WARN"])
-def test_what_goes_on_with_a_line_is_not_told(line: str) -> None:
-    assert heard(line) is None
+@pytest.mark.parametrize("starting", [True, False])
+@pytest.mark.parametrize(
+    "line",
+    ["", "From: Ann <sip:ann@x>", "Subject: ERROR: CRIT: WARN", "ERROR: Ann", "ERR: Ann Lee",
+     "WARNING: <core> Ann", "ERR: [Ann Lee] here", "3(12) ERROR: Ann", "0(7) ERROR: <core> [Ann]: is here"],
+)  # fmt: skip
+def test_what_goes_on_with_a_line_is_not_told(line: str, starting: bool) -> None:
+    """Not even of a start, which may be one among people who speak."""
+    assert heard(line, starting=starting) is None
 
 
-def test_all_is_told_of_a_start() -> None:
-    """Nobody has sent anything yet, and the operator must see what is wrong."""
-    assert heard("Traceback (most recent call last):", starting=True) is not None
-    line = '0(7) ERROR: <core> [core/cfg.y:3664]: yyerror_at(): parse error in "kamailio.cfg"'
+@pytest.mark.parametrize(
+    "line",
+    [
+        '0(7) ERROR: <core> [core/cfg.y:3664]: yyerror_at(): parse error in "kamailio.cfg"',
+        "0(7) ERROR: <core> [core/udp_server.c:9]: udp_init(): bind(5, 16) on 192.0.2.1: in use",
+        "[1795.81] CRIT: [core] Fatal error: Failed to open port (192.0.2.1:1): in use",
+    ],
+)
+def test_all_is_told_of_the_configuration_at_a_start(line: str) -> None:
+    """The operator must see what is wrong."""
     assert heard(line, starting=True) == Said(line, grave=True)
+    assert heard(line) != Said(line, grave=True)
+
+
+def test_of_messages_no_more_is_told_at_a_start() -> None:
+    line = CORE + "no valid host in sip:ann@example.com"
+    assert heard(line, starting=True) == heard(line)
 
 
 def test_what_is_no_complaint_is_none() -> None:

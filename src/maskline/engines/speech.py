@@ -3,18 +3,23 @@
 An engine quotes what it cannot read, and what it cannot read is somebody's message: a number, a
 name, or words that were put there to be found in a log. So of a line that has the engine's own
 beginning all is cut from the first quotation or address on, and a line without it, which goes on
-with another, is told only while the engine starts: nobody has sent it anything yet.
+with another, is not told. Of its configuration an engine that starts may tell all: that is the
+operator's own. Of other things it may not: at a restart people are speaking already.
 """
 
 import re
 from typing import NamedTuple
 
 # ` 3(1234) ERROR: <core> [core/parser/parse_uri.c:12]: parse_uri(): …` of Kamailio;
-# `ERR: [0123-call]: [core] …` of rtpengine.
+# `ERR: [0123-call]: [core] …` of rtpengine, after a time. What a message holds looks like less.
+_LEVEL = r"(EMERG|ALERT|BUG|CRIT(?:ICAL)?|ERR(?:OR)?|WARN(?:ING)?|NOTICE|INFO|DEBUG): "
 _BEGINNING = re.compile(
-    r"\s*(?:\d+\(\d+\) )?"
-    r"(?P<level>EMERG|ALERT|BUG|CRIT(?:ICAL)?|ERR(?:OR)?|WARN(?:ING)?|NOTICE|INFO|DEBUG): "
-    r"(?:<?\w+>?:? )?(?:\[[\w./: +~-]{1,100}\]:? )*(?:\w+\(\): )?"
+    rf"\s*\d+\(\d+\) {_LEVEL}<?\w+>? \[[\w./:-]{{1,100}}:\d+\]: (?:\w+\(\): )?"
+    rf"|(?:\[\d+\.\d+\] )?{_LEVEL}(?:\[[\w./: +~-]{{1,100}}\]:? )?\[[a-z]{{3,12}}\] "
+)
+_CONFIGURATION = re.compile(
+    r"\[(?:core/(?:cfg\.(?:y|lex)|modparam\.c|sr_module\.c)|main\.c|tls_(?:config|domain)\.c):"
+    r"|: (?:udp|tcp)_init\(\): |CRIT: \[core\] Fatal error: "
 )
 _GRAVE = ("EMERG", "ALERT", "BUG", "CRIT", "CRITICAL", "ERR", "ERROR", "WARN", "WARNING")
 _FOREIGN = re.compile(r"""[<\["'`{(].*|\b(?:sips?|tel|urn):.*""", re.IGNORECASE | re.DOTALL)
@@ -31,7 +36,8 @@ def heard(line: str, *, starting: bool = False) -> Said | None:
     """What may be told of a line; None for nothing."""
     found = _BEGINNING.match(line)
     if found is None:
-        return Said(line.strip(), grave=False) if starting and line.strip() else None
+        return None
     rest = line[found.end() :].strip()
-    own = rest if starting else _FOREIGN.sub("…", rest)
-    return Said(f"{found[0].strip()} {own}".strip(), found["level"] in _GRAVE)
+    own = starting and _CONFIGURATION.search(line, 0, found.end() + len("Fatal error: "))
+    told = rest if own else _FOREIGN.sub("…", rest)
+    return Said(f"{found[0].strip()} {told}".strip(), (found[1] or found[2]) in _GRAVE)
