@@ -9,7 +9,8 @@ import re
 OURS = (401, 407)
 # What a person, or their telephone, answers (RFC 3261 21); 607: RFC 8197.
 OF_THE_CALLED = (408, 480, 486, 487, 488, 600, 603, 606, 607)
-_Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+_OTHER = r';\s*[\w-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+)\s*)?'  # parameters before it
+_Q850 = re.compile(rf"Q\.850\s*(?:{_OTHER})*?;\s*cause\s*=\s*(\d{{1,3}})", re.IGNORECASE)
 
 
 def refused_by(status: int) -> str:

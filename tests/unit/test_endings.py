@@ -24,6 +24,8 @@ def test_who_is_behind_a_refusal(status: int, party: str) -> None:
     [
         ('Q.850;cause=17;text="User busy"', 17),
         ("SIP;cause=200, q.850 ; Cause = 31", 31),
+        ('Q.850;text="a; cause=3, \\"b";cause=16', 16),
+        ('Q.850;text="gone", SIP;cause=200', None),
         ("SIP;cause=486", None),
         ("Q.850;cause=900", None),
         ("", None),

@@ -25,7 +25,8 @@ def test_what_is_quoted_is_cut(line: str, told: str) -> None:
 @pytest.mark.parametrize(
     "line",
     ["", "From: Ann <sip:ann@x>", "Subject: ERROR: CRIT: WARN", "ERROR: Ann", "ERR: Ann Lee",
-     "WARNING: <core> Ann", "ERR: [Ann Lee] here", "3(12) ERROR: Ann", "0(7) ERROR: <core> [Ann]: is here"],
+     "WARNING: <core> Ann", "ERR: [Ann Lee] here", "3(12) ERROR: Ann",
+     "0(7) ERROR: <core> [Ann]: is here"],
 )  # fmt: skip
 def test_what_goes_on_with_a_line_is_not_told(line: str, starting: bool) -> None:
     """Not even of a start, which may be one among people who speak."""
