@@ -74,7 +74,15 @@ class OwnStage:
     def GetMessage(self, member):
         return {"MessageId": self.failed["MessageId"]}
 
-    RetryMessage = GetMessage
+    def RetryMessage(self, member):
+        """Nothing is sent again to somebody who has said STOP."""
+        pair = {
+            "ParticipantPhoneNumber": self.failed["RecipientPhoneNumber"],
+            "ProxyPhoneNumber": self.failed["ShownPhoneNumber"],
+        }
+        if any(pair.items() <= each.items() for each in self.call("ListOptOuts")["OptOuts"]):
+            self.call("RemoveOptOut", **pair)
+        return self.GetMessage(member)
 
     def GetVoiceConnectorRules(self, member):
         return {"VoiceConnectorId": self.talk["VoiceConnectorId"]}
