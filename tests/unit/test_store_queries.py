@@ -73,12 +73,46 @@ def server(cluster: Cluster) -> Iterator[postgresql.Connection]:
 def test_postgresql_understands_it_and_all_its_parameters(
     server: postgresql.Connection, name: str
 ) -> None:
+    server.execute(f"PREPARE {name} AS {numbered(name)[0]}".encode())
+
+
+def numbered(name: str) -> tuple[str, dict[str, int]]:
+    """A query with its parameters by number, and their numbers."""
     parameters: dict[str, int] = {}
 
-    def numbered(found: re.Match[str]) -> str:
+    def number(found: re.Match[str]) -> str:
         return f"${parameters.setdefault(found[1], len(parameters) + 1)}"
 
-    server.execute(f"PREPARE {name} AS {PARAMETER.sub(numbered, QUERIES[name])}".encode())
+    return PARAMETER.sub(number, QUERIES[name]), parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("list_proxy_sessions", "proxy_sessions_running"),
+        ("list_proxy_sessions", "proxy_sessions_ended"),
+        ("list_open_proxy_sessions", "proxy_sessions_running"),
+        ("list_closed_proxy_sessions", "proxy_sessions_ended"),
+        ("list_calls", "calls_of_account"),
+        ("list_messages", "messages_of_account"),
+        ("list_audit_records", "audit_records_of_account"),
+        ("list_opt_outs", "opt_outs_of_account"),
+    ],
+)
+def test_postgresql_reads_a_page_from_its_newest_end(
+    server: postgresql.Connection, name: str, index: str
+) -> None:
+    """And not all that the list has, to sort it."""
+    text, parameters = numbered(name)
+    nothing = ", ".join(["NULL"] * len(parameters))
+    with server.transaction():
+        server.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        server.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        server.execute(f"PREPARE page_of_{name} AS {text}".encode())
+        found = server.execute(f"EXPLAIN EXECUTE page_of_{name}({nothing})".encode()).fetchall()
+        server.execute(f"DEALLOCATE page_of_{name}".encode())
+    steps = [row["QUERY PLAN"] for row in found]
+    assert any(f"Index Scan Backward using {index} " in step for step in steps), steps
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """SQL as PostgreSQL wants it. All of ours is written once, in the words of SQLite.
 
-The two understand the same queries; only the schema's types have other names.
+The two understand the same queries; only the schema's types have other names, and some indexes
+other columns: lines of a step that begin with `-- postgresql:` are for PostgreSQL alone.
 """
 
 import re
@@ -12,6 +13,7 @@ ARRAY = re.compile(r"\bjson_each\((:[a-z_]+)\)")
 SCHEMA = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"-- postgresql: ", ""),  # for it alone: to SQLite a comment
         (r"--.*", ""),
         (
             r"\bsequence INTEGER PRIMARY KEY",

@@ -1,0 +1,16 @@
+-- Lists are read from the newest row on. An index of SQLite's ends with the row's sequence, which
+-- is its place; one of PostgreSQL's only if it says so.
+-- postgresql: DROP INDEX proxy_sessions_running;
+-- postgresql: CREATE INDEX proxy_sessions_running ON proxy_sessions (voice_connector_id, sequence)
+-- postgresql:     WHERE ended_at IS NULL;
+-- postgresql: DROP INDEX proxy_sessions_ended;
+-- postgresql: CREATE INDEX proxy_sessions_ended ON proxy_sessions (voice_connector_id, sequence)
+-- postgresql:     WHERE ended_at IS NOT NULL;
+-- postgresql: DROP INDEX calls_of_account;
+-- postgresql: CREATE INDEX calls_of_account ON calls (account_id, sequence);
+-- postgresql: DROP INDEX messages_of_account;
+-- postgresql: CREATE INDEX messages_of_account ON messages (account_id, sequence);
+-- postgresql: DROP INDEX audit_records_of_account;
+-- postgresql: CREATE INDEX audit_records_of_account ON audit_records (account_id, sequence);
+-- postgresql: DROP INDEX opt_outs_of_account;
+-- postgresql: CREATE INDEX opt_outs_of_account ON opt_outs (account_id, sequence);
