@@ -237,6 +237,28 @@ def test_a_call_within_a_dialog_that_asks_for_a_transfer_is_refused(
     assert caller.final() == 200
 
 
+def test_a_changed_description_whose_answer_cannot_be_passed_on_changes_nothing(
+    caller: Phone, called: Phone
+) -> None:
+    """Who asked is told so at once, however often it is answered; the call is still up."""
+    sent, _, answer = connect(caller, called)
+    head = within("INVITE", sent, answer, caller, 2).removesuffix("Content-Length: 0\r\n\r\n")
+    caller.send(
+        f"{head}Contact: <sip:{ALICE}@{caller.where}>\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(SDP)}\r\n\r\n{SDP}"
+    )
+    asked = called.receive()
+    for _ in range(2):
+        called.reply(asked, 200, SDP.replace("RTP/AVP", "RTP/SAVP"))
+    assert caller.final() == 488
+    caller.send(head.replace("INVITE", "ACK") + "Content-Length: 0\r\n\r\n")
+    caller.send(within("BYE", sent, answer, caller, 3))
+    while not (bye := called.receive()).startswith("BYE "):
+        pass
+    called.reply(bye, 200)
+    assert caller.final() == 200
+
+
 def test_a_carrier_stays_in_the_path_when_its_phone_moves(
     caller: Phone, called: Phone, masked: Service
 ) -> None:
