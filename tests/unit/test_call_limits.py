@@ -117,3 +117,29 @@ async def test_a_call_that_fails_over_counts_for_whom_it_comes_to(
         desk.report(rings, event, CarrierName="globex")
     await desk.switchboard.drain()
     assert not rate.full("carrier globex", 3)
+
+
+async def test_a_place_that_a_carrier_has_no_time_for_is_free_again(
+    desk: Desk, connector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call went to another carrier: it fills none of the first one's places."""
+    monkeypatch.setattr("maskline.engines.ledger.GATHER_SECONDS", 1)  # the store tells of none
+    now = 1
+    ways = {"acme": WayOut(failover=("globex",), max_calls=2, max_calls_per_second=1)}
+    rate = Rate(lambda: now)
+    desk.policy = Policy(carriers=("acme", "globex"), ways=ways, rate=rate)
+    assert [(await desk.dial())["CarrierName"] for _ in range(3)] == ["acme", "globex", "globex"]
+    now += 1000
+    assert (await desk.dial())["CarrierName"] == "acme"
+    await desk.switchboard.drain()
+
+
+async def test_a_decision_that_fails_takes_no_place(
+    desk: Desk, connector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.rule(connector, MaxCalls=1)
+    with monkeypatch.context() as broken:
+        broken.setattr("maskline.operations.calls.record_of", None)
+        with pytest.raises(TypeError):
+            await desk.dial()
+    assert (await desk.dial())["Decision"] == "Connect"

@@ -23,7 +23,7 @@ from maskline_sip.switch import Switch
 CALLS = 40
 MOST_SECONDS = 0.1
 LOOK_SECONDS = 0.002
-# What the machine does beside delays a round as it likes; what we do delays every one.
+# What the machine does beside delays a round as it likes; what we do delays most of them.
 ROUNDS = 12
 
 
@@ -118,11 +118,18 @@ async def round_of(line: Line) -> tuple[float, float]:
 
 
 async def test_a_session_shows_its_call_within_a_tenth_of_a_second(line: Line) -> None:
-    beginning = end = float("inf")
+    beginnings: list[float] = []
+    ends: list[float] = []
     for _ in range(ROUNDS):
-        found = await round_of(line)
-        print("longest of", CALLS, "calls, in seconds:", *found)
-        beginning, end = min(beginning, found[0]), min(end, found[1])
-        if max(beginning, end) < MOST_SECONDS:
+        beginning, end = await round_of(line)
+        print("longest of", CALLS, "calls, in seconds:", beginning, end)
+        beginnings.append(beginning)
+        ends.append(end)
+        if mostly_soon(beginnings) and mostly_soon(ends):
             return
-    pytest.fail(f"never within {MOST_SECONDS} s: {beginning}, {end}")
+    pytest.fail(f"mostly not within {MOST_SECONDS} s: {beginnings}, {ends}")
+
+
+def mostly_soon(longest: list[float]) -> bool:
+    """Whether most rounds, of all that there may be, were soon."""
+    return sum(seconds < MOST_SECONDS for seconds in longest) > ROUNDS // 2

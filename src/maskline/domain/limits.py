@@ -81,10 +81,13 @@ class Underway:
                 self._taken[call_id] = seen_at, (*keys, *room)
             return full
 
-    def free(self, call_id: str) -> None:
-        """The call was not let through after all."""
+    def free(self, call_id: str, key: str | None = None) -> None:
+        """The call was not let through after all, or does not count for this key."""
         with self._lock:
-            self._taken.pop(call_id, None)
+            at, keys = self._taken.pop(call_id, (0, ()))
+            rest = tuple(one for one in keys if key is not None and one != key)
+            if rest:
+                self._taken[call_id] = at, rest
 
     def store(self, call_ids: Iterable[str], now: int) -> None:
         """The store tells of these calls from now on."""

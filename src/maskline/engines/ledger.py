@@ -13,8 +13,9 @@ import structlog
 
 from maskline.domain.call import Call, CallEvent
 from maskline.domain.limits import Underway
-from maskline.operations import Context
-from maskline.operations.calls import Told, record_calls
+from maskline.operations import Context, Policy
+from maskline.operations.call_limits import count_call
+from maskline.operations.calls import Recorded, Told, record_calls
 from maskline.store import Store, Transaction
 
 GATHER_SECONDS = 0.05
@@ -66,15 +67,18 @@ class Ledger:
 
     async def _record(self, told: dict[str, Told], last: bool = False) -> bool:
         try:
-            missing = await self._store.write(partial(self._recorded, told), beside=True)
+            policy, recorded = await self._store.write(partial(self._recorded, told), beside=True)
         except Exception:
             if last:
                 log.exception("call not recorded", call_ids=list(told))
             return False
         self._underway.store(told, time.time_ns() // 1_000_000)
-        for call_id in missing:
+        for carrier in recorded.taken_by:  # here: the transaction may have been begun twice
+            count_call(policy, carrier)
+        for call_id in recorded.missing:
             log.warning("report of no call", call_id=call_id)
         return True
 
-    def _recorded(self, told: dict[str, Told], tx: Transaction) -> list[str]:
-        return record_calls(self._context(tx), told)
+    def _recorded(self, told: dict[str, Told], tx: Transaction) -> tuple[Policy, Recorded]:
+        context = self._context(tx)
+        return context.settings, record_calls(context, told)

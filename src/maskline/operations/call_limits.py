@@ -6,7 +6,7 @@ from typing import NamedTuple
 from maskline.domain.limits import Underway
 from maskline.domain.routing import NO_CARRIER, Connect, Decision, Fallback, Reject
 from maskline.domain.trunk import PLAIN, WayOut
-from maskline.operations.context import Context
+from maskline.operations.context import Context, Policy
 from maskline.operations.routes import Route, carrier_key, carrier_names, room_over
 
 BUSY_RETRY_SECONDS = 5
@@ -55,11 +55,12 @@ def over_free_carrier(
     """The decision for the first carrier that takes the call, and those after it."""
     names = carrier_names(decision)
     for place, name in enumerate(names):
-        room = room_over(context, name)
-        over = {} if room is None else {carrier_key(name): room}
+        key, room = carrier_key(name), room_over(context, name)
+        over = {} if room is None else {key: room}
         if underway.take(call_id, context.now, over) is not None:
             continue
-        if too_fast(context, carrier_key(name), way_over(context, name).max_calls_per_second):
+        if too_fast(context, key, way_over(context, name).max_calls_per_second):
+            underway.free(call_id, key)
             continue
         return replace(decision, carrier=name, others=names[place + 1 :])
     return NO_CARRIER
@@ -98,9 +99,11 @@ def live_calls_of(context: Context, route: Route, *, caller: bool = False) -> in
     return calls
 
 
-def count_call(context: Context, carrier: str) -> None:
+def count_call(policy: Policy, carrier: str) -> None:
     """Counts a call that another carrier takes than was decided."""
-    too_fast(context, carrier_key(carrier), way_over(context, carrier).max_calls_per_second)
+    most = policy.ways.get(carrier, PLAIN).max_calls_per_second
+    if policy.rate and most:
+        policy.rate.allows(carrier_key(carrier), most)
 
 
 def way_over(context: Context, carrier: str) -> WayOut:

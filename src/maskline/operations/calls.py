@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import NamedTuple
 
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 from maskline.domain.limits import Underway
@@ -10,7 +11,7 @@ from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
 from maskline.domain.trunk import PLAIN, WayOut
 from maskline.operations import numbering, routes
-from maskline.operations.call_limits import count_call, within_limits
+from maskline.operations.call_limits import within_limits
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.routes import Route, find_route
 from maskline.store import rows
@@ -42,9 +43,18 @@ def decide_call(
     way = context.settings.ways.get(request["CarrierName"], PLAIN)
     caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
     route = arrived_safely(context, find_route(context, caller, called), way)
-    call_id = context.new_id()
-    route = within_limits(context, route, call_id, underway or Underway())
-    call = record_of(context, request["CarrierName"], route, call_id)
+    call_id, underway = context.new_id(), underway or Underway()
+    try:
+        route = within_limits(context, route, call_id, underway)
+        call = record_of(context, request["CarrierName"], route, call_id)
+        return answer_to(context, request, route, call), call
+    except Exception:
+        underway.free(call_id)  # it may be decided anew, as another call
+        raise
+
+
+def answer_to(context: Context, request: Request, route: Route, call: Call) -> Answer:
+    """What whoever carries the call is told."""
     answer = {"CallId": call.call_id, **routes.shown(route.decision)}
     if isinstance(route.decision, Reject):
         silent = request.get("Silent")
@@ -57,7 +67,7 @@ def decide_call(
             answer["Recorded"] = True
         answer["MaxRingSeconds"] = route.rules.max_ring_seconds
         answer["MaxCallSeconds"] = route.rules.max_call_seconds
-    return answer, call
+    return answer
 
 
 def announcement(context: Context, refusal: Reject) -> str | None:
@@ -111,7 +121,8 @@ def way_for(context: Context, decision: Connect | Fallback, carrier: str) -> Ans
 
 def report_call(context: Context, request: Request) -> Answer:
     """Adds what happened to the record of a call. The same report may come again, or late."""
-    if record_calls(context, {request["CallId"]: Told(events=[event_of(request)])}):
+    recorded = record_calls(context, {request["CallId"]: Told(events=[event_of(request)])})
+    if recorded.missing:
         raise NotFound(f"Could not find Call with Id '{request['CallId']}'")
     return {}
 
@@ -125,9 +136,17 @@ class Told:
     events: list[CallEvent] = field(default_factory=list)
 
 
-def record_calls(context: Context, told: Mapping[str, Told]) -> list[str]:
-    """Records what is told of calls by their ids; gives the ids of those that have no record."""
-    missing = []
+class Recorded(NamedTuple):
+    """The ids of calls that have no record, and the carriers that took calls which were decided for
+    another: they are to be counted once all is kept (call_limits.count_call)."""
+
+    missing: list[str]
+    taken_by: list[str]
+
+
+def record_calls(context: Context, told: Mapping[str, Told]) -> Recorded:
+    """Records what is told of calls by their ids."""
+    missing, taken_by = [], []
     context.tx.lock(*names_of(told.values()), *told)
     for call_id, one in told.items():
         call = opened(context, one.call) if one.call else recorded_call(context, call_id)
@@ -136,10 +155,10 @@ def record_calls(context: Context, told: Mapping[str, Told]) -> list[str]:
             continue
         after = reduce(apply, one.events, call)
         if after.outbound_carrier and after.outbound_carrier != call.outbound_carrier:
-            count_call(context, after.outbound_carrier)
+            taken_by.append(after.outbound_carrier)
         if one.call or after is not call:
             save(context, after)
-    return missing
+    return Recorded(missing, taken_by)
 
 
 def names_of(told: Iterable[Told]) -> set[str]:
