@@ -186,7 +186,7 @@ class Routes:
     def _request(self) -> None:
         source = source_of()
         origin = self.senders.origin(source)
-        if origin is None and (not self.senders.guard or sources.is_flooding(source.address)):
+        if origin is None and (not self.senders.guard or self._floods(source)):
             return  # strangers get silence
         request = sip.parse(self.entry.unmark(raw()))
         if origin == BALANCER:
@@ -206,6 +206,9 @@ class Routes:
             origin = self.senders.proven(origin, request, source)
         if origin is not None:
             self._known(request, origin, source)
+
+    def _floods(self, source: Source) -> bool:
+        return sources.is_flooding(source.address, self.settings.most_strange)
 
     def _known(self, request: sip.Message, origin: str, source: Source) -> None:
         """A request from somebody who may speak to us."""

@@ -112,6 +112,7 @@ class Settings:
         self._advertised = [tuple(listener.split(":", 1)) for listener in given["advertise"]]
         self.node: str = given["node"]
         self.known_seconds: int = given["known_seconds"]
+        self.most_strange: int = given["most_strange"]
         self.others: str = given["others"]
         self._balancers = [ipaddress.ip_network(one) for one in given["balancers"]]
         self._control = given["control"]

@@ -12,7 +12,6 @@ from .tables import Table
 
 SOURCES = Table("sources")
 STRANGERS = "strangers"  # how many messages came of late from an address, or from a network
-MOST_STRANGE = 60
 
 
 def admit(carrier: str, addresses: bytes) -> None:
@@ -30,12 +29,13 @@ def carrier_at(address: str) -> str | None:
     return SOURCES.get(plain)
 
 
-def is_flooding(address: str) -> bool:
-    """Counts a message from a stranger, and tells whether too many come from its network: what one
-    customer has of IPv6 (/64). Of an address itself Kamailio knows without us (route[STRANGER])."""
+def is_flooding(address: str, most: int) -> bool:
+    """Counts a message from a stranger, and tells whether more than `most` come from its network:
+    what one customer has of IPv6 (/64). Of an address itself Kamailio knows without us
+    (route[STRANGER])."""
     KSR.htable.sht_inc(STRANGERS, address)
     network = network_of(address)
-    return network is not None and int(KSR.htable.sht_inc(STRANGERS, network)) > MOST_STRANGE
+    return network is not None and int(KSR.htable.sht_inc(STRANGERS, network)) > most
 
 
 def befriend(address: str) -> None:

@@ -102,6 +102,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "balancers": ["192.0.2.9/32"],
         "node": "0123abcd",
         "known_seconds": 600,
+        "most_strange": 60,
         "others": str(tmp_path / "nodes.json"),
         "control": "127.0.0.1:4000",
         "media_control": "127.0.0.1:5000",

@@ -7,6 +7,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from maskline.engines.kamailio import MOST_STRANGE
+
 
 class Counts:
     """Kamailio's table of strangers."""
@@ -42,14 +44,14 @@ def sources(counts: Counts, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_addresses_of_one_customer_are_counted_together(sources: ModuleType) -> None:
-    for number in range(1, sources.MOST_STRANGE + 1):
-        assert not sources.is_flooding(f"2001:db8:0:1::{number:x}")
-    assert sources.is_flooding("2001:db8:0:1:a::1")
-    assert not sources.is_flooding("2001:db8:0:2::1")
+    for number in range(1, MOST_STRANGE + 1):
+        assert not sources.is_flooding(f"2001:db8:0:1::{number:x}", MOST_STRANGE)
+    assert sources.is_flooding("2001:db8:0:1:a::1", MOST_STRANGE)
+    assert not sources.is_flooding("2001:db8:0:2::1", MOST_STRANGE)
 
 
 def test_ipv4_addresses_are_counted_each_for_itself(sources: ModuleType, counts: Counts) -> None:
-    assert not any(sources.is_flooding(f"192.0.2.{number}") for number in range(200))
+    assert not any(sources.is_flooding(f"192.0.2.{number}", MOST_STRANGE) for number in range(200))
     assert set(counts.cells.values()) == {1}
 
 
@@ -58,6 +60,6 @@ def test_a_carriers_address_is_no_strangers_any_more(
     sources: ModuleType, counts: Counts, address: str
 ) -> None:
     """Before it was told, after a start of Kamailio, its messages were a stranger's."""
-    sources.is_flooding(address)
+    sources.is_flooding(address, MOST_STRANGE)
     sources.admit("acme", f"{address}\n".encode())
     assert not counts.cells

@@ -245,6 +245,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "balancers": [str(network) for network in settings.sip.balancers],
         "node": around.node,
         "known_seconds": KNOWN_SECONDS,
+        "most_strange": MOST_STRANGE,
         "others": str(around.others),
         "control": str(around.control),
         "media_control": str(around.rtpengine),
