@@ -122,7 +122,9 @@ async def test_a_call_that_fails_over_counts_for_whom_it_comes_to(
 async def test_a_place_that_a_carrier_has_no_time_for_is_free_again(
     desk: Desk, connector: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call went to another carrier: it fills none of the first one's places."""
+    """The call went to another carrier: it fills none of the first one's places. Others took the
+    second's calls while it was decided."""
+    monkeypatch.setattr(Rate, "full", lambda *_: False)
     monkeypatch.setattr("maskline.engines.ledger.GATHER_SECONDS", 1)  # the store tells of none
     now = 1
     ways = {"acme": WayOut(failover=("globex",), max_calls=2, max_calls_per_second=1)}

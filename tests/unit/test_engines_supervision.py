@@ -188,13 +188,26 @@ async def test_one_missed_answer_is_forgiven(tmp_path: Path) -> None:
         assert stand_in.up(1)
 
 
+async def late(_seconds: float) -> bool:
+    await asyncio.sleep(0.01)
+    return True
+
+
+async def test_who_is_always_late_ends_a_hung_engine_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "pause_is_late", late)
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        stand_in.healthy = False
+        await until(lambda: stand_in.starts > 1)
+        stand_in.healthy = True
+
+
 async def test_who_comes_late_himself_does_not_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def late(_seconds: float) -> bool:
-        await asyncio.sleep(0.01)
-        return True
-
+    monkeypatch.setattr(supervision, "MOST_PARDONS", 1000)
     stand_in = StandIn(tmp_path)
     async with stand_in.running():
         with monkeypatch.context() as patched:

@@ -35,6 +35,7 @@ PATIENCE_WITH_THE_BUSY = 20
 BUSY_SECONDS = 0.03  # of the processor, from one probe to the next; one that is hung takes none
 # Who comes back so late from a pause has no processor for itself either, and cannot judge others.
 LATE_SECONDS = 0.2
+MOST_PARDONS = 20  # in a row: on a machine that is always late, who is hung must be ended, too
 START_SECONDS = 15.0  # within which a new engine must answer for the first time
 STEADY_SECONDS = 10.0  # a life this long makes the next restart immediate again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -136,12 +137,14 @@ class Engine:
     async def _watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
         """Returns when the program has stopped answering, or never began to."""
         deadline = time.monotonic() + START_SECONDS
-        misses, answered, busy, late, spent = 0, False, False, False, 0.0
+        misses, answered, busy, pardons, late, spent = 0, False, False, 0, False, 0.0
         while misses < (PATIENCE_WITH_THE_BUSY if busy else PATIENCE):
             if await answers():
-                misses, answered = 0, True
+                misses, pardons, answered = 0, 0, True
                 self._become(State.UP)
-            elif not late and (answered or time.monotonic() > deadline):
+            elif late and pardons < MOST_PARDONS:
+                pardons += 1
+            elif answered or time.monotonic() > deadline:
                 misses += 1
                 before, spent = spent, processor_seconds(self._directory)
                 busy = spent - before > BUSY_SECONDS
