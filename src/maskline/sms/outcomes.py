@@ -36,7 +36,8 @@ class Settling:
     """Outcomes gathered, to be written in one go."""
 
     turn: Turn
-    accepted: list[list[Any]] = field(default_factory=list)
+    accepted: list[tuple[str, str | None, int, int]] = field(default_factory=list)
+    served: list[tuple[str, int]] = field(default_factory=list)
     segments: list[dict[str, Any]] = field(default_factory=list)
     postponed: list[list[Any]] = field(default_factory=list)
     ended: list[list[Any]] = field(default_factory=list)
@@ -58,9 +59,9 @@ class Settling:
         encoding = outcome.encoding.value if outcome.encoding else None
         # One id may stand for several segments, be it that the carrier cut the text itself.
         ids = list(dict.fromkeys(filter(None, outcome.message_ids)))
-        # Without an id nothing more will be heard of it: what it says has served its turn.
-        erase_at = None if ids else erasure(self.turn, row["keep_milliseconds"])
-        self.accepted.append([message_id, encoding, outcome.segments, len(ids), erase_at])
+        self.accepted.append((message_id, encoding, outcome.segments, len(ids)))
+        if not ids:  # nothing more will be heard of it: what it says has served its turn
+            self.served.append((message_id, erasure(self.turn, row["keep_milliseconds"])))
         self.segments += [
             {
                 "carrier": row["outbound_carrier"],
@@ -89,6 +90,8 @@ class Settling:
         if self.accepted:
             tx.run("accept_messages", texts=rows(self.accepted), now=now)
             tx.run_each("insert_segment", self.segments)
+        if self.served:
+            tx.run("schedule_erasure", texts=rows(self.served))
         if self.postponed:
             tx.run("postpone_messages", texts=rows(self.postponed))
         if self.ended:

@@ -156,15 +156,20 @@ JOIN messages ON messages.message_id = each.value ->> 0
 WHERE state IN ('Sending', 'InDoubt')
 
 -- name: accept_messages
--- `texts` is [[message_id, encoding, segments, ids, erase_at], …]; with an erase_at of 0 the words
--- are erased at once, without one they stay until the text has ended.
+-- `texts` is [[message_id, encoding, segments, ids], …].
 UPDATE messages
 SET state = 'Accepted', outbound_encoding = each.value ->> 1,
     outbound_segments = CAST(each.value ->> 2 AS BIGINT),
     outbound_ids = CAST(each.value ->> 3 AS BIGINT), accepted_at = :now, due_at = NULL,
-    erase_at = coalesce(CAST(each.value ->> 4 AS BIGINT), erase_at),
-    sealed_body = CASE WHEN CAST(each.value ->> 4 AS BIGINT) = 0 THEN NULL ELSE sealed_body END,
     holder = NULL, reason = NULL, error = NULL
+FROM json_each(:texts) AS each
+WHERE messages.message_id = each.value ->> 0
+
+-- name: schedule_erasure
+-- `texts` is [[message_id, erase_at], …]; with an erase_at of 0 the words are erased at once.
+UPDATE messages
+SET erase_at = CAST(each.value ->> 1 AS BIGINT),
+    sealed_body = CASE WHEN CAST(each.value ->> 1 AS BIGINT) = 0 THEN NULL ELSE sealed_body END
 FROM json_each(:texts) AS each
 WHERE messages.message_id = each.value ->> 0
 
