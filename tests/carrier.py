@@ -19,8 +19,8 @@ from maskline.sms.port import (
     Receipt,
     Verdict,
 )
-from maskline.sms.relay import take_over, take_turn, tend
 from maskline.sms.turn import Done, Work
+from maskline.sms.works import take_over, take_turn, tend
 
 
 @dataclass

@@ -17,8 +17,8 @@ from maskline.domain.message import Encoding, Reported
 from maskline.operations import TABLE, Context
 from maskline.operations.policy import policy_of
 from maskline.sms.port import Accepted, InboundText, Receipt
-from maskline.sms.relay import take_turn
 from maskline.sms.turn import Done, Work
+from maskline.sms.works import take_turn
 from maskline.store import Transaction
 
 

@@ -279,6 +279,21 @@ async def test_nothing_is_set_aside_while_all_of_its_kind_fail(relay: Relay) -> 
         await relay.take([receipt("nobody")])
 
 
+@pytest.mark.usefixtures("poisonous")
+async def test_where_all_fail_not_each_is_tried(
+    relay: Relay, link: StubLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        verdicts = await relay.take([text(f"poison {number}") for number in range(100)])
+        relay.settle([(f"{n}", Accepted(message_ids=("poison",))) for n in range(100)])
+        await until(lambda: [each for each in lines if each["event"] == "outcome not kept"])
+    assert verdicts == [TryLater(reason="not-kept")] * 100
+    assert len([each for each in lines if each["event"] == "not kept"]) == relay_module.ENOUGH
+    # What is not at fault is not held up by what is.
+    await relay.take([text("hello")])
+    await until(lambda: link.sent)
+
+
 async def test_a_fault_of_a_links_leaves_nobody_without_an_answer(
     relay: Relay, link: StubLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

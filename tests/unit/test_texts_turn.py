@@ -15,8 +15,8 @@ from maskline.operations import Policy, erase_messages, purge_messages
 from maskline.sms import intake
 from maskline.sms.limits import Limits
 from maskline.sms.port import Accepted, Part, Receipt, Refused, TryLater, Unknown
-from maskline.sms.relay import take_turn, tend
 from maskline.sms.turn import Work
+from maskline.sms.works import take_turn, tend
 
 PROXY, SECOND = "+19135550199", "+19135550198"
 PREMIUM = "+3531520123456"  # by Ireland's numbering plan

@@ -16,24 +16,21 @@ import structlog
 
 from maskline.logs import whereabouts
 from maskline.operations import Context
-from maskline.sms import claims, intake, parts, repetition
 from maskline.sms.border import digest, fit_arrival, fit_outcome
 from maskline.sms.gathering import Gathered, Named, Suspects
 from maskline.sms.limits import Limits
-from maskline.sms.outcomes import report, settle
 from maskline.sms.port import (
-    Accepted,
     Arrival,
     InboundText,
     Link,
     Outcome,
-    Receipt,
     Refused,
     TryLater,
     Unknown,
     Verdict,
 )
-from maskline.sms.turn import Done, Turn, Work
+from maskline.sms.turn import Done, Work
+from maskline.sms.works import give_up, take_over, take_turn, tend
 from maskline.store import Store, StoreFailed, Transaction
 
 LOOK_SECONDS = 0.5  # how often texts are looked for that another process or time has made due
@@ -42,43 +39,10 @@ TELL_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PAUSE_SECONDS = 1.0  # after a turn that failed
 RENEW_SECONDS = 30.0  # after which a text that a link still has is claimed anew
-TAKEN = Accepted(message_ids=())
+NOT_KEPT = TryLater(reason="not-kept")
+ENOUGH = 5  # failures one after the other, to see that all fail
 
 log = structlog.get_logger()
-
-
-def take_turn(context: Context, work: Work) -> Done:
-    """Does the work of a turn in its transaction; repeating it does no harm."""
-    turn = Turn.begin(context, work)
-    settle(turn, work.outcomes)
-    receipts = [each for each in work.arrivals if isinstance(each, Receipt)]
-    report(turn, receipts)
-    claims.claim(turn)
-    texts = [(n, each) for n, each in enumerate(work.arrivals) if isinstance(each, InboundText)]
-    verdicts = intake.take_in(turn, texts)
-    turn.done.verdicts = [verdicts.get(n, TAKEN) for n in range(len(work.arrivals))]
-    turn.write_events()
-    return turn.done
-
-
-def tend(context: Context, work: Work) -> Done:
-    """What time asks for."""
-    turn = Turn.begin(context, work)
-    for name in work.connections:
-        repetition.see(turn, name)
-    claims.renew(turn)
-    claims.abandon(turn)
-    intake.take_late(turn, parts.overdue(turn))
-    turn.write_events()
-    return turn.done
-
-
-def give_up(context: Context, work: Work) -> Done:
-    """Keeps that there were texts which cannot be kept."""
-    turn = Turn.begin(context, work)
-    intake.take_unusable(turn, [each for each in work.arrivals if isinstance(each, InboundText)])
-    turn.write_events()
-    return turn.done
 
 
 class Relay:
@@ -258,16 +222,31 @@ class Relay:
         and outcomes wait; else something in it may be at fault, and each is tried by itself."""
         log.error("texts not kept", **whereabouts(error))
         if isinstance(error, StoreFailed):
-            self._gathered.outcomes[:0] = gathered.outcomes
+            back = gathered.outcomes
             gathered.fail(error)
         else:
-            verdicts = [await self._kept_alone(each) for each in gathered.arrivals]
-            gathered.answer(verdicts)
-            for each in gathered.outcomes:
-                await self._settled_alone(each)
-        if isinstance(error, StoreFailed) or not gathered:
+            gathered.answer(await self._each_alone(gathered.arrivals))
+            back = await self._each_settled_alone(gathered.outcomes)
+        self._gathered.outcomes[:0] = back
+        if isinstance(error, StoreFailed) or not gathered or back:
             await asyncio.sleep(PAUSE_SECONDS)
         self._news.set()
+
+    async def _each_alone(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        """Where the first few cannot be kept, the fault is ours: the others are not tried."""
+        verdicts: list[Verdict] = []
+        for arrival in arrivals:
+            vain = len(verdicts) >= ENOUGH and all(each == NOT_KEPT for each in verdicts[:ENOUGH])
+            verdicts.append(NOT_KEPT if vain else await self._kept_alone(arrival))
+        return verdicts
+
+    async def _each_settled_alone(self, outcomes: Sequence[Named]) -> list[Named]:
+        """Those that could not be settled, likewise."""
+        back: list[Named] = []
+        for outcome in outcomes:
+            if len(back) >= ENOUGH or not await self._settled_alone(outcome):
+                back.append(outcome)
+        return back
 
     async def _kept_alone(self, arrival: Arrival) -> Verdict:
         alone = Gathered()
@@ -275,11 +254,11 @@ class Relay:
         try:
             return (await self._alone(alone)).verdicts[0]
         except StoreFailed:
-            return TryLater(reason="not-kept")
+            return NOT_KEPT
         except Exception as error:
             given_up = self._suspects.failed(arrival)
             log.error("not kept", carrier=arrival.carrier, given_up=given_up, **whereabouts(error))
-            return await self._given_up(arrival) if given_up else TryLater(reason="not-kept")
+            return await self._given_up(arrival) if given_up else NOT_KEPT
 
     async def _given_up(self, arrival: Arrival) -> Verdict:
         """What the carrier is told that it need not bring again, it does not bring for ever. Of a
@@ -288,22 +267,22 @@ class Relay:
             if isinstance(arrival, InboundText):
                 await self._write(replace(self._work(Gathered()), arrivals=[arrival]), give_up)
         except StoreFailed:
-            return TryLater(reason="not-kept")
+            return NOT_KEPT
         except Exception as error:
             known_by = digest(arrival.message_id) if arrival.message_id else None
             told = {"carrier": arrival.carrier, "known_by": known_by}
             log.error("given up without a record", **told, **whereabouts(error))
         return Refused(reason="unusable")
 
-    async def _settled_alone(self, outcome: Named) -> None:
-        """One that is given up leaves its text claimed: it comes in doubt, and is sent again."""
+    async def _settled_alone(self, outcome: Named) -> bool:
+        """Whether it is settled or given up. The latter leaves its text claimed, so that it comes
+        in doubt and is sent again."""
         try:
             await self._alone(Gathered([outcome]))
         except Exception as error:
-            if isinstance(error, StoreFailed) or not self._suspects.failed(outcome):
-                self._gathered.outcomes.append(outcome)
             log.error("outcome not kept", message_id=outcome[0], **whereabouts(error))
-            await asyncio.sleep(PAUSE_SECONDS)
+            return not isinstance(error, StoreFailed) and self._suspects.failed(outcome)
+        return True
 
     async def _alone(self, gathered: Gathered) -> Done:
         work = replace(self._work(gathered), claimable=())
@@ -384,10 +363,3 @@ class Relay:
 def by_name(counts: Counter[str]) -> dict[str, int]:
     """Counts as members of a log line."""
     return {name.lower().replace(" ", "_"): many for name, many in sorted(counts.items())}
-
-
-def take_over(context: Context, work: Work) -> Done:
-    turn = Turn.begin(context, work)
-    claims.take_over(turn)
-    turn.write_events()
-    return turn.done
