@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-LEAST_BASE32 = 8  # characters; fewer turn up in our own tokens, which are base32
+LEAST_BASE32 = 8  # characters; fewer turn up in our own tokens, which are base32 in small letters
+BY_CHANCE = re.compile(rb"[a-z2-7]{1,7}")
 
 
 def encodings(secret: bytes) -> list[bytes]:
@@ -26,7 +27,8 @@ def in_any_letters(secret: bytes) -> list[bytes]:
         quote(secret.decode(), safe="").encode(),
         *(text for text in aligned(base64.b32encode, 5, secret) if len(text) >= LEAST_BASE32),
     ]
-    return list(dict.fromkeys([*texts, *(t.upper() for t in texts), *(t.lower() for t in texts)]))
+    variants = dict.fromkeys([*texts, *(t.upper() for t in texts), *(t.lower() for t in texts)])
+    return [text for text in variants if not BY_CHANCE.fullmatch(text)]
 
 
 def in_base64(secret: bytes) -> list[bytes]:

@@ -288,6 +288,8 @@ def test_an_answer_that_nobody_remembers_goes_nowhere(a: Marked, b: Marked) -> N
     b.answer(bye, 200)
     a.expect("SIP/2.0 200")
     time.sleep(FORGOTTEN_SECONDS)
+    while not (a.silent(0.05) and b.silent(0.05)):  # repeats of before
+        pass
     below = f"Via: SIP/2.0/UDP {a.where};branch=z9hG4bKbelow\r\n"
     for request in (received, bye):
         for status in (180, 200, 486):

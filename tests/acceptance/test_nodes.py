@@ -16,14 +16,14 @@ from acceptance.fleet import BALANCER, CALLED, CALLER, NODES, SIP, STRANGER, Fle
 from acceptance.namespaces import inside
 from acceptance.phones import SCENARIOS, Calls, packets
 from acceptance.service import until
-from acceptance.test_leak import PROXY_NUMBER, leaks, open_session
+from acceptance.test_leak import PROXY_NUMBER, leaks, marks, open_session
 from cluster import Cluster
 
 pytestmark = pytest.mark.xdist_group("nodes")
 
 SECRETS = {
-    CALLER: (b"SECB", leak_scenarios.CALLED_NUMBER[1:].encode(), CALLED.encode()),
-    CALLED: (b"SECA", leak_scenarios.CALLER_NUMBER[1:].encode(), CALLER.encode()),
+    CALLER: (*marks("SECB"), leak_scenarios.CALLED_NUMBER[1:].encode(), CALLED.encode()),
+    CALLED: (*marks("SECA"), leak_scenarios.CALLER_NUMBER[1:].encode(), CALLER.encode()),
 }
 
 

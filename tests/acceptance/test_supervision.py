@@ -107,8 +107,9 @@ def test_nothing_outlives_a_killed_service(own_service: Service) -> None:
 
 
 def ended(service: Service, call_id: str) -> dict[str, Any] | None:
-    call = service.maskline("admin", "get-call", "--call-id", call_id)["Call"]
-    return call if "EndedTimestamp" in call else None
+    calls = service.maskline("admin", "list-calls")["Calls"]
+    of_id = (call for call in calls if call["CallId"] == call_id and "EndedTimestamp" in call)
+    return next(of_id, None)
 
 
 def test_a_killed_service_can_be_started_at_once(own_service: Service) -> None:

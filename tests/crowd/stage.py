@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from acceptance.service import Service
+from acceptance.service import Service, until
 from installation import Installation
 
 from crowd.client import Spec
@@ -102,6 +102,8 @@ class Stage:
                 services.append(Service(own, more_settings=settings, role="api"))
                 services[-1].start()
             yield services
+            # The last one killed may not be back yet.
+            until(lambda: all(service.health()[0] == 200 for service in services))
         finally:
             statuses = [service.stop() for service in services]
         assert not any(statuses), [service.log for service in services]
