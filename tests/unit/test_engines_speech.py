@@ -47,6 +47,12 @@ def test_all_is_told_of_the_configuration_at_a_start(line: str) -> None:
     assert heard(line) != Said(line, grave=True)
 
 
+def test_why_an_engine_cannot_be_started_is_told() -> None:
+    line = "setpriv: failed to execute /usr/sbin/kamailio: No such file or directory"
+    assert heard(line, starting=True) == Said(line, grave=True)
+    assert heard(line) is None
+
+
 def test_of_messages_no_more_is_told_at_a_start() -> None:
     line = CORE + "no valid host in sip:ann@example.com"
     assert heard(line, starting=True) == heard(line)

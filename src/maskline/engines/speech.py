@@ -21,6 +21,7 @@ _CONFIGURATION = re.compile(
     r"\[(?:core/(?:cfg\.(?:y|lex)|modparam\.c|sr_module\.c)|main\.c|tls_(?:config|domain)\.c):"
     r"|: (?:udp|tcp)_init\(\): |CRIT: \[core\] Fatal error: "
 )
+_RUNNER = "setpriv: "  # what starts an engine says why it cannot
 _GRAVE = ("EMERG", "ALERT", "BUG", "CRIT", "CRITICAL", "ERR", "ERROR", "WARN", "WARNING")
 _FOREIGN = re.compile(r"""[<\["'`{(].*|\b(?:sips?|tel|urn):.*""", re.IGNORECASE | re.DOTALL)
 
@@ -34,6 +35,8 @@ class Said(NamedTuple):
 
 def heard(line: str, *, starting: bool = False) -> Said | None:
     """What may be told of a line; None for nothing."""
+    if starting and line.startswith(_RUNNER):
+        return Said(_FOREIGN.sub("…", line).strip(), grave=True)
     found = _BEGINNING.match(line)
     if found is None:
         return None
