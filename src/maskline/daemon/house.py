@@ -94,7 +94,9 @@ def open_data(chosen: Settings) -> Store:
     """The store; raises GroundError when it cannot be used, whatever the reason."""
     assert chosen.store.url is not None
     try:
-        return open_store(chosen.store.url.text, chosen.store.key)
+        return open_store(
+            chosen.store.url.text, chosen.store.key, cache_mebibytes=chosen.store.cache_mebibytes
+        )
     except Exception as error:
         raise GroundError(f"store.url: cannot use {chosen.store.url}: {error}") from error
 

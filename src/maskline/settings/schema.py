@@ -208,6 +208,13 @@ class Store:
         None,
         example="var/store.key",
     )
+    cache_mebibytes: int = setting(
+        "How much of a SQLite database each of the service's connections to it keeps in memory, in "
+        "mebibytes. Two are in use all the time: memory grows by so much with the database.",
+        64,
+        least=1,
+        most=65_536,
+    )
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ __all__ = [
 ]
 
 
-def open_store(url: str, key_file: Path | None = None) -> Store:
+def open_store(
+    url: str, key_file: Path | None = None, *, cache_mebibytes: int = sqlite.CACHE_MEBIBYTES
+) -> Store:
     """The store at `sqlite:PATH` or `postgresql://…`, made and brought up to date where needed.
 
     Secrets are sealed under a key that is not in the database: a copy of the database alone gives
     no secret away. SQLite's is in `PATH.key`, PostgreSQL's in `key_file`; it is made with a new
-    database.
+    database. Each connection to a SQLite database keeps `cache_mebibytes` of it in memory.
 
     Raises ValueError for another kind of URL, StoreUnusable for a database of another version,
     without its key or without the library it needs, or that another process uses alone, and what
@@ -33,7 +35,7 @@ def open_store(url: str, key_file: Path | None = None) -> Store:
     """
     path = sqlite_path(url)
     if path:
-        return sqlite.SqliteStore(path)
+        return sqlite.SqliteStore(path, cache_mebibytes)
     if key_file is None:
         raise ValueError("a PostgreSQL store needs a key file")
     store: Store = of_postgresql("maskline.store.postgresql").PostgresqlStore(url, key_file)

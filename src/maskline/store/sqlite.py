@@ -19,7 +19,7 @@ from maskline.store.writer import BUSY_SECONDS, Writer
 T = TypeVar("T")
 
 PREPARED_STATEMENTS = 512
-CACHE_KIBIBYTES = 65_536
+CACHE_MEBIBYTES = 64
 # Pages after which the log is written back to the database. Sessions spread over the pages of many
 # indexes; written back rarely, the same page is so once for many of them.
 LOG_PAGES = 8000
@@ -103,11 +103,11 @@ class Snapshot:
 class SqliteStore:
     """A database in a file, for one process."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, cache_mebibytes: int = CACHE_MEBIBYTES) -> None:
+        self._path, self._cache = path, cache_mebibytes
         self._cipher = cipher_beside(path)
         self._held = hold(path)
-        connection = connect(path)
+        connection = connect(path, self._cache)
         prepare(connection)
         self._local = threading.local()
         self._readers: list[Snapshot] = []
@@ -162,7 +162,7 @@ class SqliteStore:
         """What this thread reads through."""
         reader: Snapshot | None = getattr(self._local, "reader", None)
         if reader is None:
-            connection = connect(self._path)
+            connection = connect(self._path, self._cache)
             connection.execute("PRAGMA query_only = 1")
             self._local.reader = reader = Snapshot(connection, self._cipher)
             self._readers.append(reader)
@@ -208,7 +208,7 @@ def hold(path: Path) -> int:
     return held
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, cache_mebibytes: int = CACHE_MEBIBYTES) -> sqlite3.Connection:
     """A connection that leaves transactions to us and may be closed by another thread."""
     connection = sqlite3.connect(
         path,
@@ -222,7 +222,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+    connection.execute(f"PRAGMA cache_size = -{cache_mebibytes * 1024}")
     return connection
 
 
