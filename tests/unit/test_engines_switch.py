@@ -171,3 +171,28 @@ async def test_reports_are_read_together_and_hold_up_no_question(
     for _, writer in (reports, questions):
         writer.close()
     await server.close()
+
+
+async def test_whoever_has_spoken_is_heard_before_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "REST_SECONDS", 3600)
+    heard: list[int] = []
+
+    def listen(_operation: str, given: dict[str, Any]) -> Any:
+        heard.append(given["A"])
+        return {}
+
+    server = SwitchServer(tmp_path / "switch.sock", listen)
+    await server.open(ME)
+    ends = [await asyncio.open_unix_connection(tmp_path / "switch.sock") for _ in range(4)]
+    for number in range(12):
+        ends[number % 4][1].write(request("AtOnce", A=number) + b"\n")
+        await asyncio.sleep(0.01)
+        if number % 4 == 3:
+            server.listen()
+            await asyncio.sleep(0.1)
+    assert sorted(heard) == list(range(12))
+    for _, writer in ends:
+        writer.close()
+    await server.close()

@@ -77,8 +77,14 @@ class SwitchServer:
         if self._resting is None:
             loop = asyncio.get_running_loop()
             self._resting = loop.call_later(REST_SECONDS, self.listen)
-            for each in self._reporting:
-                each.rest()
+            # When all that is there now has been read: at once it would be one connection that is
+            # read each time, the same one as long as it has something to say.
+            loop.call_soon(self._rest)
+
+    def _rest(self) -> None:
+        if self._resting is not None:
+            for line in self._reporting:
+                line.rest()
 
     def forget(self, line: "Line") -> None:
         self.lines.discard(line)
