@@ -142,7 +142,7 @@ def holder(town: Fleet, before: int) -> Node:
 def test_new_calls_find_another_rtpengine(town: Fleet, tmp_path: Path) -> None:
     """One stands still until it is replaced; the calls last longer than it takes to look for those
     that nobody relays."""
-    before, number = len(records(town)), 10
+    before, number = len(records(town)), 24  # by a hash: one node has none by chance
     still = town.nodes[0]
     os.kill(still.engine_pid("rtpengine"), signal.SIGSTOP)
     calls = Calls(number, per_second=20, talk_milliseconds=10_000, seconds=40)
