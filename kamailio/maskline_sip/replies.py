@@ -44,18 +44,18 @@ class Replies:
         known = kept.read(text) if text else self._shelf.taken()
         passage = known.passage
         body = self._bodies.of_reply(reply, passage, known.offered)
-        token, far = "", passage.far
+        token, far = "", None
         if mask.has_contact(reply):
             far = self._senders.answered_leg(passage, reply)
             token = known.seal(self._keys, far)
             known = known.knowing(far, token)
         payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
-        self._note(reply, known)
+        self._note(reply, known, far)
         KSR.hdr.append(self._door.header(payload))  # at last: nothing can be refused any more
 
-    def _note(self, reply: sip.Message, known: Kept) -> None:
+    def _note(self, reply: sip.Message, known: Kept, far: mask.Leg | None) -> None:
         if known.first and reply.status < 300:
-            self._progressed(reply, known)
+            self._progressed(reply, known, far)
             return
         if reply.status in challenges.STATUSES:
             challenges.remember(reply)
@@ -63,14 +63,14 @@ class Replies:
             cause = cause_told(", ".join(reply.all("reason")))
             KSR.pv.sets(CAUSE, f"{reply.status} {cause or ''}")
 
-    def _progressed(self, reply: sip.Message, known: Kept) -> None:
+    def _progressed(self, reply: sip.Message, known: Kept, far: mask.Leg | None) -> None:
         event = "Ringing" if reply.status < 200 else "Answered"
         self._attempts.progressed()
         if event in known.reported or reply.status in NOT_YET_RINGING:
             return
         if event == "Answered":
             ringing.end(known.passage.near.reference)
-        far = self._senders.answered_leg(known.passage, reply)
+        far = far or self._senders.answered_leg(known.passage, reply)
         KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
         self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
