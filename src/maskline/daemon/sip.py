@@ -114,6 +114,9 @@ class Sip:
             self._voice.running(),
             at_work(*work, trunks, self._sources.keep(), self._drain(), *self._registrations()),
         ):
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(DRAIN, self._nodes.drain)
+            loop.add_signal_handler(RENEW, self._renew)
             async with self._relay.carrying(self._links):
                 yield
             await self._keeper.farewell()
@@ -139,9 +142,6 @@ class Sip:
 
     async def _drain(self) -> None:
         """Stops the service when it was told to take no more calls, and has none."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(DRAIN, self._nodes.drain)
-        loop.add_signal_handler(RENEW, self._renew)
         await self._nodes.draining.wait()
         self._draining = True
         await asyncio.sleep(ASK_SECONDS)
