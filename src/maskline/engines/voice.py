@@ -52,10 +52,9 @@ class Voice:
         self.rtpengine = NgClient(self._ng)
         self.line = ControlLine(first_udp(settings))
         self._switch = SwitchServer(socket_path(run), ask)
-        self._engines = [
-            Engine(run / "rtpengine", self._rtpengine_program),
-            Engine(run / "kamailio", self._kamailio_program),
-        ]
+        self._media = Engine(run / "rtpengine", self._rtpengine_program)
+        self._sip = Engine(run / "kamailio", self._kamailio_program)
+        self._engines = (self._media, self._sip)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -81,7 +80,7 @@ class Voice:
 
     async def carrying(self) -> None:
         """Returns when SIP is carried; at once while it is."""
-        await self._engines[1].up.wait()
+        await self._sip.up.wait()
 
     def health(self) -> dict[str, str]:
         """The state of each engine: `up`, `starting` or `down`."""
@@ -92,7 +91,7 @@ class Voice:
         raises GroundError, and leaves it as it is, where it could not start with them."""
         tls.check(self._settings)
         kamailio.check_mask_keys(self._mask_keys)
-        self._engines[1].renew()
+        self._sip.renew()
 
     def mask_keys(self) -> dict[str, Any]:
         """What seals masked identifiers, made if it is not there yet."""
@@ -102,7 +101,7 @@ class Voice:
     def media_control(self) -> str | None:
         """Where other nodes reach our rtpengine, while it is up; None when they cannot."""
         control = self._settings.media.control
-        return str(control) if control and self._engines[0].state is State.UP else None
+        return str(control) if control and self._media.state is State.UP else None
 
     def _rtpengine_program(self) -> Program:
         directory = self._run / "rtpengine"
