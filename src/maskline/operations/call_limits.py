@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from maskline.domain.limits import Underway
 from maskline.domain.routing import NO_CARRIER, Connect, Decision, Fallback, Reject
-from maskline.domain.trunk import PLAIN, WayOut
 from maskline.operations.context import Context, Policy
 from maskline.operations.routes import Route, carrier_key, carrier_names, room_over
 
@@ -38,13 +37,13 @@ def own_limit(context: Context, route: Route, call_id: str, underway: Underway) 
     """The refusal of a call that is one too many of its caller's or its connector's."""
     rules = route.rules
     key = f"{route.voice_connector_id} {route.caller}"
-    if too_fast(context, key, rules.max_calls_per_caller_per_second):
+    if too_fast(context.settings, key, rules.max_calls_per_caller_per_second):
         return CALLER_BUSY
     limits = limits_of(context, route)
     full = underway.take(call_id, context.now, {key: limit.room for key, limit in limits.items()})
     if full is not None:
         return limits[full].refusal
-    if too_fast(context, route.voice_connector_id or "", rules.max_calls_per_second):
+    if too_fast(context.settings, route.voice_connector_id or "", rules.max_calls_per_second):
         return CONNECTOR_BUSY
     return None
 
@@ -59,17 +58,16 @@ def over_free_carrier(
         over = {} if room is None else {key: room}
         if underway.take(call_id, context.now, over) is not None:
             continue
-        if too_fast(context, key, way_over(context, name).max_calls_per_second):
+        if too_fast(context.settings, key, context.settings.way(name).max_calls_per_second):
             underway.free(call_id, key)
             continue
         return replace(decision, carrier=name, others=names[place + 1 :])
     return NO_CARRIER
 
 
-def too_fast(context: Context, key: str, most: int) -> bool:
+def too_fast(policy: Policy, key: str, most: int) -> bool:
     """Whether there were as many within the last second as there may be; this one counts if not."""
-    rate = context.settings.rate
-    return bool(rate and most and not rate.allows(key, most))
+    return bool(policy.rate and most and not policy.rate.allows(key, most))
 
 
 def limits_of(context: Context, route: Route) -> dict[str, Limit]:
@@ -101,10 +99,4 @@ def live_calls_of(context: Context, route: Route, *, caller: bool = False) -> in
 
 def count_call(policy: Policy, carrier: str) -> None:
     """Counts a call that another carrier takes than was decided."""
-    most = policy.ways.get(carrier, PLAIN).max_calls_per_second
-    if policy.rate and most:
-        policy.rate.allows(carrier_key(carrier), most)
-
-
-def way_over(context: Context, carrier: str) -> WayOut:
-    return context.settings.ways.get(carrier, PLAIN)
+    too_fast(policy, carrier_key(carrier), policy.way(carrier).max_calls_per_second)

@@ -9,7 +9,7 @@ from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 from maskline.domain.limits import Underway
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
-from maskline.domain.trunk import PLAIN, WayOut
+from maskline.domain.trunk import WayOut
 from maskline.operations import numbering, routes
 from maskline.operations.call_limits import within_limits
 from maskline.operations.context import Answer, Context, Request
@@ -40,7 +40,7 @@ def decide_call(
 ) -> tuple[Answer, Call]:
     """The decision about a call that has arrived, and the record that is to be saved of it.
     `underway` are the calls whose records are to be saved still."""
-    way = context.settings.ways.get(request["CarrierName"], PLAIN)
+    way = context.settings.way(request["CarrierName"])
     caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
     route = arrived_safely(context, find_route(context, caller, called), way)
     call_id, underway = context.new_id(), underway or Underway()
@@ -111,7 +111,7 @@ def arrived_safely(context: Context, route: Route, way: WayOut) -> Route:
 
 def way_for(context: Context, decision: Connect | Fallback, carrier: str) -> Answer:
     """The numbers of a call as a carrier writes them."""
-    way = context.settings.ways.get(carrier, PLAIN)
+    way = context.settings.way(carrier)
     return {
         "CarrierName": carrier,
         "Caller": numbering.written_for(decision.caller, way),

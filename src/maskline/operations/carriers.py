@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from maskline.domain.trunk import PLAIN, State
+from maskline.domain.trunk import State
 from maskline.operations.context import DAY, Answer, Context, Request
 from maskline.operations.tenancy import require_operator
 
@@ -74,7 +74,7 @@ def reports_of(context: Context, carrier: str) -> list[dict[str, Any]]:
 
 
 def shown(context: Context, name: str) -> dict[str, Any]:
-    way = context.settings.ways.get(name, PLAIN)
+    way = context.settings.way(name)
     live = context.tx.one("count_live_calls_over_carrier", carrier=name)
     assert live is not None, name
     return {

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 from maskline.domain.connector import Rules
 from maskline.domain.limits import Announcement, Places, Rate
-from maskline.domain.trunk import WayOut
+from maskline.domain.trunk import PLAIN, WayOut
 from maskline.store import Transaction
 
 DAY = 86_400_000  # milliseconds
@@ -63,6 +63,9 @@ class Policy:
     rate: Rate | None = None
     announcements: Mapping[str, Announcement] = field(default_factory=dict)
     announcing: Places | None = None
+
+    def way(self, carrier: str) -> WayOut:
+        return self.ways.get(carrier, PLAIN)
 
 
 class Context(NamedTuple):

@@ -8,7 +8,6 @@ from maskline.domain.connector import Rules, UnknownCaller
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import NO_CARRIER, Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, ProxySession
-from maskline.domain.trunk import PLAIN
 from maskline.operations import numbering
 from maskline.operations.carriers import carriers_down
 from maskline.operations.context import Answer, Context, Request
@@ -107,9 +106,9 @@ def find_route(
 def over_fitting_carriers(context: Context, rules: Rules, decision: Connect | Fallback) -> Decision:
     """The decision about a call that may leave only by carriers that are not full and, where that
     is asked for, are reached encrypted."""
-    ways, names = context.settings.ways, carrier_names(decision)
-    if rules.encrypted and context.settings.enforce_encryption:
-        names = tuple(name for name in names if ways.get(name, PLAIN).encrypted)
+    policy, names = context.settings, carrier_names(decision)
+    if rules.encrypted and policy.enforce_encryption:
+        names = tuple(name for name in names if policy.way(name).encrypted)
         if not names:
             return UNENCRYPTED
     names = tuple(name for name in names if room_over(context, name) != 0)
@@ -135,7 +134,7 @@ def is_fast(context: Context, carrier: str) -> bool:
 
 def room_over(context: Context, carrier: str) -> int | None:
     """How many calls more a carrier takes, as far as the store knows; None: any number."""
-    most = context.settings.ways.get(carrier, PLAIN).max_calls
+    most = context.settings.way(carrier).max_calls
     if not most:
         return None
     live = context.tx.one("count_live_calls_over_carrier", carrier=carrier)
