@@ -168,11 +168,10 @@ class Intake:
             Whole(text=text, source=number_of(text.source), dialled=number_of(text.destination))
             for _, text in parts
         ]
+        keeper = keeping.Keeper(self.turn)
         for row in self.facts_about(wholes):
             place, text = parts[row["place"]]
-            treatment = self.treatment(
-                keeping.Keeper(self.turn), wholes[row["place"]], row, self.rules_for(row)
-            )
+            treatment = self.treatment(keeper, wholes[row["place"]], row, self.rules_for(row))
             full = isinstance(treatment, Forward) and treatment.carrier in work.full
             if (full or text.carrier in work.crowded) and not parts_of(self.turn, text)["of_text"]:
                 self.verdicts.setdefault(place, self.queue_full())
