@@ -143,9 +143,7 @@ class Writer:
         """Nothing of the group was kept."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        failure = StoreFailed(str(error))
-        failure.__cause__ = error
-        return [failure] * len(group)
+        return [failed(error)] * len(group)
 
     def _end(
         self, loop: asyncio.AbstractEventLoop, group: list[Job], outcomes: list[Outcome]
@@ -175,9 +173,7 @@ def outcomes_of(flushed: asyncio.Future[list[Outcome]], group: list[Job]) -> lis
     error = flushed.exception()
     if error is None:
         return flushed.result()
-    failure = StoreFailed(str(error))
-    failure.__cause__ = error
-    return [failure] * len(group)
+    return [failed(error)] * len(group)
 
 
 def failure_of(error: Exception) -> Exception:
@@ -185,6 +181,10 @@ def failure_of(error: Exception) -> Exception:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if not isinstance(error, sqlite3.OperationalError) or code == sqlite3.SQLITE_ERROR:
         return error
+    return failed(error)
+
+
+def failed(error: BaseException) -> StoreFailed:
     failure = StoreFailed(str(error))
     failure.__cause__ = error
     return failure
