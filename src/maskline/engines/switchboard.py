@@ -80,7 +80,7 @@ class Switchboard:
 
     async def _route(self, request: dict[str, Any]) -> Answer:
         answer, call = await self._store.read(
-            lambda tx: decide_call(self._context(tx), request, self._underway)
+            lambda tx: decide_call(self._context(tx), request, self._underway), piecemeal=True
         )
         self._ledger.open(call)
         if self._places and "Targets" in answer:

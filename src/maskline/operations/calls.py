@@ -1,6 +1,7 @@
 """Calls: routed, and followed to their end."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import NamedTuple
@@ -81,23 +82,32 @@ def open_record(context: Context, call: Call) -> None:
     record_calls(context, {call.call_id: Told(call)})
 
 
-def opened(context: Context, call: Call) -> Call:
-    """A call that was decided; the session may have been deleted meanwhile."""
-    if of_session(call) and deleted_since(context, call.proxy_session_id or ""):
-        return replace(call, hang_up_at=context.now)
-    return call
-
-
 def of_session(call: Call) -> bool:
     return call.reason == Connect.reason and bool(call.proxy_session_id)
 
 
-def deleted_since(context: Context, session_id: str) -> bool:
-    """Whether a call of this session, which was open a moment ago, is to be hung up."""
-    row = context.tx.one("get_proxy_session", proxy_session_id=session_id)
-    if row is None or row["ended_at"] in (None, row["expires_at"]):
-        return False
-    return routes.rules_of(context, row["voice_connector_id"]).hang_up_on_delete
+def opened(context: Context, calls: Sequence[Call]) -> Iterator[Call]:
+    """Calls that were decided; their sessions may have been deleted meanwhile."""
+    deleted = deleted_of(context, [call.proxy_session_id for call in calls if of_session(call)])
+    for call in calls:
+        over = of_session(call) and call.proxy_session_id in deleted
+        yield replace(call, hang_up_at=context.now) if over else call
+
+
+def deleted_of(context: Context, session_ids: Sequence[str | None]) -> set[str]:
+    """Of these sessions, which were open a moment ago, those whose calls are to be hung up."""
+    if not session_ids:
+        return set()
+    return {
+        row["proxy_session_id"]
+        for row in context.tx.all("list_deleted_sessions", ids=listed(session_ids))
+        if routes.rules_of(context, row["voice_connector_id"]).hang_up_on_delete
+    }
+
+
+def listed(ids: Iterable[str | None]) -> str:
+    """Ids as queries want them that are given many: [[id], …]."""
+    return json.dumps([[each] for each in ids])
 
 
 def arrived_safely(context: Context, route: Route, way: WayOut) -> Route:
@@ -146,19 +156,25 @@ class Recorded(NamedTuple):
 
 def record_calls(context: Context, told: Mapping[str, Told]) -> Recorded:
     """Records what is told of calls by their ids."""
-    missing, taken_by = [], []
     context.tx.lock(*names_of(told.values()), *told)
-    for call_id, one in told.items():
-        call = opened(context, one.call) if one.call else recorded_call(context, call_id)
-        if call is None:
-            missing.append(call_id)
-            continue
-        after = reduce(apply, one.events, call)
+    known = {call.call_id: call for call in known_calls(context, told)}
+    changed, taken_by = [], []
+    for call_id, call in known.items():
+        after = reduce(apply, told[call_id].events, call)
         if after.outbound_carrier and after.outbound_carrier != call.outbound_carrier:
             taken_by.append(after.outbound_carrier)
-        if one.call or after is not call:
-            save(context, after)
-    return Recorded(missing, taken_by)
+        if told[call_id].call or after is not call:
+            changed.append(rows.call_columns(after))
+    context.tx.run_each("put_call", changed)
+    return Recorded([call_id for call_id in told if call_id not in known], taken_by)
+
+
+def known_calls(context: Context, told: Mapping[str, Told]) -> Iterator[Call]:
+    """The calls that are told of, as they were before: of those that are new, the first state."""
+    yield from opened(context, [one.call for one in told.values() if one.call])
+    recorded = [call_id for call_id, one in told.items() if not one.call]
+    if recorded:
+        yield from map(rows.call, context.tx.all("get_calls", ids=listed(recorded)))
 
 
 def names_of(told: Iterable[Told]) -> set[str]:

@@ -1,6 +1,6 @@
 """Which way a call goes: the facts gathered, the decision made, and shown."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maskline.domain import e164
@@ -27,6 +27,20 @@ class Route:
     voice_connector_id: str | None
     session: ProxySession | None
     rules: Rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the store tells about a caller and one of our numbers: `session` is the one for which
+    the caller used the number last, running or not. The rules are those of its connector, or of the
+    number's; so is the fallback number, which is of no use to a running session."""
+
+    rules: Rules
+    account_id: str | None = None
+    voice_connector_id: str | None = None
+    session: ProxySession | None = None
+    carriers: dict[str, str] = field(default_factory=dict)
+    fallback_number: str | None = None
 
 
 def evaluate_route(context: Context, request: Request) -> Answer:
@@ -73,17 +87,14 @@ def find_route(
     """
     text = capability is Capability.SMS
     caller_number, dialled = number_of(caller), number_of(called)
-    number = number_in_service(context, dialled, account_id)
-    session = latest_session(context, caller_number, number) if number else None
-    connector_id = connector_of(number, session)
-    rules = rules_of(context, connector_id)
+    known = what_is_known(context, caller_number, dialled, account_id)
     facts = Facts(
         caller=caller_number,
         dialled=dialled or "",
-        numbers=carriers_of(context, number, session),
-        session=session,
-        fallback_number=None if text else fallback_of(context, connector_id, session),
-        unknown_caller=UnknownCaller.REJECT if text else rules.unknown_caller,
+        numbers=known.carriers,
+        session=known.session,
+        fallback_number=None if text else known.fallback_number,
+        unknown_caller=UnknownCaller.REJECT if text else known.rules.unknown_caller,
         carriers_up=text_carriers(context) if text else carriers_up(context),
         ways={} if text else context.settings.ways,
         barred_prefixes=context.settings.barred_prefixes,
@@ -91,15 +102,15 @@ def find_route(
     )
     decision = decide(facts, capability, context.now)
     if not text and not isinstance(decision, Reject):
-        decision = over_fitting_carriers(context, rules, decision)
+        decision = over_fitting_carriers(context, known.rules, decision)
     return Route(
         decision=decision,
         caller=caller_number,
         dialled=dialled or called,
-        account_id=number["account_id"] if number else None,
-        voice_connector_id=connector_id,
-        session=session,
-        rules=rules,
+        account_id=known.account_id,
+        voice_connector_id=known.voice_connector_id,
+        session=known.session,
+        rules=known.rules,
     )
 
 
@@ -158,59 +169,36 @@ def number_of(text: str) -> str | None:
         return None
 
 
-def number_in_service(context: Context, number: str | None, account_id: str = "") -> Row | None:
-    """The row of one of our numbers, unless it waits to be deleted or is another account's."""
-    row = context.tx.one("get_phone_number", phone_number=number)
-    if row is None or row["deleted_at"] is not None:
-        return None
-    return row if account_id in ("", row["account_id"]) else None
+def what_is_known(
+    context: Context, caller: str | None, dialled: str | None, account_id: str = ""
+) -> Known:
+    """What the store tells about a caller and the number that was dialled."""
+    row = context.tx.one("get_route", caller=caller, dialled=dialled) if dialled else None
+    if row is None or account_id not in ("", row["number_account_id"]):
+        return Known(rules=context.settings.rules)
+    session = rows.proxy_session(row) if row["proxy_session_id"] else None
+    running = session is not None and session.ended(context.now) is None
+    return Known(
+        rules=rows.rules(row, context.settings.rules),
+        account_id=row["number_account_id"],
+        voice_connector_id=row["connector_id"],
+        session=session,
+        carriers=carriers_of(row),
+        fallback_number=None if running else row["fallback_number"],
+    )
 
 
-def latest_session(context: Context, caller: str | None, number: Row) -> ProxySession | None:
-    """The session for which the caller used the number last, running or not."""
-    claim = context.tx.one("get_claim", participant=caller, proxy_number=number["phone_number"])
-    if claim is None:
-        return None
-    row = context.tx.one("get_proxy_session", proxy_session_id=claim["proxy_session_id"])
-    if row is None or row["account_id"] != number["account_id"]:
-        return None
-    return rows.proxy_session(row)
+def carriers_of(route: Row) -> dict[str, str]:
+    """The carriers of the dialled number and of those that the session shows, as far as they are
+    in service."""
+    numbers = route["number"], route["first_proxy_number"], route["second_proxy_number"]
+    carriers = route["number_carrier"], route["first_carrier"], route["second_carrier"]
+    return {number: carrier for number, carrier in zip(numbers, carriers, strict=True) if carrier}
 
 
-def connector_of(number: Row | None, session: ProxySession | None) -> str | None:
-    if session is not None:
-        return session.voice_connector_id
-    return number["voice_connector_id"] if number else None
-
-
-def rules_of(context: Context, connector_id: str | None) -> Rules:
-    row = connector_id and context.tx.one("get_connector_rules", voice_connector_id=connector_id)
+def rules_of(context: Context, connector_id: str) -> Rules:
+    row = context.tx.one("get_connector_rules", voice_connector_id=connector_id)
     return rows.rules(row, context.settings.rules) if row else context.settings.rules
-
-
-def carriers_of(
-    context: Context, number: Row | None, session: ProxySession | None
-) -> dict[str, str]:
-    """The carriers of the dialled number and of those that the session shows."""
-    if number is None:
-        return {}
-    carriers = {number["phone_number"]: number["carrier"]}
-    for participant in session.participants if session else ():
-        if participant.proxy_number not in carriers:
-            row = number_in_service(context, participant.proxy_number)
-            if row is not None:
-                carriers[participant.proxy_number] = row["carrier"]
-    return carriers
-
-
-def fallback_of(
-    context: Context, connector_id: str | None, session: ProxySession | None
-) -> str | None:
-    """The connector's fallback number; it is of no use to a running session."""
-    if connector_id is None or (session is not None and session.ended(context.now) is None):
-        return None
-    row = context.tx.one("get_proxy_configuration", voice_connector_id=connector_id)
-    return None if row is None else rows.proxy_configuration(row).fallback_number
 
 
 def shown(decision: Decision) -> dict[str, Any]:

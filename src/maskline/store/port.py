@@ -50,10 +50,13 @@ class Store(Protocol):
     or does so in a way that repeating does no harm.
     """
 
-    async def read(self, work: Callable[[Transaction], T], *, apart: bool = False) -> T:
+    async def read(
+        self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
+    ) -> T:
         """What `work` gives, from one consistent state that holds all that was answered before.
 
-        Work that reads much is done `apart`, so that no other waits for it.
+        Work that reads much is done `apart`, so that no other waits for it. Work that is in a hurry
+        and needs no more than one query, or may see a later state with each, reads `piecemeal`.
         Raises StoreFailed where it takes too long.
         """
 

@@ -122,9 +122,12 @@ class PostgresqlStore:
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
 
-    async def read(self, work: Callable[[Transaction], T], *, apart: bool = False) -> T:
+    async def read(
+        self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
+    ) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._insist, READING, work)
+        beginning = "" if piecemeal else READING
+        return await loop.run_in_executor(self._readers, self._insist, beginning, work)
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         loop = asyncio.get_running_loop()
@@ -151,7 +154,7 @@ class PostgresqlStore:
         with (
             self._pool.connection() as connection,
             fresh(connection),
-            transaction(connection, beginning),
+            transaction(connection, beginning) if beginning else untouched(connection),
         ):
             return work(PostgresqlTransaction(connection, self._cipher))
 
@@ -163,6 +166,17 @@ def fresh(connection: Connection) -> Iterator[None]:
         yield
     except STALE:
         connection.close()
+        raise
+
+
+@contextmanager
+def untouched(connection: Connection) -> Iterator[None]:
+    """Reads, each with a transaction of its own: if the connection is lost, nothing else is."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if connection.broken:
+            raise NotBegun from error
         raise
 
 

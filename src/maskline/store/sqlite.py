@@ -116,7 +116,9 @@ class SqliteStore:
         writing = SqliteTransaction(connection, self._cipher)
         self._writer = Writer(connection, writing, self._change)
 
-    async def read(self, work: Callable[[Transaction], T], *, apart: bool = False) -> T:
+    async def read(
+        self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
+    ) -> T:
         if apart:
             return await asyncio.get_running_loop().run_in_executor(self._apart, self._once, work)
         # On the event loop's own thread: a point read takes less time than a change of threads.

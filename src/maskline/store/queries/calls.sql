@@ -25,6 +25,11 @@ ON CONFLICT (call_id) DO UPDATE SET
 -- name: get_call
 SELECT * FROM calls WHERE call_id = :call_id
 
+-- name: get_calls
+-- `ids` is [[call_id], …].
+SELECT calls.* FROM json_each(:ids) AS each
+JOIN calls ON calls.call_id = each.value ->> 0
+
 -- name: list_calls
 -- Calls are written about in the order in which they are received; within an hour, surely. So a
 -- look at the index by time tells where to begin and where to stop reading.

@@ -142,11 +142,6 @@ UPDATE messages SET due_at = :until
 FROM json_each(:ids) AS each
 WHERE messages.message_id = each.value ->> 0 AND state = 'Sending' AND holder = :holder
 
--- name: get_messages
--- `ids` is [message_id, …].
-SELECT messages.* FROM json_each(:ids) AS each
-JOIN messages ON messages.message_id = each.value ->> 0
-
 -- name: texts_under_way
 -- Those that were given to a link and not settled; `ids` is [[message_id], …].
 SELECT messages.message_id, account_id, state, attempts, expires_at, keep_milliseconds,
