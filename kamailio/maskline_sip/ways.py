@@ -3,6 +3,7 @@ connection, and whether the far end of that one is who it should be."""
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 
@@ -125,6 +126,7 @@ def is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
 
 
+@functools.lru_cache(maxsize=256)
 def is_nearby(host: str) -> bool:
     """Whether an address is not one that is found by routers."""
     address = address_of(host)
