@@ -66,9 +66,11 @@ async def test_a_cancelled_waiter_does_not_disturb_the_others(store: Store) -> N
         await cancelled
 
 
-async def test_readers_cannot_write(store: Store) -> None:
+@pytest.mark.parametrize("piecemeal", [False, True])
+async def test_readers_cannot_write(store: Store, piecemeal: bool) -> None:
     with pytest.raises(READ_ONLY):
-        await store.read(add("1"))
+        await store.read(add("1"), piecemeal=piecemeal)
+    assert await store.read(count, piecemeal=piecemeal) == 0
 
 
 async def test_a_read_sees_one_state_throughout(store: Store) -> None:

@@ -24,6 +24,7 @@ from maskline.store import (
 )
 from maskline.store.secrets import make_key_file
 
+SLEPT = b"SELECT 7 AS accounts FROM pg_sleep(0.2)"
 BENCH = str(Path(__file__).parents[2] / "bench" / "concurrency.py")
 
 
@@ -150,15 +151,46 @@ async def test_work_fails_with_its_connection_and_the_next_gets_another(
     await store.write(add("1"))
 
 
+@pytest.mark.parametrize("piecemeal", [False, True])
 async def test_a_read_that_takes_too_long_is_broken_off(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piecemeal: bool
 ) -> None:
-    monkeypatch.setitem(postgresql.STATEMENTS, "count_accounts", b"SELECT pg_sleep(60)")
-    monkeypatch.setattr(postgresql, "READING", postgresql.READING.replace("30s", "10ms"))
-    with pytest.raises(StoreFailed, match="statement timeout"):
-        await store.read(count)
-    monkeypatch.undo()
-    assert await store.read(count) == 0
+    monkeypatch.setattr(postgresql, "READ_ONLY", postgresql.READ_ONLY.replace("30s", "50ms"))
+    store = open_store(url, tmp_path / "key")
+    with monkeypatch.context() as slow:
+        slow.setitem(postgresql.STATEMENTS, "count_accounts", b"SELECT pg_sleep(60)")
+        with pytest.raises(StoreFailed, match="statement timeout"):
+            await store.read(count, piecemeal=piecemeal)
+    with monkeypatch.context() as slow:  # who writes may take his time
+        slow.setitem(postgresql.STATEMENTS, "count_accounts", SLEPT)
+        assert await store.write(count) == 7
+    assert await store.read(count, piecemeal=piecemeal) == 0
+    store.close()
+
+
+async def test_a_piecemeal_read_is_done_again_over_another_connection(
+    store: Store, url: str
+) -> None:
+    await asyncio.gather(*(store.write(add(f"{number}"), beside=True) for number in range(8)))
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle'"
+            " AND datname = current_database()"
+        )
+    found = await asyncio.gather(*(store.read(count, piecemeal=True) for _ in range(8)))
+    assert found == [8] * 8
+
+
+async def test_each_query_of_a_piecemeal_read_sees_what_is_there_then(
+    store: Store, url: str
+) -> None:
+    def twice(tx: Transaction) -> tuple[int, int]:
+        before = count(tx)
+        asyncio.run_coroutine_threadsafe(store.write(add("1")), loop).result(30)
+        return before, count(tx)
+
+    loop = asyncio.get_running_loop()
+    assert await store.read(twice, piecemeal=True) == (0, 1)
 
 
 def test_many_may_open_a_new_database_at_once(url: str, tmp_path: Path) -> None:

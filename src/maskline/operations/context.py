@@ -100,9 +100,10 @@ Operation = Callable[[Context, Request], Answer]
 class Handler:
     """An operation, and what the edge opens its transaction by: whether it changes anything;
     whether it may be done beside others, because it holds what it works on by name; whether it
-    reads so much that others would wait for it."""
+    reads so much that others would wait for it; whether it reads with one query."""
 
     function: Operation
     mutates: bool
     beside: bool = False
     apart: bool = False
+    piecemeal: bool = False

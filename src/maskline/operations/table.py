@@ -150,8 +150,11 @@ BESIDE = {
 # What reads much.
 APART = {"GetPoolReport"}
 
+# What reads with one query, unless it finds nothing.
+PIECEMEAL = {"GetProxySession"}
+
 TABLE: dict[tuple[str, str], Handler] = {
-    (service, name): Handler(function, mutates, name in BESIDE, name in APART)
+    (service, name): Handler(function, mutates, name in BESIDE, name in APART, name in PIECEMEAL)
     for service, operations, mutates in (
         ("chime-sdk-voice", VOICE_READS, False),
         ("chime-sdk-voice", VOICE_WRITES, True),

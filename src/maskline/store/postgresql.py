@@ -37,6 +37,9 @@ CONNECT_SECONDS = 10.0
 # How long work waits for a lock, and how long a transaction may stand still: a machine that died in
 # the midst of one must not hold its locks for longer.
 LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
+# Who does not say that he writes cannot. A read that takes longer is broken off: nobody waits for
+# its answer any more.
+READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '30s'"
 LOCK_MILLISECONDS = 2000
 ATTEMPTS = 5 * THREADS
 # A migration has changed a table that statements of the connection were prepared for.
@@ -48,10 +51,10 @@ HOUSE = PREPARING + 1
 # One row, that tells a wrong key from the right one.
 PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
 
-ALONE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({HOUSE})"
-BESIDE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({HOUSE})"
-# A read that takes longer is broken off: nobody waits for its answer any more.
-READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s'"
+WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0"
+ALONE = f"{WRITING}; SELECT pg_advisory_xact_lock({HOUSE})"
+BESIDE = f"{WRITING}; SELECT pg_advisory_xact_lock_shared({HOUSE})"
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # In the order in which they stand: whoever wants the same locks takes them in the same order.
 LOCK = (
     b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number UNION ALL"
@@ -236,7 +239,7 @@ def configure(connection: Connection) -> None:
 
 def configure_for_work(connection: Connection) -> None:
     configure(connection)
-    connection.execute(LONGEST_WAIT)
+    connection.execute(f"{LONGEST_WAIT}; {READ_ONLY}".encode())
 
 
 def connect(url: str) -> Connection:

@@ -102,7 +102,9 @@ class Pipeline:
 
         if not handler.mutates:
             return await self._store.read(
-                lambda tx: work(self._context(tx, key)), apart=handler.apart
+                lambda tx: work(self._context(tx, key)),
+                apart=handler.apart,
+                piecemeal=handler.piecemeal,
             )
         note = Note(action, request, request_id)
         try:
