@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--only", help=f"some parts, with commas between: {', '.join(PARTS)}")
     parser.add_argument("--write", type=Path, help="put the figures into this page, too")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all is stopped
     report = Report()
     machine(report)
     for name in chosen(parser, arguments.only):

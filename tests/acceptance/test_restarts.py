@@ -200,6 +200,30 @@ def test_whoever_hangs_up_while_the_service_is_dead_has_hung_up(own_service: Ser
     called.socket.close()
 
 
+def test_a_call_has_a_record_when_the_service_dies_with_its_decision(own_service: Service) -> None:
+    """Nothing of it is in the database then."""
+    open_session(own_service)
+    caller, called = Phone(own_service), Phone(own_service, own_service.carrier_port)
+    for number in range(1, 4):
+        caller.send(caller.invite())
+        while not called.receive().startswith("INVITE "):
+            pass
+        die_and_come_back(own_service)
+        until(lambda number=number: count(own_service, "Ended") == number, 20)
+    for record in records(own_service):
+        assert (record["Decision"], record["EndedBy"]) == ("Connect", "us")
+        assert "AnsweredTimestamp" not in record
+    caller.socket.close()
+    called.socket.close()
+
+
+def die_and_come_back(service: Service) -> None:
+    killed = service.pid
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: service.pid not in (0, killed), 20)
+    until(lambda: service.health()[0] == 200, 20)
+
+
 def from_called(received: str, called: Phone) -> str:
     """The BYE of who was called, from the INVITE that they received."""
     bye = within("BYE", received, received, called, 1)

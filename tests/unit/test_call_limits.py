@@ -11,6 +11,7 @@ from installation import ANN, BEN, NUMBERS, Installation
 
 from maskline.domain.limits import Rate
 from maskline.domain.trunk import WayOut
+from maskline.engines.journal import Journal
 from maskline.engines.switchboard import Switchboard
 from maskline.operations import Context, Policy
 from maskline.store import Transaction, open_store
@@ -21,10 +22,10 @@ AT_ONCE = 24
 class Desk:
     """A switchboard with one open session, and calls of one of its participants."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, journal: Journal) -> None:
         self.installation = installation
         self.policy = Policy(carriers=("acme", "globex"))
-        self.switchboard = Switchboard(installation.store, self.context)
+        self.switchboard = Switchboard(installation.store, self.context, journal)
 
     def context(self, tx: Transaction) -> Context:
         return self.installation.context(tx)._replace(account_id="", settings=self.policy)
@@ -52,7 +53,7 @@ class Desk:
 @pytest.fixture
 async def desk(store_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
     store = open_store(store_url, tmp_path / "key")
-    desk = Desk(Installation(store))
+    desk = Desk(Installation(store), Journal(tmp_path))
     yield desk
     store.close()
 

@@ -1,5 +1,6 @@
 """What Kamailio asks, checked against the switch model and carried out on a real store."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,10 +10,13 @@ from uuid import uuid4
 
 import pytest
 
+from maskline.engines import ledger
+from maskline.engines.journal import Journal
 from maskline.engines.switch import SwitchRefusal
 from maskline.engines.switchboard import Switchboard
 from maskline.operations import Context, Policy
-from maskline.store import Transaction, open_store
+from maskline.operations.calls import save
+from maskline.store import StoreFailed, Transaction, open_store, rows
 
 
 def context(tx: Transaction) -> Context:
@@ -28,7 +32,9 @@ def context(tx: Transaction) -> Context:
 @pytest.fixture
 async def switchboard(tmp_path: Path) -> AsyncIterator[Switchboard]:
     store = open_store(f"sqlite:{tmp_path / 'maskline.db'}")
-    yield Switchboard(store, context)
+    journal = Journal(tmp_path)
+    yield Switchboard(store, context, journal)
+    journal.close()
     store.close()
 
 
@@ -110,6 +116,79 @@ async def test_what_is_wrong_with_one_report_harms_no_other(switchboard: Switchb
     switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ringing", "Timestamp": 7})
     await switchboard.drain()
     assert (await store_call(switchboard, call_id))["ringing_at"] == 7
+
+
+async def test_what_a_killed_process_did_not_come_to_write_is_written_by_the_next(
+    switchboard: Switchboard, tmp_path: Path
+) -> None:
+    call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ringing", "Timestamp": 7})
+    assert await store_call(switchboard, call_id) is None
+    switchboard._ledger._writing.cancel()  # type: ignore[union-attr]
+    await recovered(switchboard, tmp_path)
+    row = await store_call(switchboard, call_id)
+    assert (row["ringing_at"], row["sip_status"]) == (7, 404)
+    assert [*Journal(tmp_path).left()] == []
+
+
+async def test_a_record_knows_more_than_what_is_left_of_its_beginning(
+    switchboard: Switchboard, tmp_path: Path
+) -> None:
+    """As when a process is killed after it wrote, and before it noted that."""
+    call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    left = [*Journal(tmp_path).left()]
+    await switchboard.drain()
+    await switchboard._store.write(lambda tx: hang_up_at(tx, call_id, 77))
+    switchboard._ledger._journal.note(left[0])
+    await recovered(switchboard, tmp_path)
+    assert (await store_call(switchboard, call_id))["hang_up_at"] == 77
+
+
+async def recovered(switchboard: Switchboard, folder: Path) -> None:
+    await Switchboard(switchboard._store, context, Journal(folder)).recover()
+
+
+def hang_up_at(tx: Transaction, call_id: str, at: int) -> None:
+    row = tx.one("get_call", call_id=call_id)
+    assert row is not None
+    save(context(tx), replace(rows.call(row), hang_up_at=at))
+
+
+async def test_while_the_database_keeps_nothing_no_report_is_lost(
+    switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "AGAIN_SECONDS", 0.01)
+    store, failures = switchboard._store, 5
+    write = store.write
+
+    async def failing(work: Any, **how: Any) -> Any:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise StoreFailed("no space left")
+        return await write(work, **how)
+
+    monkeypatch.setattr(store, "write", failing)
+    call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    await asyncio.sleep(ledger.GATHER_SECONDS * 1.5)
+    switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ringing", "Timestamp": 7})
+    await switchboard.drain()
+    assert (await store_call(switchboard, call_id))["ringing_at"] == 7
+
+
+async def test_a_service_that_stops_leaves_to_the_next_what_it_cannot_write(
+    switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(work: Any, **how: Any) -> Any:
+        raise StoreFailed("no space left")
+
+    monkeypatch.setattr(ledger, "DRAIN_SECONDS", 0.2)
+    with monkeypatch.context() as full:
+        full.setattr(switchboard._store, "write", failing)
+        call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+        await switchboard.drain()
+    await recovered(switchboard, tmp_path)
+    assert (await store_call(switchboard, call_id))["sip_status"] == 404
 
 
 async def store_call(switchboard: Switchboard, call_id: str) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from installation import NUMBERS, Installation
 
 from maskline.engines.ground import Runner
+from maskline.engines.journal import Journal
 from maskline.engines.switch import SwitchServer
 from maskline.engines.switchboard import Switchboard
 from maskline.store import open_store
@@ -75,7 +76,9 @@ class Line:
 async def line(store_url: str, tmp_path: Path) -> AsyncIterator[Line]:
     store = open_store(store_url, tmp_path / "key")
     installation = Installation(store)
-    switchboard = Switchboard(store, lambda tx: installation.context(tx)._replace(account_id=""))
+    switchboard = Switchboard(
+        store, lambda tx: installation.context(tx)._replace(account_id=""), Journal(tmp_path)
+    )
     server = SwitchServer(tmp_path / "switch.sock", switchboard.ask)
     await server.open(Runner("me", os.geteuid(), os.getegid()))
     line = Line(installation, tmp_path / "switch.sock")

@@ -13,6 +13,7 @@ from inbox import Inbox
 
 from maskline.domain.message import Encoding
 from maskline.engines.control import Reply
+from maskline.engines.journal import Journal
 from maskline.engines.switch import SwitchRefusal
 from maskline.engines.switchboard import Switchboard
 from maskline.operations import Context
@@ -138,11 +139,15 @@ async def test_the_switch_hands_texts_on_and_turns_others_away(tmp_path: Path) -
         return Context(tx=tx, account_id="", now=0, new_id=lambda: "")
 
     inbox = Inbox()
-    switchboard = Switchboard(store, context, lambda request: accept(inbox, request))
+    switchboard = Switchboard(
+        store, context, Journal(tmp_path), lambda request: accept(inbox, request)
+    )
     assert await switchboard.ask("AcceptMessage", REQUEST) == {"SipStatus": 202}
     with pytest.raises(SwitchRefusal):
         await switchboard.ask("AcceptMessage", REQUEST | {"Text": ""})
-    assert await Switchboard(store, context).ask("AcceptMessage", REQUEST) == {"SipStatus": 405}
+    assert await Switchboard(store, context, Journal(tmp_path)).ask("AcceptMessage", REQUEST) == {
+        "SipStatus": 405
+    }
     store.close()
 
 

@@ -12,6 +12,7 @@ import structlog
 from maskline.daemon.house import House, at_work, clock
 from maskline.domain.trunk import Target
 from maskline.engines.ground import GroundError, Runner, machine, run_directory
+from maskline.engines.journal import Journal
 from maskline.engines.keeper import Keeper
 from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
 from maskline.engines.recording.recorder import Recorder
@@ -53,6 +54,7 @@ class Sip:
         self._switchboard = Switchboard(
             house.store,
             house.context,
+            Journal(house.settings.data_dir),
             lambda request: accept(house.relay, read(request, self._ways)),
             self._trunks,
         )
@@ -109,6 +111,7 @@ class Sip:
     async def running(self) -> AsyncIterator[None]:
         trunks = self._trunks.keep(self._probe, self._tell)
         await self._nodes.join()
+        await self._switchboard.recover()
         work = (self._keeper.keep(), self._recorder.keep(), self._nodes.keep())
         async with (
             self._voice.running(),

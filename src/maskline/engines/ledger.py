@@ -1,24 +1,29 @@
 """The ledger: what is to be kept of calls, written in the background and in groups.
 
 Neither a ringing phone nor a worker of Kamailio waits for the disk. What is told of a call within a
-moment is written at once, with what is told of all others, in one transaction.
+moment is written at once, with what is told of all others, in one transaction. Until then it stands
+in the journal.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
 
 from maskline.domain.call import Call, CallEvent
 from maskline.domain.limits import Underway
+from maskline.engines.journal import Entry, Journal
 from maskline.operations import Context, Policy
 from maskline.operations.call_limits import count_call
-from maskline.operations.calls import Recorded, Told, record_calls
-from maskline.store import Store, Transaction
+from maskline.operations.calls import Recorded, Told, record_calls, recorded_ids
+from maskline.store import Store, StoreFailed, Transaction
 
 GATHER_SECONDS = 0.05
+AGAIN_SECONDS = 0.5  # after which is tried again what the database could not keep
+DRAIN_SECONDS = 5.0  # after which it is left in the journal
 
 log = structlog.get_logger()
 
@@ -31,53 +36,96 @@ class Ledger:
         self,
         store: Store,
         context: Callable[[Transaction], Context],
+        journal: Journal,
         underway: Underway | None = None,
     ) -> None:
         self._store = store
         self._context = context
+        self._journal = journal
         self._underway = underway or Underway()
         self._told: dict[str, Told] = {}
         self._writing: asyncio.Task[None] | None = None
 
+    async def recover(self) -> None:
+        """Writes what an earlier process was told and did not come to write. Call it first."""
+        for entry in self._journal.left():
+            self._tell(entry)
+        told, self._told = self._told, {}
+        if told:
+            there = await self._store.read(lambda tx: recorded_ids(self._context(tx), told))
+            for call_id in there:  # the record may know more by now than its first state
+                told[call_id].call = None
+            await self._keep(told)
+            log.info("recorded what an earlier process was told of calls", calls=len(told))
+        self._journal.clear()
+
     def open(self, call: Call) -> None:
         """A call that has no record yet."""
-        self._of(call.call_id).call = call
+        self._note(Entry(call.call_id, call=call))
 
     def add(self, call_id: str, event: CallEvent) -> None:
-        self._of(call_id).events.append(event)
+        self._note(Entry(call_id, event=event))
 
     async def drain(self) -> None:
-        """Waits until all is written."""
-        while self._writing is not None:
-            await asyncio.wait({self._writing})
+        """Waits until all is written, or cannot be for now."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=DRAIN_SECONDS)
+        if self._writing is not None:
+            self._writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._writing
 
-    def _of(self, call_id: str) -> Told:
+    def _note(self, entry: Entry) -> None:
+        self._journal.note(entry)
+        self._tell(entry)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        return self._told.setdefault(call_id, Told())
+
+    def _tell(self, entry: Entry) -> None:
+        told = self._told.setdefault(entry.call_id, Told())
+        if entry.call:
+            told.call = entry.call
+        if entry.event:
+            told.events.append(entry.event)
 
     async def _write(self) -> None:
         while self._told:
             await asyncio.sleep(GATHER_SECONDS)
             told, self._told = self._told, {}
-            if not await self._record(told):
-                for call_id, one in told.items():  # what is wrong with one harms no other
-                    await self._record({call_id: one}, last=True)
+            self._journal.turn()
+            await self._keep(told)
+            self._journal.forget()
         self._writing = None
 
-    async def _record(self, told: dict[str, Told], last: bool = False) -> bool:
+    async def _keep(self, told: dict[str, Told]) -> None:
+        """Records all together, or what is wrong with one harms no other. Goes on trying while the
+        database keeps nothing."""
         try:
-            policy, recorded = await self._store.write(partial(self._recorded, told), beside=True)
+            await self._record(told)
         except Exception:
-            if last:
-                log.exception("call not recorded", call_ids=list(told))
-            return False
+            for call_id, one in told.items():
+                try:
+                    await self._record({call_id: one})
+                except Exception:
+                    log.exception("call not recorded", call_id=call_id)
+
+    async def _record(self, told: dict[str, Told]) -> None:
+        policy, recorded = await self._insist(partial(self._recorded, told))
         self._underway.store(told, time.time_ns() // 1_000_000)
         for carrier in recorded.taken_by:  # here: the transaction may have been begun twice
             count_call(policy, carrier)
         for call_id in recorded.missing:
             log.warning("report of no call", call_id=call_id)
-        return True
+
+    async def _insist(
+        self, work: Callable[[Transaction], tuple[Policy, Recorded]]
+    ) -> tuple[Policy, Recorded]:
+        while True:
+            try:
+                return await self._store.write(work, beside=True)
+            except StoreFailed as error:
+                log.warning("calls not recorded yet", reason=str(error))
+                await asyncio.sleep(AGAIN_SECONDS)
 
     def _recorded(self, told: dict[str, Told], tx: Transaction) -> tuple[Policy, Recorded]:
         context = self._context(tx)

@@ -2,8 +2,8 @@
 carried out as the operation it names.
 
 Neither a ringing phone nor a worker of Kamailio waits for the disk: a call is decided from what the
-store holds, and what is to be kept of it goes into the ledger. What a crash takes with it is made
-up for by the keeper, which ends the calls that nobody reports on.
+store holds, and what is to be kept of it goes into the ledger. Calls that nobody reports on any
+more are ended by the keeper.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from maskline.domain.limits import Underway
 from maskline.domain.trunk import Target
+from maskline.engines.journal import Journal
 from maskline.engines.ledger import Ledger
 from maskline.engines.switch import Answer, SwitchRefusal
 from maskline.model import load, validation
@@ -46,6 +47,7 @@ class Switchboard:
         self,
         store: Store,
         context: Callable[[Transaction], Context],
+        journal: Journal,
         accept_text: AcceptText = accept_nothing,
         places: Places | None = None,
     ) -> None:
@@ -55,7 +57,7 @@ class Switchboard:
         self._places = places
         self._operations = load(SERVICE).operations
         self._underway = Underway()
-        self._ledger = Ledger(store, context, self._underway)
+        self._ledger = Ledger(store, context, journal, self._underway)
 
     def ask(self, name: str, request: dict[str, Any]) -> Answer | Awaitable[Answer]:
         """The operation's answer, at once where there is nothing to wait for; raises
@@ -74,8 +76,13 @@ class Switchboard:
         self._ledger.add(request["CallId"], event_of(request))
         return {}
 
+    async def recover(self) -> None:
+        """Writes what an earlier process was told and did not come to write; before the first
+        question."""
+        await self._ledger.recover()
+
     async def drain(self) -> None:
-        """Waits until all is written."""
+        """Waits until all is written, or cannot be for now."""
         await self._ledger.drain()
 
     async def _route(self, request: dict[str, Any]) -> Answer:

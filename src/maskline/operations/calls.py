@@ -177,6 +177,11 @@ def known_calls(context: Context, told: Mapping[str, Told]) -> Iterator[Call]:
         yield from map(rows.call, context.tx.all("get_calls", ids=listed(recorded)))
 
 
+def recorded_ids(context: Context, call_ids: Iterable[str]) -> list[str]:
+    """Those of some calls that have a record."""
+    return [row["call_id"] for row in context.tx.all("get_calls", ids=listed(call_ids))]
+
+
 def names_of(told: Iterable[Told]) -> set[str]:
     """The participants whose sessions somebody may be deleting at this moment."""
     calls = [one.call for one in told if one.call and of_session(one.call)]

@@ -1,0 +1,84 @@
+"""What was told of calls and is not written yet, as a process leaves it that is killed."""
+
+import os
+from pathlib import Path
+
+from maskline.domain.call import Call, CallEvent, Happening, Party
+from maskline.engines.journal import NAMES, Entry, Journal
+
+CALL = Call(
+    call_id="n-1",
+    account_id="1",
+    voice_connector_id="c",
+    proxy_session_id="s",
+    proxy_session_name="naïve",
+    carrier="acme",
+    caller="+12065550100",
+    dialled="+19135550199",
+    outbound_carrier="acme",
+    called="+12065550101",
+    shown="+19135550199",
+    decision="Connect",
+    reason="session",
+    received_at=1,
+    max_call_seconds=60,
+)
+ENDED = CallEvent(
+    happening=Happening.ENDED, at=9, ended_by=Party.CALLER, sip_status=200, legs=({"From": "a"},)
+)
+OPENED, OVER = Entry("n-1", call=CALL), Entry("n-1", event=ENDED)
+
+
+def left(folder: Path) -> list[Entry]:
+    """What the next process finds."""
+    journal = Journal(folder)
+    found = list(journal.left())
+    journal.close()
+    return found
+
+
+def test_what_was_noted_is_found_as_it_was(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.note(OPENED)
+    journal.note(OVER)
+    assert left(tmp_path) == [OPENED, OVER]
+
+
+def test_what_was_written_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.note(OPENED)
+    journal.turn()
+    journal.note(OVER)  # while the first is being written
+    assert left(tmp_path) == [OPENED, OVER]
+    journal.forget()
+    assert left(tmp_path) == [OVER]
+    journal.turn()
+    journal.note(OPENED)
+    journal.forget()
+    assert left(tmp_path) == [OPENED]
+    journal.clear()
+    assert left(tmp_path) == []
+
+
+def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.note(OPENED)
+    journal.note(OVER)
+    path = tmp_path / NAMES[0]
+    path.write_bytes(b'{"call_id": 5}\n\xff\n' + path.read_bytes()[:-20])
+    assert left(tmp_path) == [OPENED]
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    Journal(tmp_path).note(OPENED)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in NAMES] == [0o600, 0o600]
+
+
+def test_what_cannot_be_noted_stops_nobody(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.note(Entry("\ud800", event=ENDED))
+    full = os.open("/dev/full", os.O_WRONLY)
+    journal._files[0] = full
+    journal.note(OPENED)
+    os.close(full)
+    assert left(tmp_path) == []
