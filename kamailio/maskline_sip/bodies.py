@@ -8,8 +8,10 @@ from . import allowed, mask, sdp, sip
 from .engines import Engines
 from .media import OFF, Terms
 from .settings import Settings
+from .tables import Table
 
 RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
+OFFERS = Table("offers")  # of provisional replies that are sent until a PRACK comes (RFC 3262)
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 ANSWERING = ("INVITE", "UPDATE", "PRACK")
 
@@ -41,11 +43,20 @@ class Bodies:
         given = kept_to(given, passage)
         call, sender = passage.near.reference, passage.near.side
         terms = self._terms(passage.near, passage.far)
-        if request.method == "ACK":
+        if self.answers(request, passage):
             relayed = self.media.answer(call, passage.far.side, sender, given, terms)
         else:
             relayed = self.media.offer(call, sender, given, terms)
         return self._written(relayed, passage)
+
+    def answers(self, request: sip.Message, passage: mask.Passage) -> bool:
+        """Whether a description in this request answers one, and so needs no answer: in an ACK, and
+        in the PRACK of a reply that offered something (RFC 3262 5)."""
+        if request.method != "PRACK":
+            return request.method == "ACK"
+        number = request.first("rack").partition(" ")[0]
+        far = passage.far
+        return OFFERS.get(self._keys.alias(passage.key, far.call_id, far.tag, number)) is not None
 
     def of_reply(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
         """`offered` tells whether the request held a description, so that this one answers it.
@@ -62,6 +73,10 @@ class Bodies:
         else:
             terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
             relayed = self.media.offer(call, answerer, given, terms)
+            number = reply.first("rseq")
+            if number:
+                far = passage.far.call_id, reply.address("to").tag
+                OFFERS.put(self._keys.alias(passage.key, *far, number), "1")
         return self._written(relayed, passage)
 
     def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:

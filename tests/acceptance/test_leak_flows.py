@@ -42,8 +42,11 @@ def masked(
             "sip_settings": f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
             "carrier_settings": f'probe_seconds = 0\n[carriers.sip.tls]\nca = "{us.ca}"',
         }
+    elif request.param == "srtp":
+        choices = {"carrier_settings": 'srtp = "optional"'}
     folder = tmp_path_factory.mktemp("flows")
-    for service in running(folder, transport=request.param, **choices):
+    transport = "udp" if request.param == "srtp" else request.param
+    for service in running(folder, transport=transport, **choices):
         open_session(service)
         yield service
 
@@ -177,6 +180,30 @@ def test_reliable_ringing(a: Marked, b: Marked) -> None:
     b.answer(prack, 200)
     a.expect("SIP/2.0 200")
     b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    ended(a, b, sent, answer)
+
+
+@pytest.mark.parametrize("masked", ["udp", "srtp"], indirect=True)
+def test_an_offer_in_reliable_ringing(a: Marked, b: Marked) -> None:
+    """Its answer is in the PRACK: taken for an offer, it would come with keys for SRTP."""
+    sent, received = invited(a, b, "Supported: 100rel\r\n", body="")
+    b.answer(received, 183, b.described(), "Require: 100rel\r\nRSeq: 77\r\n")
+    early = a.expect("SIP/2.0 183")
+    assert "m=audio" in early
+    a.ask(within("PRACK", sent, early, a, 2), "RAck: 77 1 INVITE\r\n", a.described())
+    prack = b.expect("PRACK ")
+    assert "m=audio" in prack
+    assert "a=crypto" not in prack
+    b.answer(prack, 200, b.described())
+    assert "m=audio" not in a.expect("SIP/2.0 200")
+    offer = a.described().replace("a=rtpmap:8", "a=sendonly\r\na=rtpmap:8")
+    a.ask(within("PRACK", sent, early, a, 3), "RAck: 78 1 INVITE\r\n", offer)
+    b.answer(b.expect("PRACK "), 200, b.described())  # of a reply that offered nothing: an offer
+    assert "m=audio" in a.expect("SIP/2.0 200")
+    b.answer(received, 200)
     answer = a.expect("SIP/2.0 200")
     a.ask(within("ACK", sent, answer, a))
     b.expect("ACK ")
