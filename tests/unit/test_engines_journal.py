@@ -69,6 +69,15 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path) -> None:
     assert left(tmp_path) == [OPENED]
 
 
+def test_a_line_that_did_not_fit_costs_no_other(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.note(OPENED)
+    path = tmp_path / NAMES[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    journal.note(OVER)
+    assert left(tmp_path) == [OVER]
+
+
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     Journal(tmp_path).note(OPENED)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in NAMES] == [0o600, 0o600]

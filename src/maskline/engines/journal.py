@@ -37,7 +37,8 @@ class Journal:
     def note(self, entry: Entry) -> None:
         """Keeps what was told; where that is impossible, a full disk say, it goes on without."""
         try:
-            os.write(self._files[0], msgspec.json.encode(entry) + b"\n")
+            # What comes after a line that did not fit must not stand on it.
+            os.write(self._files[0], b"\n" + msgspec.json.encode(entry) + b"\n")
         except (OSError, ValueError) as error:
             log.error("not kept in the journal", reason=type(error).__name__)
 
@@ -47,17 +48,18 @@ class Journal:
 
     def forget(self) -> None:
         """What was noted before the latest turn is written."""
-        os.ftruncate(self._files[1], 0)
+        _emptied(self._files[1])
 
     def left(self) -> Iterator[Entry]:
         """What was noted and never forgotten, the earlier file's first where a process left two."""
         for file in sorted(self._files, key=lambda file: os.fstat(file).st_mtime_ns):
             size = os.fstat(file).st_size
-            yield from filter(None, map(_entry, os.pread(file, size, 0).splitlines()))
+            lines = filter(None, os.pread(file, size, 0).split(b"\n"))
+            yield from filter(None, map(_entry, lines))
 
     def clear(self) -> None:
         for file in self._files:
-            os.ftruncate(file, 0)
+            _emptied(file)
 
     def close(self) -> None:
         for file in self._files:
@@ -66,6 +68,13 @@ class Journal:
 
 def _opened(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _emptied(file: int) -> None:
+    try:
+        os.ftruncate(file, 0)
+    except OSError as error:  # what is found again by the next start changes nothing
+        log.error("the journal cannot be emptied", reason=type(error).__name__)
 
 
 def _entry(line: bytes) -> Entry | None:

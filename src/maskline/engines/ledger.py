@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -24,6 +25,8 @@ from maskline.store import Store, StoreFailed, Transaction
 GATHER_SECONDS = 0.05
 AGAIN_SECONDS = 0.5  # after which is tried again what the database could not keep
 DRAIN_SECONDS = 5.0  # after which it is left in the journal
+RECOVER_SECONDS = 30.0
+GROUP = 200  # calls; a transaction holds some locks for each, and PostgreSQL has only so many
 
 log = structlog.get_logger()
 
@@ -47,7 +50,8 @@ class Ledger:
         self._writing: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
-        """Writes what an earlier process was told and did not come to write. Call it first."""
+        """Writes what an earlier process was told and did not come to write. Call it first. Raises
+        TimeoutError where that does not come about."""
         for entry in self._journal.left():
             self._tell(entry)
         told, self._told = self._told, {}
@@ -55,7 +59,8 @@ class Ledger:
             there = await self._store.read(lambda tx: recorded_ids(self._context(tx), told))
             for call_id in there:  # the record may know more by now than its first state
                 told[call_id].call = None
-            await self._keep(told)
+            async with asyncio.timeout(RECOVER_SECONDS):
+                await self._keep(told)
             log.info("recorded what an earlier process was told of calls", calls=len(told))
         self._journal.clear()
 
@@ -89,17 +94,24 @@ class Ledger:
             told.events.append(entry.event)
 
     async def _write(self) -> None:
-        while self._told:
-            await asyncio.sleep(GATHER_SECONDS)
-            told, self._told = self._told, {}
-            self._journal.turn()
-            await self._keep(told)
-            self._journal.forget()
-        self._writing = None
+        try:
+            while self._told:
+                await asyncio.sleep(GATHER_SECONDS)
+                told, self._told = self._told, {}
+                self._journal.turn()
+                await self._keep(told)
+                self._journal.forget()
+        finally:
+            self._writing = None
 
     async def _keep(self, told: dict[str, Told]) -> None:
-        """Records all together, or what is wrong with one harms no other. Goes on trying while the
-        database keeps nothing."""
+        """Records all in groups. Goes on trying while the database keeps nothing."""
+        left = iter(told.items())
+        while group := dict(islice(left, GROUP)):
+            await self._keep_group(group)
+
+    async def _keep_group(self, told: dict[str, Told]) -> None:
+        """Records all together, or what is wrong with one harms no other."""
         try:
             await self._record(told)
         except Exception:
