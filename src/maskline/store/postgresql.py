@@ -29,6 +29,7 @@ from maskline.store.statements import QUERIES
 
 T = TypeVar("T")
 Connection = psycopg.Connection[DictRow]
+Pool = ConnectionPool[Connection]
 
 STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items()}
 # Of each kind, so that reads need not wait for writes that queue.
@@ -37,8 +38,7 @@ CONNECT_SECONDS = 10.0
 # How long work waits for a lock, and how long a transaction may stand still: a machine that died in
 # the midst of one must not hold its locks for longer.
 LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
-# Who does not say that he writes cannot. A read that takes longer is broken off: nobody waits for
-# its answer any more.
+# Of connections for reading. A read that takes longer is broken off: nobody waits for its answer.
 READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '30s'"
 LOCK_MILLISECONDS = 2000
 ATTEMPTS = 5 * THREADS
@@ -51,9 +51,8 @@ HOUSE = PREPARING + 1
 # One row, that tells a wrong key from the right one.
 PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
 
-WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0"
-ALONE = f"{WRITING}; SELECT pg_advisory_xact_lock({HOUSE})"
-BESIDE = f"{WRITING}; SELECT pg_advisory_xact_lock_shared({HOUSE})"
+ALONE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({HOUSE})"
+BESIDE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({HOUSE})"
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # In the order in which they stand: whoever wants the same locks takes them in the same order.
 LOCK = (
@@ -112,16 +111,8 @@ class PostgresqlStore:
     def __init__(self, url: str, key_file: Path) -> None:
         with connect(url) as connection:
             self._cipher = prepare(connection, key_file)
-        self._pool = ConnectionPool(
-            url,
-            connection_class=Connection,
-            kwargs={"autocommit": True, "row_factory": dict_row},
-            configure=configure_for_work,
-            min_size=1,
-            max_size=2 * THREADS,
-            timeout=CONNECT_SECONDS,
-            open=True,
-        )
+        self._reading = pool(url, f"{LONGEST_WAIT}; {READ_ONLY}")
+        self._writing = pool(url, LONGEST_WAIT)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
 
@@ -130,32 +121,37 @@ class PostgresqlStore:
     ) -> T:
         loop = asyncio.get_running_loop()
         beginning = "" if piecemeal else READING
-        return await loop.run_in_executor(self._readers, self._insist, beginning, work)
+        return await loop.run_in_executor(
+            self._readers, self._insist, self._reading, beginning, work
+        )
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         loop = asyncio.get_running_loop()
         beginning = BESIDE if beside else ALONE
-        return await loop.run_in_executor(self._writers, self._insist, beginning, work)
+        return await loop.run_in_executor(
+            self._writers, self._insist, self._writing, beginning, work
+        )
 
     def close(self) -> None:
         self._readers.shutdown()
         self._writers.shutdown()
-        self._pool.close()
+        self._reading.close()
+        self._writing.close()
 
-    def _insist(self, beginning: str, work: Callable[[Transaction], T]) -> T:
+    def _insist(self, pool: Pool, beginning: str, work: Callable[[Transaction], T]) -> T:
         """Runs the work again where it failed for no fault of its own and left nothing behind."""
         for _ in range(ATTEMPTS):
             try:
-                return self._attempt(beginning, work)
+                return self._attempt(pool, beginning, work)
             except (STALE, NotBegun, psycopg.errors.DeadlockDetected):
                 continue
             except psycopg.OperationalError as error:
                 raise StoreFailed(str(error)) from error
         raise StoreFailed(f"the work could not be done in {ATTEMPTS} attempts")
 
-    def _attempt(self, beginning: str, work: Callable[[Transaction], T]) -> T:
+    def _attempt(self, pool: Pool, beginning: str, work: Callable[[Transaction], T]) -> T:
         with (
-            self._pool.connection() as connection,
+            pool.connection() as connection,
             fresh(connection),
             transaction(connection, beginning) if beginning else untouched(connection),
         ):
@@ -237,9 +233,23 @@ def configure(connection: Connection) -> None:
     connection.adapters.register_loader("numeric", WholeLoader)
 
 
-def configure_for_work(connection: Connection) -> None:
-    configure(connection)
-    connection.execute(f"{LONGEST_WAIT}; {READ_ONLY}".encode())
+def pool(url: str, settings: str) -> Pool:
+    """Connections for one kind of work, each with these settings of its session."""
+
+    def prepared(connection: Connection) -> None:
+        configure(connection)
+        connection.execute(settings.encode())
+
+    return ConnectionPool(
+        url,
+        connection_class=Connection,
+        kwargs={"autocommit": True, "row_factory": dict_row},
+        configure=prepared,
+        min_size=1,
+        max_size=THREADS,
+        timeout=CONNECT_SECONDS,
+        open=True,
+    )
 
 
 def connect(url: str) -> Connection:
