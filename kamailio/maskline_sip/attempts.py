@@ -144,7 +144,7 @@ class Attempts:
             return False
         attempt = json.loads(text)
         target = self._settings.targets(attempt["route"])[attempt["tried"] - 1]
-        KSR.pv.seti(OVER, KSR.pv.get(BRANCH))
+        self.end()
         try:
             if self._authorize(request, attempt, target):
                 return True
@@ -156,6 +156,10 @@ class Attempts:
             KSR.err(f"no further attempt: {type(error).__name__}\n")
             return False
         return True
+
+    def end(self) -> None:
+        """In a failure: of the attempts until now none goes on."""
+        KSR.pv.seti(OVER, KSR.pv.get(BRANCH))
 
     def progressed(self) -> None:
         """The reply at hand tells more than that the call is being tried."""

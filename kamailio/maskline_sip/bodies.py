@@ -54,9 +54,15 @@ class Bodies:
         in the PRACK of a reply that offered something (RFC 3262 5)."""
         if request.method != "PRACK":
             return request.method == "ACK"
-        number = request.first("rack").partition(" ")[0]
-        far = passage.far
-        return OFFERS.get(self._keys.alias(passage.key, far.call_id, far.tag, number)) is not None
+        rack, far = request.first("rack").split(), passage.far
+        if len(rack) < 2 or not rack[1].isdigit():
+            return False
+        invite = int(rack[1]) + int(far.cseq or 0)
+        return OFFERS.get(self._offer(passage, far.tag, rack[0], invite)) is not None
+
+    def _offer(self, passage: mask.Passage, tag: str, number: str, invite: int) -> str:
+        """The name of what is offered in the provisional reply of this number."""
+        return self._keys.alias(passage.key, passage.far.call_id, tag, number, str(invite))
 
     def of_reply(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
         """`offered` tells whether the request held a description, so that this one answers it.
@@ -75,8 +81,8 @@ class Bodies:
             relayed = self.media.offer(call, answerer, given, terms)
             number = reply.first("rseq")
             if number:
-                far = passage.far.call_id, reply.address("to").tag
-                OFFERS.put(self._keys.alias(passage.key, *far, number), "1")
+                tag = reply.address("to").tag
+                OFFERS.put(self._offer(passage, tag, number, reply.cseq[0]), "1")
         return self._written(relayed, passage)
 
     def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:

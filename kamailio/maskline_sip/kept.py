@@ -12,7 +12,8 @@ LEG_LINES = len(mask.Leg._fields)
 
 class Kept(NamedTuple):
     """`near_token` is the near leg, sealed, as the far party was given it. `far_known` and
-    `far_token` are the far leg as an earlier reply told it, and its seal."""
+    `far_token` are the far leg as an earlier reply told it, and its seal. `answered` is the tag of
+    whoever answered a call first."""
 
     passage: mask.Passage
     asked: mask.Asked
@@ -22,6 +23,7 @@ class Kept(NamedTuple):
     near_token: str = ""
     far_known: str = ""
     far_token: str = ""
+    answered: str = ""
 
     @property
     def first(self) -> bool:
@@ -43,7 +45,7 @@ class Kept(NamedTuple):
             key, *_lines(near), *_lines(far),
             "\r".join(asked.vias), asked.sender, asked.receiver, "\r".join(asked.record_routes),
             asked.local, asked.cseq, self.method, "1" if self.offered else "", self.reported,
-            self.near_token, self.far_known, self.far_token,
+            self.near_token, self.far_known, self.far_token, self.answered,
         )  # fmt: skip
         return "\n".join(lines)
 

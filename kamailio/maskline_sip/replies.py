@@ -15,6 +15,7 @@ from .reports import Reports
 from .route_sets import RouteSets
 from .senders import Senders
 from .shelf import Shelf
+from .strays import Strays
 
 NOT_YET_RINGING = (181, 182)
 CAUSE = "$avp(cause)"  # of the latest refusal: its status, and the Q.850 cause that it told
@@ -31,17 +32,22 @@ class Replies:
         attempts: Attempts,
         shelf: Shelf,
         senders: Senders,
+        strays: Strays,
     ) -> None:
+        self._strays = strays
         self._senders = senders
         self._keys, self._door, self._bodies, self._shelf = keys, door, bodies, shelf
         self._reports, self._routes, self._attempts = reports, routes, attempts
 
-    def pass_on(self, reply: sip.Message) -> None:
-        """Writes what the party that asked gets. Raises Refused where that is nothing."""
-        if self._attempts.is_over():
-            raise mask.Refused("a reply of an attempt that is over")
+    def pass_on(self, reply: sip.Message) -> bool:
+        """Writes what the party that asked gets; False where the reply is nothing to it. Raises
+        Refused where it should have got one."""
         text = KSR.pv.get(CONTEXT)
         known = kept.read(text) if text else self._shelf.taken()
+        if self._attempts.is_over() or is_surplus(reply, known):
+            if known.first and 200 <= reply.status < 300:
+                self._strays.answered(reply, known)
+            return False
         passage = known.passage
         body = self._bodies.of_reply(reply, passage, known.offered)
         token, far = "", None
@@ -52,6 +58,7 @@ class Replies:
         payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
         self._note(reply, known, far)
         KSR.hdr.append(self._door.header(payload))  # at last: nothing can be refused any more
+        return True
 
     def _note(self, reply: sip.Message, known: Kept, far: mask.Leg | None) -> None:
         if known.first and reply.status < 300:
@@ -71,7 +78,10 @@ class Replies:
         if event == "Answered":
             ringing.end(known.passage.near.reference)
         far = far or self._senders.answered_leg(known.passage, reply)
-        KSR.pv.sets(CONTEXT, known._replace(reported=known.reported + event).text())
+        known = known._replace(reported=known.reported + event)
+        if event == "Answered":
+            known = known._replace(answered=far.tag)
+        KSR.pv.sets(CONTEXT, known.text())
         self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
         if event == "Answered":
@@ -83,6 +93,7 @@ class Replies:
         over = KSR.tm.t_is_canceled() > 0 or ringing.given_up()
         if not over and self._attempts.failed(known, request):
             return
+        self._attempts.end()
         reference = known.passage.near.reference
         ringing.end(reference)
         status = KSR.pv.get("$T_reply_code")
@@ -102,6 +113,11 @@ class Replies:
         self._bodies.media.delete(reference)
         carrier = self._attempts.carrier()
         self._reports.ended(reference, ended_by, status, told_cause(status), carrier)
+
+
+def is_surplus(reply: sip.Message, known: Kept) -> bool:
+    """Whether somebody rings, or answers, for a call that another one has answered."""
+    return reply.status < 300 and known.answered not in ("", reply.address("to").tag)
 
 
 def told_cause(status: int) -> int | None:

@@ -59,13 +59,14 @@ class Reports:
         key, near = kept.passage.key, kept.passage.near
         near_token = kept.near_token or self._keys.seal(key, near)
         return [
-            self._leg(key, near, far, kept.seal(self._keys, far), kept.asked.local),
-            self._leg(key, far, near, near_token, kept.asked.local),
+            self.leg(key, near, far, kept.seal(self._keys, far), kept.asked.local),
+            self.leg(key, far, near, near_token, kept.asked.local),
         ]
 
-    def _leg(
+    def leg(
         self, key: str, sender: mask.Leg, target: mask.Leg, token: str, local: str
     ) -> dict[str, str]:
+        """One of the two: `token` is the target's leg, sealed."""
         tag = self._keys.alias(key, "tag", target.call_id, target.tag)
         return {
             "CallId": sender.call_id,

@@ -38,14 +38,14 @@ class RouteSets:
         name = self._name(key, leg)
         known = ROUTES.get(name)
         if known is None:
-            recorded = self._recorded(leg)
+            recorded = self.recorded(leg)
             if recorded is not None:
                 self._keep(key, recorded)
             known = "\n".join(recorded.routes) if recorded else ""
         return leg._replace(routes=tuple(known.split("\n"))) if known else leg
 
-    def _recorded(self, leg: mask.Leg) -> mask.Leg | None:
-        """A leg as it was when the call was answered; None while it is not."""
+    def recorded(self, leg: mask.Leg) -> mask.Leg | None:
+        """A leg as it was when the call was answered; None while it is not. Raises SwitchDown."""
         told = self._switch.ask("GetLegs", {"CallId": call_of(leg.reference)})
         opened = [self._keys.open(sip.user(one["Target"])) for one in told.get("Legs", [])]
         return next((found for _, found in filter(None, opened) if found.side == leg.side), None)

@@ -34,6 +34,7 @@ from .route_sets import RouteSets
 from .senders import Senders, hop_of, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
+from .strays import NOBODYS, Strays
 from .switch import Switch, SwitchDown
 from .unfit import Unfit
 from .ways import NoWay, Ways
@@ -88,6 +89,7 @@ class Routes:
             self.attempts,
             self.shelf,
             self.senders,
+            Strays(self.senders, self.keys, self.reports),
         )
         self.unfit = Unfit(self.bodies, self.reports, self.attempts, self.senders)
 
@@ -121,8 +123,8 @@ class Routes:
             errand = KSR.pv.get(errands.ERRAND)
             if errand:
                 self.errands.reply(sip.parse(raw()), json.loads(errand))
-            else:
-                self.replies.pass_on(sip.parse(raw()))
+            elif not self.replies.pass_on(sip.parse(raw())):
+                return -1
         except Exception as error:
             KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
             self._settle(error)
@@ -276,12 +278,25 @@ class Routes:
         if method == "ACK":  # its number is its INVITE's, which the token tells
             self.relay.send(request, passage, self.bodies.of_request(request, passage))
             return
+        if origin != CONTROL and self._belongs_elsewhere(passage):
+            raise Refuse(481)
         passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
         known = kept.of(passage, request, self.ways.received_at())
         if method == "BYE":
             self._hung_up(request, known, origin)
         self.relay.send(request, passage, body, known)
+
+    def _belongs_elsewhere(self, passage: mask.Passage) -> bool:
+        """Whether another one than the called party of this dialogue, a fork's or one whose call
+        has gone on, answered the call: that one's call it is."""
+        _, near, far = passage
+        called = far if far.side == mask.CALLED else near
+        try:
+            answered = self.route_sets.recorded(called)
+        except SwitchDown:
+            return False
+        return answered is not None and answered.tag != called.tag
 
     def _completed(self, passage: mask.Passage) -> mask.Leg:
         try:
@@ -292,11 +307,12 @@ class Routes:
 
     def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
         """Whatever becomes of the BYE, the call is over. Its reply is written in advance."""
-        self.shelf.clear(request)
-        self.bodies.end(known.passage)
         near = known.passage.near
-        side = "us" if origin == CONTROL else near.side
-        self.reports.hung_up(near.reference, side, request.first("reason"))
+        if near.reference != NOBODYS:
+            self.shelf.clear(request)
+            self.bodies.end(known.passage)
+            side = "us" if origin == CONTROL else near.side
+            self.reports.hung_up(near.reference, side, request.first("reason"))
         ready = self.door.header(mask.ok_payload(known.passage, known.asked))
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)

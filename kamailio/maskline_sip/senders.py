@@ -10,7 +10,7 @@ import KSR
 from . import digest, mask, sip, sources
 from .balancers import Source, asks_for_us, source_behind
 from .refuse import Refuse
-from .settings import Settings, bracketed
+from .settings import Carrier, Settings, bracketed
 from .ways import named, port_of, transport_of
 
 FIRST = ("INVITE", "MESSAGE")  # what begins something, outside of any call
@@ -80,6 +80,10 @@ class Senders:
         source, leg = source_of(), mask.answered_leg(passage, reply)
         flow = by_name(source, mask.next_hop(leg._replace(flow="")))
         return leg if not flow and self._keeps(leg, source) else leg._replace(flow=flow)
+
+    def carrier(self) -> Carrier | None:
+        """Who sent the message at hand, if that can be told by the address alone."""
+        return self._settings.carriers.get(self.origin(source_of()) or "")
 
     def _keeps(self, leg: mask.Leg, source: Source) -> bool:
         """Whether the one way to a party is the one by which it came."""

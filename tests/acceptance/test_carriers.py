@@ -118,8 +118,8 @@ def ring(peer: Peer, request: str) -> list[str]:
 
 
 def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path) -> None:
-    """It rings, and is answered, after the call went on to another carrier: it is cancelled, and
-    the call is with that one."""
+    """It rings, and is answered, after the call went on to another carrier: it is cancelled, who
+    answered is hung up, and the call is with that one."""
     busy, first, second = Peer(refuse(503)), Peer(ignore), Peer(ring)
     more = 'failover_carriers = ["slow", "globex"]\n'
     more += section("slow", first.where) + section("globex", second.where)
@@ -127,11 +127,18 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         sent = phone.invite()
         phone.send(sent)
         until(lambda: second.of("INVITE"))
-        late = first.of("INVITE")[0]
+        late, first.answer = first.of("INVITE")[0], accept
         for status in (180, 183, 200):
             first.send(reply(late, status, first.where, SDP * (status > 180)), phone.server)
         until(lambda: first.of("CANCEL"))
-        until(lambda: "reply dropped: Refused pass_on" in service.log)  # the 200 was read
+        until(lambda: first.of("ACK") and first.of("BYE"))
+        for name in ("From", "Call-ID"):
+            told = {header(one, name) for one in (late, *first.of("ACK"), *first.of("BYE"))}
+            assert len(told) == 1
+        assert header(first.of("ACK")[0], "CSeq").split()[0] == header(late, "CSeq").split()[0]
+        assert {header(one, "To") for one in (*first.of("ACK"), *first.of("BYE"))} == {
+            header(late, "To") + ";tag=theirs"
+        }
         until(lambda: "RingingTimestamp" in record(service))
         assert "AnsweredTimestamp" not in record(service)
         second.answer = accept
@@ -142,11 +149,25 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         until(lambda: second.of("ACK"))
         hang_up(phone, sent, answer)
         assert second.of("BYE")
-        assert not first.of("BYE")
+        assert len(first.of("BYE")) == 1
         assert ends(service, 1) == ("caller", 200)
         assert record(service)["OutboundCarrierName"] == "globex"
     for peer in (busy, first, second):
         peer.close()
+
+
+def test_who_answers_as_the_call_is_given_up_is_hung_up(tmp_path: Path) -> None:
+    peer = Peer(ring)
+    with masked(tmp_path, peer, "", more_settings="max_ring_seconds = 5\n") as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 408
+        invite, peer.answer = peer.of("INVITE")[0], accept
+        until(lambda: "EndedTimestamp" in record(service))
+        peer.send(reply(invite, 200, peer.where, SDP), phone.server)
+        until(lambda: peer.of("ACK") and peer.of("BYE"))
+        assert "AnsweredTimestamp" not in record(service)
+        until(lambda: not asyncio.run(media_sessions(service)))
+    peer.close()
 
 
 def try_on(peer: Peer, request: str) -> list[str]:

@@ -5,11 +5,13 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from acceptance.lines import Line
 from acceptance.plain_phone import ALICE, BOB, SDP, Phone, header, within
-from acceptance.service import Service, free_port, running
+from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import open_session
 from authority import Authority, Pair
 from secrets_told import search_for
@@ -108,7 +110,7 @@ class Marked(Phone):
             assert not self.forbidden.search(line.encode("latin-1")), line
         return text
 
-    def expect(self, start: str) -> str:
+    def expect(self, start: str | tuple[str, ...]) -> str:
         """The next message that begins like this; repeats and provisional answers are passed by."""
         while not (text := self.receive(8)).startswith(start):
             pass
@@ -271,18 +273,61 @@ def held(description: str) -> str:
 
 
 @over_each
-def test_two_answers_of_a_fork_are_two_dialogues(a: Marked, b: Marked) -> None:
+@pytest.mark.parametrize("after", ["the answer", "the end"])
+def test_whoever_answers_second_is_hung_up(
+    masked: Service, a: Marked, b: Marked, after: str
+) -> None:
+    """A fork of the carrier's. The caller hears nothing of it, and whatever it says changes nothing
+    of the call."""
     sent, received = invited(a, b)
-    tags = []
-    for fork in ("S1CB9_one", "S1CB9_two"):
-        to = f"{header(received, 'To')};tag={fork}"
-        b.answer(received.replace(header(received, "To"), to), 200, b.described())
-        answer = a.expect("SIP/2.0 200")
-        a.ask(within("ACK", sent, answer, a))
-        assert fork in header(b.expect("ACK "), "To")
-        tags.append(header(answer, "To"))
+    one, two = (forked(received, f"S1CB9_{fork}") for fork in ("one", "two"))
+    b.answer(one, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    if after == "the end":
         ended(a, b, sent, answer)
-    assert len(set(tags)) == 2
+    elsewhere = b.described().replace("m=audio 17000", "m=audio 17004")
+    if after == "the answer":
+        b.answer(two, 183, elsewhere)
+        until(lambda: "AnsweredTimestamp" in newest(masked))
+        for method in ("BYE", "UPDATE"):
+            b.ask(from_called(method, two, b), body=elsewhere * (method == "UPDATE"))
+            b.expect("SIP/2.0 481")
+        assert "EndedTimestamp" not in newest(masked)
+    b.answer(two, 200, elsewhere)
+    told = [b.expect(("ACK ", "BYE ")) for _ in range(2)]
+    assert {header(message, "To") for message in told} == {header(two, "To")}
+    assert {message.split(" ")[0] for message in told} == {"ACK", "BYE"}
+    b.answer(next(message for message in told if message.startswith("BYE ")), 200)
+    with suppress(TimeoutError):  # tm sends every 2xx, and the gate nothing of it
+        while True:
+            assert a.receive(0.3) == "\r\n\r\n"
+    if after == "the answer":
+        b.answer(one, 200, b.described())
+        assert header(a.expect("SIP/2.0 200"), "To") == header(answer, "To")
+        ended(a, b, sent, answer)
+
+
+def newest(service: Service) -> dict[str, Any]:
+    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
+    return found[0]
+
+
+def from_called(method: str, received: str, called: Phone) -> str:
+    """A request of who was called, as the INVITE that they received has them in its To."""
+    request = within(method, received, received, called, 7)
+    sender, receiver = header(received, "From"), header(received, "To")
+    told = {"From": receiver, "To": sender}
+    for name, value in told.items():
+        request = request.replace(f"{name}: {header(request, name)}", f"{name}: {value}")
+    return request
+
+
+def forked(received: str, tag: str) -> str:
+    """An INVITE as if its receiver had this tag."""
+    to = header(received, "To")
+    return received.replace(to, f"{to};tag={tag}")
 
 
 def test_repeats_of_an_answer_after_its_end(a: Marked, b: Marked) -> None:

@@ -15,7 +15,7 @@ from maskline.engines.journal import Journal
 from maskline.engines.switch import SwitchRefusal
 from maskline.engines.switchboard import Switchboard
 from maskline.operations import Context, Policy
-from maskline.operations.calls import save
+from maskline.operations.calls import record_calls, save
 from maskline.store import StoreFailed, Transaction, open_store, rows
 
 
@@ -189,6 +189,52 @@ async def test_a_service_that_stops_leaves_to_the_next_what_it_cannot_write(
         await switchboard.drain()
     await recovered(switchboard, tmp_path)
     assert (await store_call(switchboard, call_id))["sip_status"] == 404
+
+
+async def test_what_cannot_be_recovered_stays_in_the_journal(
+    switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(work: Any, **how: Any) -> Any:
+        raise StoreFailed("no space left")
+
+    call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    switchboard._ledger._writing.cancel()  # type: ignore[union-attr]
+    monkeypatch.setattr(ledger, "RECOVER_SECONDS", 0.1)
+    monkeypatch.setattr(switchboard._store, "write", failing)
+    with pytest.raises(TimeoutError):
+        await recovered(switchboard, tmp_path)
+    assert [one.call_id for one in Journal(tmp_path).left()] == [call_id]
+
+
+async def test_many_calls_are_written_in_groups(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction takes locks for each of them."""
+    sizes = []
+
+    def noted(context: Context, told: Any) -> Any:
+        sizes.append(len(told))
+        return record_calls(context, told)
+
+    monkeypatch.setattr(ledger, "GROUP", 3)
+    monkeypatch.setattr(ledger, "record_calls", noted)
+    calls = [(await switchboard.ask("RouteCall", CALL))["CallId"] for _ in range(7)]
+    await switchboard.drain()
+    assert sizes == [3, 3, 1]
+    assert None not in [await store_call(switchboard, call_id) for call_id in calls]
+
+
+async def test_a_journal_that_cannot_be_emptied_stops_nobody(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_file: int, _size: int) -> None:
+        raise OSError("read-only")
+
+    monkeypatch.setattr("os.ftruncate", broken)
+    for _ in range(2):
+        call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+        await switchboard.drain()
+        assert await store_call(switchboard, call_id) is not None
 
 
 async def store_call(switchboard: Switchboard, call_id: str) -> Any:

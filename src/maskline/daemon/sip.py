@@ -57,6 +57,7 @@ class Sip:
             Journal(house.settings.data_dir),
             lambda request: accept(house.relay, read(request, self._ways)),
             self._trunks,
+            lambda leg, number: self._voice.line.dismiss(leg, number),
         )
         run = run_directory(house.settings.data_dir)
         self._voice = Voice(house.settings, run, house.node, self._switchboard.ask)

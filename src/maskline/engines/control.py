@@ -1,9 +1,9 @@
 """The control line to Kamailio: a small SIP client on a loopback address of its own.
 
 Kamailio knows the address (`control` in its settings) and takes from it what it takes from nobody
-else: a BYE for a leg of a call, in that leg's own dialogue, which it masks and passes on as if the
-other side had hung up; a CANCEL of a call that rings, by our id of it; and a MESSAGE for a carrier,
-which it writes anew. Timers are those of RFC 3261, 17.1.2.2.
+else: an ACK or BYE for a leg of a call, in that leg's own dialogue, which it masks and passes on as
+if the other side had sent it; a CANCEL of a call that rings, by our id of it; and a MESSAGE for a
+carrier, which it writes anew. Timers are those of RFC 3261, 17.1.2.2.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+import structlog
 
 from maskline.domain.trunk import Target
 from maskline.engines.ground import family
@@ -29,6 +31,8 @@ UNREACHED = (408, 503)
 HIGH_CSEQ = 2**30
 EXPIRES = re.compile(rb"\r\nExpires[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class ControlLine(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._cseq = HIGH_CSEQ
+        self._dismissing: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
         loopback = "::1" if ":" in self._kamailio[0] else "127.0.0.1"
@@ -75,6 +80,8 @@ class ControlLine(asyncio.DatagramProtocol):
         return Address(host, port)
 
     def close(self) -> None:
+        for task in self._dismissing.values():
+            task.cancel()
         if self._transport is not None:
             self._transport.close()
 
@@ -100,6 +107,20 @@ class ControlLine(asyncio.DatagramProtocol):
         self._cseq += 1
         reply = await self._request("BYE", leg, self._cseq, limit=FINAL_SECONDS)
         return reply.status if reply else None
+
+    def dismiss(self, leg: Mapping[str, str], number: int) -> None:
+        """Confirms a leg whose INVITE had this number, and ends it: it belongs to no call. Whoever
+        missed the ACK answers again, and this is done again (RFC 3261 13.2.2.4)."""
+        assert self._transport is not None, "open() comes first"
+        branch = "z9hG4bK" + secrets.token_hex(8)
+        ack = request("ACK", leg, number, self.address, branch)
+        self._transport.sendto(ack, self._kamailio)
+        if leg["To"] not in self._dismissing:
+            task = self._dismissing[leg["To"]] = asyncio.create_task(self._end(leg))
+            task.add_done_callback(lambda _: self._dismissing.pop(leg["To"]))
+
+    async def _end(self, leg: Mapping[str, str]) -> None:
+        log.info("who answered too late was hung up", status=await self.hang_up(leg))
 
     async def cancel(self, call_id: str) -> int | None:
         """Gives a call up that rings: 200, or 481 when none does; None when there was no answer."""

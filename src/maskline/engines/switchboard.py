@@ -6,7 +6,7 @@ store holds, and what is to be kept of it goes into the ledger. Calls that nobod
 more are ended by the keeper.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from maskline.domain.limits import Underway
@@ -41,7 +41,8 @@ class Places(Protocol):
 
 class Switchboard:
     """`context` gives the context for work that belongs to no account; `accept_text` carries out
-    AcceptMessage, whose answer waits until the text is kept."""
+    AcceptMessage, whose answer waits until the text is kept; `dismiss` confirms and ends a leg that
+    belongs to no call."""
 
     def __init__(
         self,
@@ -50,11 +51,13 @@ class Switchboard:
         journal: Journal,
         accept_text: AcceptText = accept_nothing,
         places: Places | None = None,
+        dismiss: Callable[[Mapping[str, str], int], None] = lambda _leg, _number: None,
     ) -> None:
         self._store = store
         self._context = context
         self._accept_text = accept_text
         self._places = places
+        self._dismiss = dismiss
         self._operations = load(SERVICE).operations
         self._underway = Underway()
         self._ledger = Ledger(store, context, journal, self._underway)
@@ -72,6 +75,9 @@ class Switchboard:
         if name == "ReportTrunk":
             if self._places:
                 self._places.suspect(request["CarrierName"], request["Address"])
+            return {}
+        if name == "DismissLeg":
+            self._dismiss(request["Leg"], request["SequenceNumber"])
             return {}
         self._ledger.add(request["CallId"], event_of(request))
         return {}
@@ -95,7 +101,9 @@ class Switchboard:
         return answer
 
     async def _legs(self, request: dict[str, Any]) -> Answer:
-        return await self._store.read(lambda tx: get_legs(self._context(tx), request))
+        return await self._store.read(
+            lambda tx: get_legs(self._context(tx), request), piecemeal=True
+        )
 
     def _check(self, name: str, request: dict[str, Any]) -> None:
         if name not in self._operations:
