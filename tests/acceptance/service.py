@@ -3,6 +3,7 @@ Kamailio, the real rtpengine."""
 
 import configparser
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -44,24 +45,36 @@ sources = ["{sources}"]
 """
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for TCP and for UDP."""
-    while True:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as tcp:
-            tcp.bind((host, 0))
-            port: int = tcp.getsockname()[1]
-            with socket.socket(family, socket.SOCK_DGRAM) as udp:
-                try:
-                    udp.bind((host, port))
-                except OSError:
-                    continue
-                return port
-
-
 def process_number() -> int:
     """Which of the processes that tests run in this is."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def ports_of_process() -> Iterator[int]:
+    """Ports of its own for each of the processes that tests run in, one after the other, above
+    those that Linux gives to connections: such a one could be given away before it is used."""
+    first = 61_000 + process_number() % 8 * 560
+    return itertools.cycle(range(first, first + 560))
+
+
+PORTS = ports_of_process()
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free for TCP and for UDP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in PORTS:
+        with (
+            socket.socket(family, socket.SOCK_STREAM) as tcp,
+            socket.socket(family, socket.SOCK_DGRAM) as udp,
+        ):
+            try:
+                tcp.bind((host, port))
+                udp.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("unreachable")
 
 
 def media_ports() -> tuple[int, int]:
@@ -283,7 +296,11 @@ def running(folder: Path, **choices: Any) -> Iterator[Service]:
 
 
 def at_work(service: Service) -> Iterator[Service]:
-    service.start()
+    try:
+        service.start()
+    except BaseException:
+        service.stop()
+        raise
     try:
         yield service
     finally:
