@@ -12,6 +12,7 @@ import processes
 from acceptance.phones import CALLER_HOST, Calls, listening, phone
 from acceptance.service import Service, free_port, until
 from cluster import Cluster
+from connectors import open_connector
 from processes import Groups, Meter, named
 from relay import MediaPorts, Relay
 from report import Report, middle, percentile
@@ -191,13 +192,7 @@ def sessions(service: Service, folder: Path) -> Path:
         "--e164-phone-numbers", *PROXY_NUMBERS,
     )  # fmt: skip
     chime = service.client()
-    made = chime.create_voice_connector(Name="calls", RequireEncryption=False)
-    connector = made["VoiceConnector"]["VoiceConnectorId"]
-    chime.put_voice_connector_proxy(
-        VoiceConnectorId=connector,
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
+    connector = open_connector(chime)
     lines = ["SEQUENTIAL"]
     for place in range(SESSIONS):
         caller, called = f"+1206556{place:04}", f"+1206557{place:04}"

@@ -34,6 +34,12 @@ class Phone:
         self.received.append(self.socket.recv(65536).decode("latin-1"))
         return self.received[-1]
 
+    def taken(self, seconds: float = 3) -> str:
+        """The 200 to an INVITE; nothing but provisional answers comes before it."""
+        while not (text := self.receive(seconds)).startswith("SIP/2.0 200"):
+            assert text.startswith("SIP/2.0 1"), text
+        return text
+
     def final(self, seconds: float = 8) -> int:
         """The next final status."""
         while True:
@@ -89,8 +95,7 @@ def connect(caller: Phone, called: Phone) -> tuple[str, str, str]:
     caller.send(sent)
     received = called.receive()
     called.reply(received, 200, SDP)
-    while not (answer := caller.receive()).startswith("SIP/2.0 200"):
-        pass
+    answer = caller.taken()
     caller.send(within("ACK", sent, answer, caller))
     assert called.receive().startswith("ACK ")
     return sent, received, answer

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from acceptance.service import Service
 from cluster import Cluster
+from connectors import open_connector
 from relays import Relay
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
@@ -58,13 +59,7 @@ def furnish(service: Service) -> None:
         *("--e164-phone-numbers", PROXY, "--shared"),
     )
     client = service.client()
-    made = client.create_voice_connector(Name="c", RequireEncryption=False)
-    connector = made["VoiceConnector"]["VoiceConnectorId"]
-    client.put_voice_connector_proxy(
-        VoiceConnectorId=connector,
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
+    connector = open_connector(client)
     client.create_proxy_session(
         VoiceConnectorId=connector, ParticipantPhoneNumbers=[ANN, BEN], Capabilities=["SMS"]
     )

@@ -25,6 +25,7 @@ from acceptance import leak_scenarios
 from acceptance.leak_scenarios import CALLED_NUMBER, CALLER_NUMBER, Phone, answered, exchange
 from acceptance.phones import CALLED_HOST, CALLER_HOST, Calls, listening, phone
 from acceptance.service import Service, free_port, running, until
+from connectors import open_connector
 
 from maskline.engines.ng import NgClient
 from maskline.settings import Address
@@ -169,13 +170,7 @@ class Stage:
 
     def furnish(self) -> None:
         chime = self.service.client()
-        answer = chime.create_voice_connector(Name="soak", RequireEncryption=False)
-        self.connector = answer["VoiceConnector"]["VoiceConnectorId"]
-        chime.put_voice_connector_proxy(
-            VoiceConnectorId=self.connector,
-            DefaultSessionExpiryMinutes=600,
-            PhoneNumberPoolCountries=["US"],
-        )
+        self.connector = open_connector(chime, minutes=600)
         for kind in self.kinds:
             self.service.maskline(
                 "admin", "import-phone-numbers", "--carrier-name", kind, "--shared",

@@ -11,6 +11,7 @@ import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
 from acceptance.service import Service, running, until
 from acceptance.test_leak import open_session
+from connectors import open_connector
 
 ALICE, BOB, FALLBACK = "+12065550100", "+14015550101", "+18005550199"
 PROXY_NUMBER = "+19135550199"
@@ -34,15 +35,7 @@ def telephony(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def connector(telephony: Service) -> str:
-    chime = telephony.client()
-    answer = chime.create_voice_connector(Name="calls", RequireEncryption=False)
-    connector_id: str = answer["VoiceConnector"]["VoiceConnectorId"]
-    chime.put_voice_connector_proxy(
-        VoiceConnectorId=connector_id,
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
-    return connector_id
+    return open_connector(telephony.client())
 
 
 @pytest.fixture

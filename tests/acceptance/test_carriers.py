@@ -19,6 +19,7 @@ from acceptance.service import Service, free_port, running, until
 from acceptance.test_call_soak import media_sessions
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from authority import Authority
+from connectors import open_connector
 
 from maskline_sip.digest import HASHES, Account, answer, parameters, response
 
@@ -50,8 +51,7 @@ def answered(phone: Phone) -> tuple[str, str]:
     """The INVITE of a call, and its answer."""
     sent = phone.invite()
     phone.send(sent)
-    while not (answer := phone.receive(10)).startswith("SIP/2.0 200"):
-        assert answer.startswith("SIP/2.0 1"), answer
+    answer = phone.taken(10)
     phone.send(within("ACK", sent, answer, phone))
     return sent, answer
 
@@ -143,8 +143,7 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         assert "AnsweredTimestamp" not in record(service)
         second.answer = accept
         second.send(reply(second.of("INVITE")[0], 200, second.where, SDP), phone.server)
-        while not (answer := phone.receive()).startswith("SIP/2.0 200"):
-            assert answer.startswith(("SIP/2.0 100", "SIP/2.0 180")), answer
+        answer = phone.taken()
         phone.send(within("ACK", sent, answer, phone))
         until(lambda: second.of("ACK"))
         hang_up(phone, sent, answer)
@@ -191,8 +190,7 @@ def test_a_carrier_that_says_that_it_tries_has_time(tmp_path: Path, others: int)
         for text in accept(first, first.of("INVITE")[0]):
             first.send(text, phone.server)
             time.sleep(0.1)  # each may be in the hands of another worker
-        while not (answer := phone.receive()).startswith("SIP/2.0 200"):
-            assert answer.startswith("SIP/2.0 1"), answer
+        answer = phone.taken()
         phone.send(within("ACK", sent, answer, phone))
         until(lambda: first.of("ACK"))
         hang_up(phone, sent, answer)
@@ -422,11 +420,7 @@ def open_named_session(service: Service) -> None:
         "--e164-phone-numbers", PROXY_NUMBER,
     )  # fmt: skip
     chime = service.client()
-    connector = chime.create_voice_connector(Name="named", RequireEncryption=False)
-    ids = {"VoiceConnectorId": connector["VoiceConnector"]["VoiceConnectorId"]}
-    chime.put_voice_connector_proxy(
-        **ids, DefaultSessionExpiryMinutes=60, PhoneNumberPoolCountries=["US"]
-    )
+    ids = {"VoiceConnectorId": open_connector(chime)}
     chime.create_proxy_session(**ids, ParticipantPhoneNumbers=[ALICE, BOB], Capabilities=["Voice"])
 
 
@@ -514,8 +508,7 @@ def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> N
         assert not peer.received
         right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
         phone.send(right)
-        while not (taken := phone.receive(10)).startswith("SIP/2.0 200"):
-            assert taken.startswith("SIP/2.0 1"), taken
+        taken = phone.taken(10)
         phone.send(within("ACK", right, taken, phone, 2))
         until(lambda: peer.of("ACK"))
         bye = within("BYE", right, taken, phone, 3)
@@ -542,8 +535,7 @@ def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
         assert not peer.received
         right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
         phone.send(right)
-        while not (taken := phone.receive(10)).startswith("SIP/2.0 200"):
-            assert taken.startswith("SIP/2.0 1"), taken
+        taken = phone.taken(10)
         phone.send(within("ACK", right, taken, phone, 2))
         phone.send(within("BYE", right, taken, phone, 3))
         assert phone.final() == 200

@@ -9,6 +9,7 @@ import pytest
 from acceptance import leak_scenarios
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, CALLER_HOST, Calls, capture, packets, play
 from acceptance.service import Service, running
+from connectors import open_connector
 from secrets_told import encodings, lines_telling, search_for
 
 PROXY_NUMBER = "+19135550199"
@@ -43,17 +44,11 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def open_session(service: Service) -> None:
     chime = service.client()
-    connector = chime.create_voice_connector(Name="leak", RequireEncryption=False)
-    connector_id = connector["VoiceConnector"]["VoiceConnectorId"]
+    connector_id = open_connector(chime)
     service.maskline(
         "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
         "--e164-phone-numbers", PROXY_NUMBER,
     )  # fmt: skip
-    chime.put_voice_connector_proxy(
-        VoiceConnectorId=connector_id,
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
     chime.create_proxy_session(
         VoiceConnectorId=connector_id,
         ParticipantPhoneNumbers=[leak_scenarios.CALLER_NUMBER, leak_scenarios.CALLED_NUMBER],

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from acceptance.service import Service, until
 from acceptance.switch import Switch
+from connectors import open_connector
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
 ENGINES = ("kamailio", "rtpengine")
@@ -28,13 +29,7 @@ def open_session(service: Service) -> dict[str, Any]:
         "--carrier-name", "acme", "--e164-phone-numbers", PROXY, "--shared",
     )  # fmt: skip
     client = service.client()
-    made = client.create_voice_connector(Name="c", RequireEncryption=False)
-    connector = made["VoiceConnector"]["VoiceConnectorId"]
-    client.put_voice_connector_proxy(
-        VoiceConnectorId=connector,
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
+    connector = open_connector(client)
     session = client.create_proxy_session(
         VoiceConnectorId=connector,
         ParticipantPhoneNumbers=[ANN, BEN],

@@ -14,6 +14,7 @@ from acceptance.phones import CALLED_HOST, CALLER_HOST, Calls, phone
 from acceptance.service import Service, free_port, running
 from acceptance.test_leak import marks
 from authority import Authority, Pair
+from connectors import open_connector
 from secrets_told import Search
 
 SIX = "::1"
@@ -100,11 +101,7 @@ def trunk(way: str, port: int, them: Pair) -> str:
 def open_sessions(service: Service) -> dict[str, str]:
     """A session of the same two people for each way out: its proxy number."""
     chime = service.client()
-    connector = chime.create_voice_connector(Name="transports", RequireEncryption=False)
-    ids = {"VoiceConnectorId": connector["VoiceConnector"]["VoiceConnectorId"]}
-    chime.put_voice_connector_proxy(
-        **ids, DefaultSessionExpiryMinutes=60, PhoneNumberPoolCountries=["US"]
-    )
+    ids = {"VoiceConnectorId": open_connector(chime)}
     numbers = {}
     for place, way in enumerate(OUT):
         service.maskline(

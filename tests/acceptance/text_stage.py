@@ -16,6 +16,7 @@ from typing import Any
 
 from acceptance.service import Service, free_port, running, until
 from acceptance.sip_peer import SipPeer, sip_peer
+from connectors import open_connector
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
 from PIL import Image
 from smsc import DELIVER_SM, Smsc, Text
@@ -122,15 +123,9 @@ class Stage:
                 *("admin", "import-phone-numbers", "--carrier-name", carrier),
                 *("--e164-phone-numbers", number, "--no-shared"),
             )
-        made = client.create_voice_connector(Name="c", RequireEncryption=False)
-        connector: str = made["VoiceConnector"]["VoiceConnectorId"]
+        connector = open_connector(client)
         client.associate_phone_numbers_with_voice_connector(
             VoiceConnectorId=connector, E164PhoneNumbers=list(numbers.values())
-        )
-        client.put_voice_connector_proxy(
-            VoiceConnectorId=connector,
-            DefaultSessionExpiryMinutes=60,
-            PhoneNumberPoolCountries=["US"],
         )
         return connector
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from connectors import open_connector
 from contract.cli_cases import CONNECTOR, SESSION, answers
 from contract.cli_clients import CLIENTS
 from contract.cli_live import live_server
@@ -171,13 +172,7 @@ def test_the_doctor_says_what_the_pools_lack(live: House, tmp_path: Path, capsys
         "     -> associate those that are there, or import them again with --shared"
     )
     assert main([*numbers, "+442079460199", "--shared"]) == 0
-    voice = live.client()
-    made = voice.create_voice_connector(Name="c", RequireEncryption=False)
-    voice.put_voice_connector_proxy(
-        VoiceConnectorId=made["VoiceConnector"]["VoiceConnectorId"],
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
+    open_connector(live.client())
     assert about_the_pool(capsys).startswith(
         "0 of 1 proxy numbers are in use\n     -> with 1 more, nobody would be refused a session"
     )

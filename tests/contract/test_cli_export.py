@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from connectors import open_connector
 from contract.cli_live import receive_call, receive_texts
 from contract.test_cli_beyond import live, played
 from house import House
@@ -109,13 +110,7 @@ def test_a_failing_export_leaves_the_older_file(
 def test_texts_are_written_without_their_words(live: House, tmp_path: Path) -> None:
     live.import_numbers(OUR_NUMBER)
     client = live.client()
-    made = client.create_voice_connector(Name="c", RequireEncryption=False)
-    connector = made["VoiceConnector"]["VoiceConnectorId"]
-    client.put_voice_connector_proxy(
-        VoiceConnectorId=connector,
-        DefaultSessionExpiryMinutes=60,
-        PhoneNumberPoolCountries=["US"],
-    )
+    connector = open_connector(client)
     people = ["+14155550001", "+14155550002"]
     client.create_proxy_session(
         VoiceConnectorId=connector, ParticipantPhoneNumbers=people, Capabilities=["SMS"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connectors import open_connector
 from contract.cli_live import receive_call, receive_texts
 from contract.walk import stage
 from contract.web_clients import CLIENTS
@@ -86,11 +87,7 @@ def people_talk(house: House) -> None:
     """A call and a text each way in one session, the text in vain and answered by STOP; and a
     recording of the later call."""
     client = house.client()
-    made = client.create_voice_connector(Name="walk", RequireEncryption=False)
-    ids = {"VoiceConnectorId": made["VoiceConnector"]["VoiceConnectorId"]}
-    client.put_voice_connector_proxy(
-        **ids, DefaultSessionExpiryMinutes=60, PhoneNumberPoolCountries=["US"]
-    )
+    ids = {"VoiceConnectorId": open_connector(client)}
     asked = {"ParticipantPhoneNumbers": PEOPLE, "Capabilities": ["Voice", "SMS"]}
     session = client.create_proxy_session(**ids, **asked)["ProxySession"]
     for side in session["Participants"]:
