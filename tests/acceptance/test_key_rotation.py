@@ -29,7 +29,10 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         authority.issue(name, "127.0.0.1")
     files = f'[sip.tls]\ncertificate = "{folder}/shown.crt"\nkey = "{folder}/shown.key"'
     tls = f"tls:127.0.0.1:{free_port()}"
-    trusted = f'[carriers.sip.tls]\nca = "{authority.ca}"'
+    password = folder / "password"
+    password.write_text("secret")
+    account = f'username = "us"\npassword_file = "{password}"\n'
+    trusted = f'{account}[carriers.sip.tls]\nca = "{authority.ca}"'
     for service in running(folder, listen=(tls,), sip_settings=files, carrier_settings=trusted):
         open_session(service)
         yield service
@@ -60,6 +63,12 @@ def test_a_call_goes_on_when_the_key_changes(masked: Service) -> None:
     file.write_text(first[:20])
     masked.process.send_signal(signal.SIGUSR2)
     until(lambda: "not renewed" in masked.log)
+    file.write_text(first)
+    password = masked.folder / "password"
+    password.rename(password.with_suffix(".away"))
+    masked.process.send_signal(signal.SIGUSR2)
+    until(lambda: "password of carrier acme" in masked.log)
+    password.with_suffix(".away").rename(password)
     assert masked.engine_pid("kamailio") == kamailio
     keys = json.loads(first)
     keys["keys"]["b"] = base64.b64encode(os.urandom(64)).decode()

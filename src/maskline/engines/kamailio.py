@@ -88,6 +88,15 @@ def mask_keys(path: Path) -> dict[str, Any]:
     return keys
 
 
+def check_passwords(settings: Settings) -> None:
+    """Raises GroundError for a carrier's password that cannot be read."""
+    for name, trunk in settings.trunks.items():
+        try:
+            _ = trunk.secret
+        except (OSError, ValueError) as error:
+            raise GroundError(f"password of carrier {name}: {type(error).__name__}") from None
+
+
 def check_mask_keys(path: Path) -> None:
     """Raises GroundError for a file that does not hold keys of the mask."""
     try:

@@ -90,6 +90,7 @@ class Voice:
         """Starts Kamailio again, which reads the keys of the mask, certificates and passwords anew;
         raises GroundError, and leaves it as it is, where it could not start with them."""
         tls.check(self._settings)
+        kamailio.check_passwords(self._settings)
         kamailio.check_mask_keys(self._mask_keys)
         self._sip.renew()
 

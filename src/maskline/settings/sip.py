@@ -160,7 +160,7 @@ class CarrierSip:
     probe_seconds: int | None = setting(
         "How often each place is asked by OPTIONS whether it works, in seconds. Two probes in a "
         "row without an answer take it out of use, two with one put it back. 0: never asked. Left "
-        "out: 30 for places over TLS, and 0 for all others. A probe also shows for whom the "
+        "out: 30 if one of its places is tls or auto, else 0. A probe also shows for whom the "
         "certificate of a place is, so 0 over TLS needs tls.ca: authorities whose every "
         "certificate may take your calls.",
         None,
@@ -225,8 +225,8 @@ class CarrierSip:
         (),
     )
     failover_carriers: tuple[str, ...] = setting(
-        "Names of carriers that take a call in its place, in this order, when it is down, refuses "
-        "with a 5xx or does not answer. They must let us show this carrier's numbers.",
+        "Names of carriers that take a call in its place, in this order, when it is down, answers "
+        "500, 502, 503 or 504, or does not answer. They must let us show this carrier's numbers.",
         (),
     )
     prefixes: tuple[str, ...] = setting(
