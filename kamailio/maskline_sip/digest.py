@@ -17,7 +17,8 @@ HASHES: dict[str, Callable[[bytes], str]] = {
 NONCE_SECONDS = 120
 REALM = "maskline"
 _STAMP = re.compile(r"([0-9]{1,12})-")
-_PARAMETER = re.compile(r'([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+LONGEST = 4096  # characters of a header
+_PARAMETER = re.compile(r'(?<![A-Za-z-])([A-Za-z-]{1,20})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def parameters(header: str) -> dict[str, str]:
     """The parameters of a challenge or of credentials, names in lower case; empty when it is of
     another scheme."""
     scheme, _, rest = header.strip().partition(" ")
-    if scheme.lower() != "digest":
+    if scheme.lower() != "digest" or len(rest) > LONGEST:
         return {}
     return {
         name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else plain or ""

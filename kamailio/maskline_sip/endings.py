@@ -9,6 +9,7 @@ import re
 OURS = (401, 407)
 # What a person, or their telephone, answers (RFC 3261 21); 607: RFC 8197.
 OF_THE_CALLED = (408, 480, 486, 487, 488, 600, 603, 606, 607)
+LONGEST = 300  # characters of a Reason that are looked at
 _OTHER = r';\s*[\w-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+)\s*)?'  # parameters before it
 _Q850 = re.compile(rf"Q\.850\s*(?:{_OTHER})*?;\s*cause\s*=\s*(\d{{1,3}})", re.IGNORECASE)
 
@@ -23,5 +24,5 @@ def refused_by(status: int) -> str:
 
 def cause_told(reason: str) -> int | None:
     """The Q.850 cause in a Reason header, of a BYE (RFC 3326) or of a refusal (RFC 6432)."""
-    found = _Q850.search(reason)
+    found = _Q850.search(reason[:LONGEST])
     return int(found[1]) if found and int(found[1]) < 128 else None

@@ -25,7 +25,8 @@ class Entrance:
     could be checked against it. The new one stands on top, the sender's goes by another name.
     `salt` is secret."""
 
-    _CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
+    # Nothing that repeats stands beside what may be the same: strangers, too, are read by it.
+    _CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
     _FOLD = re.compile(rb"\r\n[ \t]+")
     _OWN, _ASIDE = b"\nCall-ID: ", b"\nX-CalId: "
 
