@@ -101,6 +101,8 @@ class Keyring:
         Refused for one that is longer than any that is opened."""
         before, after = around_routes(leg)
         plain = "\n".join((*before, *leg.routes, *after)).encode("latin-1")
+        if len(plain) > LONGEST_LEG:  # what is reported of it must fit a line
+            raise Refused("a leg of this length")
         token = key + _to_base32(self._seals[key].seal(_packed(plain)))
         if len(token) > LONGEST_TOKEN:
             raise Refused("a leg of this length")
@@ -121,6 +123,7 @@ class Keyring:
 
 
 LONGEST_TOKEN = 4000
+LONGEST_LEG = 6000
 _BASE32 = re.compile("[a-z2-7]+")
 _ALPHABET = b"abcdefghijklmnopqrstuvwxyz234567"
 _LETTERS = bytes.maketrans(bytes(range(32)), _ALPHABET)

@@ -150,9 +150,10 @@ class Media:
     def _send(self, command: dict[str, Any]) -> bytes:
         if self._socket is None:
             family = socket.AF_INET6 if ":" in self._engine[0] else socket.AF_INET
-            self._socket = socket.socket(family, socket.SOCK_DGRAM)
-            self._socket.settimeout(self._timeout)
-            self._socket.connect(self._engine)
+            line = socket.socket(family, socket.SOCK_DGRAM)
+            line.settimeout(self._timeout)
+            line.connect(self._engine)
+            self._socket = line
         cookie = os.urandom(8).hex().encode()
         datagram = cookie + b" " + json.dumps(command).encode()
         try:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import Any
 
+SILENT_SECONDS = 3.0
 MOST_UNREAD = 64  # answers to reports, each of a few bytes
 
 
 class SwitchDown(OSError):
-    """The control plane did not answer in time."""
+    """The control plane did not answer."""
+
+
+class Silent(SwitchDown):
+    """It took too long: to ask again would take as long again."""
 
 
 class Switch:
@@ -19,10 +25,18 @@ class Switch:
 
     def __init__(self, path: str, timeout: float = 2.0) -> None:
         self._questions, self._reports = Line(path, timeout), Line(path, timeout)
+        self._silent_until = 0.0
 
     def ask(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
-        """The operation's output. `SwitchDown` when there is none."""
-        answer: dict[str, Any] = _twice(self._questions, _exchange, operation, given)
+        """The operation's output. `SwitchDown` when there is none; at once for a while after a
+        question that was not answered in time: a worker that waits is missing to all others."""
+        if time.monotonic() < self._silent_until:
+            raise SwitchDown("silent")
+        try:
+            answer: dict[str, Any] = _twice(self._questions, _exchange, operation, given)
+        except Silent:
+            self._silent_until = time.monotonic() + SILENT_SECONDS
+            raise
         if "output" not in answer:
             raise SwitchDown(answer.get("error", {}).get("code", "no output"))
         output: dict[str, Any] = answer["output"]
@@ -73,11 +87,19 @@ def _twice(line: Line, step: Any, operation: str, given: dict[str, Any]) -> Any:
     """Once more over a new connection, if the old one is no good any more."""
     text = json.dumps({"operation": operation, "input": given}).encode() + b"\n"
     try:
-        return step(line, text)
-    except (OSError, ValueError):
-        line.close()
+        return _once(line, step, text)
+    except Silent:
+        raise
+    except SwitchDown:
+        return _once(line, step, text)
+
+
+def _once(line: Line, step: Any, text: bytes) -> Any:
     try:
         return step(line, text)
+    except TimeoutError as error:
+        line.close()
+        raise Silent("silent") from error
     except (OSError, ValueError) as error:
         line.close()
         raise SwitchDown(type(error).__name__) from error

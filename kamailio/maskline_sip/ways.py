@@ -16,6 +16,7 @@ from .tables import Table
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # of others 5060 (RFC 3261 19.1.2, RFC 7118)
 BROADCAST = ipaddress.ip_address("255.255.255.255")
+SERVER_NAME = "$xavp(tls=>server_name)"
 VERIFIED = Table("verified")  # TLS connections whose certificates were found right
 
 
@@ -72,8 +73,9 @@ class Ways:
         """Which section of tls.cfg holds if a connection has to be made."""
         KSR.tls.set_connect_server_id(carrier.tls_profile if carrier else "default")
         names = [name for name in (carrier.tls_names if carrier else []) if not is_address(name)]
+        KSR.pv.unset(SERVER_NAME)  # of a carrier that was tried before
         if names:  # an address is not told (RFC 6066 3)
-            KSR.pv.sets("$xavp(tls=>server_name)", names[0])
+            KSR.pv.sets(SERVER_NAME, names[0])
 
     def _stay_with_verified(self, hop: str, carrier: Carrier) -> None:
         """To a carrier's own place only by a connection that has shown its certificate to
