@@ -133,7 +133,11 @@ class Routes:
 
     def _settle(self, error: Exception) -> None:
         try:
-            self.unfit.settle(raw(), error)
+            message = raw()
+        except Exception:  # longer than Kamailio gives
+            message = b""
+        try:
+            self.unfit.settle(message, error)
         except Exception as second:
             KSR.err(f"not settled: {type(second).__name__} {_where(second)}\n")
 
@@ -159,7 +163,8 @@ class Routes:
         """A BYE was sent that had been written in advance (`ready`)."""
         try:
             call, side, halves = KSR.pv.get("$var(ended)").split(" ")
-            self.reports.hung_up(call, side, KSR.pv.get("$hdr(Reason)") or "")
+            reason = binascii.a2b_base64(KSR.pv.get("$(hdr(Reason){s.encode.base64})") or "")
+            self.reports.hung_up(call, side, reason.decode("latin-1"))
             self.bodies.media.delete(call, int(halves))
         except Exception as error:
             KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
@@ -268,6 +273,8 @@ class Routes:
             if method == "ACK":
                 return
             raise Refuse(481)
+        if method != "ACK" and KSR.tm.t_newtran() < 1:
+            return  # it came again while another worker asks what to do with it
         if method in mask.CONTACT_METHODS:
             near = self._completed(passage)
             flow = self.senders.way_back(source, mask.next_hop(near))

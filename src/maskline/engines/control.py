@@ -231,7 +231,8 @@ def request(
         *(["Content-Type: text/plain;charset=UTF-8"] if body else []),
         f"Content-Length: {len(body)}",
     ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    # As the script read them: a tag may hold any octets.
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 def read_reply(data: bytes) -> tuple[int, str]:

@@ -29,7 +29,7 @@ SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
 ALLOCATOR = "tlsf"  # the default takes seconds to load a hundred certificates
 MASK_KEY_BYTES = 64
 SECRET_BYTES = 16
-LONGEST_REQUEST = 60_000  # bytes; what is added to a request must still fit Kamailio's buffer
+LONGEST_REQUEST = 48_000  # bytes; in base64 it must fit Kamailio's buffer for texts
 # In an address, and in a regular expression without backslashes, which Kamailio's strings change.
 POSIX_SPECIAL = re.compile(r"[][.]")
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
