@@ -64,6 +64,8 @@ class Replies:
         if known.first and reply.status < 300:
             self._progressed(reply, known, far)
             return
+        if far and not known.first and reply.status >= 200:
+            self._reports.moved(known, reply.status, far)
         if reply.status in challenges.STATUSES:
             challenges.remember(reply)
         if known.first:

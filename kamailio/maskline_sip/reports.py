@@ -25,6 +25,12 @@ class Reports:
         call = kept.passage.near.reference
         self.report(call, event, SipStatus=status, Legs=legs, CarrierName=carrier)
 
+    def moved(self, kept: Kept, status: int, far: mask.Leg) -> None:
+        """Either party may have told another place in a request within the call, or in its reply:
+        there a hang-up must go."""
+        call = kept.passage.near.reference
+        self.report(call, "Moved", SipStatus=status, Legs=self._legs(kept, far))
+
     def hung_up(self, call: str, ended_by: str, reason: str) -> None:
         """A BYE came by, with this Reason (RFC 3326)."""
         self.ended(call, ended_by, 200, cause_told(reason))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from acceptance.peers import SDP, Peer, header, reply
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
-from acceptance.plain_phone import ALICE, BOB, Phone, within
+from acceptance.plain_phone import ALICE, BOB, Phone, connect, within
+from acceptance.plain_phone import SDP as PLAIN_SDP
 from acceptance.service import Service, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import search_for
@@ -43,6 +44,36 @@ def answer_late(peer: Peer, request: str) -> list[str]:
 def ring_on(peer: Peer, request: str) -> list[str]:
     """A phone that never says that it stopped."""
     return [reply(request, 200)] if request.startswith("CANCEL") else ring(peer, request)
+
+
+def moved(request: str, phone: Phone) -> str:
+    """A re-INVITE by which a party tells that it is elsewhere now."""
+    head = request.removesuffix("Content-Length: 0\r\n\r\n")
+    told = f"Contact: <sip:moved@{phone.where}>\r\nContent-Type: application/sdp\r\n"
+    return f"{head}{told}Content-Length: {len(PLAIN_SDP)}\r\n\r\n{PLAIN_SDP}"
+
+
+def test_who_moved_during_the_call_is_hung_up_where_they_are(own_service: Service) -> None:
+    open_session(own_service)
+    caller, called = Phone(own_service), Phone(own_service, own_service.carrier_port)
+    sent, _, answer = connect(caller, called)
+    there, here = Phone(own_service), Phone(own_service)
+    there.send(moved(within("INVITE", sent, answer, there, 2), there))
+    again = called.receive()
+    assert again.startswith("INVITE ")
+    where, called.where = called.where, here.where  # in the reply's Contact
+    called.reply(again, 200, PLAIN_SDP)
+    called.where = where
+    there.send(within("ACK", sent, there.taken(), there, 2))
+    assert here.receive().startswith("ACK ")
+    time.sleep(0.3)  # the reports of it
+    own_service.close_sessions()
+    for phone in (here, there):
+        bye = phone.receive(8)
+        assert bye.startswith("BYE ")
+        phone.reply(bye, 200)
+    for phone in (caller, called, there, here):
+        phone.socket.close()
 
 
 def say_nothing(peer: Peer, request: str) -> list[str]:

@@ -28,6 +28,7 @@ CALL = Call(
 )
 RINGING = CallEvent(happening=Happening.RINGING, at=2000)
 ANSWERED = CallEvent(happening=Happening.ANSWERED, at=3000, legs=({"CallId": "x"}, {"CallId": "y"}))
+MOVED = CallEvent(happening=Happening.MOVED, at=3500, legs=({"CallId": "z"}, {"CallId": "w"}))
 ENDED = CallEvent(
     happening=Happening.ENDED, at=4000, sip_status=200, ended_by=Party.CALLED, cause=16
 )
@@ -72,6 +73,16 @@ def test_the_earliest_report_of_each_kind_is_the_truth(
 ) -> None:
     shuffled = random.sample(events, len(events))
     assert after(*events) == after(*shuffled)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([RINGING, ANSWERED, MOVED, ENDED])))
+def test_who_moved_is_hung_up_where_they_are(order: tuple[CallEvent, ...]) -> None:
+    call = after(*order)
+    assert call.legs == MOVED.legs
+    assert call.answered_at == ANSWERED.at
+    assert apply(call, MOVED) is call
+    again = replace(MOVED, legs=({"CallId": "v"},))
+    assert apply(call, again).legs == again.legs
 
 
 def test_an_answer_never_puts_off_a_hang_up_already_due() -> None:

@@ -19,6 +19,7 @@ class Party(StrEnum):
 class Happening(StrEnum):
     RINGING = "Ringing"
     ANSWERED = "Answered"
+    MOVED = "Moved"
     ENDED = "Ended"
 
 
@@ -122,7 +123,10 @@ def blame(sip_status: int | None) -> Party:
 
 
 def apply(call: Call, event: CallEvent) -> Call:
-    """The record once the event is known. Applying an event again changes nothing."""
+    """The record once the event is known. Applying an event again changes nothing; of several
+    moves, which tell no time, the one that is told last counts."""
+    if event.happening is Happening.MOVED:
+        return call if event.legs == call.legs else replace(call, legs=event.legs)
     moment = MOMENTS[event.happening]
     known: int | None = getattr(call, moment)
     if known is not None and known <= event.at:
@@ -131,7 +135,8 @@ def apply(call: Call, event: CallEvent) -> Call:
     if event.carrier is not None:
         changes["outbound_carrier"] = event.carrier
     if event.happening is Happening.ANSWERED:
-        changes |= {"legs": event.legs, "hang_up_at": deadline(call, event.at)}
+        moved = call.answered_at is None and call.legs  # told before
+        changes |= {"legs": moved or event.legs, "hang_up_at": deadline(call, event.at)}
     if event.happening is Happening.ENDED:
         changes |= {
             "sip_status": event.sip_status,
