@@ -208,7 +208,7 @@ def shows_soon(stage: Stage, name: str) -> bool:
     for _ in range(3):
         if shows(stage, name):
             return True
-        until(lambda: works(stage), 30)
+        until(lambda: works(stage), 60)
     return False
 
 
@@ -223,7 +223,7 @@ def told_of(stage: Stage, what: str, names: list[str]) -> None:
     places = stage.caller.sent + stage.called.sent
     print(f"\n{what}; so far {places} places marked, {stage.looked_at} messages looked at")
     assert len(hidden) <= len(names) // 10, hidden  # some are called once in a process's life
-    until(lambda: works(stage), 30)
+    until(lambda: works(stage), 60)
 
 
 def test_nothing_passes_whatever_fails(stage: Stage) -> None:
