@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from . import mask, sip
 from .engines import call_of
-from .switch import Switch
+from .switch import Switch, SwitchDown
 from .tables import Table
 
+Legs = dict[str, mask.Leg]  # by side
 ROUTES = Table("routes")
 # Characters of a route set; a longer one is nothing that a carrier has.
 LONGEST = 2000
@@ -30,25 +31,32 @@ class RouteSets:
     def _keep(self, key: str, leg: mask.Leg) -> None:
         ROUTES.put(self._name(key, leg), "\n".join(leg.routes))
 
-    def completed(self, key: str, leg: mask.Leg) -> mask.Leg:
-        """A leg with its routes, when its newest message did not tell them. Raises SwitchDown while
-        they cannot be known: what is sealed without them would lose its way for good."""
+    def completed(self, key: str, leg: mask.Leg, answered: Legs | None) -> mask.Leg:
+        """A leg with its routes, when its newest message did not tell them. `answered` is what
+        `legs_of` its call gave, None where it gave nothing. Raises SwitchDown while the routes
+        cannot be known: what is sealed without them would lose its way for good."""
         if leg.routes:
             return leg
         name = self._name(key, leg)
         known = ROUTES.get(name)
         if known is None:
-            recorded = self.recorded(leg)
+            if answered is None:
+                raise SwitchDown("no routes")
+            recorded = answered.get(leg.side)
             if recorded is not None:
                 self._keep(key, recorded)
             known = "\n".join(recorded.routes) if recorded else ""
         return leg._replace(routes=tuple(known.split("\n"))) if known else leg
 
-    def recorded(self, leg: mask.Leg) -> mask.Leg | None:
-        """A leg as it was when the call was answered; None while it is not. Raises SwitchDown."""
-        told = self._switch.ask("GetLegs", {"CallId": call_of(leg.reference)})
+    def legs_of(self, reference: str) -> Legs | None:
+        """The legs of a call since it was answered, none before; None where that cannot be
+        known."""
+        try:
+            told = self._switch.ask("GetLegs", {"CallId": call_of(reference)})
+        except SwitchDown:
+            return None
         opened = [self._keys.open(sip.user(one["Target"])) for one in told.get("Legs", [])]
-        return next((found for _, found in filter(None, opened) if found.side == leg.side), None)
+        return {leg.side: leg for _, leg in filter(None, opened)}
 
     def _name(self, key: str, leg: mask.Leg) -> str:
         return self._keys.alias(key, "routes", leg.call_id, leg.tag)

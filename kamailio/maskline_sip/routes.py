@@ -30,7 +30,7 @@ from .refuse import Refuse
 from .relay import Relay
 from .replies import Replies
 from .reports import Reports
-from .route_sets import RouteSets
+from .route_sets import Legs, RouteSets
 from .senders import Senders, hop_of, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
@@ -275,18 +275,19 @@ class Routes:
             raise Refuse(481)
         if method != "ACK" and KSR.tm.t_newtran() < 1:
             return  # it came again while another worker asks what to do with it
-        if method in mask.CONTACT_METHODS:
-            near = self._completed(passage)
-            flow = self.senders.way_back(source, mask.next_hop(near))
-            passage = passage._replace(near=near._replace(flow=flow))
         if method not in allowed.METHODS:
             raise Refuse(405)
         firsts.check(request)
         if method == "ACK":  # its number is its INVITE's, which the token tells
             self.relay.send(request, passage, self.bodies.of_request(request, passage))
             return
-        if origin != CONTROL and self._belongs_elsewhere(passage):
+        answered = None if origin == CONTROL else self.route_sets.legs_of(passage.near.reference)
+        if answered and belongs_elsewhere(passage, answered):
             raise Refuse(481)
+        if method in mask.CONTACT_METHODS:
+            near = self._completed(passage, answered)
+            flow = self.senders.way_back(source, mask.next_hop(near))
+            passage = passage._replace(near=near._replace(flow=flow))
         passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
         known = kept.of(passage, request, self.ways.received_at())
@@ -294,20 +295,9 @@ class Routes:
             self._hung_up(request, known, origin)
         self.relay.send(request, passage, body, known)
 
-    def _belongs_elsewhere(self, passage: mask.Passage) -> bool:
-        """Whether another one than the called party of this dialogue, a fork's or one whose call
-        has gone on, answered the call: that one's call it is."""
-        _, near, far = passage
-        called = far if far.side == mask.CALLED else near
+    def _completed(self, passage: mask.Passage, answered: Legs | None) -> mask.Leg:
         try:
-            answered = self.route_sets.recorded(called)
-        except SwitchDown:
-            return False
-        return answered is not None and answered.tag != called.tag
-
-    def _completed(self, passage: mask.Passage) -> mask.Leg:
-        try:
-            return self.route_sets.completed(passage.key, passage.near)
+            return self.route_sets.completed(passage.key, passage.near, answered)
         except SwitchDown:
             # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
             raise Refuse(500, RETRY) from None
@@ -367,6 +357,13 @@ class Routes:
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""
         return 1 if self.senders.origin(source_of()) else -1
+
+
+def belongs_elsewhere(passage: mask.Passage, answered: Legs) -> bool:
+    """Whether another one than the called party of this dialogue, a fork's or one whose call has
+    gone on, answered the call: that one's call it is."""
+    called = passage.far if passage.far.side == mask.CALLED else passage.near
+    return mask.CALLED in answered and answered[mask.CALLED].tag != called.tag
 
 
 def status_of(error: Exception) -> int:
