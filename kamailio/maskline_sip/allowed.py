@@ -69,8 +69,11 @@ _REFRESHER = re.compile(r";\s*refresher\s*=\s*(uac|uas)\s*(?=;|$)", re.IGNORECAS
 
 @dataclass(frozen=True)
 class Body:
+    """`offers` tells of a description that the reply is to answer it."""
+
     type: str = ""
     content: bytes = b""
+    offers: bool = False
 
 
 NO_BODY = Body()

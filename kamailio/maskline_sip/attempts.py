@@ -100,7 +100,7 @@ class Attempts:
         ours = contact(self._settings, local, transport)
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)
         known = kept.of(passage, request, attempt["at"])
-        known = known._replace(offered=bool(body.content), near_token=token)
+        known = known._replace(offered=body.offers, near_token=token)
         ringing, silent = 1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE
         KSR.tm.t_set_fr(min(ringing, TRYING) if others else ringing, silent)
         KSR.pv.seti(RINGING, ringing)
@@ -144,7 +144,6 @@ class Attempts:
             return False
         attempt = json.loads(text)
         target = self._settings.targets(attempt["route"])[attempt["tried"] - 1]
-        self.end()
         try:
             if self._authorize(request, attempt, target):
                 return True

@@ -29,7 +29,7 @@ class Bodies:
         offered = kept_to(offered, passage)
         terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
         relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
-        return self._written(relayed, passage)
+        return self._written(relayed, passage, offers=True)
 
     def of_request(self, request: sip.Message, passage: mask.Passage) -> allowed.Body:
         if not request.body:
@@ -43,13 +43,13 @@ class Bodies:
         given = kept_to(given, passage)
         call, sender = passage.near.reference, passage.near.side
         terms = self._terms(passage.near, passage.far)
-        if self.answers(request, passage):
+        if self._answers(request, passage):
             relayed = self.media.answer(call, passage.far.side, sender, given, terms)
-        else:
-            relayed = self.media.offer(call, sender, given, terms)
-        return self._written(relayed, passage)
+            return self._written(relayed, passage)
+        relayed = self.media.offer(call, sender, given, terms)
+        return self._written(relayed, passage, offers=True)
 
-    def answers(self, request: sip.Message, passage: mask.Passage) -> bool:
+    def _answers(self, request: sip.Message, passage: mask.Passage) -> bool:
         """Whether a description in this request answers one, and so needs no answer: in an ACK, and
         in the PRACK of a reply that offered something (RFC 3262 5)."""
         if request.method != "PRACK":
@@ -108,9 +108,12 @@ class Bodies:
         """No sound of this call any more."""
         self.media.delete(passage.near.reference, self.halves(passage))
 
-    def _written(self, relayed: sdp.Description, passage: mask.Passage) -> allowed.Body:
+    def _written(
+        self, relayed: sdp.Description, passage: mask.Passage, *, offers: bool = False
+    ) -> allowed.Body:
         session = int(self._keys.alias(passage.key, "sdp", passage.near.call_id)[:6], 36)
-        return allowed.Body("application/sdp", sdp.write(relayed, session, int(time.time())))
+        text = sdp.write(relayed, session, int(time.time()))
+        return allowed.Body("application/sdp", text, offers)
 
 
 def kept_to(given: sdp.Description, passage: mask.Passage) -> sdp.Description:

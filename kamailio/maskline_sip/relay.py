@@ -53,8 +53,7 @@ class Relay:
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, more)
         KSR.hdr.append(self._door.header(payload))
         if known:
-            offered = bool(body.content) and not self._bodies.answers(request, passage)
-            known = known._replace(offered=offered, near_token=token)
+            known = known._replace(offered=body.offers, near_token=token)
             KSR.pv.sets(CONTEXT, known.text())
             KSR.tm.t_on_reply("back")
             if self._asked_by(far) and request.method not in NEVER_AGAIN:

@@ -92,10 +92,10 @@ class Replies:
     def failed(self, request: sip.Message) -> None:
         """A target did not take the call: another one may, or it does not come about."""
         known = kept.read(KSR.pv.get(CONTEXT))
+        self._attempts.end()
         over = KSR.tm.t_is_canceled() > 0 or ringing.given_up()
         if not over and self._attempts.failed(known, request):
             return
-        self._attempts.end()
         reference = known.passage.near.reference
         ringing.end(reference)
         status = KSR.pv.get("$T_reply_code")
