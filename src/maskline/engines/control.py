@@ -112,8 +112,7 @@ class ControlLine(asyncio.DatagramProtocol):
         """Confirms a leg whose INVITE had this number, and ends it: it belongs to no call. Whoever
         missed the ACK answers again, and this is done again (RFC 3261 13.2.2.4)."""
         assert self._transport is not None, "open() comes first"
-        branch = "z9hG4bK" + secrets.token_hex(8)
-        ack = request("ACK", leg, number, self.address, branch)
+        ack = request("ACK", leg, number, self.address, new_branch())
         self._transport.sendto(ack, self._kamailio)
         if leg["To"] not in self._dismissing:
             task = self._dismissing[leg["To"]] = asyncio.create_task(self._end(leg))
@@ -194,7 +193,7 @@ class ControlLine(asyncio.DatagramProtocol):
         self, method: str, leg: Mapping[str, str], cseq: int, limit: float, body: bytes = b""
     ) -> Reply | None:
         assert self._transport is not None, "open() comes first"
-        branch = "z9hG4bK" + secrets.token_hex(8)
+        branch = new_branch()
         message = request(method, leg, cseq, self.address, branch, body)
         answer = self._waiting[branch] = asyncio.get_running_loop().create_future()
         try:
@@ -213,6 +212,10 @@ class ControlLine(asyncio.DatagramProtocol):
             await asyncio.wait({answer}, timeout=wait)
             wait = min(wait * 2, T2)
         return answer.result()
+
+
+def new_branch() -> str:
+    return "z9hG4bK" + secrets.token_hex(8)
 
 
 def request(
