@@ -111,8 +111,8 @@ class PostgresqlStore:
     def __init__(self, url: str, key_file: Path) -> None:
         with connect(url) as connection:
             self._cipher = prepare(connection, key_file)
-        self._reading = pool(url, f"{LONGEST_WAIT}; {READ_ONLY}")
-        self._writing = pool(url, LONGEST_WAIT)
+        self._reading = pool_of(url, f"{LONGEST_WAIT}; {READ_ONLY}")
+        self._writing = pool_of(url, LONGEST_WAIT)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
 
@@ -170,7 +170,7 @@ def fresh(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def untouched(connection: Connection) -> Iterator[None]:
-    """Reads, each with a transaction of its own: if the connection is lost, nothing else is."""
+    """What is done before a transaction, or in none: if the connection is lost, nothing else is."""
     try:
         yield
     except psycopg.OperationalError as error:
@@ -182,7 +182,8 @@ def untouched(connection: Connection) -> Iterator[None]:
 @contextmanager
 def transaction(connection: Connection, beginning: str) -> Iterator[None]:
     try:
-        begin(connection, beginning)
+        with untouched(connection):
+            connection.execute(beginning.encode())
         yield
     except BaseException:
         if not connection.closed:
@@ -190,15 +191,6 @@ def transaction(connection: Connection, beginning: str) -> Iterator[None]:
             connection.pgconn.exec_(b"ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def begin(connection: Connection, beginning: str) -> None:
-    try:
-        connection.execute(beginning.encode())
-    except psycopg.OperationalError as error:
-        if connection.broken:
-            raise NotBegun from error
-        raise
 
 
 @contextmanager
@@ -233,7 +225,7 @@ def configure(connection: Connection) -> None:
     connection.adapters.register_loader("numeric", WholeLoader)
 
 
-def pool(url: str, settings: str) -> Pool:
+def pool_of(url: str, settings: str) -> Pool:
     """Connections for one kind of work, each with these settings of its session."""
 
     def prepared(connection: Connection) -> None:
