@@ -34,6 +34,12 @@ class Phone:
         self.received.append(self.socket.recv(65536).decode("latin-1"))
         return self.received[-1]
 
+    def expect(self, start: str | tuple[str, ...]) -> str:
+        """The next message that begins like this; repeats and provisional answers are passed by."""
+        while not (text := self.receive(8)).startswith(start):
+            pass
+        return text
+
     def taken(self, seconds: float = 3) -> str:
         """The 200 to an INVITE; nothing but provisional answers comes before it."""
         while not (text := self.receive(seconds)).startswith("SIP/2.0 200"):
@@ -110,3 +116,18 @@ def within(method: str, sent: str, answer: str, phone: Phone, cseq: int = 1) -> 
         f"Call-ID: {header(sent, 'Call-ID')}\r\nCSeq: {cseq} {method}\r\n"
         "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     )
+
+
+def forked(received: str, tag: str) -> str:
+    """An INVITE as if its receiver had this tag."""
+    to = header(received, "To")
+    return received.replace(to, f"{to};tag={tag}")
+
+
+def from_called(method: str, received: str, called: Phone, cseq: int) -> str:
+    """A request of who was called, who has a tag in the INVITE that they received (`forked`)."""
+    request = within(method, received, received, called, cseq)
+    sender, receiver = header(received, "From"), header(received, "To")
+    for name, value in (("From", receiver), ("To", sender)):
+        request = request.replace(f"{name}: {header(request, name)}", f"{name}: {value}")
+    return request

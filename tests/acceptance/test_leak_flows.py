@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from acceptance.lines import Line
-from acceptance.plain_phone import ALICE, BOB, SDP, Phone, header, within
+from acceptance.plain_phone import ALICE, BOB, SDP, Phone, forked, from_called, header, within
 from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import open_session
 from authority import Authority, Pair
@@ -37,18 +37,17 @@ def masked(
     pairs: tuple[Pair, Pair],
 ) -> Iterator[Service]:
     us, _ = pairs
-    choices = {}
+    choices = {"transport": request.param}
     if request.param == "tls":
-        choices = {
+        choices |= {
             "listen": (f"tls:127.0.0.1:{free_port()}",),
             "sip_settings": f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
             "carrier_settings": f'probe_seconds = 0\n[carriers.sip.tls]\nca = "{us.ca}"',
         }
     elif request.param == "srtp":
-        choices = {"carrier_settings": 'srtp = "optional"'}
+        choices = {"transport": "udp", "carrier_settings": 'srtp = "optional"'}
     folder = tmp_path_factory.mktemp("flows")
-    transport = "udp" if request.param == "srtp" else request.param
-    for service in running(folder, transport=transport, **choices):
+    for service in running(folder, **choices):
         open_session(service)
         yield service
 
@@ -108,12 +107,6 @@ class Marked(Phone):
         for line in text.split("\r\n"):
             self.places += 1
             assert not self.forbidden.search(line.encode("latin-1")), line
-        return text
-
-    def expect(self, start: str | tuple[str, ...]) -> str:
-        """The next message that begins like this; repeats and provisional answers are passed by."""
-        while not (text := self.receive(8)).startswith(start):
-            pass
         return text
 
     @property
@@ -292,7 +285,7 @@ def test_whoever_answers_second_is_hung_up(
         b.answer(two, 183, elsewhere)
         until(lambda: "AnsweredTimestamp" in newest(masked))
         for method in ("BYE", "UPDATE"):
-            b.ask(from_called(method, two, b), body=elsewhere * (method == "UPDATE"))
+            b.ask(from_called(method, two, b, 7), body=elsewhere * (method == "UPDATE"))
             b.expect("SIP/2.0 481")
         assert "EndedTimestamp" not in newest(masked)
     b.answer(two, 200, elsewhere)
@@ -312,22 +305,6 @@ def test_whoever_answers_second_is_hung_up(
 def newest(service: Service) -> dict[str, Any]:
     found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
     return found[0]
-
-
-def from_called(method: str, received: str, called: Phone) -> str:
-    """A request of who was called, as the INVITE that they received has them in its To."""
-    request = within(method, received, received, called, 7)
-    sender, receiver = header(received, "From"), header(received, "To")
-    told = {"From": receiver, "To": sender}
-    for name, value in told.items():
-        request = request.replace(f"{name}: {header(request, name)}", f"{name}: {value}")
-    return request
-
-
-def forked(received: str, tag: str) -> str:
-    """An INVITE as if its receiver had this tag."""
-    to = header(received, "To")
-    return received.replace(to, f"{to};tag={tag}")
 
 
 def test_repeats_of_an_answer_after_its_end(a: Marked, b: Marked) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, phone, play
-from acceptance.plain_phone import Phone, connect, header, within
+from acceptance.plain_phone import Phone, connect, forked, from_called, within
 from acceptance.service import Service, running, until
 from acceptance.tampering import changed_script
 from acceptance.test_leak import PROXY_NUMBER, open_session
@@ -186,11 +186,12 @@ def test_whoever_hangs_up_while_the_service_is_dead_has_hung_up(own_service: Ser
     called = Phone(own_service, own_service.carrier_port)
     sent, _, answer = connect(caller, called)
     _, received, _ = connect(caller, called)
+    received = forked(received, "bobs")
     until(lambda: count(own_service, "Answered") == 2)  # what is known is on the disk soon
     killed = own_service.pid
     os.kill(killed, signal.SIGKILL)
     until(lambda: hung_up(caller, called, within("BYE", sent, answer, caller, 2)), 20)
-    until(lambda: hung_up(called, caller, from_called(received, called)), 20)
+    until(lambda: hung_up(called, caller, from_called("BYE", received, called, 1)), 20)
     assert own_service.pid not in (0, killed)
     until(lambda: own_service.health()[0] == 200 and count(own_service, "Ended") == 2)
     # The service that is back finds calls without sound, and may hang up first.
@@ -206,8 +207,7 @@ def test_a_call_has_a_record_when_the_service_dies_with_its_decision(own_service
     caller, called = Phone(own_service), Phone(own_service, own_service.carrier_port)
     for number in range(1, 4):
         caller.send(caller.invite())
-        while not called.receive().startswith("INVITE "):
-            pass
+        called.expect("INVITE ")
         die_and_come_back(own_service)
         until(lambda number=number: count(own_service, "Ended") == number, 20)
     for record in records(own_service):
@@ -222,14 +222,6 @@ def die_and_come_back(service: Service) -> None:
     os.kill(killed, signal.SIGKILL)
     until(lambda: service.pid not in (0, killed), 20)
     until(lambda: service.health()[0] == 200, 20)
-
-
-def from_called(received: str, called: Phone) -> str:
-    """The BYE of who was called, from the INVITE that they received."""
-    bye = within("BYE", received, received, called, 1)
-    sender, receiver = header(received, "From"), header(received, "To")
-    bye = bye.replace(f"To: {receiver}", f"To: {sender}")
-    return bye.replace(f"From: {sender}", f"From: {receiver};tag=bobs")
 
 
 def hung_up(hanger: Phone, other: Phone, bye: str) -> bool:

@@ -3,29 +3,12 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from a_call import CALL
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 
-CALL = Call(
-    call_id="1",
-    account_id="a",
-    voice_connector_id="c",
-    proxy_session_id="s",
-    proxy_session_name=None,
-    carrier="acme",
-    caller="+12065550100",
-    dialled="+19135550199",
-    outbound_carrier="acme",
-    called="+14015550101",
-    shown="+19135550199",
-    decision="Connect",
-    reason="session",
-    received_at=1000,
-    forwarded_at=1000,
-    max_call_seconds=60,
-)
 RINGING = CallEvent(happening=Happening.RINGING, at=2000)
 ANSWERED = CallEvent(happening=Happening.ANSWERED, at=3000, legs=({"CallId": "x"}, {"CallId": "y"}))
 MOVED = CallEvent(happening=Happening.MOVED, at=3500, legs=({"CallId": "z"}, {"CallId": "w"}))

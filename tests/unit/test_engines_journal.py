@@ -1,32 +1,19 @@
 """What was told of calls and is not written yet, as a process leaves it that is killed."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from maskline.domain.call import Call, CallEvent, Happening, Party
+from a_call import CALL
+
+from maskline.domain.call import CallEvent, Happening, Party
 from maskline.engines.journal import NAMES, Entry, Journal
 
-CALL = Call(
-    call_id="n-1",
-    account_id="1",
-    voice_connector_id="c",
-    proxy_session_id="s",
-    proxy_session_name="naïve",
-    carrier="acme",
-    caller="+12065550100",
-    dialled="+19135550199",
-    outbound_carrier="acme",
-    called="+12065550101",
-    shown="+19135550199",
-    decision="Connect",
-    reason="session",
-    received_at=1,
-    max_call_seconds=60,
-)
 ENDED = CallEvent(
     happening=Happening.ENDED, at=9, ended_by=Party.CALLER, sip_status=200, legs=({"From": "a"},)
 )
-OPENED, OVER = Entry("n-1", call=CALL), Entry("n-1", event=ENDED)
+OPENED = Entry("n-1", call=replace(CALL, proxy_session_name="naïve"))
+OVER = Entry("n-1", event=ENDED)
 
 
 def left(folder: Path) -> list[Entry]:

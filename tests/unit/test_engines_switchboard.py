@@ -144,6 +144,11 @@ async def test_a_record_knows_more_than_what_is_left_of_its_beginning(
     assert (await store_call(switchboard, call_id))["hang_up_at"] == 77
 
 
+async def keep_nothing(_work: Any, **_how: Any) -> Any:
+    """A store's `write` on a full disk."""
+    raise StoreFailed("no space left")
+
+
 async def recovered(switchboard: Switchboard, folder: Path) -> None:
     await Switchboard(switchboard._store, context, Journal(folder)).recover()
 
@@ -164,9 +169,7 @@ async def test_while_the_database_keeps_nothing_no_report_is_lost(
     async def failing(work: Any, **how: Any) -> Any:
         nonlocal failures
         failures -= 1
-        if failures >= 0:
-            raise StoreFailed("no space left")
-        return await write(work, **how)
+        return await (write if failures < 0 else keep_nothing)(work, **how)
 
     monkeypatch.setattr(store, "write", failing)
     call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
@@ -179,12 +182,9 @@ async def test_while_the_database_keeps_nothing_no_report_is_lost(
 async def test_a_service_that_stops_leaves_to_the_next_what_it_cannot_write(
     switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def failing(work: Any, **how: Any) -> Any:
-        raise StoreFailed("no space left")
-
     monkeypatch.setattr(ledger, "DRAIN_SECONDS", 0.2)
     with monkeypatch.context() as full:
-        full.setattr(switchboard._store, "write", failing)
+        full.setattr(switchboard._store, "write", keep_nothing)
         call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
         await switchboard.drain()
     await recovered(switchboard, tmp_path)
@@ -194,13 +194,10 @@ async def test_a_service_that_stops_leaves_to_the_next_what_it_cannot_write(
 async def test_what_cannot_be_recovered_stays_in_the_journal(
     switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def failing(work: Any, **how: Any) -> Any:
-        raise StoreFailed("no space left")
-
     call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
     switchboard._ledger._writing.cancel()  # type: ignore[union-attr]
     monkeypatch.setattr(ledger, "RECOVER_SECONDS", 0.1)
-    monkeypatch.setattr(switchboard._store, "write", failing)
+    monkeypatch.setattr(switchboard._store, "write", keep_nothing)
     with pytest.raises(TimeoutError):
         await recovered(switchboard, tmp_path)
     assert [one.call_id for one in Journal(tmp_path).left()] == [call_id]

@@ -120,15 +120,21 @@ async def test_a_name_that_somebody_holds_is_told(store: Store) -> None:
     assert await store.write(try_all, beside=True) == [True] * 4
 
 
-async def test_a_restart_of_the_server_between_two_pieces_of_work_is_not_noticed(
-    store: Store, url: str
-) -> None:
+async def connected_and_cut_off(store: Store, url: str) -> None:
+    """Eight accounts, and every connection by which they were written lost while nobody uses it."""
     await asyncio.gather(*(store.write(add(f"{number}"), beside=True) for number in range(8)))
+    await asyncio.gather(*(store.read(count) for _ in range(8)))
     with psycopg.connect(url, autocommit=True) as other:
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle'"
             " AND datname = current_database()"
         )
+
+
+async def test_a_restart_of_the_server_between_two_pieces_of_work_is_not_noticed(
+    store: Store, url: str
+) -> None:
+    await connected_and_cut_off(store, url)
     await asyncio.gather(*(store.write(add(f"later {number}")) for number in range(8)))
     assert await store.read(count) == 16
 
@@ -171,12 +177,7 @@ async def test_a_read_that_takes_too_long_is_broken_off(
 async def test_a_piecemeal_read_is_done_again_over_another_connection(
     store: Store, url: str
 ) -> None:
-    await asyncio.gather(*(store.write(add(f"{number}"), beside=True) for number in range(8)))
-    with psycopg.connect(url, autocommit=True) as other:
-        other.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle'"
-            " AND datname = current_database()"
-        )
+    await connected_and_cut_off(store, url)
     found = await asyncio.gather(*(store.read(count, piecemeal=True) for _ in range(8)))
     assert found == [8] * 8
 
