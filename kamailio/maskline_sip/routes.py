@@ -55,6 +55,13 @@ def put(variable: str, message: bytes) -> None:
     KSR.pv.sets(variable, binascii.b2a_base64(message, newline=False).decode())
 
 
+def reason_given() -> str:
+    """The Reason of the message at hand; to ask for one that is not there would be logged."""
+    if KSR.hdr.is_present("Reason") < 1:
+        return ""
+    return binascii.a2b_base64(KSR.pv.get("$(hdr(Reason){s.encode.base64})")).decode("latin-1")
+
+
 class Routes:
     """One worker's routes; Kamailio calls the methods named in its configuration."""
 
@@ -163,8 +170,7 @@ class Routes:
         """A BYE was sent that had been written in advance (`ready`)."""
         try:
             call, side, halves = KSR.pv.get("$var(ended)").split(" ")
-            reason = binascii.a2b_base64(KSR.pv.get("$(hdr(Reason){s.encode.base64})") or "")
-            self.reports.hung_up(call, side, reason.decode("latin-1"))
+            self.reports.hung_up(call, side, reason_given())
             self.bodies.media.delete(call, int(halves))
         except Exception as error:
             KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")

@@ -153,6 +153,7 @@ def test_200_calls_at_20_a_second(
         for time in ("Received", "Forwarded", "Ringing", "Answered", "Ended"):
             assert f"{time}Timestamp" in record
         assert (record["EndedBy"], record["SipStatus"]) == ("caller", 200)
+    assert "engine says" not in telephony.log  # a call as it should be is nothing to complain of
 
 
 def test_an_unknown_caller_is_refused(
