@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,14 +60,22 @@ class Terms:
 PLAIN = Terms()
 
 
+# Seconds that an answer is waited for, before and after a request is sent again: a datagram may get
+# lost, and the engine answers a repeat from memory.
+WAITS = (0.2, 0.8)
+# After as many in vain nothing is asked for a while: a worker that waits is missing to all others.
+SILENT_SECONDS = 3.0
+
+
 class MediaDown(OSError):
     """No media engine answered, or it refused."""
 
 
 class Media:
-    def __init__(self, engine: tuple[str, int], addresses: list[str], timeout: float = 1.0) -> None:
-        self._engine, self._addresses, self._timeout = engine, set(addresses), timeout
+    def __init__(self, engine: tuple[str, int], addresses: list[str]) -> None:
+        self._engine, self._addresses = engine, set(addresses)
         self._socket: socket.socket | None = None
+        self._silent_until = 0.0
 
     def offer(
         self, call: str, sender: str, offered: sdp.Description, terms: Terms = PLAIN
@@ -105,11 +115,11 @@ class Media:
     def delete(self, call: str, halves: int = 2) -> None:
         """End the call's media; nothing is waited for, the engine times out what is left."""
         for half in (call, call + SECOND)[:halves]:
-            self._send({"command": "delete", "call-id": half})
+            self._send(datagram({"command": "delete", "call-id": half})[1])
 
     def delete_second(self, call: str) -> None:
         """The same for what the engine has of the call for the called side alone."""
-        self._send({"command": "delete", "call-id": call + SECOND})
+        self._send(datagram({"command": "delete", "call-id": call + SECOND})[1])
 
     def close(self) -> None:
         if self._socket is not None:
@@ -147,35 +157,51 @@ class Media:
             raise MediaDown("the engine told an address that is not its own")
         return with_mux(relayed, False)
 
-    def _send(self, command: dict[str, Any]) -> bytes:
-        if self._socket is None:
-            family = socket.AF_INET6 if ":" in self._engine[0] else socket.AF_INET
-            line = socket.socket(family, socket.SOCK_DGRAM)
-            line.settimeout(self._timeout)
-            line.connect(self._engine)
-            self._socket = line
-        cookie = os.urandom(8).hex().encode()
-        datagram = cookie + b" " + json.dumps(command).encode()
-        try:
-            self._socket.send(datagram)
-        except ConnectionRefusedError:  # what was sent before this met nobody; this may
-            self._socket.send(datagram)
-        return cookie
-
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:
+        if time.monotonic() < self._silent_until:
+            raise MediaDown("silent")
         try:
-            cookie = self._send(command)
-            assert self._socket is not None
-            while True:
-                given, _, answer = self._socket.recv(65536).partition(b" ")
-                if given == cookie:
-                    break
+            answer = self._answer(*datagram(command))
         except OSError as error:
             raise MediaDown("no answer") from error
+        if answer is None:
+            self._silent_until = time.monotonic() + SILENT_SECONDS
+            raise MediaDown("no answer in time")
         result: dict[str, Any] = json.loads(answer.decode("latin-1"))
         if result.get("result") != "ok":
             raise MediaDown(str(result.get("result")))
         return result
+
+    def _answer(self, cookie: bytes, request: bytes) -> bytes | None:
+        for wait in WAITS:
+            line = self._send(request)
+            until = time.monotonic() + wait
+            with suppress(TimeoutError):
+                while (left := until - time.monotonic()) > 0:
+                    line.settimeout(left)
+                    given, _, answer = line.recv(65536).partition(b" ")
+                    if given == cookie:
+                        return answer
+        return None
+
+    def _send(self, request: bytes) -> socket.socket:
+        """Sends, and gives where the answer comes."""
+        if self._socket is None:
+            family = socket.AF_INET6 if ":" in self._engine[0] else socket.AF_INET
+            line = socket.socket(family, socket.SOCK_DGRAM)
+            line.connect(self._engine)
+            self._socket = line
+        try:
+            self._socket.send(request)
+        except ConnectionRefusedError:  # what was sent before this met nobody; this may
+            self._socket.send(request)
+        return self._socket
+
+
+def datagram(command: dict[str, Any]) -> tuple[bytes, bytes]:
+    """A request, and before it the cookie that its answer begins with."""
+    cookie = os.urandom(8).hex().encode()
+    return cookie, cookie + b" " + json.dumps(command).encode()
 
 
 # Where both sides may encrypt, the engine would give one side's keys to the other to save itself

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from maskline_sip import sdp
+from maskline_sip import media, sdp
 from maskline_sip.engines import Engines, call_of, node_of
 from maskline_sip.media import Media, MediaDown
 from maskline_sip.others import Others
@@ -24,6 +24,7 @@ class Rtpengine:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, str]] = []
+        self.deaf_to = 0  # of the next requests so many get lost
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
@@ -37,6 +38,9 @@ class Rtpengine:
                 return
             cookie, _, command = data.partition(b" ")
             self.asked.append(json.loads(command))
+            if self.deaf_to:
+                self.deaf_to -= 1
+                continue
             answer = {"result": "ok", "sdp": "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 7 RTP/AVP 0\r\n"}
             self.socket.sendto(cookie + b" " + json.dumps(answer).encode(), sender)
 
@@ -74,7 +78,7 @@ def unused() -> int:
 
 
 def engines(found: Others) -> closing[Engines]:
-    own = Media(("127.0.0.1", unused()), ["127.0.0.1"], timeout=5)
+    own = Media(("127.0.0.1", unused()), ["127.0.0.1"])
     return closing(Engines(OURS, own, found))
 
 
@@ -110,6 +114,27 @@ def test_the_sound_of_a_node_that_is_gone_cannot_be_changed_but_ended(tmp_path: 
         with pytest.raises(MediaDown):
             all_of_them.offer(DEAD + CALL, "caller", OFFER)
         all_of_them.delete(DEAD + CALL)
+
+
+def test_a_request_or_an_answer_that_got_lost_is_asked_for_again(theirs: Rtpengine) -> None:
+    theirs.deaf_to = 1
+    with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
+        engine.offer(OURS + CALL, "caller", OFFER)
+    assert theirs.asked == [theirs.asked[0]] * 2
+
+
+def test_an_engine_that_hangs_keeps_a_worker_waiting_once(
+    theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "WAITS", (0.01, 0.02))
+    theirs.deaf_to = 2
+    with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
+        for _ in range(3):
+            with pytest.raises(MediaDown):
+                engine.offer(OURS + CALL, "caller", OFFER)
+        assert len(theirs.asked) == 2
+        monkeypatch.setattr(engine, "_silent_until", 0.0)
+        engine.offer(OURS + CALL, "caller", OFFER)
 
 
 def test_the_file_is_read_again_when_it_is_another(tmp_path: Path, theirs: Rtpengine) -> None:
