@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import processes
@@ -39,6 +39,7 @@ CALL_SECONDS = 0.4  # it rings for 100 ms first
 FAILURES_ALLOWED = 0.001
 KEPT_UP = 0.9  # of the calls offered in a second, so many must be done in one
 LATE_SECONDS = 6
+ANY_NUMBER = 1_000_000
 PARTS = ("Kamailio", "rtpengine", "maskline", "PostgreSQL")
 
 
@@ -245,6 +246,8 @@ class Bench:
     def _answering(self, own: Path, way: Way, calls: Calls) -> Iterator[None]:
         host, port = way.carrier
         until(lambda: not listening(host, port, "udp"))
+        # What is still hung up of calls that overload broke counts as a call, too.
+        calls = replace(calls, number=ANY_NUMBER)
         process = phone(own, scenario(own, "called", way.media), "called", host, port, calls)
         try:
             until(lambda: listening(host, port, "udp"))
