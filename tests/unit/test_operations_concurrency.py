@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from maskline.domain.refusals import Forbidden, NoNumberFree
 from maskline.operations import Context, proxy_sessions
 from maskline.operations.assignment import Wish
 from maskline.store import Store, open_store, postgresql
+from maskline.store.greenlets import awaited
 
 WAITING = b"""
     SELECT 1 FROM pg_locks
@@ -83,7 +83,7 @@ class HeldUp:
     connector: str
     other: str
     create: "asyncio.Task[dict[str, Any]]"
-    go_on: threading.Event
+    go_on: asyncio.Event
     database: str
 
     async def blocks(self, task: "asyncio.Task[Any]", name: str) -> None:
@@ -109,12 +109,11 @@ async def held_up(
     installation = Installation(store)
     connector = await installation.prepare(*NUMBERS)
     other = await installation.connector()
-    reached, go_on = asyncio.Event(), threading.Event()
-    loop, find = asyncio.get_running_loop(), proxy_sessions.assign_numbers
+    reached, go_on, find = asyncio.Event(), asyncio.Event(), proxy_sessions.assign_numbers
 
     def wait_and_find(context: Context, wish: Wish) -> tuple[str, str]:
-        loop.call_soon_threadsafe(reached.set)
-        assert go_on.wait(30)
+        reached.set()
+        awaited(go_on.wait())
         return find(context, wish)
 
     monkeypatch.setattr(proxy_sessions, "assign_numbers", wait_and_find)

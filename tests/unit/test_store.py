@@ -106,14 +106,6 @@ async def test_a_long_read_apart_holds_nobody_up(store: Store) -> None:
     assert await long == (0, 0)
 
 
-async def test_threads_read_side_by_side(store: Store) -> None:
-    await store.write(add("1"))
-    found = await asyncio.gather(
-        *(asyncio.to_thread(lambda: asyncio.run(store.read(count))) for _ in range(8))
-    )
-    assert found == [1] * 8
-
-
 def test_closing_finishes_what_was_asked_for(store_url: str, tmp_path: Path) -> None:
     async def leave() -> None:
         store = open_store(store_url, tmp_path / "key")

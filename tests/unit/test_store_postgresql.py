@@ -22,6 +22,7 @@ from maskline.store import (
     open_store,
     postgresql,
 )
+from maskline.store.greenlets import awaited
 from maskline.store.secrets import make_key_file
 
 SLEPT = b"SELECT 7 AS accounts FROM pg_sleep(0.2)"
@@ -52,11 +53,11 @@ async def test_work_is_done_as_if_it_were_alone(store: Store) -> None:
 
 
 async def test_work_beside_other_work_waits_for_names_only(store: Store) -> None:
-    met = threading.Barrier(3)
+    met = asyncio.Barrier(3)
 
     def work(tx: Transaction, name: str) -> None:
         tx.lock(name)
-        met.wait(30)
+        awaited(met.wait())
 
     names = ("a", "b", "c")
     await asyncio.gather(
@@ -83,15 +84,15 @@ async def test_who_waited_for_a_name_sees_what_its_holder_did(store: Store) -> N
 
 
 async def test_work_alone_waits_for_work_beside_others(store: Store) -> None:
-    begun, go = threading.Event(), threading.Event()
+    begun, go = asyncio.Event(), asyncio.Event()
 
     def slow(tx: Transaction) -> None:
         begun.set()
-        go.wait(30)
+        awaited(go.wait())
         add("1")(tx)
 
     beside = asyncio.create_task(store.write(slow, beside=True))
-    await asyncio.to_thread(begun.wait, 30)
+    await begun.wait()
     alone = asyncio.create_task(store.write(count))
     await store.read(count)
     assert not alone.done()
@@ -101,15 +102,15 @@ async def test_work_alone_waits_for_work_beside_others(store: Store) -> None:
 
 
 async def test_a_name_that_somebody_holds_is_told(store: Store) -> None:
-    begun, go = threading.Event(), threading.Event()
+    begun, go = asyncio.Event(), asyncio.Event()
 
     def hold(tx: Transaction) -> None:
         tx.lock("a", "b")
         begun.set()
-        go.wait(30)
+        awaited(go.wait())
 
     holding = asyncio.create_task(store.write(hold, beside=True))
-    await asyncio.to_thread(begun.wait, 30)
+    await begun.wait()
 
     def try_all(tx: Transaction) -> list[bool]:
         return [tx.try_lock(*names) for names in (["b"], ["a", "c"], ["c"], ["c", "d"])]
@@ -187,10 +188,9 @@ async def test_each_query_of_a_piecemeal_read_sees_what_is_there_then(
 ) -> None:
     def twice(tx: Transaction) -> tuple[int, int]:
         before = count(tx)
-        asyncio.run_coroutine_threadsafe(store.write(add("1")), loop).result(30)
+        awaited(store.write(add("1")))
         return before, count(tx)
 
-    loop = asyncio.get_running_loop()
     assert await store.read(twice, piecemeal=True) == (0, 1)
 
 

@@ -56,6 +56,14 @@ async def test_writes_that_wait_are_committed_together(store: Store) -> None:
     assert await store.read(count) == 101
 
 
+async def test_threads_read_side_by_side(store: Store) -> None:
+    await store.write(add("1"))
+    found = await asyncio.gather(
+        *(asyncio.to_thread(lambda: asyncio.run(store.read(count))) for _ in range(8))
+    )
+    assert found == [1] * 8
+
+
 async def test_reads_see_what_was_written_and_otherwise_keep_what_they_see(store: Store) -> None:
     begun: list[str] = []
     assert isinstance(store, engine.SqliteStore)

@@ -10,38 +10,42 @@ collides and nothing is done twice; see docs/decisions/writing-on-postgresql.md.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import generators
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool
 
 from maskline.store import dialect, migrations
+from maskline.store.greenlets import awaited, spawned
 from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
 from maskline.store.secrets import Cipher, key_proof, make_key_file, open_cipher
 from maskline.store.statements import QUERIES
 
 T = TypeVar("T")
 Connection = psycopg.Connection[DictRow]
-Pool = ConnectionPool[Connection]
+AsyncConnection = psycopg.AsyncConnection[DictRow]
+Execution = Awaitable[psycopg.AsyncCursor[DictRow]]
 
 STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items()}
-# Of each kind, so that reads need not wait for writes that queue.
-THREADS = 4
+# Connections of each kind, so that reads need not wait for writes that queue.
+MOST = 4
 CONNECT_SECONDS = 10.0
+CONNECT_AGAIN_SECONDS = 0.1
 # How long work waits for a lock, and how long a transaction may stand still: a machine that died in
 # the midst of one must not hold its locks for longer.
 LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
 # Of connections for reading. A read that takes longer is broken off: nobody waits for its answer.
 READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '30s'"
 LOCK_MILLISECONDS = 2000
-ATTEMPTS = 5 * THREADS
+ATTEMPTS = 5 * MOST
 # A migration has changed a table that statements of the connection were prepared for.
 STALE = psycopg.errors.FeatureNotSupported
 # Any number, the same in all processes: who holds this lock brings the schema up to date.
@@ -70,33 +74,41 @@ class NotBegun(Exception):
 
 
 class PostgresqlTransaction:
-    """A transaction on a connection; what begins and ends it stands outside."""
+    """A transaction on a connection; what begins and ends it stands outside. For work that
+    `spawned` runs."""
 
-    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+    def __init__(self, connection: AsyncConnection, cipher: Cipher) -> None:
         self._connection = connection
         self._execute = connection.execute
         self.cipher = cipher
 
     def one(self, query: str, **parameters: Any) -> Row | None:
-        return self._execute(STATEMENTS[query], parameters).fetchone()
+        return awaited(first(self._execute(STATEMENTS[query], parameters)))
 
     def all(self, query: str, **parameters: Any) -> list[Row]:
-        return [*self._execute(STATEMENTS[query], parameters).fetchall()]
+        return [*awaited(rows(self._execute(STATEMENTS[query], parameters)))]
 
     def run(self, query: str, **parameters: Any) -> int:
-        return self._execute(STATEMENTS[query], parameters).rowcount
+        return awaited(self._execute(STATEMENTS[query], parameters)).rowcount
 
     def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(STATEMENTS[query], rows)
+            awaited(self._connection.cursor().executemany(STATEMENTS[query], rows))
 
     def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
-        self._execute(LOCK, [numbers_of(names), numbers_of(shared)])
+        awaited(self._execute(LOCK, [numbers_of(names), numbers_of(shared)]))
 
     def try_lock(self, *names: str) -> bool:
-        row = self._execute(TRY_LOCK, [numbers_of(names)]).fetchone()
+        row = awaited(first(self._execute(TRY_LOCK, [numbers_of(names)])))
         return row is not None and bool(row["mine"])
+
+
+async def first(execution: Execution) -> DictRow | None:
+    return await (await execution).fetchone()
+
+
+async def rows(execution: Execution) -> list[DictRow]:
+    return await (await execution).fetchall()
 
 
 def numbers_of(names: Iterable[str]) -> list[int]:
@@ -105,71 +117,124 @@ def numbers_of(names: Iterable[str]) -> list[int]:
     return sorted(int.from_bytes(digest, signed=True) for digest in digests)
 
 
+class Connections:
+    """Connections for one kind of work, with these settings of their sessions, opened as needed.
+
+    The one that was used last is used next: its process at the server has all at hand.
+    """
+
+    def __init__(self, url: str, settings: str) -> None:
+        self._url, self._settings = url, settings
+        self._idle: list[AsyncConnection] = []
+        self._places = asyncio.Semaphore(MOST)
+        self._closed = False
+
+    async def take(self) -> AsyncConnection:
+        await self._places.acquire()
+        try:
+            return self._idle.pop() if self._idle else await self._connected()
+        except BaseException:
+            self._places.release()
+            raise
+
+    def give_back(self, connection: AsyncConnection) -> None:
+        """One that is broken, or in the midst of something, is closed."""
+        idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if idle and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.pgconn.finish()
+        self._places.release()
+
+    def close(self) -> None:
+        """Those in use are closed when they are given back."""
+        self._closed = True
+        for connection in self._idle:
+            connection.pgconn.finish()
+        self._idle.clear()
+
+    async def _connected(self) -> AsyncConnection:
+        """A server that is being started again is waited for."""
+        until = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                return await self._connect()
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(CONNECT_AGAIN_SECONDS)
+
+    async def _connect(self) -> AsyncConnection:
+        connection: AsyncConnection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, row_factory=dict_row, connect_timeout=int(CONNECT_SECONDS)
+        )
+        configure(connection)
+        await connection.execute(self._settings.encode())
+        return connection
+
+
 class PostgresqlStore:
-    """A database of a PostgreSQL server, shared with other processes that have the same key."""
+    """A database of a PostgreSQL server, shared with other processes that have the same key.
+
+    Work runs on the event loop, which goes on while the server works. For one loop at a time.
+    """
 
     def __init__(self, url: str, key_file: Path) -> None:
         with connect(url) as connection:
             self._cipher = prepare(connection, key_file)
-        self._reading = pool_of(url, f"{LONGEST_WAIT}; {READ_ONLY}")
-        self._writing = pool_of(url, LONGEST_WAIT)
-        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
-        self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="store-writer")
+        reading = f"{LONGEST_WAIT}; {READ_ONLY}"
+        self._reading, self._writing = Connections(url, reading), Connections(url, LONGEST_WAIT)
+        self._apart = Connections(url, reading)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
 
     async def read(
         self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
     ) -> T:
-        loop = asyncio.get_running_loop()
-        beginning = "" if piecemeal else READING
-        return await loop.run_in_executor(
-            self._readers, self._insist, self._reading, beginning, work
-        )
+        if apart:
+            done = self._insist(self._apart, READING, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, asyncio.run, done)
+        return await self._insist(self._reading, "" if piecemeal else READING, work)
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
-        loop = asyncio.get_running_loop()
-        beginning = BESIDE if beside else ALONE
-        return await loop.run_in_executor(
-            self._writers, self._insist, self._writing, beginning, work
-        )
+        return await self._insist(self._writing, BESIDE if beside else ALONE, work)
 
     def close(self) -> None:
-        self._readers.shutdown()
-        self._writers.shutdown()
-        self._reading.close()
-        self._writing.close()
+        self._thread.shutdown()
+        for connections in (self._reading, self._writing, self._apart):
+            connections.close()
 
-    def _insist(self, pool: Pool, beginning: str, work: Callable[[Transaction], T]) -> T:
+    async def _insist(
+        self, connections: Connections, beginning: str, work: Callable[[Transaction], T]
+    ) -> T:
         """Runs the work again where it failed for no fault of its own and left nothing behind."""
         for _ in range(ATTEMPTS):
             try:
-                return self._attempt(pool, beginning, work)
+                return await self._attempt(connections, beginning, work)
             except (STALE, NotBegun, psycopg.errors.DeadlockDetected):
                 continue
             except psycopg.OperationalError as error:
                 raise StoreFailed(str(error)) from error
         raise StoreFailed(f"the work could not be done in {ATTEMPTS} attempts")
 
-    def _attempt(self, pool: Pool, beginning: str, work: Callable[[Transaction], T]) -> T:
-        with (
-            pool.connection() as connection,
-            fresh(connection),
-            transaction(connection, beginning) if beginning else untouched(connection),
-        ):
-            return work(PostgresqlTransaction(connection, self._cipher))
+    async def _attempt(
+        self, connections: Connections, beginning: str, work: Callable[[Transaction], T]
+    ) -> T:
+        connection = await connections.take()
+        tx = PostgresqlTransaction(connection, self._cipher)
+        try:
+            if beginning:
+                return await in_transaction(connection, beginning, work, tx)
+            with untouched(connection):
+                return await spawned(work, tx)
+        except STALE:  # so are the other statements that the connection has prepared
+            connection.pgconn.finish()
+            raise
+        finally:
+            connections.give_back(connection)
 
 
 @contextmanager
-def fresh(connection: Connection) -> Iterator[None]:
-    """Leaves a connection whose statements are stale to nobody: the pool makes another."""
-    try:
-        yield
-    except STALE:
-        connection.close()
-        raise
-
-
-@contextmanager
-def untouched(connection: Connection) -> Iterator[None]:
+def untouched(connection: AsyncConnection) -> Iterator[None]:
     """What is done before a transaction, or in none: if the connection is lost, nothing else is."""
     try:
         yield
@@ -179,18 +244,28 @@ def untouched(connection: Connection) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def transaction(connection: Connection, beginning: str) -> Iterator[None]:
+async def in_transaction(
+    connection: AsyncConnection,
+    beginning: str,
+    work: Callable[[Transaction], T],
+    tx: PostgresqlTransaction,
+) -> T:
+    with untouched(connection):
+        await connection.execute(beginning.encode())
     try:
-        with untouched(connection):
-            connection.execute(beginning.encode())
-        yield
-    except BaseException:
-        if not connection.closed:
-            # Not by psycopg, which would forget all that it has prepared: no table came or went.
-            connection.pgconn.exec_(b"ROLLBACK")
+        result = await spawned(work, tx)
+    except Exception:
+        await roll_back(connection)
         raise
-    connection.execute("COMMIT")
+    await connection.execute("COMMIT")
+    return result
+
+
+async def roll_back(connection: AsyncConnection) -> None:
+    """Not by psycopg's own, which would forget all that it has prepared: no table came or went."""
+    if not connection.closed:
+        connection.pgconn.send_query(b"ROLLBACK")
+        await connection.wait(generators.execute(connection.pgconn))
 
 
 @contextmanager
@@ -220,28 +295,10 @@ class WholeLoader(Loader):
         return int(bytes(data))
 
 
-def configure(connection: Connection) -> None:
+def configure(connection: Connection | AsyncConnection) -> None:
     connection.adapters.register_dumper(bool, TruthDumper)
     connection.adapters.register_loader("numeric", WholeLoader)
-
-
-def pool_of(url: str, settings: str) -> Pool:
-    """Connections for one kind of work, each with these settings of its session."""
-
-    def prepared(connection: Connection) -> None:
-        configure(connection)
-        connection.execute(settings.encode())
-
-    return ConnectionPool(
-        url,
-        connection_class=Connection,
-        kwargs={"autocommit": True, "row_factory": dict_row},
-        configure=prepared,
-        min_size=1,
-        max_size=THREADS,
-        timeout=CONNECT_SECONDS,
-        open=True,
-    )
+    connection.prepared_max = 2 * len(STATEMENTS)  # some are prepared for several types
 
 
 def connect(url: str) -> Connection:
@@ -269,7 +326,7 @@ def migrate(connection: Connection) -> None:
     def run(step: migrations.Step) -> None:
         for _ in range(ATTEMPTS):
             try:
-                with transaction(connection, "BEGIN"):
+                with connection.transaction():
                     connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}".encode())
                     run_step(connection, step)
                 return

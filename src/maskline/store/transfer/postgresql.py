@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.rows import tuple_row
 
 from maskline.store import migrations, postgresql
@@ -101,11 +102,11 @@ class PostgresqlSide(Side):
 @contextmanager
 def source(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
     """The database as it is at one moment; services may go on using it."""
-    with (
-        postgresql.connect(url) as connection,
-        postgresql.transaction(connection, postgresql.READING),
-    ):
-        yield PostgresqlSide(connection, key_file)
+    with postgresql.connect(url) as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction():
+            yield PostgresqlSide(connection, key_file)
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def target(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
     with (
         postgresql.connect(url) as connection,
         postgresql.lock(connection, postgresql.PREPARING),
-        postgresql.transaction(connection, "BEGIN"),
+        connection.transaction(),
     ):
         side = PostgresqlSide(connection, key_file)
         if found := {name for name, *_ in side._select(COLUMNS)}:
