@@ -1,0 +1,148 @@
+"""STOP, START and HELP, on each database."""
+
+import pytest
+from carrier import Carrier
+from desk import ANN, BEN, CAT, proxy
+
+from maskline.domain.keywords import WORDS, Keyword
+from maskline.domain.refusals import NotFound
+from maskline.sms.limits import Limits
+from maskline.sms.port import Accepted, Refused, TryLater, Unknown
+
+
+def test_stop_ends_texts_to_whoever_said_it(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    carrier.bring("more", number)
+    assert isinstance(carrier.bring("Stop.", number, BEN), Accepted)
+    carrier.accept()
+    verdict = carrier.bring("and more", number)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "opted-out"
+    assert [text.text for text in carrier.sent] == ["hello"]
+    assert carrier.states() == ["Accepted", "Refused", "Handled", "Refused"]
+    (opt_out,) = carrier.desk.maskline("ListOptOuts")["OptOuts"]
+    assert opt_out["ParticipantPhoneNumber"] == BEN
+    # The other way it still goes, and START takes it back.
+    carrier.bring("well", number, BEN)
+    assert carrier.sent[-1].text == "well"
+    carrier.bring("START", number, BEN)
+    carrier.bring("hi", number)
+    assert carrier.sent[-1].text == "hi"
+
+
+def test_stop_holds_for_what_would_be_sent_again(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    """What waits, what is in doubt, and what is under way and comes back."""
+    session = carrier.desk.open(connector, CAT, BEN)
+    carrier.bring("one", number)
+    carrier.bring("two", number)
+    carrier.answer(Unknown(reason="link-lost"))
+    carrier.bring("STOP", number, BEN)
+    assert carrier.states() == ["InDoubt", "Refused", "Handled"]
+    carrier.wait(61_000)
+    assert carrier.states() == ["Refused", "Refused", "Handled"]
+    carrier.bring("three", proxy(session), CAT)
+    carrier.bring("STOP", proxy(session), BEN)
+    carrier.answer(TryLater(after=1, reason="busy"))
+    carrier.wait(60_000)
+    assert [text.text for text in carrier.sent] == ["one", "three"]
+    assert carrier.states()[3] == "Refused"
+    # Their words are of no use to anybody.
+    bodies = carrier.desk.ground.sql("SELECT sealed_body FROM messages")
+    assert [row["sealed_body"] for row in bodies] == [None] * 5
+
+
+def test_what_was_in_doubt_when_somebody_said_stop_may_have_been_delivered(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello", number)
+    carrier.answer(Unknown(reason="link-lost"))
+    carrier.bring("STOP", number, BEN)
+    carrier.report("id-1", source=number, destination=BEN)
+    assert carrier.states() == ["Delivered", "Handled"]
+
+
+def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
+    carrier.limits = Limits(per_sender_minute=1)
+    carrier.bring("one", number, BEN)
+    verdict = carrier.bring("two", number, BEN)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "rate-limited"
+    carrier.bring("STOP", number, BEN)
+    assert carrier.states()[-1] == "Handled"
+
+
+def test_who_said_stop_is_told_nothing_about_a_session(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.desk.rule(connector, ClosedReply="This number is no longer in use.")
+    carrier.bring("STOP", proxy(session))
+    carrier.desk.close(session)
+    carrier.bring("are you there", proxy(session))
+    assert carrier.sent == []
+
+
+@pytest.mark.parametrize(
+    ("language", "keyword", "word"),
+    [
+        (language, keyword, word)
+        for language, words in WORDS.items()
+        for keyword, some in words.items()
+        for word in sorted(some)
+    ],
+)
+def test_the_keywords_of_each_language(
+    carrier: Carrier, connector: str, number: str, language: str, keyword: Keyword, word: str
+) -> None:
+    languages = [language] if language != "en" else []
+    carrier.desk.rule(connector, KeywordLanguages=languages, HelpReply="Ask us.")
+    if keyword is Keyword.START:
+        carrier.bring("stop", number)
+    carrier.bring(f" {word.upper()}! ", number)
+    record = [each for each in carrier.messages() if each["Kind"] == "Relayed"][-1]
+    assert (record["State"], record["Reason"]) == ("Handled", keyword.value)
+    opted_out = carrier.desk.maskline("ListOptOuts")["OptOuts"]
+    assert len(opted_out) == (keyword is Keyword.STOP)
+
+
+def test_stop_holds_within_one_turn(carrier: Carrier, number: str) -> None:
+    carrier.turn(
+        carrier.text("one", number),
+        carrier.text("STOP", number, BEN),
+        carrier.text("two", number),
+    )
+    assert carrier.sent == []
+    assert carrier.states() == ["Refused", "Handled", "Refused"]
+
+
+def test_the_operator_may_take_a_stop_back(carrier: Carrier, number: str) -> None:
+    carrier.bring("unsubscribe", number, BEN)
+    with pytest.raises(NotFound):
+        carrier.desk.maskline("RemoveOptOut", ParticipantPhoneNumber=ANN, ProxyPhoneNumber=number)
+    carrier.desk.maskline("RemoveOptOut", ParticipantPhoneNumber=BEN, ProxyPhoneNumber=number)
+    assert carrier.desk.maskline("ListOptOuts") == {"OptOuts": []}
+    carrier.bring("hello", number)
+    assert carrier.sent[-1].destination == BEN
+
+
+def test_yes_is_a_word_like_any_other_to_those_who_never_said_stop(
+    carrier: Carrier, number: str
+) -> None:
+    for words in ("yes", "help", "arrêt"):
+        carrier.bring(words, number)
+        carrier.accept(words)
+    assert [text.text for text in carrier.sent] == ["yes", "help", "arrêt"]
+
+
+def test_keywords_of_other_languages_and_replies_are_the_connectors_choice(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    carrier.desk.rule(
+        connector, KeywordLanguages=["fr"], StopReply="Fini.", HelpReply="Aide : 0 800."
+    )
+    carrier.bring("Arrêt", number)
+    assert [(text.text, text.destination) for text in carrier.sent] == [("Fini.", ANN)]
+    carrier.accept()
+    carrier.bring("aide", number, BEN)
+    assert carrier.sent[-1].text == "Aide : 0 800."
+    assert carrier.states() == ["Handled", "Accepted", "Handled", "Sending"]

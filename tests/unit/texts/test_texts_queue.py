@@ -1,0 +1,214 @@
+"""In which order texts are sent, when, and again, on each database."""
+
+import pytest
+from carrier import Carrier
+from desk import ANN, BEN, CAT, HOUR, proxy
+
+from maskline.domain.message import Reported
+from maskline.domain.refusals import Conflict, NotFound
+from maskline.operations import erase_messages
+from maskline.sms.port import Accepted, Refused, TryLater, Unknown
+
+DAY = 24 * HOUR
+
+
+def test_a_pairs_second_text_waits_for_the_first(carrier: Carrier, number: str) -> None:
+    carrier.turn(carrier.text("one", number), carrier.text("two", number))
+    carrier.bring("back", number, BEN)
+    assert [text.text for text in carrier.sent] == ["one", "back"]
+    carrier.turn()
+    assert len(carrier.sent) == 2
+    carrier.accept("a", carrier.sent[0])
+    assert [text.text for text in carrier.sent] == ["one", "back", "two"]
+
+
+def test_a_text_that_is_to_be_tried_again_holds_up_its_pair(carrier: Carrier, number: str) -> None:
+    carrier.bring("one", number)
+    carrier.bring("two", number)
+    carrier.answer(TryLater(after=60, reason="throttled"))
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["one"]
+    carrier.wait(80_000)
+    assert [text.text for text in carrier.sent] == ["one", "one"]
+    carrier.accept()
+    assert [text.text for text in carrier.sent] == ["one", "one", "two"]
+    assert carrier.messages()[0]["Attempts"] == 2
+
+
+def test_no_more_is_sent_than_there_is_room(carrier: Carrier, connector: str) -> None:
+    numbers = {ANN: CAT, BEN: CAT}
+    places = {
+        one: proxy(carrier.desk.open(connector, one, other)) for one, other in numbers.items()
+    }
+    carrier.room = 1
+    carrier.turn(*(carrier.text("x", places[one], one) for one in numbers))
+    assert len(carrier.sent) == 1
+    assert carrier.turn().outgoing.keys() == {"acme"}
+    assert {text.destination for text in carrier.sent} == {CAT}
+
+
+def test_texts_wait_when_no_link_is_up(carrier: Carrier, number: str) -> None:
+    carrier.room = 0
+    carrier.bring("hello", number)
+    assert (carrier.sent, carrier.states()) == ([], ["Queued"])
+    carrier.room = 5
+    carrier.wait(10)
+    assert (len(carrier.sent), carrier.states()) == (1, ["Sending"])
+
+
+def test_a_full_queue_sends_the_carrier_away(carrier: Carrier, number: str) -> None:
+    carrier.full = ("acme",)
+    verdict = carrier.bring("hello", number)
+    assert verdict == TryLater(reason="queue-full")
+    assert carrier.states() == []
+    # What concerns us alone is heeded all the same.
+    assert isinstance(carrier.bring("stop", number), Accepted)
+
+
+def test_a_text_whose_validity_ends_is_a_dead_letter(carrier: Carrier, number: str) -> None:
+    carrier.room = 0
+    carrier.set_texts(validity_milliseconds=HOUR // 2)
+    carrier.bring("hello", number)
+    carrier.wait(HOUR // 2)
+    (record,) = carrier.messages(State="Expired")
+    assert (record["State"], record["Reason"]) == ("Expired", "validity-ended")
+    carrier.room = 1
+    again = carrier.desk.maskline("RetryMessage", MessageId=record["MessageId"])["Message"]
+    assert (again["State"], again["ExpiresTimestamp"]) == (
+        "Queued",
+        carrier.desk.now + HOUR // 2,
+    )
+    carrier.turn()
+    assert carrier.sent[0].text == "hello"
+
+
+def test_a_retry_is_an_event_and_no_receipt_of_before_is_about_it(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello", number)
+    carrier.answer(Accepted(message_ids=("a", "b"), segments=2))
+    carrier.report("a", Reported.UNDELIVERABLE)
+    message_id = carrier.sent[0].message_id
+    carrier.desk.now += 1000
+    again = carrier.desk.maskline("RetryMessage", MessageId=message_id)["Message"]
+    assert (again["SentTimestamp"], again["AcceptedTimestamp"]) == (None, None)
+    (event,) = carrier.desk.ground.sql(
+        "SELECT name, account_id FROM events WHERE happened_at = ?", carrier.desk.now
+    )
+    assert (event["name"], event["account_id"]) == ("MessageQueued", carrier.desk.account_id)
+    carrier.room = 0
+    carrier.report("b", Reported.EXPIRED)
+    assert carrier.states() == ["Queued"]
+    carrier.room = 1
+    carrier.turn()
+    carrier.report("b", Reported.UNDELIVERABLE)
+    carrier.accept("c")
+    carrier.report("b", Reported.DELIVERED)
+    assert carrier.states() == ["Accepted"]
+    carrier.report("c")
+    assert carrier.states() == ["Delivered"]
+
+
+@pytest.mark.parametrize("end", ["close", "expire", "take the number"])
+def test_nothing_is_sent_once_its_session_is_over(
+    carrier: Carrier, connector: str, end: str
+) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("hello", proxy(session))
+    carrier.answer(TryLater(after=60, reason="busy"))
+    if end == "close":
+        carrier.desk.close(session)
+    if end == "expire":
+        carrier.desk.now += HOUR
+    if end == "take the number":
+        carrier.desk.ground.sql(
+            "UPDATE claims SET proxy_session_id = 'x' WHERE participant = ?", BEN
+        )
+    carrier.wait(80_000)
+    assert len(carrier.sent) == 1
+    (record,) = carrier.messages()
+    assert (record["State"], record["Reason"]) == ("Refused", "session-closed")
+    assert (record["Attempts"], record["EndedTimestamp"]) == (1, carrier.desk.now)
+    assert "Text" not in carrier.desk.maskline("GetMessage", MessageId=record["MessageId"])
+
+
+def test_a_text_that_was_refused_while_it_waited_holds_nobody_up(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    session = carrier.desk.open(connector, CAT, BEN)
+    carrier.room = 0
+    carrier.bring("one", proxy(session), CAT)
+    carrier.bring("two", number)
+    carrier.desk.close(session)
+    carrier.room = 1
+    done = carrier.turn()
+    assert "acme" in done.backlog
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["two"]
+
+
+def test_words_that_cannot_be_read_any_more_hold_nobody_up(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    session = carrier.desk.open(connector, CAT, BEN)
+    carrier.room = 0
+    carrier.bring("one", proxy(session), CAT)
+    carrier.desk.ground.sql("UPDATE messages SET sealed_body = 'AAAA'")
+    carrier.bring("two", number)
+    carrier.room = 2
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["two"]
+    assert carrier.states() == ["Failed", "Sending"]
+
+
+def test_a_part_that_cannot_be_read_any_more_is_as_good_as_missing(
+    carrier: Carrier, number: str
+) -> None:
+    for reference in (1, 2):
+        carrier.bring_part("a", number, 1, 3, reference=reference)
+        carrier.desk.ground.sql("UPDATE message_parts SET sealed_text = 'AAAA'")
+        carrier.bring_part("b", number, 2, 3, reference=reference)
+    carrier.bring_part("c", number, 3, 3, reference=1)
+    carrier.accept()
+    carrier.wait(600_000)
+    assert [text.text for text in carrier.sent] == ["[...]c", "[...]b[...]"]
+    records = [(each["Segments"], each["Partial"]) for each in carrier.messages()]
+    assert records == [(1, True), (1, True)]
+
+
+def test_a_doubt_about_what_cannot_be_read_any_more_stays(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    carrier.desk.ground.sql("UPDATE messages SET sealed_body = 'AAAA'")
+    carrier.answer(Unknown(reason="link-lost"))
+    carrier.report("id-9", source=number, destination=BEN)
+    assert carrier.states() == ["InDoubt"]
+
+
+def test_only_what_may_be_sent_is_sent_again(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("hello", proxy(session))
+    carrier.answer(Refused(reason="rejected-by-carrier"))
+    message_id = carrier.sent[0].message_id
+    carrier.bring("STOP", proxy(session), BEN)
+    with pytest.raises(Conflict, match="STOP"):
+        carrier.desk.maskline("RetryMessage", MessageId=message_id)
+    carrier.bring("START", proxy(session), BEN)
+    carrier.desk.close(session)
+    with pytest.raises(Conflict, match="session is closed"):
+        carrier.desk.maskline("RetryMessage", MessageId=message_id)
+
+
+def test_only_dead_letters_are_sent_again(carrier: Carrier, number: str) -> None:
+    carrier.bring("hello", number)
+    message_id = carrier.sent[0].message_id
+    with pytest.raises(Conflict):
+        carrier.desk.maskline("RetryMessage", MessageId=message_id)
+    carrier.answer(Refused(reason="rejected-by-carrier", error="0x0b"))
+    (record,) = carrier.messages(State="Failed")
+    assert (record["Reason"], record["Error"]) == ("rejected-by-carrier", "0x0b")
+    carrier.desk.now += 2 * DAY
+    erase_messages(carrier.desk.context(""))
+    with pytest.raises(Conflict, match="erased"):
+        carrier.desk.maskline("RetryMessage", MessageId=message_id)
+    with pytest.raises(NotFound):
+        carrier.desk.maskline("RetryMessage", MessageId="other")

@@ -1,0 +1,63 @@
+"""What is listed, and what is deleted, on each database."""
+
+from carrier import Carrier
+from desk import ANN, BEN, CAT, HOUR, proxy
+
+from maskline.domain.message import Reported
+from maskline.operations import purge_messages
+from maskline.sms.port import Accepted, Receipt
+from maskline.sms.works import tend
+
+DAY = 24 * HOUR
+
+
+def test_texts_are_listed_by_session_and_state(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("one", proxy(session))
+    carrier.bring("two", proxy(session), BEN)
+    carrier.bring("three", proxy(session), CAT)
+    carrier.accept("a", carrier.sent[0])
+    session_id = session["ProxySessionId"]
+    assert len(carrier.messages(ProxySessionId=session_id)) == 2
+    assert len(carrier.messages(ProxySessionId=session_id, State="Accepted")) == 1
+    assert len(carrier.messages(State="Sending")) == 1
+    assert len(carrier.messages(State="Refused")) == 1
+    page = carrier.desk.maskline("ListMessages", MaxResults=2)
+    rest = carrier.desk.maskline("ListMessages", NextToken=page["NextToken"])
+    assert len(page["Messages"]) + len(rest["Messages"]) == 3
+
+
+def test_texts_are_listed_by_time(carrier: Carrier, number: str) -> None:
+    moments = []
+    for words in ("one", "two", "three"):
+        moments.append(carrier.desk.now)
+        carrier.bring(words, number, CAT)
+        carrier.desk.now += 5 * HOUR
+    for filters in ({}, {"State": "Refused"}):
+        found = carrier.messages(ReceivedFrom=moments[1], ReceivedUntil=moments[2], **filters)
+        assert [record["ReceivedTimestamp"] for record in found] == [moments[1]]
+    assert len(carrier.messages(ReceivedFrom=moments[1])) == 2
+    assert len(carrier.messages(ReceivedUntil=moments[1])) == 1
+
+
+def test_old_records_are_deleted_with_all_that_was_remembered(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello", number)
+    carrier.accept()
+    carrier.report()
+    carrier.report("stray")
+    carrier.bring_part("a", number, 1, 1)
+    carrier.desk.now += 100 * DAY
+    carrier.turn(what=tend)
+    purge_messages(carrier.desk.context(""))
+    for table in ("messages", "message_segments", "early_receipts", "events"):
+        (row,) = carrier.desk.ground.sql(f"SELECT count(*) AS many FROM {table}")
+        assert (table, row["many"]) == (table, 2 if table == "events" else 0)
+
+
+def test_receipts_are_answered_like_texts(carrier: Carrier, number: str) -> None:
+    receipt = Receipt(carrier="acme", message_id="?", state=Reported.DELIVERED, at=0)
+    done = carrier.turn(receipt, carrier.text("hello", number), receipt)
+    assert done.verdicts[0] == done.verdicts[2] == Accepted(message_ids=())
+    assert done.verdicts[1] == Accepted(message_ids=(carrier.sent[0].message_id,))
