@@ -91,9 +91,11 @@ class Attempts:
         more: tuple[tuple[str, str], ...] = (),
     ) -> None:
         passage = self._passage(request, attempt, target)
-        local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
         self._keep_half(attempt, passage)
         body = self._bodies.first_offer(passage, description(request), target.hop)
+        # When nothing can keep the call from this target any more: what holds for its connection
+        # alone would hold for the next one's.
+        local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
         headers = (*identity(target.carrier, passage.far.peer), *more)
