@@ -1,11 +1,13 @@
 """What only PostgreSQL does: many processes, and work that is run again."""
 
 import asyncio
+import random
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -26,6 +28,10 @@ from maskline.store.greenlets import awaited
 from maskline.store.secrets import make_key_file
 
 SLEPT = b"SELECT 7 AS accounts FROM pg_sleep(0.2)"
+BREAK_ONE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
+)
 BENCH = str(Path(__file__).parents[2] / "bench" / "concurrency.py")
 
 
@@ -156,6 +162,38 @@ async def test_work_fails_with_its_connection_and_the_next_gets_another(
         await store.write(cut_off)
     assert await store.read(count) == 0
     await store.write(add("1"))
+
+
+async def test_work_that_is_given_up_and_connections_that_break_harm_no_other(
+    store: Store, url: str
+) -> None:
+    kept, dice = set(), random.Random(1)
+
+    async def client(name: str) -> None:
+        for number in range(40):
+            work = asyncio.create_task(
+                store.write(add(f"{name}{number}"), beside=dice.random() < 0.5)
+            )
+            if dice.random() < 0.2:
+                await asyncio.sleep(dice.random() * 0.005)
+                work.cancel()
+            with suppress(asyncio.CancelledError, StoreFailed):
+                await work
+                kept.add(f"{name}{number}")
+
+    async def break_some() -> None:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
+            while True:
+                await asyncio.sleep(0.02)
+                await other.execute(BREAK_ONE)
+
+    breaking = asyncio.create_task(break_some())
+    await asyncio.gather(*map(client, "abcdefgh"))
+    breaking.cancel()
+    rows = await store.read(lambda tx: tx.all("list_accounts", after="", limit=10**6))
+    assert kept <= {row["account_id"] for row in rows}
+    assert len(kept) > 100
+    await store.write(add("afterwards"))  # no lock is left
 
 
 @pytest.mark.parametrize("piecemeal", [False, True])
