@@ -16,8 +16,10 @@ from .media import MediaDown
 from .reports import Reports
 from .route_sets import RouteSets
 from .settings import Carrier, Settings, Target
+from .tables import Table
 from .ways import NoWay, Ways, contact
 
+CHALLENGED = Table("challenged")  # how far ahead the numbers of INVITEs are
 ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
 # Of a reply the number of its branch, from 0; of a failure how many there have been.
@@ -133,11 +135,18 @@ class Attempts:
             attempt["reference"], shown, target.uri, attempt["trunk"], carrier.mark, recorded
         )
         passage = mask.first_passage(self._keys, request, call, attempt["flow"])
-        if not attempt["authorized"]:
-            return passage
-        # The answer to a challenge has the next CSeq (RFC 3261 22.2); so has all that follows.
-        near, far = passage.near, passage.far
-        return passage._replace(near=near._replace(peer_cseq="1"), far=far._replace(cseq="1"))
+        return self._counted(passage, attempt["authorized"]) if carrier.account else passage
+
+    def _counted(self, passage: mask.Passage, authorized: bool) -> mask.Passage:
+        """The answer to a challenge has the next CSeq (RFC 3261 22.2); so has all that follows,
+        and what the caller asks anew when this is refused (21.4.26, RFC 4028 6)."""
+        key, near, far = passage
+        name = self._keys.alias(key, "challenged", far.call_id)
+        ahead = CHALLENGED.get(name) or ""
+        if authorized:
+            ahead = str(int(ahead or 0) + 1)
+            CHALLENGED.put(name, ahead)
+        return mask.Passage(key, near._replace(peer_cseq=ahead), far._replace(cseq=ahead))
 
     def failed(self, known: Kept, request: sip.Message) -> bool:
         """Whether the call goes on in spite of a failure."""

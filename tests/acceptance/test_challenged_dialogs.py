@@ -147,6 +147,29 @@ def test_every_request_of_a_call_is_sent_again_with_the_password(
     assert carrier.of("INFO")[-1].endswith("Signal=5\r\nDuration=160\r\n")
 
 
+def test_a_call_that_is_asked_for_in_other_words_goes_on_with_its_numbers(
+    service: Service, carrier: Peer, phone: Phone
+) -> None:
+    """As a phone does whose session timer was too short, say. To a carrier that still knows the
+    number it would be the same request, gone in a circle (RFC 3261 8.2.2.2)."""
+    assert isinstance(carrier.answer, Suspicious)
+    carrier.answer.refused.append("INVITE")
+    first = phone.invite()
+    phone.send(first)
+    assert final(phone).startswith("SIP/2.0 488")
+    carrier.answer.refused.clear()
+    second = phone.invite(call_id=header(first, "Call-ID")).replace("CSeq: 1 ", "CSeq: 2 ")
+    phone.send(second)
+    answer = phone.taken(10)
+    phone.send(within("ACK", second, answer, phone, 2))
+    until(lambda: numbers(carrier, "ACK") == [1, 2, 3, 4])
+    assert numbers(carrier, "INVITE") == [1, 2, 3, 4]
+    assert len({header(one, "Call-ID") for one in carrier.of("INVITE")}) == 1
+    phone.send(within("BYE", second, answer, phone, 3))
+    assert final(phone).startswith("SIP/2.0 200")
+    assert numbers(carrier, "BYE") == [5, 6]
+
+
 def test_the_caller_s_carrier_may_ask_too(service: Service, carrier: Peer, phone: Phone) -> None:
     answered(phone)
     until(lambda: len(numbers(carrier, "ACK")) == 2)
