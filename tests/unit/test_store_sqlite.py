@@ -5,6 +5,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,19 @@ async def test_writes_that_wait_are_committed_together(store: Store) -> None:
     await asyncio.gather(*jobs)
     assert len(commits) == 3  # the one that was held up, then 64 and the remaining 36
     assert await store.read(count) == 101
+
+
+async def test_nothing_touches_a_store_that_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "KEPT_SECONDS", 0.01)
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    store = open_store(f"sqlite:{tmp_path}/closed.db")
+    await store.read(count)
+    store.close()
+    await asyncio.sleep(0.05)
+    assert faults == []
 
 
 async def test_threads_read_side_by_side(store: Store) -> None:

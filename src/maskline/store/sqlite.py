@@ -95,6 +95,8 @@ class Snapshot:
         return True
 
     def close(self) -> None:
+        if self._version < 0:  # the connection may be gone, too
+            return
         self._version = -1
         if self.transaction.connection.in_transaction:
             self.transaction.connection.execute("COMMIT")
