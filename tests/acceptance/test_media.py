@@ -102,7 +102,7 @@ def media() -> Iterator[Media]:
             f"--port-min={first}", f"--port-max={last}", "--delete-delay=0",
         ]
     )  # fmt: skip
-    media = Media((ENGINE, port), [ENGINE], timeout=0.2)
+    media = Media((ENGINE, port), [ENGINE])
 
     def up() -> bool:
         try:
