@@ -87,6 +87,7 @@ class Routes:
         self.relay = Relay(settings, self.keys, self.door, self.bodies, self.ways)
         self.messages = Messages(settings, self.keys, self.switch, self.relay, self.ways)
         self.shelf = Shelf(settings, self.keys, self.entry, self.bodies, self.ways)
+        strays = Strays(self.senders, self.keys, self.reports)
         self.replies = Replies(
             self.keys,
             self.door,
@@ -96,9 +97,9 @@ class Routes:
             self.attempts,
             self.shelf,
             self.senders,
-            Strays(self.senders, self.keys, self.reports),
+            strays,
         )
-        self.unfit = Unfit(self.bodies, self.reports, self.attempts, self.senders)
+        self.unfit = Unfit(self.bodies, self.reports, self.attempts, strays)
 
     def child_init(self, _rank: int) -> int:
         # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
@@ -124,9 +125,10 @@ class Routes:
         return 1
 
     def reply(self, _message: Any) -> int:
-        if self.unfit.settled():
-            return -1
         try:
+            if self.unfit.settled():
+                self.unfit.repeated(raw())
+                return -1
             errand = KSR.pv.get(errands.ERRAND)
             if errand:
                 self.errands.reply(sip.parse(raw()), json.loads(errand))

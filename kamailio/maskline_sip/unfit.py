@@ -10,47 +10,58 @@ from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .kept import Kept
 from .reports import Reports
-from .senders import Senders
+from .strays import Strays
 
 SETTLED = "$avp(settled)"
 
 
 class Unfit:
     def __init__(
-        self, bodies: Bodies, reports: Reports, attempts: Attempts, senders: Senders
+        self, bodies: Bodies, reports: Reports, attempts: Attempts, strays: Strays
     ) -> None:
         self._bodies, self._reports, self._attempts = bodies, reports, attempts
-        self._senders = senders
+        self._strays = strays
 
     def settle(self, raw: bytes, error: Exception) -> None:
         """Answers the request whose reply, `raw`, is at hand and could not be passed on."""
-        if KSR.pv.get("$rs") < 200 or self._attempts.is_over():
+        if KSR.pv.get("$rs") < 200 or self._attempts.is_over() or self.settled():
             return
         status = 488 if isinstance(error, sdp.Unacceptable) else 500
         KSR.pv.seti(SETTLED, 1)
         KSR.tm.t_reply(status, allowed.reason(status))
-        text = KSR.pv.get(CONTEXT)
-        known = kept.read(text) if text else None
-        if known and known.first:
+        known = call_made()
+        if known:
             self._end(known, raw, status)
 
     def settled(self) -> bool:
         """Whether the request was answered by us: its reply is only repeated."""
         return bool(KSR.pv.get(SETTLED))
 
+    def repeated(self, raw: bytes) -> None:
+        """The reply at hand came again: whoever answered has not heard that there is no call."""
+        known = call_made()
+        if known:
+            self._dismiss(raw, known)
+
     def _end(self, known: Kept, raw: bytes, status: int) -> None:
-        """The call is over. Whoever answered it believes that it begins: it is reported to be up,
-        and the control plane, which finds no sound of it, hangs up."""
+        """The call is over, also for whoever answered it."""
         reference = known.passage.near.reference
         ringing.end(reference)
         self._bodies.media.delete(reference)
-        carrier = self._attempts.carrier()
+        self._reports.ended(reference, "us", status, carrier=self._attempts.carrier())
+        self._dismiss(raw, known)
+
+    def _dismiss(self, raw: bytes, known: Kept) -> None:
         try:
             reply = sip.parse(raw)
-            if reply.status < 300:
-                far = self._senders.answered_leg(known.passage, reply)
-                self._reports.progressed(known, "Answered", reply.status, far, carrier)
-                return
-        except Exception as error:  # nothing of it can be read: there is nobody to be hung up
+            if 200 <= reply.status < 300:
+                self._strays.answered(reply, known)
+        except Exception as error:  # nothing of it can be read: there is nobody to be told
             KSR.err(f"not to be hung up: {type(error).__name__}\n")
-        self._reports.ended(reference, "us", status, carrier=carrier)
+
+
+def call_made() -> Kept | None:
+    """What is kept of the request of the reply at hand, if it makes a call."""
+    text = KSR.pv.get(CONTEXT)
+    known = kept.read(text) if text else None
+    return known if known and known.first else None
