@@ -158,7 +158,7 @@ class Media:
         return with_mux(relayed, False)
 
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:
-        if time.monotonic() < self._silent_until:
+        if self._is_silent():
             raise MediaDown("silent")
         try:
             answer = self._answer(*datagram(command))
@@ -171,6 +171,20 @@ class Media:
         if result.get("result") != "ok":
             raise MediaDown(str(result.get("result")))
         return result
+
+    def _is_silent(self) -> bool:
+        """Whether it said nothing to the latest requests, and nothing since."""
+        if self._socket is None or time.monotonic() >= self._silent_until:
+            return False
+        self._socket.settimeout(0)
+        try:
+            self._socket.recv(65536)
+        except BlockingIOError:
+            return True
+        except OSError:  # nobody is there: then to ask takes no time
+            pass
+        self._silent_until = 0.0
+        return False
 
     def _answer(self, cookie: bytes, request: bytes) -> bytes | None:
         for wait in WAITS:

@@ -3,8 +3,9 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,23 @@ def test_an_engine_that_hangs_keeps_a_worker_waiting_once(
         assert len(theirs.asked) == 2
         monkeypatch.setattr(engine, "_silent_until", 0.0)
         engine.offer(OURS + CALL, "caller", OFFER)
+
+
+def test_an_engine_that_hung_is_asked_again_once_it_is_heard_of(
+    theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "WAITS", (0.01, 0.02))
+    theirs.deaf_to = 2
+    with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
+        with pytest.raises(MediaDown):
+            engine.offer(OURS + CALL, "caller", OFFER)
+        engine.delete(OURS + CALL)  # is not waited for, but answered
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            with suppress(MediaDown):
+                engine.offer(OURS + CALL, "caller", OFFER)
+                return
+    pytest.fail("it stays silent")
 
 
 def test_the_file_is_read_again_when_it_is_another(tmp_path: Path, theirs: Rtpengine) -> None:
