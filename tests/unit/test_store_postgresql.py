@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from accounts import add, count
 from cluster import Cluster
+from psycopg.conninfo import conninfo_to_dict
 
 from maskline.store import (
     Store,
@@ -273,6 +274,12 @@ def test_processes_never_give_a_number_twice(url: str) -> None:
 def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(psycopg.OperationalError):
         open_store(f"postgresql:///x?host={tmp_path}", tmp_path / "key")
+
+
+def test_the_url_has_the_last_word_on_how_to_connect() -> None:
+    told = conninfo_to_dict(postgresql.conninfo("postgresql://db.example/x?connect_timeout=2"))
+    assert (told["connect_timeout"], told["keepalives_idle"]) == ("2", "30")
+    assert (told["host"], told["dbname"]) == ("db.example", "x")
 
 
 def test_queries_in_the_words_of_psycopg() -> None:

@@ -21,7 +21,7 @@ async def spawned(work: Callable[..., T], *given: Any) -> T:
         try:
             answer = await waits_for
         except BaseException as error:
-            waits_for = runner.throw(error)
+            waits_for = runner.throw(type(error), error, error.__traceback__)
         else:
             waits_for = runner.switch(answer)
     return cast(T, waits_for)

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import generators
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
@@ -39,6 +40,15 @@ STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items
 MOST = 4
 CONNECT_SECONDS = 10.0
 CONNECT_AGAIN_SECONDS = 0.1
+# What holds unless the URL says otherwise. A connection that was forgotten on its way, by a
+# firewall say, is found out soon and not when TCP gives up.
+CONNECTING: dict[str, Any] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 # How long work waits for a lock, and how long a transaction may stand still: a machine that died in
 # the midst of one must not hold its locks for longer.
 LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
@@ -155,28 +165,36 @@ class Connections:
 
     async def _connected(self) -> AsyncConnection:
         """A server that is being started again is waited for."""
-        until = time.monotonic() + CONNECT_SECONDS
-        while True:
-            try:
-                return await self._connect()
-            except psycopg.OperationalError:
-                if time.monotonic() > until:
-                    raise
-            await asyncio.sleep(CONNECT_AGAIN_SECONDS)
+        reason = "no answer"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while True:
+                    try:
+                        return await self._connect()
+                    except psycopg.OperationalError as error:
+                        reason = str(error)
+                    await asyncio.sleep(CONNECT_AGAIN_SECONDS)
+        except TimeoutError:
+            raise psycopg.OperationalError(f"no connection in time: {reason}") from None
 
     async def _connect(self) -> AsyncConnection:
         connection: AsyncConnection = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, row_factory=dict_row, connect_timeout=int(CONNECT_SECONDS)
+            conninfo(self._url), autocommit=True, row_factory=dict_row
         )
-        configure(connection)
-        await connection.execute(self._settings.encode())
+        try:
+            configure(connection)
+            await connection.execute(self._settings.encode())
+        except BaseException:
+            connection.pgconn.finish()
+            raise
         return connection
 
 
 class PostgresqlStore:
     """A database of a PostgreSQL server, shared with other processes that have the same key.
 
-    Work runs on the event loop, which goes on while the server works. For one loop at a time.
+    Work runs on the event loop, which goes on while the server works. It is for one loop; what is
+    under way when the store is closed is finished if the loop goes on.
     """
 
     def __init__(self, url: str, key_file: Path) -> None:
@@ -191,8 +209,9 @@ class PostgresqlStore:
         self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
     ) -> T:
         if apart:
-            done = self._insist(self._apart, READING, work)
-            return await asyncio.get_running_loop().run_in_executor(self._thread, asyncio.run, done)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, lambda: asyncio.run(self._insist(self._apart, READING, work))
+            )
         return await self._insist(self._reading, "" if piecemeal else READING, work)
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
@@ -301,11 +320,13 @@ def configure(connection: Connection | AsyncConnection) -> None:
     connection.prepared_max = 2 * len(STATEMENTS)  # some are prepared for several types
 
 
+def conninfo(url: str) -> str:
+    return make_conninfo("", **CONNECTING | conninfo_to_dict(url))
+
+
 def connect(url: str) -> Connection:
     """A connection that leaves transactions to us; raises psycopg.OperationalError."""
-    connection: Connection = psycopg.connect(
-        url, autocommit=True, row_factory=dict_row, connect_timeout=int(CONNECT_SECONDS)
-    )
+    connection: Connection = psycopg.connect(conninfo(url), autocommit=True, row_factory=dict_row)
     configure(connection)
     return connection
 
