@@ -1,7 +1,6 @@
 """Limits on calls: how many at once and how many a second, counted where they are decided."""
 
 import heapq
-import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,47 +11,43 @@ LONGEST_WRITE = 30_000  # milliseconds after which what was to be stored is so, 
 
 @dataclass
 class Rate:
-    """Counts what happens, by key, within the last second, in any thread. Times are
-    milliseconds."""
+    """Counts what happens, by key, within the last second. Times are milliseconds."""
 
     clock: Callable[[], int]
     _times: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def full(self, key: str, most: int) -> bool:
         """Whether there may be no more of this key now."""
-        with self._lock:
-            return self._full(key, most)
+        return len(self._latest(key)) >= most
 
-    def _full(self, key: str, most: int) -> bool:
+    def allows(self, key: str, most: int) -> bool:
+        """Whether there may be one more of this key now; it is counted if so."""
+        times = self._latest(key)
+        if len(times) >= most:
+            return False
+        times.append(self.clock())
+        return True
+
+    def _latest(self, key: str) -> deque[int]:
         now = self.clock()
         times = self._times[key]
         while times and times[0] <= now - SECOND:
             times.popleft()
-        return len(times) >= most
-
-    def allows(self, key: str, most: int) -> bool:
-        """Whether there may be one more of this key now; it is counted if so."""
-        with self._lock:
-            if self._full(key, most):
-                return False
-            self._times[key].append(self.clock())
-            return True
+        return times
 
     def forget_old(self) -> None:
         """Drops keys that nobody has used for a second."""
         now = self.clock()
-        with self._lock:
-            for key in [
-                k for k, times in self._times.items() if not times or times[-1] <= now - SECOND
-            ]:
-                del self._times[key]
+        for key in [
+            k for k, times in self._times.items() if not times or times[-1] <= now - SECOND
+        ]:
+            del self._times[key]
 
 
 @dataclass
 class Underway:
     """Calls that were let through of which the store does not tell yet, by the keys that they
-    count for; for any thread. Times are milliseconds.
+    count for. Times are milliseconds.
 
     Who decides knows what the store held at some moment. A call that was stored after it counts
     here: for a moment it may count twice, but it never counts not at all.
@@ -60,41 +55,37 @@ class Underway:
 
     _taken: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     _stored: dict[str, int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, call_id: str, seen_at: int, room: Mapping[str, int]) -> str | None:
         """Counts a call for each key, if there is room; else gives the first key without. `room` is
         what the store left free when it was looked at, not before `seen_at`."""
         if not room:
             return None
-        with self._lock:
-            self._forget_old(seen_at)
-            taken = Counter(
-                key
-                for call, (_, keys) in self._taken.items()
-                if self._stored.get(call, seen_at) >= seen_at
-                for key in keys
-            )
-            full = next((key for key, most in room.items() if taken[key] >= most), None)
-            if full is None:
-                _, keys = self._taken.get(call_id, (seen_at, ()))
-                self._taken[call_id] = seen_at, (*keys, *room)
-            return full
+        self._forget_old(seen_at)
+        taken = Counter(
+            key
+            for call, (_, keys) in self._taken.items()
+            if self._stored.get(call, seen_at) >= seen_at
+            for key in keys
+        )
+        full = next((key for key, most in room.items() if taken[key] >= most), None)
+        if full is None:
+            _, keys = self._taken.get(call_id, (seen_at, ()))
+            self._taken[call_id] = seen_at, (*keys, *room)
+        return full
 
     def free(self, call_id: str, key: str | None = None) -> None:
         """The call was not let through after all, or does not count for this key."""
-        with self._lock:
-            at, keys = self._taken.pop(call_id, (0, ()))
-            rest = tuple(one for one in keys if key is not None and one != key)
-            if rest:
-                self._taken[call_id] = at, rest
+        at, keys = self._taken.pop(call_id, (0, ()))
+        rest = tuple(one for one in keys if key is not None and one != key)
+        if rest:
+            self._taken[call_id] = at, rest
 
     def store(self, call_ids: Iterable[str], now: int) -> None:
         """The store tells of these calls from now on."""
-        with self._lock:
-            for call in call_ids:
-                if call in self._taken:
-                    self._stored.setdefault(call, now)
+        for call in call_ids:
+            if call in self._taken:
+                self._stored.setdefault(call, now)
 
     def _forget_old(self, now: int) -> None:
         old = [call for call, at in self._stored.items() if at <= now - SECOND]
