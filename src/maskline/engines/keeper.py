@@ -134,7 +134,7 @@ class Keeper:
         ]
 
     def _own_calls(self, context: Context) -> list[Call]:
-        return [call for call in live_calls(context) if call.call_id.startswith(self._node)]
+        return live_calls(context, self._node)
 
     def _start(self, calls: Iterable[Call], work: Work | None = None) -> None:
         """Starts to end calls: by `work`, or as it is done with answered and with ringing ones."""

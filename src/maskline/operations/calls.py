@@ -213,9 +213,10 @@ def event_of(request: Request) -> CallEvent:
     )
 
 
-def live_calls(context: Context) -> list[Call]:
-    """Calls that were put through and have not ended, as far as anybody told us."""
-    return [rows.call(row) for row in context.tx.all("list_live_calls")]
+def live_calls(context: Context, node: str = "") -> list[Call]:
+    """Calls that were put through and have not ended, as far as anybody told us: those of a node,
+    or all."""
+    return [rows.call(row) for row in context.tx.all("list_live_calls", node=node)]
 
 
 def take_calls_to_hang_up(context: Context, node: str) -> list[Call]:

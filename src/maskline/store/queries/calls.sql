@@ -75,7 +75,9 @@ ORDER BY sequence DESC
 LIMIT :limit
 
 -- name: list_live_calls
-SELECT * FROM calls WHERE ended_at IS NULL AND forwarded_at IS NOT NULL
+-- Those whose ids begin with the node's, or all.
+SELECT * FROM calls
+WHERE ended_at IS NULL AND forwarded_at IS NOT NULL AND substr(call_id, 1, length(:node)) = :node
 
 -- name: list_live_calls_of_session
 SELECT call_id FROM calls
