@@ -95,8 +95,8 @@ class Attempts:
         passage = self._passage(request, attempt, target)
         self._keep_half(attempt, passage)
         body = self._bodies.first_offer(passage, description(request), target.hop)
-        # When nothing can keep the call from this target any more: what holds for its connection
-        # alone would hold for the next one's.
+        # When hardly anything can keep the call from this target any more: what holds for its
+        # connection alone would hold for the next one's.
         local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
