@@ -17,6 +17,9 @@ from maskline.store.secrets import Cipher
 
 DEFAULT_LENGTH = 100
 NEWEST = str(2**63 - 1)
+# In place of + and /, which URLs change. Nothing begins with a hyphen: to a command line it would
+# be an option.
+ALPHABET = b"._"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Page:
         answer: dict[str, Any] = {key: [show(row) for row in shown]}
         if len(rows) > len(shown):
             sealed = self.cipher.seal(str(shown[-1][order]), self.listing)
-            answer["NextToken"] = base64.urlsafe_b64encode(sealed).decode()
+            answer["NextToken"] = base64.b64encode(sealed, ALPHABET).decode()
         return answer
 
 
@@ -63,7 +66,7 @@ def page_of(context: Context, request: Request, *listing: str | None, start: str
 
 def read_token(cipher: Cipher, listing: str, token: str) -> str:
     try:
-        sealed = base64.b64decode(token, altchars=b"-_", validate=True)
+        sealed = base64.b64decode(token, ALPHABET, validate=True)
         return cipher.unseal(sealed, listing)
     except (binascii.Error, ValueError, NotSealed):
         raise InvalidNextToken("The next token is not one that this list gave out.") from None
