@@ -284,3 +284,25 @@ def test_the_url_has_the_last_word_on_how_to_connect() -> None:
 
 def test_queries_in_the_words_of_psycopg() -> None:
     assert dialect.query("SELECT x::text, :a, 7 % 2") == "SELECT x::text, %(a)s, 7 %% 2"
+
+
+POOL = b"""
+    INSERT INTO phone_numbers
+        (phone_number, account_id, carrier, country, area_code, toll_free, shared, created_at,
+         updated_at)
+    SELECT '+1' || n, '1', 'acme', 'US', '913', 0, 1, 1, 1
+    FROM generate_series(9130000000, 9130019999) AS n
+"""
+
+
+async def test_a_large_pool_is_not_read_to_find_out_whose_it_is(store: Store, url: str) -> None:
+    """By a connector that has none of it, as PostgreSQL would: most numbers of a table are of few
+    pools, so one is soon found, it thinks."""
+    await store.write(add("1"))
+    query = postgresql.STATEMENTS["get_connector_for_sessions"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(POOL)
+        connection.execute("ANALYZE")
+        asked = {"voice_connector_id": "other", "account_id": "1"}
+        plan = connection.execute(b"EXPLAIN " + query, asked).fetchall()
+    assert not [line for (line,) in plan if "Seq Scan on phone_numbers" in line], plan

@@ -21,9 +21,11 @@ WHERE voice_connector_id = :voice_connector_id AND account_id = :account_id
 -- name: get_connector_for_sessions
 -- What opening a session goes by; without a proxy configuration its columns are NULL.
 SELECT number_assignment, default_expiry_minutes, disabled, fallback_number, countries,
-    EXISTS (
+    (
+        -- In the order of an index: PostgreSQL would read all of a large pool's numbers for one.
         SELECT 1 FROM phone_numbers WHERE pool = voice_connectors.voice_connector_id
-    ) AS own_numbers
+        ORDER BY country, open_sessions, last_assigned_at, phone_number LIMIT 1
+    ) IS NOT NULL AS own_numbers
 FROM voice_connectors
 LEFT JOIN proxy_configurations
     ON proxy_configurations.voice_connector_id = voice_connectors.voice_connector_id
