@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from cluster import Cluster
 
-from maskline.store import Transaction, postgresql
+from maskline.store import Transaction, connections, postgresql
 from maskline.store.secrets import Cipher
 from maskline.store.sqlite import SqliteTransaction, connect, prepare
 
@@ -61,11 +61,11 @@ class SqliteGround:
 class PostgresqlGround:
     """The one connection of these tests, in a transaction that the next desk begins anew."""
 
-    _connection: postgresql.Connection | None = None
+    _connection: connections.Connection | None = None
 
     def __init__(self, cluster: Cluster) -> None:
         if PostgresqlGround._connection is None:
-            PostgresqlGround._connection = postgresql.connect(cluster.new_database())
+            PostgresqlGround._connection = connections.connect(cluster.new_database())
             postgresql.migrate(PostgresqlGround._connection)
         self._execute = PostgresqlGround._connection.execute
         self.close()

@@ -21,6 +21,7 @@ from maskline.store import (
     StoreFailed,
     StoreUnusable,
     Transaction,
+    connections,
     dialect,
     open_store,
     postgresql,
@@ -277,7 +278,7 @@ def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_url_has_the_last_word_on_how_to_connect() -> None:
-    told = conninfo_to_dict(postgresql.conninfo("postgresql://db.example/x?connect_timeout=2"))
+    told = conninfo_to_dict(connections.conninfo("postgresql://db.example/x?connect_timeout=2"))
     assert (told["connect_timeout"], told["keepalives_idle"]) == ("2", "30")
     assert (told["host"], told["dbname"]) == ("db.example", "x")
 

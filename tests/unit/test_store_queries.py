@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cluster import Cluster
 
-from maskline.store import postgresql
+from maskline.store import connections, postgresql
 from maskline.store.dialect import PARAMETER
 from maskline.store.sqlite import connect, prepare
 from maskline.store.statements import QUERIES, parse
@@ -63,15 +63,15 @@ def test_an_index_read_from_end_to_end_is_a_whole_table_too(
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster) -> Iterator[postgresql.Connection]:
-    with postgresql.connect(cluster.new_database()) as connection:
+def server(cluster: Cluster) -> Iterator[connections.Connection]:
+    with connections.connect(cluster.new_database()) as connection:
         postgresql.migrate(connection)
         yield connection
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_postgresql_understands_it_and_all_its_parameters(
-    server: postgresql.Connection, name: str
+    server: connections.Connection, name: str
 ) -> None:
     server.execute(f"PREPARE {name} AS {numbered(name)[0]}".encode())
 
@@ -100,7 +100,7 @@ def numbered(name: str) -> tuple[str, dict[str, int]]:
     ],
 )
 def test_postgresql_reads_a_page_from_its_newest_end(
-    server: postgresql.Connection, name: str, index: str
+    server: connections.Connection, name: str, index: str
 ) -> None:
     """And not all that the list has, to sort it."""
     text, parameters = numbered(name)

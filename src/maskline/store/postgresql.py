@@ -18,37 +18,19 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import generators
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper, Loader
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from maskline.store import dialect, migrations
+from maskline.store.connections import MOST, AsyncConnection, Connection, Connections, connect
 from maskline.store.greenlets import awaited, spawned
 from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
 from maskline.store.secrets import Cipher, key_proof, make_key_file, open_cipher
 from maskline.store.statements import QUERIES
 
 T = TypeVar("T")
-Connection = psycopg.Connection[DictRow]
-AsyncConnection = psycopg.AsyncConnection[DictRow]
 Execution = Awaitable[psycopg.AsyncCursor[DictRow]]
 
 STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items()}
-# Connections of each kind, so that reads need not wait for writes that queue.
-MOST = 4
-CONNECT_SECONDS = 10.0
-CONNECT_AGAIN_SECONDS = 0.1
-# What holds unless the URL says otherwise. A connection that was forgotten on its way, by a
-# firewall say, is found out soon and not when TCP gives up.
-CONNECTING: dict[str, Any] = {
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
 # How long work waits for a lock, and how long a transaction may stand still: a machine that died in
 # the midst of one must not hold its locks for longer.
 LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
@@ -93,10 +75,10 @@ class PostgresqlTransaction:
         self.cipher = cipher
 
     def one(self, query: str, **parameters: Any) -> Row | None:
-        return awaited(first(self._execute(STATEMENTS[query], parameters)))
+        return awaited(first_row(self._execute(STATEMENTS[query], parameters)))
 
     def all(self, query: str, **parameters: Any) -> list[Row]:
-        return [*awaited(rows(self._execute(STATEMENTS[query], parameters)))]
+        return [*awaited(all_rows(self._execute(STATEMENTS[query], parameters)))]
 
     def run(self, query: str, **parameters: Any) -> int:
         return awaited(self._execute(STATEMENTS[query], parameters)).rowcount
@@ -109,15 +91,15 @@ class PostgresqlTransaction:
         awaited(self._execute(LOCK, [numbers_of(names), numbers_of(shared)]))
 
     def try_lock(self, *names: str) -> bool:
-        row = awaited(first(self._execute(TRY_LOCK, [numbers_of(names)])))
+        row = awaited(first_row(self._execute(TRY_LOCK, [numbers_of(names)])))
         return row is not None and bool(row["mine"])
 
 
-async def first(execution: Execution) -> DictRow | None:
+async def first_row(execution: Execution) -> DictRow | None:
     return await (await execution).fetchone()
 
 
-async def rows(execution: Execution) -> list[DictRow]:
+async def all_rows(execution: Execution) -> list[DictRow]:
     return await (await execution).fetchall()
 
 
@@ -125,69 +107,6 @@ def numbers_of(names: Iterable[str]) -> list[int]:
     """What names are called among PostgreSQL's locks. Two names of one number only wait more."""
     digests = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names}
     return sorted(int.from_bytes(digest, signed=True) for digest in digests)
-
-
-class Connections:
-    """Connections for one kind of work, with these settings of their sessions, opened as needed.
-
-    The one that was used last is used next: its process at the server has all at hand.
-    """
-
-    def __init__(self, url: str, settings: str) -> None:
-        self._url, self._settings = url, settings
-        self._idle: list[AsyncConnection] = []
-        self._places = asyncio.Semaphore(MOST)
-        self._closed = False
-
-    async def take(self) -> AsyncConnection:
-        await self._places.acquire()
-        try:
-            return self._idle.pop() if self._idle else await self._connected()
-        except BaseException:
-            self._places.release()
-            raise
-
-    def give_back(self, connection: AsyncConnection) -> None:
-        """One that is broken, or in the midst of something, is closed."""
-        idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
-        if idle and not self._closed:
-            self._idle.append(connection)
-        else:
-            connection.pgconn.finish()
-        self._places.release()
-
-    def close(self) -> None:
-        """Those in use are closed when they are given back."""
-        self._closed = True
-        for connection in self._idle:
-            connection.pgconn.finish()
-        self._idle.clear()
-
-    async def _connected(self) -> AsyncConnection:
-        """A server that is being started again is waited for."""
-        reason = "no answer"
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                while True:
-                    try:
-                        return await self._connect()
-                    except psycopg.OperationalError as error:
-                        reason = str(error)
-                    await asyncio.sleep(CONNECT_AGAIN_SECONDS)
-        except TimeoutError:
-            raise psycopg.OperationalError(f"no connection in time: {reason}") from None
-
-    async def _connect(self) -> AsyncConnection:
-        connection: AsyncConnection = await psycopg.AsyncConnection.connect(
-            conninfo(self._url), autocommit=True, row_factory=dict_row
-        )
-        try:
-            configure(connection)
-            await connection.execute(self._settings.encode())
-        except BaseException:
-            connection.pgconn.finish()
-            raise
-        return connection
 
 
 class PostgresqlStore:
@@ -296,39 +215,6 @@ def lock(connection: Connection, number: int) -> Iterator[None]:
     finally:
         if not connection.broken:
             connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
-
-
-class TruthDumper(Dumper):
-    """Truth values are stored as 0 and 1."""
-
-    oid = psycopg.postgres.types["int2"].oid
-
-    def dump(self, value: bool) -> Buffer:
-        return b"1" if value else b"0"
-
-
-class WholeLoader(Loader):
-    """Sums of whole numbers come as `numeric`."""
-
-    def load(self, data: Buffer) -> int:
-        return int(bytes(data))
-
-
-def configure(connection: Connection | AsyncConnection) -> None:
-    connection.adapters.register_dumper(bool, TruthDumper)
-    connection.adapters.register_loader("numeric", WholeLoader)
-    connection.prepared_max = 2 * len(STATEMENTS)  # some are prepared for several types
-
-
-def conninfo(url: str) -> str:
-    return make_conninfo("", **CONNECTING | conninfo_to_dict(url))
-
-
-def connect(url: str) -> Connection:
-    """A connection that leaves transactions to us; raises psycopg.OperationalError."""
-    connection: Connection = psycopg.connect(conninfo(url), autocommit=True, row_factory=dict_row)
-    configure(connection)
-    return connection
 
 
 def prepare(connection: Connection, key_file: Path) -> Cipher:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.rows import tuple_row
 
-from maskline.store import migrations, postgresql
+from maskline.store import connections, migrations, postgresql
 from maskline.store.port import StoreUnusable
 from maskline.store.transfer.archive import Row, Table
 from maskline.store.transfer.side import Side, columns_of
@@ -36,7 +36,7 @@ REFERENCES = """
 
 
 class PostgresqlSide(Side):
-    def __init__(self, connection: postgresql.Connection, key_file: Path) -> None:
+    def __init__(self, connection: connections.Connection, key_file: Path) -> None:
         super().__init__(key_file)
         self._connection = connection
 
@@ -102,7 +102,7 @@ class PostgresqlSide(Side):
 @contextmanager
 def source(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
     """The database as it is at one moment; services may go on using it."""
-    with postgresql.connect(url) as connection:
+    with connections.connect(url) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         with connection.transaction():
@@ -113,7 +113,7 @@ def source(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
 def target(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
     """An empty database, in which all is there when the block is done and nothing before."""
     with (
-        postgresql.connect(url) as connection,
+        connections.connect(url) as connection,
         postgresql.lock(connection, postgresql.PREPARING),
         connection.transaction(),
     ):

@@ -1,0 +1,126 @@
+"""Connections to PostgreSQL: how they are made, and who uses which."""
+
+import asyncio
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper, Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow, dict_row
+
+from maskline.store.statements import QUERIES
+
+Connection = psycopg.Connection[DictRow]
+AsyncConnection = psycopg.AsyncConnection[DictRow]
+
+# Connections of each kind, so that reads need not wait for writes that queue.
+MOST = 4
+CONNECT_SECONDS = 10.0
+CONNECT_AGAIN_SECONDS = 0.1
+# What holds unless the URL says otherwise. A connection that was forgotten on its way, by a
+# firewall say, is found out soon and not when TCP gives up.
+CONNECTING: dict[str, Any] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+
+class Connections:
+    """Connections for one kind of work, with these settings of their sessions, opened as needed.
+
+    The one that was used last is used next: its process at the server has all at hand.
+    """
+
+    def __init__(self, url: str, settings: str) -> None:
+        self._conninfo, self._settings = conninfo(url), settings
+        self._idle: list[AsyncConnection] = []
+        self._places = asyncio.Semaphore(MOST)
+        self._closed = False
+
+    async def take(self) -> AsyncConnection:
+        await self._places.acquire()
+        try:
+            return self._idle.pop() if self._idle else await self._connected()
+        except BaseException:
+            self._places.release()
+            raise
+
+    def give_back(self, connection: AsyncConnection) -> None:
+        """One that is broken, or in the midst of something, is closed."""
+        idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if idle and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.pgconn.finish()
+        self._places.release()
+
+    def close(self) -> None:
+        """Those in use are closed when they are given back."""
+        self._closed = True
+        for connection in self._idle:
+            connection.pgconn.finish()
+        self._idle.clear()
+
+    async def _connected(self) -> AsyncConnection:
+        """A server that is being started again is waited for."""
+        reason = "no answer"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while True:
+                    try:
+                        return await self._connect()
+                    except psycopg.OperationalError as error:
+                        reason = str(error)
+                    await asyncio.sleep(CONNECT_AGAIN_SECONDS)
+        except TimeoutError:
+            raise psycopg.OperationalError(f"no connection in time: {reason}") from None
+
+    async def _connect(self) -> AsyncConnection:
+        connection: AsyncConnection = await psycopg.AsyncConnection.connect(
+            self._conninfo, autocommit=True, row_factory=dict_row
+        )
+        try:
+            configure(connection)
+            await connection.execute(self._settings.encode())
+        except BaseException:
+            connection.pgconn.finish()
+            raise
+        return connection
+
+
+class TruthDumper(Dumper):
+    """Truth values are stored as 0 and 1."""
+
+    oid = psycopg.postgres.types["int2"].oid
+
+    def dump(self, value: bool) -> Buffer:
+        return b"1" if value else b"0"
+
+
+class WholeLoader(Loader):
+    """Sums of whole numbers come as `numeric`."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data))
+
+
+def configure(connection: Connection | AsyncConnection) -> None:
+    connection.adapters.register_dumper(bool, TruthDumper)
+    connection.adapters.register_loader("numeric", WholeLoader)
+    connection.prepared_max = 2 * len(QUERIES)  # some are prepared for several types
+
+
+def conninfo(url: str) -> str:
+    return make_conninfo("", **CONNECTING | conninfo_to_dict(url))
+
+
+def connect(url: str) -> Connection:
+    """A connection that leaves transactions to us; raises psycopg.OperationalError."""
+    connection: Connection = psycopg.connect(conninfo(url), autocommit=True, row_factory=dict_row)
+    configure(connection)
+    return connection
