@@ -140,13 +140,12 @@ class Attempts:
     def _counted(self, passage: mask.Passage, authorized: bool) -> mask.Passage:
         """The answer to a challenge has the next CSeq (RFC 3261 22.2); so has all that follows,
         and what the caller asks anew when this is refused (21.4.26, RFC 4028 6)."""
-        key, near, far = passage
-        name = self._keys.alias(key, "challenged", far.call_id)
+        name = self._keys.alias(passage.key, "challenged", passage.far.call_id)
         ahead = CHALLENGED.get(name) or ""
         if authorized:
             ahead = str(int(ahead or 0) + 1)
             CHALLENGED.put(name, ahead)
-        return mask.Passage(key, near._replace(peer_cseq=ahead), far._replace(cseq=ahead))
+        return mask.numbered(passage, passage.near.cseq, ahead)
 
     def failed(self, known: Kept, request: sip.Message) -> bool:
         """Whether the call goes on in spite of a failure."""

@@ -212,6 +212,15 @@ def first_passage(keys: Keyring, request: sip.Message, call: Call, flow: str = "
     return Passage(key, near, far)
 
 
+def numbered(passage: Passage, to_near: str, to_far: str) -> Passage:
+    """The passage where the numbers of requests to each party are so far ahead of the other's."""
+    near, far = passage.near, passage.far
+    return passage._replace(
+        near=near._replace(cseq=to_near, peer_cseq=to_far),
+        far=far._replace(cseq=to_far, peer_cseq=to_near),
+    )
+
+
 def dialog_passage(keys: Keyring, request: sip.Message, flow: str = "") -> Passage | None:
     """The passage of a request within a dialog, from the token in its request URI. None when
     the token is not ours, or was not given to this sender in this dialog."""

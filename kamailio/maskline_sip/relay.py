@@ -74,7 +74,7 @@ class Relay:
         if header is None:
             return
         KSR.pv.sets(AUTHORIZED, "1")
-        passage = _numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
+        passage = mask.numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
         if passage.far.tag:
             AHEAD.put(self._name(passage.key, passage.far), passage.far.cseq or "")
         if request.method == "MESSAGE":
@@ -90,7 +90,7 @@ class Relay:
         to_near, to_far = self._ahead(passage.key, near), self._ahead(passage.key, far)
         if to_near == near.cseq and to_far == far.cseq:
             return passage
-        return _numbered(passage, to_near, to_far)
+        return mask.numbered(passage, to_near, to_far)
 
     def _ahead(self, key: str, leg: mask.Leg) -> str:
         known = self._asked_by(leg) and AHEAD.get(self._name(key, leg))
@@ -103,11 +103,3 @@ class Relay:
 
     def _name(self, key: str, leg: mask.Leg) -> str:
         return self._keys.alias(key, "ahead", leg.call_id, leg.tag)
-
-
-def _numbered(passage: mask.Passage, to_near: str, to_far: str) -> mask.Passage:
-    near, far = passage.near, passage.far
-    return passage._replace(
-        near=near._replace(cseq=to_near, peer_cseq=to_far),
-        far=far._replace(cseq=to_far, peer_cseq=to_near),
-    )
