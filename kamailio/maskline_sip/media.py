@@ -115,11 +115,15 @@ class Media:
     def delete(self, call: str, halves: int = 2) -> None:
         """End the call's media; nothing is waited for, the engine times out what is left."""
         for half in (call, call + SECOND)[:halves]:
-            self._send(datagram({"command": "delete", "call-id": half})[1])
+            self._delete(half)
 
     def delete_second(self, call: str) -> None:
         """The same for what the engine has of the call for the called side alone."""
-        self._send(datagram({"command": "delete", "call-id": call + SECOND})[1])
+        self._delete(call + SECOND)
+
+    def _delete(self, half: str) -> None:
+        _, request = datagram({"command": "delete", "call-id": half})
+        self._send(request)
 
     def close(self) -> None:
         if self._socket is not None:

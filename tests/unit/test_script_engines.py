@@ -124,34 +124,35 @@ def test_a_request_or_an_answer_that_got_lost_is_asked_for_again(theirs: Rtpengi
     assert theirs.asked == [theirs.asked[0]] * 2
 
 
-def test_an_engine_that_hangs_keeps_a_worker_waiting_once(
-    theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(media, "WAITS", (0.01, 0.02))
-    theirs.deaf_to = 2
-    with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
-        for _ in range(3):
-            with pytest.raises(MediaDown):
-                engine.offer(OURS + CALL, "caller", OFFER)
-        assert len(theirs.asked) == 2
-        monkeypatch.setattr(engine, "_silent_until", 0.0)
-        engine.offer(OURS + CALL, "caller", OFFER)
-
-
-def test_an_engine_that_hung_is_asked_again_once_it_is_heard_of(
-    theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hung(theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Media]:
+    """A way to `theirs`, which did not answer the first request, however often it was sent."""
     monkeypatch.setattr(media, "WAITS", (0.01, 0.02))
     theirs.deaf_to = 2
     with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
         with pytest.raises(MediaDown):
             engine.offer(OURS + CALL, "caller", OFFER)
-        engine.delete(OURS + CALL)  # is not waited for, but answered
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            with suppress(MediaDown):
-                engine.offer(OURS + CALL, "caller", OFFER)
-                return
+        yield engine
+
+
+def test_an_engine_that_hangs_keeps_a_worker_waiting_once(
+    theirs: Rtpengine, hung: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        with pytest.raises(MediaDown):
+            hung.offer(OURS + CALL, "caller", OFFER)
+    assert len(theirs.asked) == 2
+    monkeypatch.setattr(hung, "_silent_until", 0.0)
+    hung.offer(OURS + CALL, "caller", OFFER)
+
+
+def test_an_engine_that_hung_is_asked_again_once_it_is_heard_of(hung: Media) -> None:
+    hung.delete(OURS + CALL)  # is not waited for, but answered
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        with suppress(MediaDown):
+            hung.offer(OURS + CALL, "caller", OFFER)
+            return
     pytest.fail("it stays silent")
 
 
