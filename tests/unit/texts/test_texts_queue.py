@@ -1,5 +1,7 @@
 """In which order texts are sent, when, and again, on each database."""
 
+from typing import Any
+
 import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, proxy
@@ -132,12 +134,18 @@ def test_nothing_is_sent_once_its_session_is_over(
     assert "Text" not in carrier.desk.maskline("GetMessage", MessageId=record["MessageId"])
 
 
-def test_a_text_that_was_refused_while_it_waited_holds_nobody_up(
-    carrier: Carrier, connector: str, number: str
-) -> None:
+def without_room(carrier: Carrier, connector: str) -> dict[str, Any]:
+    """A session between Cat and Ben, whose text "one" waits because nothing may be sent."""
     session = carrier.desk.open(connector, CAT, BEN)
     carrier.room = 0
     carrier.bring("one", proxy(session), CAT)
+    return session
+
+
+def test_a_text_that_was_refused_while_it_waited_holds_nobody_up(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    session = without_room(carrier, connector)
     carrier.bring("two", number)
     carrier.desk.close(session)
     carrier.room = 1
@@ -150,9 +158,7 @@ def test_a_text_that_was_refused_while_it_waited_holds_nobody_up(
 def test_words_that_cannot_be_read_any_more_hold_nobody_up(
     carrier: Carrier, connector: str, number: str
 ) -> None:
-    session = carrier.desk.open(connector, CAT, BEN)
-    carrier.room = 0
-    carrier.bring("one", proxy(session), CAT)
+    without_room(carrier, connector)
     carrier.desk.ground.sql("UPDATE messages SET sealed_body = 'AAAA'")
     carrier.bring("two", number)
     carrier.room = 2
