@@ -15,10 +15,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return new_store_url(request, request.param, tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def ground(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the desks of the test stand on."""
-    if request.param == "postgresql":
+    if getattr(request, "param", "sqlite") == "postgresql":
         cluster = request.getfixturevalue("cluster")
         monkeypatch.setattr(Desk, "new_ground", partial(PostgresqlGround, cluster))
     else:
@@ -29,6 +29,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store_url" in metafunc.fixturenames:
         metafunc.parametrize("store_url", DATABASES, indirect=True)
     elif metafunc.module.__name__.startswith(("test_operations_", "test_texts_")):
-        # The first of the fixtures: the others make desks.
-        metafunc.fixturenames.insert(0, "ground")
         metafunc.parametrize("ground", DATABASES, indirect=True)
