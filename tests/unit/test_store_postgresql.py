@@ -156,7 +156,7 @@ async def test_work_fails_with_its_connection_and_the_next_gets_another(
         with psycopg.connect(url, autocommit=True) as other:
             other.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE state = 'idle in transaction'"
+                " WHERE state = 'idle in transaction' AND datname = current_database()"
             )
         count(tx)
 
