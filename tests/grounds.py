@@ -15,6 +15,7 @@ from maskline.store.secrets import Cipher
 from maskline.store.sqlite import SqliteTransaction, connect, prepare
 
 CIPHER = Cipher(bytes(range(64)))
+FOR_AS_LONG_AS_IT_TAKES = "SET idle_in_transaction_session_timeout = 0"
 
 
 class Ground(Protocol):
@@ -96,7 +97,8 @@ class PostgresqlGround:
             url = cluster.new_database()
             with connections.connect(url) as connection:
                 postgresql.migrate(connection)
-            kept = connections.Connections(url, postgresql.LONGEST_WAIT)
+            # It is left in a transaction however long the tests between two desks take.
+            kept = connections.Connections(url, FOR_AS_LONG_AS_IT_TAKES)
             PostgresqlGround._connection = self._beside.run(kept.take())
         self.close()
         self._execute("BEGIN")
