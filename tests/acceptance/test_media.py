@@ -111,12 +111,14 @@ def media() -> Iterator[Media]:
             return False
         return True
 
-    until(up)
-    yield media
-    if media._socket is not None:
-        media._socket.close()
-    engine.terminate()
-    engine.wait()
+    try:
+        until(up)
+        yield media
+    finally:
+        if media._socket is not None:
+            media._socket.close()
+        engine.terminate()
+        engine.wait()
 
 
 @pytest.fixture

@@ -307,3 +307,44 @@ async def test_a_large_pool_is_not_read_to_find_out_whose_it_is(store: Store, ur
         asked = {"voice_connector_id": "other", "account_id": "1"}
         plan = connection.execute(b"EXPLAIN " + query, asked).fetchall()
     assert not [line for (line,) in plan if "Seq Scan on phone_numbers" in line], plan
+
+
+ROWS = {
+    "proxy_sessions": """
+        INSERT INTO proxy_sessions
+            (proxy_session_id, account_id, voice_connector_id, expiry_minutes, capabilities,
+             first_number, first_proxy_number, second_number, second_proxy_number, created_at,
+             updated_at, expires_at)
+        SELECT gen_random_uuid(), '1', %(of)s, 720, 'Voice', '1', '2', '3', '2', n, n, 10000000
+        FROM generate_series(1, %(rows)s) AS n
+    """,
+    "audit_records": """
+        INSERT INTO audit_records (account_id, recorded_at, action, request_id, outcome)
+        SELECT %(of)s, n, 'chime:CreateProxySession', n, 'Success'
+        FROM generate_series(1, %(rows)s) AS n
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("list_proxy_sessions", "proxy_sessions"),
+        ("list_open_proxy_sessions", "proxy_sessions"),
+        ("list_audit_records", "audit_records"),
+    ],
+)
+async def test_a_page_of_old_rows_is_not_sought_among_all_that_came_later(
+    store: Store, url: str, name: str, table: str
+) -> None:
+    await store.write(add("1"))
+    asked = {"voice_connector_id": "b", "account_id": "b", "before": 2**62, "limit": 9, "now": 1}
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")  # they refer to nothing
+        for owner in "bbaca":
+            connection.execute(ROWS[table].encode(), {"of": owner, "rows": 5000})
+        connection.execute("ANALYZE")
+        rows = connection.execute(postgresql.STATEMENTS[name], asked).fetchall()
+        plan = connection.execute(b"EXPLAIN " + postgresql.STATEMENTS[name], asked).fetchall()
+    assert len(rows) == 9
+    assert not [line for (line,) in plan if f"{table}_pkey" in line], plan

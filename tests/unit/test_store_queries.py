@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from cluster import Cluster
 
-from maskline.store import connections, postgresql
-from maskline.store.dialect import PARAMETER
+from maskline.store import connections, dialect, postgresql
 from maskline.store.sqlite import connect, prepare
 from maskline.store.statements import QUERIES, parse
 
@@ -83,7 +82,8 @@ def numbered(name: str) -> tuple[str, dict[str, int]]:
     def number(found: re.Match[str]) -> str:
         return f"${parameters.setdefault(found[1], len(parameters) + 1)}"
 
-    return PARAMETER.sub(number, QUERIES[name]), parameters
+    text = re.sub(r"%\((\w+)\)s", number, dialect.query(QUERIES[name]))
+    return text.replace("%%", "%"), parameters
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """SQL as PostgreSQL wants it. All of ours is written once, in the words of SQLite.
 
-The two understand the same queries; only the schema's types have other names, and some indexes
-other columns: lines of a step that begin with `-- postgresql:` are for PostgreSQL alone.
+The two understand the same queries; only the schema's types have other names, some indexes other
+columns (lines of a step that begin with `-- postgresql:` are for PostgreSQL alone), and a page of a
+list is found by it in other words.
 """
 
 import re
@@ -9,6 +10,12 @@ import re
 PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 # Rows that come as one JSON array; both give each element a column named `value`.
 ARRAY = re.compile(r"\bjson_each\((:[a-z_]+)\)")
+# A page of a list that is ordered by its owner, too: a range of the index that begins with the
+# owner. Of an equality PostgreSQL would take it that the order is the primary key's as well, and
+# rather read that one, through all others' rows, where an owner has many and they seem to be mixed.
+PAGE = re.compile(
+    r"(?s)\bWHERE (\w+) = (:\w+) AND sequence < :before\b(?=.*?\bORDER BY \1 DESC, sequence DESC)"
+)
 
 SCHEMA = [
     (re.compile(pattern), replacement)
@@ -36,6 +43,7 @@ SCHEMA = [
 def query(text: str) -> str:
     """A query with its parameters as psycopg wants them."""
     text = ARRAY.sub(r"json_array_elements(CAST(\1 AS json))", text)
+    text = PAGE.sub(r"WHERE \1 >= \2 AND (\1, sequence) < (\2, :before)", text)
     return PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
 
 

@@ -60,7 +60,7 @@ VALUES (:account_id, :access_key_id, :now, :action, :resource, :request_id, :out
 -- name: list_audit_records
 SELECT * FROM audit_records
 WHERE account_id = :account_id AND sequence < :before
-ORDER BY sequence DESC
+ORDER BY account_id DESC, sequence DESC
 LIMIT :limit
 
 -- name: purge_audit_records

@@ -35,8 +35,8 @@ WHERE voice_connectors.voice_connector_id = :voice_connector_id AND account_id =
 -- name: list_voice_connectors
 SELECT *
 FROM voice_connectors
-WHERE account_id = :account_id AND deleted_at IS NULL AND sequence < :before
-ORDER BY sequence DESC
+WHERE account_id = :account_id AND sequence < :before AND deleted_at IS NULL
+ORDER BY account_id DESC, sequence DESC
 LIMIT :limit
 
 -- name: count_voice_connectors
@@ -140,7 +140,7 @@ WHERE voice_connector_group_id = :group_id AND account_id = :account_id
 -- name: list_voice_connector_groups
 SELECT * FROM voice_connector_groups
 WHERE account_id = :account_id AND sequence < :before
-ORDER BY sequence DESC
+ORDER BY account_id DESC, sequence DESC
 LIMIT :limit
 
 -- name: count_voice_connector_groups

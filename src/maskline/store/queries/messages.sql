@@ -384,7 +384,7 @@ WHERE participant = :participant AND proxy_number = :proxy_number AND account_id
 -- name: list_opt_outs
 SELECT * FROM opt_outs
 WHERE account_id = :account_id AND sequence < :before
-ORDER BY sequence DESC
+ORDER BY account_id DESC, sequence DESC
 LIMIT :limit
 
 -- name: note_reply

@@ -147,7 +147,7 @@ WHERE phone_number_order_id = :order_id AND account_id = :account_id
 -- name: list_phone_number_orders
 SELECT * FROM phone_number_orders
 WHERE account_id = :account_id AND sequence < :before
-ORDER BY sequence DESC
+ORDER BY account_id DESC, sequence DESC
 LIMIT :limit
 
 -- name: purge_phone_number_orders

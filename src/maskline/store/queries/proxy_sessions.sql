@@ -67,17 +67,17 @@ SELECT page.*, EXISTS (
 FROM (
     SELECT * FROM (
         SELECT * FROM proxy_sessions
-        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL
-            AND sequence < :before
-        ORDER BY sequence DESC
+        WHERE voice_connector_id = :voice_connector_id AND sequence < :before
+            AND ended_at IS NULL
+        ORDER BY voice_connector_id DESC, sequence DESC
         LIMIT :limit
     ) AS running
     UNION ALL
     SELECT * FROM (
         SELECT * FROM proxy_sessions
-        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NOT NULL
-            AND sequence < :before
-        ORDER BY sequence DESC
+        WHERE voice_connector_id = :voice_connector_id AND sequence < :before
+            AND ended_at IS NOT NULL
+        ORDER BY voice_connector_id DESC, sequence DESC
         LIMIT :limit
     ) AS ended
 ) AS page
@@ -105,9 +105,9 @@ FROM (
     UNION ALL
     SELECT * FROM (
         SELECT * FROM proxy_sessions
-        WHERE voice_connector_id = :voice_connector_id AND ended_at IS NOT NULL
-            AND sequence < :before
-        ORDER BY sequence DESC
+        WHERE voice_connector_id = :voice_connector_id AND sequence < :before
+            AND ended_at IS NOT NULL
+        ORDER BY voice_connector_id DESC, sequence DESC
         LIMIT :limit
     ) AS ended
 ) AS page
@@ -117,14 +117,14 @@ LIMIT :limit
 -- name: list_open_proxy_sessions
 SELECT proxy_sessions.*, 0 AS live_call
 FROM proxy_sessions
-WHERE voice_connector_id = :voice_connector_id AND ended_at IS NULL AND expires_at > :now
-    AND sequence < :before
+WHERE voice_connector_id = :voice_connector_id AND sequence < :before
+    AND ended_at IS NULL AND expires_at > :now
     AND NOT EXISTS (
         SELECT 1 FROM calls
         WHERE calls.proxy_session_id = proxy_sessions.proxy_session_id
             AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
     )
-ORDER BY sequence DESC
+ORDER BY voice_connector_id DESC, sequence DESC
 LIMIT :limit
 
 -- name: list_in_progress_proxy_sessions
