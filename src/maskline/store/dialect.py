@@ -14,7 +14,8 @@ ARRAY = re.compile(r"\bjson_each\((:[a-z_]+)\)")
 # owner. Of an equality PostgreSQL would take it that the order is the primary key's as well, and
 # rather read that one, through all others' rows, where an owner has many and they seem to be mixed.
 PAGE = re.compile(
-    r"(?s)\bWHERE (\w+) = (:\w+) AND sequence < :before\b(?=.*?\bORDER BY \1 DESC, sequence DESC)"
+    r"(?s)\bWHERE (\w+) = (:\w+) AND sequence < :before\b"
+    r"(?=.*?\bORDER BY \1 DESC, sequence DESC\s+LIMIT :limit)"
 )
 
 SCHEMA = [

@@ -32,7 +32,8 @@ JOIN calls ON calls.call_id = each.value ->> 0
 
 -- name: list_calls
 -- Calls are written about in the order in which they are received; within an hour, surely. So a
--- look at the index by time tells where to begin and where to stop reading.
+-- look at the index by time tells where to begin and where to stop reading; and one at the account's
+-- first and last, so that an index that others are in, too, is not read to where the account's begin.
 SELECT * FROM calls
 WHERE account_id = :account_id AND sequence < :before
     AND received_at >= :received_from AND received_at < :received_until
@@ -46,6 +47,14 @@ WHERE account_id = :account_id AND sequence < :before
         WHERE account_id = :account_id AND received_at >= :received_until + 3600000
         ORDER BY received_at LIMIT 1
     ), :before)
+    AND sequence >= coalesce((
+        SELECT sequence FROM calls WHERE account_id >= :account_id
+        ORDER BY account_id, sequence LIMIT 1
+    ), 0)
+    AND sequence <= coalesce((
+        SELECT sequence FROM calls WHERE account_id <= :account_id
+        ORDER BY account_id DESC, sequence DESC LIMIT 1
+    ), 0)
 ORDER BY sequence DESC
 LIMIT :limit
 

@@ -418,7 +418,8 @@ SELECT * FROM messages WHERE message_id = :message_id
 
 -- name: list_messages
 -- Texts are written about in the order in which they are received; within an hour, surely. So a
--- look at the index by time tells where to begin and where to stop reading.
+-- look at the index by time tells where to begin and where to stop reading; and one at the account's
+-- first and last, so that an index that others are in, too, is not read to where the account's begin.
 SELECT * FROM messages
 WHERE account_id = :account_id AND sequence < :before
     AND sequence > coalesce((
@@ -430,6 +431,14 @@ WHERE account_id = :account_id AND sequence < :before
         ORDER BY received_at LIMIT 1
     ), :before)
     AND received_at >= :received_from AND received_at < :received_until
+    AND sequence >= coalesce((
+        SELECT sequence FROM messages WHERE account_id >= :account_id
+        ORDER BY account_id, sequence LIMIT 1
+    ), 0)
+    AND sequence <= coalesce((
+        SELECT sequence FROM messages WHERE account_id <= :account_id
+        ORDER BY account_id DESC, sequence DESC LIMIT 1
+    ), 0)
 ORDER BY sequence DESC
 LIMIT :limit
 
@@ -453,6 +462,14 @@ WHERE account_id = :account_id AND sequence < :before AND state = :state
         ORDER BY received_at LIMIT 1
     ), :before)
     AND received_at >= :received_from AND received_at < :received_until
+    AND sequence >= coalesce((
+        SELECT sequence FROM messages WHERE account_id >= :account_id
+        ORDER BY account_id, sequence LIMIT 1
+    ), 0)
+    AND sequence <= coalesce((
+        SELECT sequence FROM messages WHERE account_id <= :account_id
+        ORDER BY account_id DESC, sequence DESC LIMIT 1
+    ), 0)
 ORDER BY sequence DESC
 LIMIT :limit
 
