@@ -168,6 +168,37 @@ async def test_work_fails_with_its_connection_and_the_next_gets_another(
     await store.write(add("1"))
 
 
+async def test_while_there_is_no_server_all_who_wait_are_told_together(
+    store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)
+    nowhere = connections.Connections(cluster.url("no_such_database"), "")
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    told = await asyncio.gather(*(nowhere.take() for _ in range(20)), return_exceptions=True)
+    assert {type(one) for one in told} == {psycopg.OperationalError}
+    assert loop.time() - begun < 2
+    with pytest.raises(psycopg.OperationalError):  # asked later, so it is tried again
+        await nowhere.take()
+    assert loop.time() - begun > 1
+
+
+@pytest.mark.parametrize("runs", [1, 4])
+async def test_a_batch_that_fails_spoils_nothing_that_is_written_later(
+    store: Store, runs: int
+) -> None:
+    """psycopg counts what it skipped, once it was run before, among what is prepared."""
+    kept = {"account_id": "1", "name": "n", "subject": "s", "happened_at": 2**40}
+    refused = kept | {"account_id": None, "happened_at": 1}
+    await store.write(add("1"))
+    for _ in range(runs):
+        await store.write(lambda tx: tx.run("insert_event", **kept))
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        await store.write(lambda tx: tx.run_each("insert_event", [refused, kept]))
+    for _ in range(3):
+        await store.write(lambda tx: tx.run_each("insert_event", [kept]))
+
+
 async def test_work_that_is_given_up_and_connections_that_break_harm_no_other(
     store: Store, url: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: how they are made, and who uses which."""
 
 import asyncio
+import time
 from typing import Any
 
 import psycopg
@@ -41,11 +42,19 @@ class Connections:
         self._idle: list[AsyncConnection] = []
         self._places = asyncio.Semaphore(MOST)
         self._closed = False
+        self._failed_at, self._reason = 0.0, ""
 
     async def take(self) -> AsyncConnection:
+        """Raises psycopg.OperationalError if none can be had for CONNECT_SECONDS: who waits for
+        another one's attempt has its outcome, too."""
+        asked_at = time.monotonic()
         await self._places.acquire()
         try:
-            return self._idle.pop() if self._idle else await self._connected()
+            if self._idle:
+                return self._idle.pop()
+            if self._failed_at > asked_at:
+                raise psycopg.OperationalError(self._reason)
+            return await self._connected()
         except BaseException:
             self._places.release()
             raise
@@ -78,7 +87,8 @@ class Connections:
                         reason = str(error)
                     await asyncio.sleep(CONNECT_AGAIN_SECONDS)
         except TimeoutError:
-            raise psycopg.OperationalError(f"no connection in time: {reason}") from None
+            self._failed_at, self._reason = time.monotonic(), f"no connection in time: {reason}"
+            raise psycopg.OperationalError(self._reason) from None
 
     async def _connect(self) -> AsyncConnection:
         connection: AsyncConnection = await psycopg.AsyncConnection.connect(

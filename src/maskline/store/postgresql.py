@@ -38,8 +38,9 @@ LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeou
 READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '30s'"
 LOCK_MILLISECONDS = 2000
 ATTEMPTS = 5 * MOST
-# A migration has changed a table that statements of the connection were prepared for.
-STALE = psycopg.errors.FeatureNotSupported
+# A migration has changed a table that statements of the connection were prepared for; or psycopg
+# takes one for prepared that is not, because a batch had failed before it came to it.
+STALE = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
 # Any number, the same in all processes: who holds this lock brings the schema up to date.
 PREPARING = 0x6D61736B
 # And this one is the house's, held by all who write.
@@ -148,7 +149,7 @@ class PostgresqlStore:
         for _ in range(ATTEMPTS):
             try:
                 return await self._attempt(connections, beginning, work)
-            except (STALE, NotBegun, psycopg.errors.DeadlockDetected):
+            except (*STALE, NotBegun, psycopg.errors.DeadlockDetected):
                 continue
             except psycopg.OperationalError as error:
                 raise StoreFailed(str(error)) from error
