@@ -9,6 +9,7 @@ from .answers import RETRY
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .endings import cause_told, refused_by
+from .engines import call_of
 from .gate import Gate
 from .kept import Kept
 from .reports import Reports
@@ -16,6 +17,7 @@ from .route_sets import RouteSets
 from .senders import Senders
 from .shelf import Shelf
 from .strays import Strays
+from .unfit import unread
 
 NOT_YET_RINGING = (181, 182)
 CAUSE = "$avp(cause)"  # of the latest refusal: its status, and the Q.850 cause that it told
@@ -44,7 +46,7 @@ class Replies:
         Refused where it should have got one."""
         text = KSR.pv.get(CONTEXT)
         known = kept.read(text) if text else self._shelf.taken()
-        if self._attempts.is_over() or is_surplus(reply, known):
+        if self._attempts.is_over() or is_surplus(reply, known) or is_given_up(known):
             if known.first and 200 <= reply.status < 300:
                 self._strays.answered(reply, known)
             return False
@@ -83,11 +85,11 @@ class Replies:
         known = known._replace(reported=known.reported + event)
         if event == "Answered":
             known = known._replace(answered=far.tag)
-        KSR.pv.sets(CONTEXT, known.text())
         self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
         if event == "Answered":
             self._shelf.put(known, far)
+        KSR.pv.sets(CONTEXT, known.text())  # at last: before, it is not answered
 
     def failed(self, request: sip.Message) -> None:
         """A target did not take the call: another one may, or it does not come about."""
@@ -98,28 +100,38 @@ class Replies:
             return
         reference = known.passage.near.reference
         ringing.end(reference)
-        status = KSR.pv.get("$T_reply_code")
-        if KSR.tm.t_is_canceled() > 0:
-            ended_by, status = "caller", 487
-        elif ringing.given_up():
-            ended_by, status = "us", ringing.UNAVAILABLE
-            KSR.tm.t_reply(status, allowed.reason(status))
-        elif KSR.tm.t_branch_timeout() > 0 and known.reported:
-            ended_by = "us"
-        elif KSR.tm.t_branch_timeout() > 0:
-            ended_by, status = "carrier", 503
-            KSR.hdr.append_to_reply(RETRY + "\r\n")
-            KSR.tm.t_reply(status, allowed.reason(status))
-        else:
-            ended_by = refused_by(status)
+        ended_by, status, ours = outcome(known)
+        if ours:
+            if status == 503:
+                KSR.hdr.append_to_reply(RETRY + "\r\n")
+            KSR.tm.t_reply(allowed.status(status), allowed.reason(allowed.status(status)))
         self._bodies.media.delete(reference)
         carrier = self._attempts.carrier()
         self._reports.ended(reference, ended_by, status, told_cause(status), carrier)
 
 
+def outcome(known: Kept) -> tuple[str, int, bool]:
+    """Of a call that does not come about: who ended it, the status, and whether the caller is to
+    be answered by us and not with what the called party said."""
+    status = KSR.pv.get("$T_reply_code")
+    if KSR.tm.t_is_canceled() > 0:
+        return "caller", 487, unread()
+    if ringing.given_up():
+        return "us", ringing.UNAVAILABLE, True
+    if KSR.tm.t_branch_timeout() > 0:
+        return ("us", status, unread()) if known.reported else ("carrier", 503, True)
+    return refused_by(status), status, unread()
+
+
 def is_surplus(reply: sip.Message, known: Kept) -> bool:
     """Whether somebody rings, or answers, for a call that another one has answered."""
     return reply.status < 300 and known.answered not in ("", reply.address("to").tag)
+
+
+def is_given_up(known: Kept) -> bool:
+    """Whether the caller was told that nobody answers, though the phone had not said so yet."""
+    unanswered = known.first and not known.answered and ringing.given_up()
+    return unanswered and not ringing.rings(call_of(known.passage.near.reference))
 
 
 def told_cause(status: int) -> int | None:

@@ -1,5 +1,5 @@
 """Final replies that cannot be passed on. Whatever a route does with one, tm takes it for the end
-of the request: whoever asked is answered by us, and no call stays half up."""
+of the request, or of an attempt: whoever asked is answered by us, and no call stays half up."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .reports import Reports
 from .strays import Strays
 
 SETTLED = "$avp(settled)"
+UNREAD = "$avp(unread)"  # whether a refusal of the call could not be passed on
 
 
 class Unfit:
@@ -23,13 +24,19 @@ class Unfit:
         self._strays = strays
 
     def settle(self, raw: bytes, error: Exception) -> None:
-        """Answers the request whose reply, `raw`, is at hand and could not be passed on."""
+        """Answers the request whose reply, `raw`, is at hand and could not be passed on, unless it
+        was answered before: what is wrong with a repetition, or a fork's reply, ends no call."""
         if KSR.pv.get("$rs") < 200 or self._attempts.is_over() or self.settled():
+            return
+        known = call_made()
+        if known and known.answered:
+            return
+        if known and KSR.pv.get("$rs") >= 300:
+            KSR.pv.seti(UNREAD, 1)
             return
         status = 488 if isinstance(error, sdp.Unacceptable) else 500
         KSR.pv.seti(SETTLED, 1)
         KSR.tm.t_reply(status, allowed.reason(status))
-        known = call_made()
         if known:
             self._end(known, raw, status)
 
@@ -58,6 +65,11 @@ class Unfit:
                 self._strays.answered(reply, known)
         except Exception as error:  # nothing of it can be read: there is nobody to be told
             KSR.err(f"not to be hung up: {type(error).__name__}\n")
+
+
+def unread() -> bool:
+    """Whether a refusal of the call at hand could not be passed on: nobody may get it as it is."""
+    return bool(KSR.pv.get(UNREAD))
 
 
 def call_made() -> Kept | None:

@@ -271,6 +271,27 @@ def test_a_call_that_cannot_go_on_to_another_carrier_is_over(tmp_path: Path) -> 
 ENCRYPTED = SDP.replace("RTP/AVP", "RTP/SAVP")  # which this carrier is not asked for
 
 
+UNREADABLE = "X Odd: 1\r\n"  # no header
+
+
+def test_a_refusal_that_cannot_be_read_is_one(tmp_path: Path) -> None:
+    """Another carrier is asked where its status says so; the caller gets that."""
+    first, second = Peer(refuse(503, UNREADABLE)), Peer(refuse(486, UNREADABLE))
+    more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
+    with masked(tmp_path, first, more) as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 486
+        assert ends(service, 1) == ("called", 486)
+        assert len(first.of("INVITE")) == len(second.of("INVITE")) == 1
+        second.answer = refuse(503)
+        phone.send(phone.invite())
+        assert phone.final() == 503
+        assert ends(service, 2) == ("carrier", 503)
+        assert "Odd" not in "".join(phone.received)
+    first.close()
+    second.close()
+
+
 @pytest.mark.parametrize("fault", ["encrypted", "a route of great length"])
 def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault: str) -> None:
     """The caller is told at once, and who answered, too; nothing is left."""

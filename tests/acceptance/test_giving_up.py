@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -216,6 +216,21 @@ def test_a_phone_that_confirms_nothing_keeps_no_caller(service: Service, answer:
         assert phone.final() == 480
         call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
         assert (call["EndedBy"], call["SipStatus"]) == ("us", 480)
+
+
+def test_who_answers_when_the_caller_was_told_that_nobody_does_is_hung_up(
+    service: Service,
+) -> None:
+    with ringing(service, ring_on) as (phone, peer, _):
+        until(lambda: "RingingTimestamp" in latest(service))
+        service.close_sessions()
+        assert phone.final() == 480
+        peer.send(reply(peer.of("INVITE")[0], 200, peer.where, SDP), phone.server)
+        until(lambda: peer.of("ACK") and peer.of("BYE"), 3)
+        with suppress(TimeoutError):
+            while True:
+                assert not phone.receive(0.5).startswith("SIP/2.0 2")
+        assert "AnsweredTimestamp" not in latest(service)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

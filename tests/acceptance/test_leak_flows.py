@@ -302,6 +302,52 @@ def test_whoever_answers_second_is_hung_up(
         ended(a, b, sent, answer)
 
 
+@pytest.mark.parametrize("unreadable", ["a fork's answer", "the answer again"])
+def test_what_is_wrong_with_an_answer_after_the_answer_ends_no_call(
+    masked: Service, a: Marked, b: Marked, unreadable: str
+) -> None:
+    sent, received = invited(a, b)
+    one, two = (forked(received, f"S1CB9_{fork}") for fork in ("one", "two"))
+    b.answer(one, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    again = two if unreadable.startswith("a fork") else one
+    b.answer(again, 200, b.described(), "S1CB9 Odd: 1\r\n")
+    time.sleep(0.5)
+    assert "EndedTimestamp" not in newest(masked)
+    ended(a, b, sent, answer)
+    assert (newest(masked)["EndedBy"], newest(masked)["SipStatus"]) == ("caller", 200)
+
+
+def test_an_update_of_a_fork_binds_no_call_to_it(masked: Service, a: Marked, b: Marked) -> None:
+    """A person's telephone rings and changes the sound; another, a voice box, answers."""
+    sent, received = invited(a, b, "Supported: 100rel\r\n")
+    one, two = (forked(received, f"S1CB9_{fork}") for fork in ("one", "two"))
+    reliable = "Require: 100rel\r\nRSeq: 1\r\n"
+    b.answer(one, 183, b.described(), reliable)
+    early = a.expect("SIP/2.0 183")
+    a.ask(within("UPDATE", sent, early, a, 2))
+    b.answer(b.expect("UPDATE "), 200)
+    a.expect("SIP/2.0 200")
+    time.sleep(0.3)  # its report
+    b.answer(two, 183, b.described(), reliable)
+    early = a.expect("SIP/2.0 183")
+    a.ask(within("PRACK", sent, early, a, 3), "RAck: 1 1 INVITE\r\n")
+    b.answer(b.expect("PRACK "), 200)
+    a.expect("SIP/2.0 200")
+    b.answer(two, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    until(lambda: "AnsweredTimestamp" in newest(masked))
+    # One that was not written in advance.
+    b.ask(from_called("BYE", two, b, 9).replace("Max-Forwards: 70", "Max-Forwards: 20"))
+    a.answer(a.expect("BYE "), 200)
+    b.expect("SIP/2.0 200")
+    until(lambda: newest(masked).get("EndedBy") == "called")
+
+
 def newest(service: Service) -> dict[str, Any]:
     found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
     return found[0]

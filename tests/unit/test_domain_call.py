@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 
 RINGING = CallEvent(happening=Happening.RINGING, at=2000)
-ANSWERED = CallEvent(happening=Happening.ANSWERED, at=3000, legs=({"CallId": "x"}, {"CallId": "y"}))
-MOVED = CallEvent(happening=Happening.MOVED, at=3500, legs=({"CallId": "z"}, {"CallId": "w"}))
+LEGS = tuple(
+    {"CallId": one, "From": f"<sip:+1555000000{one}@example.com>;tag={one}", "Target": "sip:there"}
+    for one in "12"
+)
+ANSWERED = CallEvent(happening=Happening.ANSWERED, at=3000, legs=LEGS)
+# By whoever was called, so the legs stand the other way about.
+MOVED = CallEvent(
+    happening=Happening.MOVED,
+    at=3500,
+    legs=tuple(leg | {"Target": "sip:elsewhere"} for leg in reversed(LEGS)),
+)
+FORK = replace(MOVED, legs=(LEGS[0], LEGS[1] | {"From": "<sip:1@example.com>;tag=another"}))
 ENDED = CallEvent(
     happening=Happening.ENDED, at=4000, sip_status=200, ended_by=Party.CALLED, cause=16
 )
@@ -64,8 +74,15 @@ def test_who_moved_is_hung_up_where_they_are(order: tuple[CallEvent, ...]) -> No
     assert call.legs == MOVED.legs
     assert call.answered_at == ANSWERED.at
     assert apply(call, MOVED) is call
-    again = replace(MOVED, legs=({"CallId": "v"},))
+    again = replace(MOVED, legs=tuple(leg | {"Target": "sip:farther"} for leg in LEGS))
     assert apply(call, again).legs == again.legs
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([FORK, RINGING, ANSWERED, ENDED])))
+def test_who_answers_is_hung_up_and_not_a_fork_that_moved_before(
+    order: tuple[CallEvent, ...],
+) -> None:
+    assert after(*order).legs == ANSWERED.legs
 
 
 def test_an_answer_never_puts_off_a_hang_up_already_due() -> None:

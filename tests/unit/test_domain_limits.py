@@ -1,6 +1,6 @@
 """Limits, counted by a clock of the test's."""
 
-from maskline.domain.limits import Places, Underway
+from maskline.domain.limits import MANY, Places, Rate, Underway
 
 
 def test_a_place_is_free_again_when_its_time_is_over() -> None:
@@ -44,3 +44,13 @@ def test_a_call_can_count_for_more_as_more_of_it_is_decided() -> None:
     assert underway.take("one", 0, {"carrier": 1}) is None
     assert underway.take("two", 0, {"carrier": 1}) == "carrier"
     assert underway.take("two", 0, {"connector": 1}) == "connector"
+
+
+def test_who_calls_once_is_not_remembered_for_ever() -> None:
+    now = 0
+    rate = Rate(lambda: now)
+    for caller in range(3 * MANY):
+        assert rate.allows(f"caller {caller}", 1)
+        now += caller % 2
+    assert len(rate._times) <= MANY + 1
+    assert not rate.allows(f"caller {3 * MANY - 1}", 1)

@@ -121,6 +121,23 @@ async def test_a_renewed_engine_is_started_again_with_what_is_prepared_then(
         await until(lambda: stand_in.up(3))
 
 
+async def test_a_renewal_that_comes_while_an_engine_is_started_is_none_too_few(
+    tmp_path: Path,
+) -> None:
+    stand_in = StandIn(tmp_path)
+    prepare = stand_in.prepare
+
+    def prepared() -> Program:
+        if stand_in.starts == 1:
+            stand_in.engine.renew()
+        return prepare()
+
+    stand_in.engine = Engine(tmp_path, prepared)
+    async with stand_in.running():
+        stand_in.engine.renew()
+        await until(lambda: stand_in.up(3))
+
+
 async def test_an_engine_that_stops_answering_is_started_again(tmp_path: Path) -> None:
     stand_in = StandIn(tmp_path)
     async with stand_in.running():

@@ -1,5 +1,6 @@
 """The record of a call: what happened when, who ended it, and to whom the outcome is put down."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -27,7 +28,8 @@ class Happening(StrEnum):
 class CallEvent:
     """A report about a call. `at` is in milliseconds since the epoch, `cause` is Q.850's.
 
-    `legs` tells what a BYE toward each side needs; only the engine that wrote it reads it.
+    `legs` tells what a BYE toward each side needs: headers, a Target, and the Call-ID. Here they
+    are only compared.
     `carrier` is the one that the call went out over, if it was tried over several.
     """
 
@@ -124,9 +126,11 @@ def blame(sip_status: int | None) -> Party:
 
 def apply(call: Call, event: CallEvent) -> Call:
     """The record once the event is known. Applying an event again changes nothing; of several
-    moves, which tell no time, the one that is told last counts."""
+    moves, which tell no time, the one that is told last counts. Once somebody has answered, who
+    else it was offered to (a fork) has no part in it."""
     if event.happening is Happening.MOVED:
-        return call if event.legs == call.legs else replace(call, legs=event.legs)
+        stays = event.legs == call.legs or (call.answered_at and not same_dialogs(call, event))
+        return call if stays else replace(call, legs=event.legs)
     moment = MOMENTS[event.happening]
     known: int | None = getattr(call, moment)
     if known is not None and known <= event.at:
@@ -135,8 +139,11 @@ def apply(call: Call, event: CallEvent) -> Call:
     if event.carrier is not None:
         changes["outbound_carrier"] = event.carrier
     if event.happening is Happening.ANSWERED:
-        moved = call.answered_at is None and call.legs  # told before
-        changes |= {"legs": moved or event.legs, "hang_up_at": deadline(call, event.at)}
+        moved = call.answered_at is None and same_dialogs(call, event)  # told before
+        changes |= {
+            "legs": call.legs if moved else event.legs,
+            "hang_up_at": deadline(call, event.at),
+        }
     if event.happening is Happening.ENDED:
         changes |= {
             "sip_status": event.sip_status,
@@ -144,6 +151,16 @@ def apply(call: Call, event: CallEvent) -> Call:
             "cause": event.cause,
         }
     return replace(call, **changes)
+
+
+def same_dialogs(call: Call, event: CallEvent) -> bool:
+    """Whether the legs that are known of a call and those that are told are the same people's."""
+    return {*map(dialog, call.legs)} == {*map(dialog, event.legs)}
+
+
+def dialog(leg: Mapping[str, str]) -> tuple[str, str]:
+    """Of a leg: its Call-ID, and the tag of who has it (RFC 3261 12)."""
+    return leg["CallId"], leg["From"].rpartition(";tag=")[2]
 
 
 def deadline(call: Call, answered_at: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 SECOND = 1000
+MANY = 10_000  # keys that are kept before it is looked which of them are old
 LONGEST_WRITE = 30_000  # milliseconds after which what was to be stored is so, or never will be
 
 
@@ -15,6 +16,7 @@ class Rate:
 
     clock: Callable[[], int]
     _times: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
+    _look_at: int = MANY
 
     def full(self, key: str, most: int) -> bool:
         """Whether there may be no more of this key now."""
@@ -30,18 +32,20 @@ class Rate:
 
     def _latest(self, key: str) -> deque[int]:
         now = self.clock()
+        if len(self._times) > self._look_at:
+            self._forget_old(now)
         times = self._times[key]
         while times and times[0] <= now - SECOND:
             times.popleft()
         return times
 
-    def forget_old(self) -> None:
+    def _forget_old(self, now: int) -> None:
         """Drops keys that nobody has used for a second."""
-        now = self.clock()
-        for key in [
-            k for k, times in self._times.items() if not times or times[-1] <= now - SECOND
-        ]:
-            del self._times[key]
+        kept = {
+            key: times for key, times in self._times.items() if times and times[-1] > now - SECOND
+        }
+        self._times = defaultdict(deque, kept)
+        self._look_at = max(MANY, 2 * len(kept))
 
 
 @dataclass

@@ -100,12 +100,12 @@ class Engine:
 
     async def _live(self) -> None:
         """One life of the program, from its start until it ends or no longer answers."""
+        self._renewed.clear()  # before: what is prepared may be old when the next one comes
         program = self._prepare()
         process = await self._start(program)
         told = asyncio.create_task(self._tell(process))
         ended = asyncio.create_task(end_of(process.pid))
         ailing = asyncio.create_task(self._watch(program.answers))
-        self._renewed.clear()
         renewed = asyncio.create_task(self._renewed.wait())
         try:
             await asyncio.wait({ended, ailing, renewed}, return_when=asyncio.FIRST_COMPLETED)

@@ -196,7 +196,7 @@ def recorded_call(context: Context, call_id: str) -> Call | None:
 def get_legs(context: Context, request: Request) -> Answer:
     """Both sides of a call, once it has been answered."""
     call = recorded_call(context, request["CallId"])
-    return {"Legs": list(call.legs)} if call and call.legs else {}
+    return {"Legs": list(call.legs)} if call and call.answered_at and call.legs else {}
 
 
 def event_of(request: Request) -> CallEvent:
