@@ -377,6 +377,24 @@ def test_calls_are_listed_by_the_time_they_came(desk: Desk, dialled: str, unassi
     assert found() == calls
     assert found(ReceivedFrom=moments[1], ReceivedUntil=moments[3]) == calls[1:3]
     assert found(ReceivedFrom=moments[4] + 2 * HOUR) == found(ReceivedUntil=moments[0]) == []
+    desk.now = moments[1] + 1  # one that is written late: its node was away
+    late = desk.dial(ANN, dialled)["CallId"]
+    assert found(ReceivedFrom=moments[1], ReceivedUntil=moments[2]) == [calls[1], late]
+
+
+@pytest.mark.parametrize("unassigned", [False, True])
+def test_pages_of_calls_part_those_of_one_moment(desk: Desk, unassigned: bool) -> None:
+    calls = [desk.dial(ANN, SECOND if unassigned else PROXY)["CallId"] for _ in range(5)]
+    desk.now += 1
+    calls.append(desk.dial(ANN, SECOND if unassigned else PROXY)["CallId"])
+    seen, token = [], {}
+    while True:
+        page = desk.maskline("ListCalls", Unassigned=unassigned, MaxResults=2, **token)
+        seen += [call["CallId"] for call in page["Calls"]]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert seen == calls[::-1]
 
 
 def test_unknown_and_foreign_calls_are_not_found(desk: Desk, session: dict[str, Any]) -> None:

@@ -394,7 +394,7 @@ async def test_a_page_of_old_rows_is_not_sought_among_all_that_came_later(
 ) -> None:
     await store.write(add("1"))
     asked = {"voice_connector_id": "b", "account_id": "b", "before": 2**62, "limit": 9, "now": 1}
-    asked |= {"received_from": 0, "received_until": 2**60}
+    asked |= {"received_from": 0, "latest": 2**60}
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")  # they refer to nothing
         for owner in "bbaca":

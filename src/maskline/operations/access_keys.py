@@ -96,7 +96,7 @@ def list_access_keys(context: Context, request: Request) -> Answer:
         after=page.position,
         limit=page.limit,
     )
-    return page.answer("AccessKeys", found, shown, order="access_key_id")
+    return page.answer("AccessKeys", found, shown, "access_key_id")
 
 
 def update_access_key(context: Context, request: Request) -> Answer:

@@ -33,7 +33,7 @@ def list_accounts(context: Context, request: Request) -> Answer:
     require_operator(context)
     page = page_of(context, request, "ListAccounts", start="")
     found = context.tx.all("list_accounts", after=page.position, limit=page.limit)
-    return page.answer("Accounts", found, shown, order="account_id")
+    return page.answer("Accounts", found, shown, "account_id")
 
 
 def make_account(context: Context, name: str, operator: bool) -> str:

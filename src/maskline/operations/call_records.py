@@ -32,17 +32,18 @@ def list_calls(context: Context, request: Request) -> Answer:
             raise BadRequest("Unassigned calls belong to no proxy session; give one or the other")
     first, end = request.get("ReceivedFrom", 0), request.get("ReceivedUntil", LATEST)
     which = "unassigned" if unassigned else session_id
-    page = page_of(context, request, "ListCalls", which, f"{first}-{end}")
+    page = page_of(context, request, "Calls", which, f"{first}-{end}", start=f"{end} 0")
+    latest, before = page.position.split(" ")  # of the first page: none of that moment
     found = context.tx.all(
         query_of(session_id, unassigned),
         **({} if unassigned else {"account_id": context.account_id}),
         **({"proxy_session_id": session_id} if session_id else {}),
         received_from=first,
-        received_until=end,
-        before=page.before,
+        latest=int(latest),
+        before=int(before),
         limit=page.limit,
     )
-    return page.answer("Calls", found, partial(shown, context))
+    return page.answer("Calls", found, partial(shown, context), "received_at", "sequence")
 
 
 def query_of(session_id: str | None, unassigned: bool | None) -> str:

@@ -26,7 +26,8 @@ ALPHABET = b"._"
 class Page:
     """At most `length` entries of the list `listing` beyond `position`.
 
-    Most lists are ordered newest first by a sequence number, so `position` is one, as text.
+    Most lists are ordered newest first by a sequence number, so `position` is one, as text. Of a
+    list that is ordered by several columns it is what stands in each.
     """
 
     listing: str
@@ -44,13 +45,14 @@ class Page:
         return self.length + 1
 
     def answer(
-        self, key: str, rows: Sequence[Row], show: Callable[[Row], Any], order: str = "sequence"
+        self, key: str, rows: Sequence[Row], show: Callable[[Row], Any], *order: str
     ) -> dict[str, Any]:
-        """The page of rows that are ordered by the column `order`."""
+        """The page of rows that are ordered by these columns, or by `sequence`."""
         shown = rows[: self.length]
         answer: dict[str, Any] = {key: [show(row) for row in shown]}
         if len(rows) > len(shown):
-            sealed = self.cipher.seal(str(shown[-1][order]), self.listing)
+            position = " ".join(str(shown[-1][column]) for column in order or ("sequence",))
+            sealed = self.cipher.seal(position, self.listing)
             answer["NextToken"] = base64.b64encode(sealed, ALPHABET).decode()
         return answer
 

@@ -65,7 +65,7 @@ def list_imported_phone_numbers(context: Context, request: Request) -> Answer:
         after=page.position,
         limit=page.limit,
     )
-    return page.answer("ImportedPhoneNumbers", found, shown, order="phone_number")
+    return page.answer("ImportedPhoneNumbers", found, shown, "phone_number")
 
 
 def remove_phone_numbers(context: Context, request: Request) -> Answer:

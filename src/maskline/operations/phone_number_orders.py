@@ -46,9 +46,7 @@ def search_available_phone_numbers(context: Context, request: Request) -> Answer
         found = search_within(cities.spans_of(state, city), search, page)
     else:
         found = search(after=page.position, end=PAST_ALL, limit=page.limit)
-    return page.answer(
-        "E164PhoneNumbers", found, lambda row: row["phone_number"], order="phone_number"
-    )
+    return page.answer("E164PhoneNumbers", found, lambda row: row["phone_number"], "phone_number")
 
 
 def require_place(state: str, city: str) -> None:

@@ -47,7 +47,7 @@ def list_phone_numbers(context: Context, request: Request) -> Answer:
         after=page.position,
         limit=page.limit,
     )
-    return page.answer("PhoneNumbers", found, lambda row: shown(context, row), order="phone_number")
+    return page.answer("PhoneNumbers", found, lambda row: shown(context, row), "phone_number")
 
 
 def update_phone_number(context: Context, request: Request) -> Answer:

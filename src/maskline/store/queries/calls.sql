@@ -31,56 +31,29 @@ SELECT calls.* FROM json_each(:ids) AS each
 JOIN calls ON calls.call_id = each.value ->> 0
 
 -- name: list_calls
--- Calls are written about in the order in which they are received; within an hour, surely. So a
--- look at the index by time tells where to begin and where to stop reading; and one at the account's
--- first and last, so that an index that others are in, too, is not read to where the account's begin.
+-- In the order in which they were received; of a moment's, in that in which they were written.
 SELECT * FROM calls
-WHERE account_id = :account_id AND sequence < :before
-    AND received_at >= :received_from AND received_at < :received_until
-    AND sequence > coalesce((
-        SELECT sequence FROM calls
-        WHERE account_id = :account_id AND received_at < :received_from - 3600000
-        ORDER BY received_at DESC LIMIT 1
-    ), 0)
-    AND sequence < coalesce((
-        SELECT sequence FROM calls
-        WHERE account_id = :account_id AND received_at >= :received_until + 3600000
-        ORDER BY received_at LIMIT 1
-    ), :before)
-    AND sequence >= coalesce((
-        SELECT sequence FROM calls WHERE account_id >= :account_id
-        ORDER BY account_id, sequence LIMIT 1
-    ), 0)
-    AND sequence <= coalesce((
-        SELECT sequence FROM calls WHERE account_id <= :account_id
-        ORDER BY account_id DESC, sequence DESC LIMIT 1
-    ), 0)
-ORDER BY sequence DESC
+WHERE account_id = :account_id
+    AND received_at >= :received_from AND received_at <= :latest
+    AND (received_at < :latest OR sequence < :before)
+ORDER BY received_at DESC, sequence DESC
 LIMIT :limit
 
 -- name: list_calls_of_nobody
--- Those to numbers that are in nobody's inventory; read between the same bounds.
+-- Those to numbers that are in nobody's inventory. PostgreSQL does not see that their account is one.
 SELECT * FROM calls
-WHERE account_id IS NULL AND sequence < :before
-    AND received_at >= :received_from AND received_at < :received_until
-    AND sequence > coalesce((
-        SELECT sequence FROM calls
-        WHERE account_id IS NULL AND received_at < :received_from - 3600000
-        ORDER BY received_at DESC LIMIT 1
-    ), 0)
-    AND sequence < coalesce((
-        SELECT sequence FROM calls
-        WHERE account_id IS NULL AND received_at >= :received_until + 3600000
-        ORDER BY received_at LIMIT 1
-    ), :before)
-ORDER BY sequence DESC
+WHERE account_id IS NULL
+    AND received_at >= :received_from AND received_at <= :latest
+    AND (received_at < :latest OR sequence < :before)
+ORDER BY account_id DESC, received_at DESC, sequence DESC
 LIMIT :limit
 
 -- name: list_calls_of_session
 SELECT * FROM calls
-WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id AND sequence < :before
-    AND received_at >= :received_from AND received_at < :received_until
-ORDER BY sequence DESC
+WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id
+    AND received_at >= :received_from AND received_at <= :latest
+    AND (received_at < :latest OR sequence < :before)
+ORDER BY received_at DESC, sequence DESC
 LIMIT :limit
 
 -- name: list_live_calls
