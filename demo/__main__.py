@@ -18,7 +18,7 @@ from typing import Any
 import tone
 from carrier import Carrier
 from phone import Phone
-from stage import Stage, own_stage, running_stage
+from stage import Refused, Stage, own_stage, running_stage
 
 PROXY = "+19135550199"
 CONNECTOR = "maskline-demo"
@@ -54,6 +54,20 @@ class Findings:
 
 
 def main() -> int:
+    try:
+        return play()
+    except Refused as refusal:
+        print(f"\n{refusal}", file=sys.stderr)
+        if "No proxy phone number is free" in str(refusal):
+            print(
+                f"An open session between {ANN.number} and {BEN.number} has {PROXY}: delete it"
+                " (maskline chime delete-proxy-session), and play again.",
+                file=sys.stderr,
+            )
+        return 1
+
+
+def play() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("maskline.toml"))
     config = parser.parse_args().config

@@ -34,6 +34,10 @@ sources = ["127.0.0.1/32"]
 """
 
 
+class Refused(Exception):
+    """A command that the service would not carry out, and what it said."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A service that is ready, and the carrier of its settings that the demo plays."""
@@ -64,7 +68,7 @@ class Stage:
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"maskline {shlex.join(arguments)}: {done.stderr.strip()}")
+            raise Refused(f"maskline {shlex.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
     @property

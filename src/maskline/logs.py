@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -69,8 +70,9 @@ class Output:
         with self._writing:
             self._due = False
             text = "".join(self._lines.popleft() for _ in range(len(self._lines)))
-            self._stream.write(text)
-            self._stream.flush()
+            with suppress(OSError):  # a full disk: what is to be logged goes on without its line
+                self._stream.write(text)
+                self._stream.flush()
 
     def msg(self, line: str) -> None:
         self.write(f"{line}\n")

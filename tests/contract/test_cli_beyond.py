@@ -305,6 +305,19 @@ def test_numbers_are_imported_in_portions(played: PlayedServer, capsys: Output) 
     assert err.startswith("2,499 numbers imported, 1 refused, in ")
 
 
+def test_a_line_that_holds_no_number_hinders_no_other(played: PlayedServer, capsys: Output) -> None:
+    Path("numbers.csv").write_text("number\n\n+12065550100\n+44 7700 900123\n+12065550101\n")
+    played.play(Answer(200, b'{"PhoneNumberErrors": []}'))
+    assert main(IMPORT) == 0
+    (sent,) = (json.loads(seen.body)["E164PhoneNumbers"] for seen in played.seen)
+    assert sent == ["+12065550100", "+12065550101"]
+    out, err = capsys.readouterr()
+    (error,) = json.loads(out)["PhoneNumberErrors"]
+    assert error["PhoneNumberId"] == "+44 7700 900123"
+    assert error["ErrorMessage"].startswith("line 4 ")
+    assert err.startswith("2 numbers imported, 1 refused, in ")
+
+
 def test_an_import_that_breaks_off_says_how_far_it_came(
     played: PlayedServer, capsys: Output
 ) -> None:

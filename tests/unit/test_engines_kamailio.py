@@ -11,7 +11,7 @@ import pytest
 
 from maskline.engines import kamailio
 from maskline.engines.control import ControlLine
-from maskline.engines.ground import Runner
+from maskline.engines.ground import GroundError, Runner
 from maskline.engines.kamailio import Surroundings, mask_keys, script_folder
 from maskline.engines.supervision import Program
 from maskline.settings import (
@@ -176,3 +176,18 @@ def test_the_script_is_copied_whole(tmp_path: Path) -> None:
     names = {path.relative_to(script_folder()) for path in script_folder().rglob("*.py")}
     assert names
     assert {path.relative_to(script) for path in script.rglob("*.py")} == names
+
+
+def test_a_password_that_cannot_be_read_is_found_out_before_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    carrier = SETTINGS.carriers[0]
+    assert carrier.sip
+    trunk = replace(carrier.sip, username="us", password_file=file)
+    settings = replace(SETTINGS, carriers=(replace(carrier, sip=trunk),))
+    with pytest.raises(GroundError, match=rf"password of carrier acme: .*No such file.*{file}"):
+        kamailio.check_passwords(settings)
+    file.write_bytes(b"\xff secret")
+    with pytest.raises(GroundError, match="password of carrier acme: UnicodeDecodeError$"):
+        kamailio.check_passwords(settings)
+    file.write_text("secret\n")
+    kamailio.check_passwords(settings)

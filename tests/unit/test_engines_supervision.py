@@ -190,6 +190,19 @@ async def test_an_engine_does_not_outlive_its_leash(tmp_path: Path) -> None:
         assert not old & alive(tmp_path)
 
 
+async def test_a_signal_to_all_of_a_service_is_not_for_its_engines_leashes(
+    tmp_path: Path,
+) -> None:
+    """systemd, say, sends one to all processes unless it is told otherwise."""
+    stand_in = StandIn(tmp_path)
+    async with stand_in.running():
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGINT):
+            os.kill(leash_of(stand_in.pid), number)
+        await asyncio.sleep(0.2)
+        assert stand_in.up(1)
+        assert len(alive(tmp_path)) == 3
+
+
 def leash_of(pid: int) -> int:
     """The parent of a process."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -143,3 +144,12 @@ def test_a_line_looks_like_all_others(stream: io.StringIO, form: str, level: str
 
 def events(stream: io.StringIO) -> list[str]:
     return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+
+def test_a_full_disk_stops_nobody() -> None:
+    with open("/dev/full", "w") as full:
+        logs.configure("json", "info", full)
+        structlog.get_logger().error("told to nobody")
+        logs.reset()
+        with suppress(OSError):  # what it still has to write
+            full.close()

@@ -15,6 +15,7 @@ class Database:
     def __init__(self) -> None:
         self.mood = "answers"
         self.looks = 0
+        self.failing = False
         self.awake = asyncio.Event()
 
     async def read(self, _work: Any) -> bool:
@@ -24,6 +25,13 @@ class Database:
         if self.mood == "fails":
             raise StoreFailed("gone")
         return True
+
+    async def write(self, _work: Any, *, beside: bool) -> int:
+        assert beside
+        if self.mood == "full":
+            raise StoreFailed("full")
+        self.failing = False
+        return 1
 
 
 async def seen(pulse: Pulse, state: str) -> None:
@@ -40,6 +48,17 @@ async def test_a_database_that_goes_away_and_comes_back() -> None:
     for mood, state in (("fails", "down"), ("answers", "up"), ("fails", "down")):
         database.mood = mood
         await seen(pulse, state)
+    watching.cancel()
+
+
+async def test_a_database_that_answers_and_keeps_nothing() -> None:
+    database: Any = Database()
+    database.mood, database.failing = "full", True
+    pulse = Pulse(database, seconds=0, patience=10)
+    watching = asyncio.create_task(pulse.watch())
+    await seen(pulse, "down")
+    database.mood = "answers"
+    await seen(pulse, "up")
     watching.cancel()
 
 

@@ -286,5 +286,8 @@ async def test_a_full_disk_is_the_stores_fault_and_not_the_works(store: Store) -
 
     with pytest.raises(StoreFailed):
         await store.write(work)
+    assert store.failing
+    await store.write(lambda tx: tx.run("touch"))
+    assert not store.failing
     await store.write(add("first"))
     assert await store.read(count) == 1

@@ -1,6 +1,7 @@
 """`maskline admin import-phone-numbers --from-csv`: many numbers, in portions, with progress."""
 
 import csv
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from maskline.model import Operation
 
 NUMBERS, ERRORS = "E164PhoneNumbers", "PhoneNumberErrors"
+E164 = re.compile(r"\+?[1-9]\d{1,14}", re.ASCII)
 PORTION = 1000  # numbers in one request, where the model sets no lower limit
 
 
@@ -26,15 +28,16 @@ def run(
     """Import the numbers of a file; the exit code. The answer shown is that of all portions."""
     if NUMBERS in parameters:
         raise BadParameters("--from-csv and --e164-phone-numbers cannot be given together.")
-    numbers = read_numbers(path)
-    progress = Progress(len(numbers))
-    errors: list[dict[str, Any]] = []
+    numbers, errors = told_apart(read_numbers(path))
+    progress = Progress(len(numbers) + len(errors))
+    progress.add(len(errors))
     for portion in portions(numbers, portion_size(operation)):
         request = {**parameters, NUMBERS: portion}
         try:
             answer = services.perform(globals_, service, operation, request)
         except Fault as fault:
-            fault.hint = f"{progress.done:,} numbers are imported; the same command goes on"
+            imported = progress.done - len(errors)
+            fault.hint = f"{imported:,} numbers are imported; the same command goes on"
             raise
         errors += answer.get(ERRORS, [])
         progress.add(len(portion))
@@ -43,18 +46,35 @@ def run(
     return 0
 
 
-def read_numbers(path: str) -> list[str]:
-    """The first column of a CSV file, without a heading and empty lines. Raises BadValue."""
+def read_numbers(path: str) -> list[tuple[int, str]]:
+    """The first column of a CSV file, and its lines, without a heading and empty lines. Raises
+    BadValue."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            cells = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
+            reader = csv.reader(file)
+            cells = [(reader.line_num, row[0].strip()) for row in reader if row and row[0].strip()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadValue("--from-csv", f"Unable to load {path}: {error}") from None
-    if cells and not any(char.isdigit() for char in cells[0]):
+    if cells and not any(char.isdigit() for char in cells[0][1]):
         del cells[0]
     if not cells:
         raise BadValue("--from-csv", f"{path} holds no phone numbers")
     return cells
+
+
+def told_apart(cells: list[tuple[int, str]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Those that can be numbers, and what is said of the others: sent, one would keep a whole
+    portion from being imported."""
+    errors = [
+        {
+            "PhoneNumberId": cell,
+            "ErrorCode": "BadRequest",
+            "ErrorMessage": f"line {line} holds no number in E.164 form, such as +12065550100",
+        }
+        for line, cell in cells
+        if not E164.fullmatch(cell)
+    ]
+    return [cell for _, cell in cells if E164.fullmatch(cell)], errors
 
 
 def portion_size(operation: "Operation") -> int:

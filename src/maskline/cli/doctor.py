@@ -75,6 +75,7 @@ def examine(path: Path, globals_: Globals) -> Iterator[Finding]:
         yield from about_key(globals_)
     elif chosen:
         yield from about_ports(chosen)
+        yield from about_store(chosen)
 
 
 # --- what is on this machine
@@ -182,6 +183,21 @@ def family(address: Address) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
+def about_store(chosen: Settings) -> Iterator[Finding]:
+    """Whether a database on a server can be reached; one in a file is made by the first start."""
+    from maskline import store
+
+    url = chosen.store.url
+    if url is None or url.text.startswith("sqlite:"):
+        return
+    try:
+        store.steps_done(url.text)
+    except Exception as error:  # the library's own
+        yield Finding(BAD, f"{url}: {str(error).strip()}", "is it running, and store.url right?")
+    else:
+        yield Finding(GOOD, f"the database {url} answers")
+
+
 def about_ports(chosen: Settings) -> Iterator[Finding]:
     """Whether a service could listen where it is to listen; none is listening there now."""
     places: list[tuple[str, Address, socket.SocketKind]] = [
@@ -192,7 +208,8 @@ def about_ports(chosen: Settings) -> Iterator[Finding]:
         places.append(("sip.listen", listener.address, kind))
     for name, address, kind in places:
         with socket.socket(family(address), kind) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:  # by datagrams, two could then have one address
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 trial.bind((address.host, address.port))
             except OSError as error:

@@ -40,7 +40,8 @@ EXPORT = Extra(
         documentation=(
             "Writes the whole list, all its pages, into a file instead of showing it: a table in"
             " CSV or in Parquet, as the name of the file ends with .csv or .parquet. The columns"
-            " are the members shown under OUTPUT. Parquet needs maskline[parquet]."
+            " are the members shown under OUTPUT. Parquet needs the Python package pyarrow"
+            " (tools/install parquet)."
         ),
     ),
     "maskline.cli.list_export",

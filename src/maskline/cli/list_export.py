@@ -122,7 +122,7 @@ def parquet_writer(file: IO[bytes], columns: dict[str, "Shape"]) -> Iterator[Wri
         from pyarrow import parquet
     except ImportError:
         raise BadValue(
-            "--export", "Parquet needs the Python package pyarrow: install maskline[parquet]"
+            "--export", "Parquet needs the Python package pyarrow: run tools/install parquet"
         ) from None
     types = {
         "integer": arrow.int64(),

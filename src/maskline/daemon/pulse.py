@@ -1,4 +1,4 @@
-"""Whether the database answers, for all who ask how this process does."""
+"""Whether the database answers and keeps what it is given, for all who ask how a process does."""
 
 import asyncio
 
@@ -29,6 +29,8 @@ class Pulse:
 
     async def _look(self) -> bool:
         try:
+            if self._store.failing:
+                await self._store.write(lambda tx: tx.run("touch"), beside=True)
             return await self._store.read(lambda tx: tx.one("look") is not None)
         except Exception:  # whatever it is, who asked for it tells more in the log
             return False

@@ -17,10 +17,12 @@ class Sms:
     def __init__(self, house: House) -> None:
         self._relay = house.relay
         self._links = list(links_of(house))
+        trunks = house.settings.trunks.items()
+        self._by_sip = [name for name, trunk in trunks if trunk.messages]
 
     @property
     def place(self) -> str:
-        names = " ".join(link.carrier for link in self._links)
+        names = " ".join([*(link.carrier for link in self._links), *self._by_sip])
         return f"sms {names}" if names else "sms (no carrier for texts)"
 
     @asynccontextmanager

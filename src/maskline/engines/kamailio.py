@@ -93,7 +93,9 @@ def check_passwords(settings: Settings) -> None:
     for name, trunk in settings.trunks.items():
         try:
             _ = trunk.secret
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise GroundError(f"password of carrier {name}: {error}") from None
+        except ValueError as error:  # which holds what was read
             raise GroundError(f"password of carrier {name}: {type(error).__name__}") from None
 
 

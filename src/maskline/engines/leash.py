@@ -16,13 +16,15 @@ import sys
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 GRACE_SECONDS = 5.0
+# Signals to the whole service are for whoever holds the leash.
+NOT_OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def main(command: list[str]) -> int:
     """The program's exit status, 128 + number for a signal, as a shell has it."""
     # Orphans of the program become our children, so that none is lost from sight.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in NOT_OURS:
         signal.signal(number, signal.SIG_IGN)
     program = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=default_signals
@@ -41,7 +43,7 @@ def main(command: list[str]) -> int:
 
 
 def default_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in NOT_OURS:
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -37,6 +37,7 @@ class Voice:
     def __init__(self, settings: Settings, run: Path, node: str, ask: Ask) -> None:
         end_leftovers(run)
         check_ground(settings, run)
+        kamailio.check_passwords(settings)
         self._settings = settings
         self._run, self._node = run, node
         runner = Runner.named(settings.media.user, "media.user")

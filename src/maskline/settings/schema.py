@@ -197,7 +197,7 @@ class Store:
     url: StoreUrl | None = setting(
         "The database: sqlite: and the path of its file, or the postgresql:// URL of a database, "
         "which any number of processes can share. Left out, it is maskline.db in data_dir. "
-        "PostgreSQL needs the Python packages of maskline[postgresql].",
+        "PostgreSQL needs Python packages that tools/install serve brings.",
         None,
         example="sqlite:var/maskline.db",
     )

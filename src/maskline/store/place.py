@@ -28,5 +28,5 @@ def of_postgresql(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise StoreUnusable(
-            f"the Python packages of maskline[postgresql] are not installed: {error}"
+            f"Python packages for PostgreSQL are not installed; run tools/install serve: {error}"
         ) from error

@@ -70,6 +70,10 @@ class Store(Protocol):
         Raises StoreFailed when the changes could not be kept.
         """
 
+    @property
+    def failing(self) -> bool:
+        """Whether the latest change could not be kept."""
+
     def close(self) -> None:
         """Finishes the work under way, then lets go of the database."""
 

@@ -123,6 +123,7 @@ class PostgresqlStore:
         reading = f"{LONGEST_WAIT}; {READ_ONLY}"
         self._reading, self._writing = Connections(url, reading), Connections(url, LONGEST_WAIT)
         self._apart = Connections(url, reading)
+        self.failing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
 
     async def read(
@@ -135,7 +136,13 @@ class PostgresqlStore:
         return await self._insist(self._reading, "" if piecemeal else READING, work)
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
-        return await self._insist(self._writing, BESIDE if beside else ALONE, work)
+        try:
+            done = await self._insist(self._writing, BESIDE if beside else ALONE, work)
+        except StoreFailed:
+            self.failing = True
+            raise
+        self.failing = False
+        return done
 
     def close(self) -> None:
         self._thread.shutdown()

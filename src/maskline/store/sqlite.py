@@ -147,6 +147,10 @@ class SqliteStore:
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         return await self._writer.write(work)
 
+    @property
+    def failing(self) -> bool:
+        return self._writer.failing
+
     def close(self) -> None:
         self._writer.close()
         self._apart.shutdown()

@@ -58,6 +58,7 @@ class Writer:
         self._transaction = transaction
         self._change = change
         self._jobs: deque[Job] = deque()
+        self.failing = False  # whether the latest group could not be kept
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="store-flusher")
         self._loop: asyncio.AbstractEventLoop | None = None  # whose group is under way
 
@@ -149,6 +150,7 @@ class Writer:
         self, loop: asyncio.AbstractEventLoop, group: list[Job], outcomes: list[Outcome]
     ) -> None:
         """Answers a group that is on the disk, and begins the next."""
+        self.failing = all(isinstance(outcome, StoreFailed) for outcome in outcomes)
         tell(group, outcomes)
         if self._jobs:
             self._begin(loop)

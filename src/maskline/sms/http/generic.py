@@ -171,13 +171,14 @@ class Generic:
         for item in items_of(rules, content, callback.kind == MESSAGES):
             assert rules is not None
             message_id = word(jmespath.search(rules.message_id, item))
-            if not message_id:
-                yield Unreadable("a text without an id")
+            destination = self._number(jmespath.search(rules.destination, item))
+            if not message_id or not destination:
+                yield Unreadable(f"a text without {'a destination' if message_id else 'an id'}")
                 continue
             yield InboundText(
                 carrier=self._carrier,
                 source=self._number(jmespath.search(rules.source, item)),
-                destination=self._number(jmespath.search(rules.destination, item)),
+                destination=destination,
                 text=word(jmespath.search(rules.text, item)),
                 encoding=Encoding.UTF8,
                 received_at=callback.received_at,
