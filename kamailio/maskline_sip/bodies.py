@@ -7,6 +7,7 @@ import time
 from . import allowed, mask, sdp, sip
 from .engines import Engines
 from .media import OFF, Terms
+from .others import Others
 from .settings import Settings
 from .tables import Table
 
@@ -17,8 +18,11 @@ ANSWERING = ("INVITE", "UPDATE", "PRACK")
 
 
 class Bodies:
-    def __init__(self, keys: mask.Keyring, media: Engines, settings: Settings) -> None:
+    def __init__(
+        self, keys: mask.Keyring, media: Engines, settings: Settings, others: Others
+    ) -> None:
         self._keys, self.media, self._settings = keys, media, settings
+        self._others = others
 
     def first_offer(
         self, passage: mask.Passage, offered: sdp.Description | None, hop: str
@@ -26,7 +30,7 @@ class Bodies:
         """Of a call's first request, which goes to `hop`."""
         if offered is None:
             return allowed.NO_BODY
-        offered = kept_to(offered, passage)
+        offered = self._allowed(kept_to(offered, passage), passage.near)
         terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
         relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
         return self._written(relayed, passage, offers=True)
@@ -40,7 +44,7 @@ class Bodies:
         given = description(request) if request.method in OFFERING else None
         if given is None:
             return allowed.NO_BODY
-        given = kept_to(given, passage)
+        given = self._allowed(kept_to(given, passage), passage.near)
         call, sender = passage.near.reference, passage.near.side
         terms = self._terms(passage.near, passage.far)
         if self._answers(request, passage):
@@ -71,7 +75,7 @@ class Bodies:
         given = description(reply) if expected and reply.status < 300 else None
         if given is None:
             return allowed.NO_BODY
-        given = kept_to(given, passage)
+        given = self._allowed(kept_to(given, passage), passage.far)
         call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
         if offered:
             terms = self._terms(passage.far, passage.near)
@@ -84,6 +88,20 @@ class Bodies:
                 tag = reply.address("to").tag
                 OFFERS.put(self._offer(passage, tag, number, reply.cseq[0]), "1")
         return self._written(relayed, passage)
+
+    def _allowed(self, given: sdp.Description, sender: mask.Leg) -> sdp.Description:
+        """What a party sent, if the sound that it wants may go there: not to what listens to
+        commands, nor to what else is on this machine."""
+        for stream in given.active:
+            place = given.place(stream)
+            host = place.partition(" ")[2]
+            if not sdp.is_no_place(place) and not self._may_hear(sender, host, stream.port):
+                raise sdp.Unacceptable("a place of this machine")
+        return given
+
+    def _may_hear(self, sender: mask.Leg, host: str, port: int) -> bool:
+        controls = {(engine.host, engine.port) for engine in self._others.engines.values()}
+        return (host, port) not in controls and self._settings.may_hear(sender.trunk, host, port)
 
     def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:
         """What holds for the sound between two legs; `new` when the engine does not know the

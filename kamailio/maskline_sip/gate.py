@@ -72,8 +72,9 @@ class Gate:
         self._mark = f"\r\n{PRIVATE}: {secret} ".encode()
         hosts = "|".join(re.escape(host) for host in addresses)
         self._own_via = re.compile(
+            # Without the number of the connection that the request came by: it is the other side's.
             rf"\r\n(Via: SIP/2\.0/[A-Z]+ +(?:{hosts});branch=z9hG4bK[0-9A-Za-z.-]+"
-            r"(?:;rport)?(?:;i=[0-9a-f]+)?(?:;alias)?)\r\n".encode()
+            r"(?:;rport)?)(?:;i=[0-9a-f]+)?((?:;alias)?)\r\n".encode()
         )
 
     def header(self, payload: bytes) -> str:
@@ -105,7 +106,7 @@ class Gate:
         method = raw.split(b" ", 1)[0].decode()
         if not start.startswith(method.encode() + b" "):
             start, rest = _made_from(method, start, rest, raw)
-        return start + b"\r\n" + via[1] + b"\r\n" + rest
+        return start + b"\r\n" + via[1] + via[2] + b"\r\n" + rest
 
 
 def _coded(part: bytes) -> str:
@@ -114,13 +115,13 @@ def _coded(part: bytes) -> str:
 
 def _made_from(method: str, start: bytes, rest: bytes, raw: bytes) -> tuple[bytes, bytes]:
     """Kamailio makes CANCEL and the ACK of a failure from an INVITE: so do we."""
-    invite = sip.parse(start + b"\r\nVia: x\r\n" + rest)
+    invite = sip.parse(start + b"\r\nVia: x\r\n" + rest, strict=False)
     if method not in ("ACK", "CANCEL") or invite.method != "INVITE":
         raise Refused(f"{method} made from {invite.method}")
     kept = ("max-forwards", "from", "to", "call-id", "route")
     headers = [(allowed.NAMES[name], v) for name, v in invite.headers if name in kept]
     headers.append(("CSeq", f"{invite.cseq[0]} {method}"))
-    tag = sip.parse(raw).address("to").tag if method == "ACK" else ""
+    tag = sip.parse(raw, strict=False).address("to").tag if method == "ACK" else ""
     if tag:
         headers = [_with_tag(header, tag) for header in headers]
     written = sip.write(f"{method} {invite.uri} SIP/2.0", headers)

@@ -74,7 +74,7 @@ class Routes:
         self.others = Others(settings.others)
         media = Media(settings.media_control, settings.media_addresses)
         engines = Engines(settings.node, media, self.others)
-        self.bodies = Bodies(self.keys, engines, settings)
+        self.bodies = Bodies(self.keys, engines, settings, self.others)
         self.reports = Reports(self.keys, self.switch)
         self.route_sets = RouteSets(self.keys, self.switch)
         self.senders = Senders(settings, self.keys)

@@ -8,9 +8,10 @@ import time
 import KSR
 
 from . import digest, mask, sip, sources
+from .addresses import bracketed
 from .balancers import Source, asks_for_us, source_behind
 from .refuse import Refuse
-from .settings import Carrier, Settings, bracketed
+from .settings import Carrier, Settings
 from .ways import named, port_of, transport_of
 
 FIRST = ("INVITE", "MESSAGE")  # what begins something, outside of any call

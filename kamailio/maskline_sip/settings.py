@@ -12,24 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import sip
+from .addresses import address_of, bracketed, is_here, is_nearby
 from .digest import Account
 
 CONTROL, BALANCER = "\ncontrol", "\nbalancer"  # no carrier has such a name
-
-
-def bracketed(host: str) -> str:
-    """An address as it stands in a URI: of IPv6, in brackets (RFC 3261 25.1)."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
-@functools.lru_cache(maxsize=256)
-def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, however it is written; None for a name."""
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 @dataclass(frozen=True)
@@ -117,6 +103,8 @@ class Settings:
         self.others: str = given["others"]
         self._balancers = [ipaddress.ip_network(one) for one in given["balancers"]]
         self._control = given["control"]
+        ends = [given["control"], given["media_control"], *(at for _, at in self.listeners)]
+        self._own_ports = {int(end.rpartition(":")[2]) for end in ends}
         named = [field.name for field in dataclasses.fields(Carrier)]
         carriers = [Carrier(*(c[name] for name in named)) for c in given["carriers"]]
         self.carriers = {carrier.name: carrier for carrier in carriers}
@@ -163,6 +151,21 @@ class Settings:
             return False
         own = address_of(sip.host(f"sip:{carrier.address}"))
         return address == own or any(address in network for network in networks)
+
+    def may_be_at(self, trunk: str, host: str) -> bool:
+        """Whether whoever speaks by the carrier of this mark may want something to be sent to an
+        address: to this machine or its neighbours only where the carrier is."""
+        carrier = self.marked.get(trunk)
+        return not is_nearby(host) or (carrier is not None and self.is_at(carrier, host))
+
+    def may_hear(self, trunk: str, host: str, port: int) -> bool:
+        """The same for sound, which is never sent to what listens to commands. A carrier's on this
+        machine has it at whichever address."""
+        if is_here(host):
+            carrier = self.marked.get(trunk)
+            own = sip.host(f"sip:{carrier.address}").strip("[]") if carrier else ""
+            return port not in self._own_ports and (is_here(own) or self.may_be_at(trunk, host))
+        return self.may_be_at(trunk, host)
 
     @property
     def inbound_accounts(self) -> dict[str, Account]:

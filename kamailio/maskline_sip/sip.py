@@ -224,7 +224,7 @@ def _uri(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+", text) else ""
 
 
-_USER = re.compile(r"sips?:([^@;?]+)@", re.IGNORECASE)
+_USER = re.compile(r"sips?:([^@]+)@", re.IGNORECASE)  # with parameters of a number's (19.1.6)
 _TEL = re.compile(r"tel:([^;?]+)", re.IGNORECASE)
 
 

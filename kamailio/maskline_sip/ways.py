@@ -3,19 +3,17 @@ connection, and whether the far end of that one is who it should be."""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import re
 
 import KSR
 
 from . import certificates, sip
-from .settings import Carrier, Settings, address_of, bracketed
+from .addresses import address_of, bracketed
+from .settings import Carrier, Settings
 from .tables import Table
 
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # of others 5060 (RFC 3261 19.1.2, RFC 7118)
-BROADCAST = ipaddress.ip_address("255.255.255.255")
 SERVER_NAME = "$xavp(tls=>server_name)"
 VERIFIED = Table("verified")  # TLS connections whose certificates were found right
 
@@ -59,10 +57,8 @@ class Ways:
         host = sip.host(hop).strip("[]")
         if end_of(hop) in self._own:
             raise NoWay("a target of our own")
-        if hop != flow and is_address(host) and is_nearby(host):
-            carrier = self._settings.marked.get(trunk)
-            if carrier is None or not self._settings.is_at(carrier, host):
-                raise NoWay("a target of this machine")
+        if hop != flow and is_address(host) and not self._settings.may_be_at(trunk, host):
+            raise NoWay("a target of this machine")
 
     def received_at(self) -> str:
         """Our address that the request at hand came to, as it stands in a Contact."""
@@ -126,16 +122,6 @@ def end_of(hop: str) -> tuple[str, object, int]:
 
 def is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
-
-
-@functools.lru_cache(maxsize=256)
-def is_nearby(host: str) -> bool:
-    """Whether an address is not one that is found by routers."""
-    address = address_of(host)
-    if address is None:
-        return True  # whatever Kamailio would make of it
-    special = (address.is_loopback, address.is_link_local, address.is_multicast)
-    return any(special) or address.is_unspecified or address == BROADCAST
 
 
 def named(hop: str) -> bool:

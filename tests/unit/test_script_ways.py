@@ -3,8 +3,11 @@
 import importlib
 import sys
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
+
+from maskline_sip.settings import Settings
 
 MODULES = ("maskline_sip.tables", "maskline_sip.ways")
 
@@ -24,7 +27,8 @@ class Listening:
     """Settings of a node, whose carrier is at an address without a port."""
 
     listeners = (("udp", "192.0.2.1:5060"), ("tls", "[2001:db8::1]:5061"), ("ws", "192.0.2.1:80"))
-    marked: dict[str, object] = {}  # noqa: RUF012
+    marked: dict[str, Any] = {}  # noqa: RUF012
+    may_be_at = Settings.may_be_at
 
 
 @pytest.mark.parametrize(

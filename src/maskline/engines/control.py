@@ -27,8 +27,10 @@ TARGET_SECONDS = 4.0
 # What Kamailio answers for a target that it cannot reach (408, 503) or that did not show the
 # right certificate (503).
 UNREACHED = (408, 503)
-# The parties count their requests from low numbers; ours must be higher than any of theirs.
-HIGH_CSEQ = 2**30
+# Ours must be higher than any of the parties' numbers, which may be any below 2**31 (RFC 3261
+# 8.1.1.5) and seldom begin high; those that ours go round in leave room for what is added after a
+# challenge.
+HIGH_CSEQ, MOST_CSEQS = 2**31 - 2**22, 2**21
 EXPIRES = re.compile(rb"\r\nExpires[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 
@@ -104,9 +106,12 @@ class ControlLine(asyncio.DatagramProtocol):
 
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         """Sends BYE to one leg of a call: its final SIP status, None when there was none."""
-        self._cseq += 1
-        reply = await self._request("BYE", leg, self._cseq, limit=FINAL_SECONDS)
+        reply = await self._request("BYE", leg, self._next_cseq(), limit=FINAL_SECONDS)
         return reply.status if reply else None
+
+    def _next_cseq(self) -> int:
+        self._cseq = HIGH_CSEQ + (self._cseq - HIGH_CSEQ) % MOST_CSEQS + 1
+        return self._cseq
 
     def dismiss(self, leg: Mapping[str, str], number: int) -> None:
         """Confirms a leg whose INVITE had this number, and ends it: it belongs to no call. Whoever
@@ -151,8 +156,7 @@ class ControlLine(asyncio.DatagramProtocol):
     async def register(self, carrier: str, target: Target, seconds: int) -> Reply | None:
         """Registers with a carrier for so many seconds; 0 ends it. Kamailio answers a challenge."""
         errand = self._errand(carrier, target) | {"Expires": str(seconds)}
-        self._cseq += 2  # the answer to a challenge takes the next one
-        return await self._request("REGISTER", errand, self._cseq, limit=FINAL_SECONDS)
+        return await self._request("REGISTER", errand, 1, limit=FINAL_SECONDS)
 
     async def admit(self, carrier: str, addresses: Sequence[str]) -> bool:
         """Tells from which addresses a carrier calls; whether that was heard."""

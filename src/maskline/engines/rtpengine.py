@@ -43,6 +43,9 @@ def program(
         f"--listen-ng={control}",
         f"--port-min={settings.media.ports.first}",
         f"--port-max={settings.media.ports.last}",
+        # Whoever sends first to a port is not taken for the party while somebody sends from where
+        # the party said that it is.
+        "--endpoint-learning=heuristic",
         f"--timeout={SILENCE_SECONDS}",
         f"--silent-timeout={longest}",
         f"--final-timeout={longest}",
