@@ -3,15 +3,25 @@ sends a new Contact alone, and what is sealed anew must hold the old routes."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from . import mask, sip
 from .engines import call_of
 from .switch import Switch, SwitchDown
 from .tables import Table
 
-Legs = dict[str, mask.Leg]  # by side
+RINGING, ENDED = "Ringing", "Ended"
 ROUTES = Table("routes")
 # Characters of a route set; a longer one is nothing that a carrier has.
 LONGEST = 2000
+
+
+class Known(NamedTuple):
+    """How far a call is, empty if nothing is known of it, and its legs by side since it was
+    answered."""
+
+    state: str
+    legs: dict[str, mask.Leg]
 
 
 class RouteSets:
@@ -31,32 +41,36 @@ class RouteSets:
     def _keep(self, key: str, leg: mask.Leg) -> None:
         ROUTES.put(self._name(key, leg), "\n".join(leg.routes))
 
-    def completed(self, key: str, leg: mask.Leg, answered: Legs | None) -> mask.Leg:
-        """A leg with its routes, when its newest message did not tell them. `answered` is what
-        `legs_of` its call gave, None where it gave nothing. Raises SwitchDown while the routes
-        cannot be known: what is sealed without them would lose its way for good."""
+    def completed(self, key: str, leg: mask.Leg, call: Known | None) -> mask.Leg:
+        """A leg with its routes, when its newest message did not tell them. `call` is what
+        `known_of` it gave. Raises SwitchDown while the routes cannot be known: what is sealed
+        without them would lose its way for good."""
         if leg.routes:
             return leg
         name = self._name(key, leg)
         known = ROUTES.get(name)
         if known is None:
-            if answered is None:
+            if call is None:
                 raise SwitchDown("no routes")
-            recorded = answered.get(leg.side)
+            recorded = call.legs.get(leg.side)
             if recorded is not None:
                 self._keep(key, recorded)
             known = "\n".join(recorded.routes) if recorded else ""
         return leg._replace(routes=tuple(known.split("\n"))) if known else leg
 
-    def legs_of(self, reference: str) -> Legs | None:
-        """The legs of a call since it was answered, none before; None where that cannot be
-        known."""
+    def known_of(self, reference: str, *, after_reports: bool = False) -> Known | None:
+        """What the control plane knows of a call; None where that cannot be had. It waits a moment
+        `after_reports` where a report of an answer may be on its way."""
+        asked: dict[str, Any] = {"CallId": call_of(reference)}
+        if after_reports:
+            asked["AfterReports"] = True
         try:
-            told = self._switch.ask("GetLegs", {"CallId": call_of(reference)})
+            told = self._switch.ask("GetLegs", asked)
         except SwitchDown:
             return None
         opened = [self._keys.open(sip.user(one["Target"])) for one in told.get("Legs", [])]
-        return {leg.side: leg for _, leg in filter(None, opened)}
+        legs = {leg.side: leg for _, leg in filter(None, opened)}
+        return Known(told.get("State", ""), legs)
 
     def _name(self, key: str, leg: mask.Leg) -> str:
         return self._keys.alias(key, "routes", leg.call_id, leg.tag)

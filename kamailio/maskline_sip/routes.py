@@ -30,7 +30,7 @@ from .refuse import Refuse
 from .relay import Relay
 from .replies import Replies
 from .reports import Reports
-from .route_sets import Legs, RouteSets
+from .route_sets import ENDED, RINGING, Known, RouteSets
 from .senders import Senders, hop_of, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
@@ -178,6 +178,14 @@ class Routes:
             KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
         return 1
 
+    def stranded(self, _message: Any) -> int:
+        """A BYE that had been written in advance could not be sent."""
+        try:
+            self.reports.report(KSR.pv.get("$var(ended)").split(" ")[0], "Stranded")
+        except Exception as error:
+            KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
+        return 1
+
     def gate(self, _message: Any) -> int:
         try:
             put("$var(masked)", self.door.leave(raw()))
@@ -289,38 +297,59 @@ class Routes:
         if method == "ACK":  # its number is its INVITE's, which the token tells
             self.relay.send(request, passage, self.bodies.of_request(request, passage))
             return
-        answered = None if origin == CONTROL else self.route_sets.legs_of(passage.near.reference)
-        if answered and belongs_elsewhere(passage, answered):
-            raise Refuse(481)
+        call = None if origin == CONTROL else self._call_of(method, passage)
         if method in mask.CONTACT_METHODS:
-            near = self._completed(passage, answered)
+            near = self._completed(passage, call)
             flow = self.senders.way_back(source, mask.next_hop(near))
             passage = passage._replace(near=near._replace(flow=flow))
         passage = self.relay.counted(passage)
         body = self.bodies.of_request(request, passage)
         known = kept.of(passage, request, self.ways.received_at())
         if method == "BYE":
-            self._hung_up(request, known, origin)
-        self.relay.send(request, passage, body, known)
+            self._hang_up(request, known, origin, early=call is not None and call.state == RINGING)
+        else:
+            self.relay.send(request, passage, body, known)
 
-    def _completed(self, passage: mask.Passage, answered: Legs | None) -> mask.Leg:
+    def _call_of(self, method: str, passage: mask.Passage) -> Known | None:
+        """What is known of the call that a request is of, if it may still be made."""
+        reference = passage.near.reference
+        call = self.route_sets.known_of(reference, after_reports=method == "BYE")
+        if call is None:
+            return None
+        # Who is called may not end what they have not answered (RFC 3261 15).
+        over = call.state == ENDED and method != "BYE"
+        early = call.state == RINGING and method == "BYE" and passage.near.side == mask.CALLED
+        if over or early or belongs_elsewhere(passage, call):
+            raise Refuse(481)
+        return call
+
+    def _completed(self, passage: mask.Passage, call: Known | None) -> mask.Leg:
         try:
-            return self.route_sets.completed(passage.key, passage.near, answered)
+            return self.route_sets.completed(passage.key, passage.near, call)
         except SwitchDown:
             # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
             raise Refuse(500, RETRY) from None
 
-    def _hung_up(self, request: sip.Message, known: Kept, origin: str) -> None:
-        """Whatever becomes of the BYE, the call is over. Its reply is written in advance."""
-        near = known.passage.near
-        if near.reference != NOBODYS:
-            self.shelf.clear(request)
-            self.bodies.end(known.passage)
-            side = "us" if origin == CONTROL else near.side
-            self.reports.hung_up(near.reference, side, request.first("reason"))
+    def _hang_up(self, request: sip.Message, known: Kept, origin: str, *, early: bool) -> None:
+        """Passes a BYE on, whose reply is written in advance. Whatever becomes of it, the call is
+        over; but of an `early` one, which ends one of several phones' ringing, its INVITE tells."""
         ready = self.door.header(mask.ok_payload(known.passage, known.asked))
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)
+        near = known.passage.near
+        counts = near.reference != NOBODYS and not early
+        if counts:
+            self.shelf.clear(request)
+        try:
+            self.relay.send(request, known.passage, allowed.NO_BODY, known)
+        except NoWay:
+            if counts and origin != CONTROL:
+                self.reports.report(near.reference, "Stranded")
+            raise
+        if counts:
+            self.bodies.end(known.passage)
+            side = "us" if origin == CONTROL else near.side
+            self.reports.hung_up(near.reference, side, request.first("reason"))
 
     def _invite(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_newtran() < 1:
@@ -367,11 +396,11 @@ class Routes:
         return 1 if self.senders.origin(source_of()) else -1
 
 
-def belongs_elsewhere(passage: mask.Passage, answered: Legs) -> bool:
+def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:
     """Whether another one than the called party of this dialogue, a fork's or one whose call has
     gone on, answered the call: that one's call it is."""
     called = passage.far if passage.far.side == mask.CALLED else passage.near
-    return mask.CALLED in answered and answered[mask.CALLED].tag != called.tag
+    return mask.CALLED in call.legs and call.legs[mask.CALLED].tag != called.tag
 
 
 def status_of(error: Exception) -> int:

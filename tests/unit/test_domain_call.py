@@ -85,6 +85,12 @@ def test_who_answers_is_hung_up_and_not_a_fork_that_moved_before(
     assert after(*order).legs == ANSWERED.legs
 
 
+def test_a_call_of_which_one_has_hung_up_in_vain_is_due() -> None:
+    stranded = CallEvent(happening=Happening.STRANDED, at=5000)
+    assert apply(after(ANSWERED), stranded).hang_up_at == 5000
+    assert apply(replace(CALL, hang_up_at=2500), stranded).hang_up_at == 2500
+
+
 def test_an_answer_never_puts_off_a_hang_up_already_due() -> None:
     assert apply(replace(CALL, hang_up_at=2500), ANSWERED).hang_up_at == 2500
 

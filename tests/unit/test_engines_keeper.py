@@ -34,10 +34,14 @@ class Engines:
         self.silent = False
         self.deaf = asyncio.Event()
         self.deaf.set()
+        self.unreached: list[str] = []
 
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         self.hung_up.append(leg["CallId"])
         await self.deaf.wait()
+        if leg["CallId"] in self.unreached:
+            self.unreached.remove(leg["CallId"])
+            return 503
         return 200
 
     async def cancel(self, call_id: str) -> int | None:
@@ -140,6 +144,22 @@ async def test_the_calls_of_a_deleted_session_are_hung_up(house: House) -> None:
     await house.keeper.hang_up_due()
     await house.settled()
     assert sorted(house.engines.hung_up) == ["a", "b"]
+    assert await house.live() == []
+
+
+async def test_who_cannot_be_reached_is_hung_up_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the other side hung up, and nobody could be told."""
+    monkeypatch.setattr(keeper, "INSISTING", (0.01,) * 5)
+    await house.answer(call_id := await house.dial())
+    house.engines.unreached = ["b", "b"]
+    stranded = {"CallId": call_id, "Event": "Stranded", "Timestamp": house.now}
+    await house.do("switch", "ReportCall", **stranded)
+    await house.keeper.hang_up_due()
+    await house.settled()
+    await asyncio.wait(house.keeper._insisting)
+    assert sorted(house.engines.hung_up) == ["a", "b", "b", "b"]
     assert await house.live() == []
 
 

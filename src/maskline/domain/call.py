@@ -21,6 +21,7 @@ class Happening(StrEnum):
     RINGING = "Ringing"
     ANSWERED = "Answered"
     MOVED = "Moved"
+    STRANDED = "Stranded"  # one has hung up, and the other could not be told
     ENDED = "Ended"
 
 
@@ -131,6 +132,9 @@ def apply(call: Call, event: CallEvent) -> Call:
     if event.happening is Happening.MOVED:
         stays = event.legs == call.legs or (call.answered_at and not same_dialogs(call, event))
         return call if stays else replace(call, legs=event.legs)
+    if event.happening is Happening.STRANDED:
+        due = event.at if call.hang_up_at is None else min(call.hang_up_at, event.at)
+        return call if due == call.hang_up_at else replace(call, hang_up_at=due)
     moment = MOMENTS[event.happening]
     known: int | None = getattr(call, moment)
     if known is not None and known <= event.at:

@@ -24,6 +24,10 @@ HANG_UPS_AT_ONCE = 50
 FAREWELL_SECONDS = 3.0
 FAREWELL_PAUSE = 0.1  # in which the end of a call that rang is reported
 
+UNREACHED = 503  # to a BYE: there is no way to that party now
+# Seconds after each of which is tried again, until whoever is there has long hung up.
+INSISTING = (5, 10, 20, *[40] * 20)
+
 Work = Callable[[Call], Awaitable[None]]
 
 log = structlog.get_logger()
@@ -76,12 +80,17 @@ class Keeper:
         self._node = node
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
+        self._insisting: set[asyncio.Task[None]] = set()
 
     async def keep(self) -> None:
         """Works until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(again(self.hang_up_due, HANG_UP_SECONDS))
-            group.create_task(again(self.reconcile, RECONCILE_SECONDS))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(again(self.hang_up_due, HANG_UP_SECONDS))
+                group.create_task(again(self.reconcile, RECONCILE_SECONDS))
+        finally:
+            for task in self._insisting:
+                task.cancel()
 
     async def hang_up_due(self) -> None:
         """Starts to hang up the calls whose time is over."""
@@ -155,10 +164,23 @@ class Keeper:
     async def _end(self, call: Call) -> None:
         """Hangs up both legs, then ends the record if nobody else did."""
         statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
+        log.info("call hung up", call_id=call.call_id, statuses=statuses)
+        for leg, status in zip(call.legs, statuses, strict=True):
+            if status == UNREACHED:
+                self._insisting.add(task := asyncio.create_task(self._insist(call.call_id, leg)))
+                task.add_done_callback(self._insisting.discard)
         await self._store.write(
             lambda tx: complete_call(self._context(tx), call.call_id), beside=True
         )
-        log.info("call hung up", call_id=call.call_id, statuses=statuses)
+
+    async def _insist(self, call_id: str, leg: Mapping[str, str]) -> None:
+        """Hangs up a leg that could not be reached: its connection may come back."""
+        for pause in INSISTING:
+            await asyncio.sleep(pause)
+            status = await self._line.hang_up(leg)
+            if status != UNREACHED:
+                break
+        log.info("leg hung up later", call_id=call_id, status=status)
 
     async def _give_up(self, call: Call) -> None:
         """Cancels a call that rings. Its end is reported by whoever sees it, unless it is answered

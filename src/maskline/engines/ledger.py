@@ -9,12 +9,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
 
 import structlog
 
-from maskline.domain.call import Call, CallEvent
+from maskline.domain.call import Call, CallEvent, apply
 from maskline.domain.limits import Underway
 from maskline.engines.journal import Entry, Journal
 from maskline.operations import Context, Policy
@@ -47,6 +47,7 @@ class Ledger:
         self._journal = journal
         self._underway = underway or Underway()
         self._told: dict[str, Told] = {}
+        self._keeping: dict[str, Told] = {}  # what is being written
         self._writing: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
@@ -70,6 +71,14 @@ class Ledger:
 
     def add(self, call_id: str, event: CallEvent) -> None:
         self._note(Entry(call_id, event=event))
+
+    def known(self, call_id: str, recorded: Call | None) -> Call | None:
+        """A call's record with all that is told of it and not written yet."""
+        for told in (self._keeping.get(call_id), self._told.get(call_id)):
+            if told is not None:
+                recorded = recorded or told.call
+                recorded = recorded and reduce(apply, told.events, recorded)
+        return recorded
 
     async def drain(self) -> None:
         """Waits until all is written, or cannot be for now."""
@@ -97,12 +106,13 @@ class Ledger:
         try:
             while self._told:
                 await asyncio.sleep(GATHER_SECONDS)
-                told, self._told = self._told, {}
+                self._keeping, self._told = self._told, {}
                 self._journal.turn()
-                await self._keep(told)
+                await self._keep(self._keeping)
+                self._keeping = {}
                 self._journal.forget()
         finally:
-            self._writing = None
+            self._writing, self._keeping = None, {}
 
     async def _keep(self, told: dict[str, Told]) -> None:
         """Records all in groups. Goes on trying while the database keeps nothing."""

@@ -6,6 +6,7 @@ store holds, and what is to be kept of it goes into the ledger. Calls that nobod
 more are ended by the keeper.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,13 +14,14 @@ from maskline.domain.limits import Underway
 from maskline.domain.trunk import Target
 from maskline.engines.journal import Journal
 from maskline.engines.ledger import Ledger
-from maskline.engines.switch import Answer, SwitchRefusal
+from maskline.engines.switch import REST_SECONDS, Answer, SwitchRefusal
 from maskline.model import load, validation
 from maskline.operations import Context
-from maskline.operations.calls import decide_call, event_of, get_legs
+from maskline.operations.calls import decide_call, event_of, legs_of, recorded_call
 from maskline.store import Store, Transaction
 
 SERVICE = "switch"
+READ_SECONDS = 2 * REST_SECONDS  # after which reports that were sent before are read
 
 AcceptText = Callable[[dict[str, Any]], Awaitable[Answer]]
 
@@ -101,9 +103,15 @@ class Switchboard:
         return answer
 
     async def _legs(self, request: dict[str, Any]) -> Answer:
-        return await self._store.read(
-            lambda tx: get_legs(self._context(tx), request), piecemeal=True
+        call_id = request["CallId"]
+        recorded = await self._store.read(
+            lambda tx: recorded_call(self._context(tx), call_id), piecemeal=True
         )
+        call = self._ledger.known(call_id, recorded)
+        if request.get("AfterReports") and call and call.answered_at is None:
+            await asyncio.sleep(READ_SECONDS)
+            call = self._ledger.known(call_id, call)
+        return legs_of(call)
 
     def _check(self, name: str, request: dict[str, Any]) -> None:
         if name not in self._operations:

@@ -193,10 +193,16 @@ def recorded_call(context: Context, call_id: str) -> Call | None:
     return None if row is None else rows.call(row)
 
 
-def get_legs(context: Context, request: Request) -> Answer:
-    """Both sides of a call, once it has been answered."""
-    call = recorded_call(context, request["CallId"])
-    return {"Legs": list(call.legs)} if call and call.answered_at and call.legs else {}
+def legs_of(call: Call | None) -> Answer:
+    """How far a call is, and both its sides once it has been answered."""
+    if call is None:
+        return {}
+    if call.ended_at is not None:
+        state = "Ended"
+    else:
+        state = "Ringing" if call.answered_at is None else "Answered"
+    answered = call.answered_at is not None and call.legs
+    return {"State": state} | ({"Legs": list(call.legs)} if answered else {})
 
 
 def event_of(request: Request) -> CallEvent:
