@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from secrets_told import search_for
 
 FORGOTTEN_SECONDS = 11
 PRIVATE = ("User-Agent", "Server", "Subject", "Reason", "Warning", "P-Asserted-Identity", "X-Any")
+CONNECTION = re.compile(r"^Via: .*;i=")  # by whose number one caller's calls could be told
 SECRETS = {"A": [b"S1CA8", ALICE[1:].encode()], "B": [b"S1CB9", BOB[1:].encode()]}
 
 pytestmark = pytest.mark.xdist_group("flows")
@@ -107,6 +109,7 @@ class Marked(Phone):
         for line in text.split("\r\n"):
             self.places += 1
             assert not self.forbidden.search(line.encode("latin-1")), line
+            assert not CONNECTION.search(line), line
         return text
 
     @property
@@ -346,6 +349,72 @@ def test_an_update_of_a_fork_binds_no_call_to_it(masked: Service, a: Marked, b: 
     a.answer(a.expect("BYE "), 200)
     b.expect("SIP/2.0 200")
     until(lambda: newest(masked).get("EndedBy") == "called")
+
+
+def test_who_is_called_ends_nothing_that_they_have_not_answered(
+    masked: Service, a: Marked, b: Marked
+) -> None:
+    """RFC 3261 15. The caller may end one of several phones' ringing, and the others ring on."""
+    sent, received = invited(a, b)
+    one, two = (forked(received, f"S1CB9_{fork}") for fork in ("one", "two"))
+    b.answer(one, 180)
+    early = a.expect("SIP/2.0 180")
+    b.ask(from_called("BYE", one, b, 7))
+    b.expect("SIP/2.0 481")
+    a.ask(within("BYE", sent, early, a, 2))
+    b.answer(b.expect("BYE "), 200)
+    a.expect("SIP/2.0 200")
+    b.answer(two, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    until(lambda: "AnsweredTimestamp" in newest(masked))
+    assert "EndedTimestamp" not in newest(masked)
+    ended(a, b, sent, answer)
+    until(lambda: newest(masked).get("EndedBy") == "caller")
+
+
+def test_who_hangs_up_has_no_call_any_more(masked: Service, a: Marked, b: Marked) -> None:
+    """Whatever the other side says to it: a call that is over in the records is over."""
+    sent = a.invite(more=a.marks, body=a.described()).replace("CSeq: 1 ", "CSeq: 100 ")
+    a.send(sent)
+    b.answer(b.expect("INVITE "), 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a, 100))
+    b.expect("ACK ")
+    a.ask(within("BYE", sent, answer, a, 2))  # a number that is too low (12.2.2)
+    b.answer(b.expect("BYE "), 500)
+    a.expect("SIP/2.0 500")
+    until(lambda: newest(masked).get("EndedBy") == "caller")
+    for method, body in (("INVITE", a.described()), ("UPDATE", a.described()), ("INFO", "")):
+        a.ask(within(method, sent, answer, a, 101), body=body)
+        assert a.expect("SIP/2.0 ").startswith("SIP/2.0 481")
+    with pytest.raises(TimeoutError):
+        b.receive(0.5)
+
+
+def test_no_sound_goes_to_what_listens_to_commands(masked: Service, a: Marked, b: Marked) -> None:
+    """rtpengine would carry out what it is sent there, and tell the other side the answer."""
+    engine = Path(f"/proc/{masked.engine_pid('rtpengine')}/cmdline").read_bytes().decode()
+    (control,) = re.findall(r"--listen-ng=127\.0\.0\.1:(\d+)", engine)
+    sip = masked.sip.rpartition(":")[2]
+    for port in (control, sip):
+        evil = a.described().replace("m=audio 17000", f"m=audio {port}")
+        a.send(a.invite(more=a.marks, body=evil))
+        assert a.final() == 488
+    sent, received = invited(a, b)
+    b.answer(received, 200, b.described().replace("m=audio 17000", f"m=audio {control}"))
+    assert a.final() == 488
+    b.expect("ACK ")
+    b.answer(b.expect("BYE "), 200)
+    sent, received = invited(a, b)
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    a.ask(within("INVITE", sent, answer, a, 2), body=evil)
+    assert a.expect("SIP/2.0 ").startswith("SIP/2.0 488")
+    ended(a, b, sent, answer)
 
 
 def newest(service: Service) -> dict[str, Any]:
