@@ -33,7 +33,7 @@ class Bodies:
         offered = self._allowed(kept_to(offered, passage), passage.near)
         terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
         relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
-        return self._written(relayed, passage, offers=True)
+        return self._written(relayed, passage, passage.far, offers=True)
 
     def of_request(self, request: sip.Message, passage: mask.Passage) -> allowed.Body:
         if not request.body:
@@ -49,9 +49,9 @@ class Bodies:
         terms = self._terms(passage.near, passage.far)
         if self._answers(request, passage):
             relayed = self.media.answer(call, passage.far.side, sender, given, terms)
-            return self._written(relayed, passage)
+            return self._written(relayed, passage, passage.far)
         relayed = self.media.offer(call, sender, given, terms)
-        return self._written(relayed, passage, offers=True)
+        return self._written(relayed, passage, passage.far, offers=True)
 
     def _answers(self, request: sip.Message, passage: mask.Passage) -> bool:
         """Whether a description in this request answers one, and so needs no answer: in an ACK, and
@@ -87,7 +87,7 @@ class Bodies:
             if number:
                 tag = reply.address("to").tag
                 OFFERS.put(self._offer(passage, tag, number, reply.cseq[0]), "1")
-        return self._written(relayed, passage)
+        return self._written(relayed, passage, passage.near)
 
     def _allowed(self, given: sdp.Description, sender: mask.Leg) -> sdp.Description:
         """What a party sent, if the sound that it wants may go there: not to what listens to
@@ -127,10 +127,17 @@ class Bodies:
         self.media.delete(passage.near.reference, self.halves(passage))
 
     def _written(
-        self, relayed: sdp.Description, passage: mask.Passage, *, offers: bool = False
+        self,
+        relayed: sdp.Description,
+        passage: mask.Passage,
+        receiver: mask.Leg,
+        *,
+        offers: bool = False,
     ) -> allowed.Body:
-        session = int(self._keys.alias(passage.key, "sdp", passage.near.call_id)[:6], 36)
-        text = sdp.write(relayed, session, int(time.time()))
+        """To each receiver a call's descriptions are one session's, and each has a number of its
+        own (RFC 3264 8)."""
+        session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
+        text = sdp.write(relayed, session, int(time.time() * 1000) % 2**31)
         return allowed.Body("application/sdp", text, offers)
 
 

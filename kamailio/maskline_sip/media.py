@@ -151,7 +151,7 @@ class Media:
             passed = self._step(step, passed)
         if sdp.keys(passed) & sdp.keys(given):
             raise MediaDown("the engine passed on a key")
-        return fulfilled(passed, terms.receiver)
+        return fulfilled(sdp.refusing_as(passed, given), terms.receiver)
 
     def _step(self, step: dict[str, Any], given: sdp.Description) -> sdp.Description:
         text = sdp.write(with_mux(given, True), 1, 1).decode()

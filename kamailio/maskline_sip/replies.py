@@ -50,6 +50,8 @@ class Replies:
             if known.first and 200 <= reply.status < 300:
                 self._strays.answered(reply, known)
             return False
+        if known.first and 200 <= reply.status < 300:
+            check_answer(reply)
         passage = known.passage
         body = self._bodies.of_reply(reply, passage, known.offered)
         token, far = "", None
@@ -121,6 +123,12 @@ def outcome(known: Kept) -> tuple[str, int, bool]:
     if KSR.tm.t_branch_timeout() > 0:
         return ("us", status, unread()) if known.reported else ("carrier", 503, True)
     return refused_by(status), status, unread()
+
+
+def check_answer(reply: sip.Message) -> None:
+    """Raises Refused for an answer that makes no dialog (RFC 3261 12.1.1): nobody could hang up."""
+    if not mask.has_contact(reply) or not reply.address("to").tag:
+        raise mask.Refused("an answer without a Contact or a tag")
 
 
 def is_surplus(reply: sip.Message, known: Kept) -> bool:

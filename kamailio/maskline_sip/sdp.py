@@ -27,6 +27,13 @@ SUITES = {
     "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44,
 }  # fmt: skip
 MAX_KEYS = 12
+# Of a stream that we refuse, what its sender must read again in the answer (RFC 3264 6).
+KINDS = {"audio", "video", "image", "text", "application", "message"}
+PROFILES = {
+    *PLAIN, *SECURE, "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF", "UDPTL", "TCP/MSRP", "TCP/TLS/MSRP",
+    "TCP/BFCP", "UDP/BFCP",
+}  # fmt: skip
+FORMATS = {"t38", "*"}
 DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
 # What a direction becomes where its sender wants nothing to be sent to it.
 HOLDING = {"sendrecv": "sendonly", "recvonly": "inactive"}
@@ -65,6 +72,7 @@ class Stream:
     direction: str = ""
     rtcp_mux: bool = False
     keys: list[tuple[str, str, str]] = field(default_factory=list)  # tag, suite, key and salt
+    format: str = ""  # of a refused stream of another kind, in place of payloads
 
     @property
     def secure(self) -> bool:
@@ -116,10 +124,15 @@ def _stream(value: str) -> Stream:
         raise Unacceptable("m=")
     kind, port, profile, formats = found[1], int(found[2]), found[3], found[4]
     if kind != "audio" or profile.upper() not in PLAIN | SECURE:
-        kind = kind if kind in ("audio", "video", "image", "text", "application") else "application"
-        return Stream(kind, 0, "RTP/AVP", [0])
+        return _refused(kind, profile, formats)
     numbers = [int(text) for text in formats.split() if re.fullmatch(r"\d{1,3}", text)]
     return Stream(kind, port, profile.upper(), [n for n in numbers if n < 128][:32])
+
+
+def _refused(kind: str, profile: str, formats: str) -> Stream:
+    kind = kind if kind in KINDS else "application"
+    profile = profile if profile.upper() in PROFILES else "RTP/AVP"
+    return Stream(kind, 0, profile, [0], format=formats if formats in FORMATS else "")
 
 
 def _connection(description: Description, value: str) -> None:
@@ -215,6 +228,17 @@ def placed(description: Description, places: Sequence[tuple[str, int]]) -> Descr
     return replace(description, address=general, streams=streams)
 
 
+def refusing_as(description: Description, given: Description) -> Description:
+    """The description, which is made of `given`, with its refused streams as they stand there."""
+    streams = [
+        replace(stream, kind=said.kind, profile=said.profile, format=said.format)
+        if not stream.port and not said.port
+        else stream
+        for stream, said in zip(description.streams, given.streams, strict=False)
+    ]
+    return replace(description, streams=[*streams, *description.streams[len(streams) :]])
+
+
 def write(description: Description, session: int, version: int) -> bytes:
     """Write it with an o= of our own: `session` and `version` are ours to choose."""
     address = description.address or next((s.address for s in description.streams if s.address), "")
@@ -227,7 +251,7 @@ def write(description: Description, session: int, version: int) -> bytes:
 
 def _lines(stream: Stream, description: Description, address: str) -> list[str]:
     numbers = " ".join(map(str, stream.payloads))
-    lines = [f"m={stream.kind} {stream.port} {stream.profile} {numbers}"]
+    lines = [f"m={stream.kind} {stream.port} {stream.profile} {stream.format or numbers}"]
     if not stream.port:
         return lines
     if stream.address and stream.address != address:

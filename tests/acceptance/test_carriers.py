@@ -271,6 +271,22 @@ def test_a_call_that_cannot_go_on_to_another_carrier_is_over(tmp_path: Path) -> 
 ENCRYPTED = SDP.replace("RTP/AVP", "RTP/SAVP")  # which this carrier is not asked for
 
 
+@pytest.mark.parametrize("missing", ["Contact", "tag"])
+def test_an_answer_that_makes_no_dialog_is_none(tmp_path: Path, missing: str) -> None:
+    def answer_so(peer: Peer, request: str) -> list[str]:
+        if not request.startswith("INVITE"):
+            return accept(peer, request)
+        answer = reply(request, 200, peer.where, SDP)
+        return [re.sub(r"Contact: .*?\r\n" if missing == "Contact" else ";tag=theirs", "", answer)]
+
+    peer = Peer(answer_so)
+    with masked(tmp_path, peer, "") as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 500
+        assert ends(service, 1) == ("us", 500)
+    peer.close()
+
+
 UNREADABLE = "X Odd: 1\r\n"  # no header
 
 

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,7 @@ def media() -> Iterator[Media]:
             "rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--table=-1",
             "--log-level=3", f"--interface={ENGINE}", f"--listen-ng={ENGINE}:{port}",
             f"--port-min={first}", f"--port-max={last}", "--delete-delay=0",
+            "--endpoint-learning=heuristic",
         ]
     )  # fmt: skip
     media = Media((ENGINE, port), [ENGINE])
@@ -165,6 +167,26 @@ def test_the_engine_keeps_one_port_for_each_side(sides: tuple[Side, Side]) -> No
     for side in sides:
         assert re.search(rf":{side.engine_port:04X} ", open_ports())
         assert not re.search(rf":{side.engine_port + 1:04X} ", open_ports())
+
+
+def test_a_stranger_who_sends_first_hears_next_to_nothing(media: Media) -> None:
+    """Anybody can send to the engine's ports before a party does: until that does, a moment later."""
+    ann, ben, stranger = Side(ANN), Side(BEN), Side("127.0.0.66")
+    ben.told(media.offer("stranger", "ann", ann.description()))
+    ann.told(media.answer("stranger", "ann", "ben", ben.description()))
+    packet = b"\x80\x00\x00\x01" + struct.pack(">I", 160) + SOURCE + b"\xff" * 160
+    for _ in range(250):  # for longer than the engine learns
+        for speaker in (stranger, ann, ben):
+            for side in (ann, ben):
+                if speaker in (stranger, side):
+                    speaker.rtp.sendto(packet, (ENGINE, side.engine_port))
+        time.sleep(0.02)
+    assert len(stranger.received()) < 5
+    assert len(ann.received()) > 200
+    assert len(ben.received()) > 200
+    media.delete("stranger")
+    for side in (ann, ben, stranger):
+        side.close()
 
 
 NOWHERE = "IP4 0.0.0.0"
