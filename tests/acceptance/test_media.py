@@ -170,7 +170,7 @@ def test_the_engine_keeps_one_port_for_each_side(sides: tuple[Side, Side]) -> No
 
 
 def test_a_stranger_who_sends_first_hears_next_to_nothing(media: Media) -> None:
-    """Anybody can send to the engine's ports before a party does: until that does, a moment later."""
+    """Anybody can send to the engine's ports before a party does, which is a moment later."""
     ann, ben, stranger = Side(ANN), Side(BEN), Side("127.0.0.66")
     ben.told(media.offer("stranger", "ann", ann.description()))
     ann.told(media.answer("stranger", "ann", "ben", ben.description()))
