@@ -159,7 +159,7 @@ class Routes:
             if announced:
                 self.announcements.ended(announced)
                 return 1
-            known, request = kept.read(KSR.pv.get(CONTEXT)), sip.parse(self.entry.unmark(raw()))
+            known, request = kept.read(KSR.pv.get(CONTEXT)), self._parsed(source_of())
             if known.first:
                 self.replies.failed(request)
             else:
@@ -211,7 +211,7 @@ class Routes:
         origin = self.senders.origin(source)
         if origin is None and (not self.senders.guard or self._floods(source)):
             return  # strangers get silence
-        request = sip.parse(self.entry.unmark(raw()))
+        request = self._parsed(source)
         if origin == BALANCER:
             if ends_transaction(request):
                 self._end_transaction(request)
@@ -229,6 +229,10 @@ class Routes:
             origin = self.senders.proven(origin, request, source)
         if origin is not None:
             self._known(request, origin, source)
+
+    def _parsed(self, source: Source) -> sip.Message:
+        """The request at hand, which came from there."""
+        return sip.received(sip.parse(self.entry.unmark(raw())), source.address, source.port)
 
     def _floods(self, source: Source) -> bool:
         return sources.is_flooding(source.address, self.settings.most_strange)

@@ -248,6 +248,26 @@ def host(uri: str) -> str:
     return found[1] if found else ""
 
 
+_RPORT = re.compile(r";\s*rport\s*(?=;|,|$)", re.IGNORECASE)
+_SENT_BY = re.compile(r"SIP\s*/\s*2\.0\s*/\s*\S+\s+(\[[^\]]*\]|[^\s:;,]+)", re.IGNORECASE)
+
+
+def received(request: Message, host: str, port: int) -> Message:
+    """A request that came from `host` and `port`, whose replies tell its sender so: where that is
+    not what its Via says, or where it asks (RFC 3261 18.2.1, RFC 3581 4)."""
+    via = request.first("via")
+    asks, sent_by = _RPORT.search(via), _SENT_BY.match(via)
+    if not asks and (not sent_by or sent_by[1].strip("[]").lower() == host.strip("[]").lower()):
+        return request
+    told = f";received={host.strip('[]')}" + (f";rport={port}" if asks else "")
+    via = _RPORT.sub("", via, count=1)
+    first, comma, others = via.partition(",")
+    place = next(i for i, (name, _) in enumerate(request.headers) if name == "via")
+    headers = [*request.headers]
+    headers[place] = ("via", f"{first.rstrip()}{told}{comma}{others}")
+    return Message(request.start, tuple(headers), request.body)
+
+
 def write(start: str, headers: list[tuple[str, str]], body: bytes = b"") -> bytes:
     lines = [start, *(f"{name}: {value}" for name, value in headers)]
     lines.append(f"Content-Length: {len(body)}")
