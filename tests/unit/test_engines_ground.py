@@ -112,6 +112,48 @@ def test_what_an_engine_takes_nobody_else_can_read(tmp_path: Path) -> None:
     assert list(ground.empty_directory(own).iterdir()) == []
 
 
+def test_what_a_link_leads_to_is_not_given_away(tmp_path: Path) -> None:
+    own, other = ground.empty_directory(tmp_path / "engine"), tmp_path / "other"
+    other.write_text("not the engine's")
+    other.chmod(0o644)
+    (own / "link").symlink_to(other)
+    (own / "dangling").symlink_to(tmp_path / "nowhere")
+    Runner("me", os.geteuid(), os.getegid()).take(own)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o644
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One that an earlier start has made; with two directories of others' beside it, and a file."""
+    monkeypatch.setattr(ground, "SPOOL", tmp_path / "spools")
+    for path in ("data", "foreign", "foreign/within"):
+        (tmp_path / path).mkdir(mode=0o755)
+    (tmp_path / "secret").touch(mode=0o644)
+    return ground.spool_directory(tmp_path / "data", anybody())
+
+
+def anybody() -> Runner:
+    """Another user, where we may be others."""
+    return Runner("me", 65_533, 65_532) if os.geteuid() == 0 else Runner.named("me", "media.user")
+
+
+def test_a_spool_with_links_is_taken_and_nothing_else_is(tmp_path: Path, spool: Path) -> None:
+    """The owner of the spool may have put anything in it; the service starts nevertheless."""
+    (spool / "pcaps").mkdir()
+    for name in ("foreign", "secret", "nowhere"):
+        (spool / name).symlink_to(tmp_path / name)
+        (spool / "pcaps" / name).symlink_to(tmp_path / name)
+    os.link(tmp_path / "secret", spool / "another-name")
+    os.mkfifo(spool / "pipe")
+    others = [tmp_path / name for name in ("foreign", "foreign/within", "secret")]
+    before = [path.stat() for path in others]
+    assert ground.spool_directory(tmp_path / "data", anybody()) == spool
+    assert [path.stat() for path in others] == before
+    for path in (spool, spool / "pcaps"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        assert path.stat().st_uid == anybody().uid
+
+
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(GroundError, match="no-such-program is not installed"):
         ground.find("no-such-program")

@@ -1,12 +1,14 @@
 """Sound files of the settings: taken where rtpengine can play them, else refused by name."""
 
+import os
+import stat
 import wave
 from pathlib import Path
 
 import pytest
 
 from maskline.engines.ground import GroundError, Runner
-from maskline.engines.prompts import checked, of_recordings, refusals
+from maskline.engines.prompts import checked, folder, of_recordings, refusals
 from maskline.settings import parse
 
 
@@ -26,14 +28,27 @@ def runner() -> Runner:
 def test_a_file_is_known_by_the_reason_it_is_for(tmp_path: Path) -> None:
     file = sound(tmp_path / "a.wav", seconds=1.5)
     settings = parse({"announcements": {"unknown_caller": str(file), "most_at_once": 3}})
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    (found,) = refusals(settings, spool, runner()).items()
+    copies = folder(tmp_path, runner())
+    (found,) = refusals(settings, copies, runner()).items()
     reason, announcement = found
     assert (reason, announcement.milliseconds) == ("unknown-caller", 1500)
     assert Path(announcement.file).read_bytes() == file.read_bytes()
-    assert Path(announcement.file).parent == spool
-    assert of_recordings(settings, spool, runner()) is None
+    assert Path(announcement.file).parent == copies
+    assert of_recordings(settings, copies, runner()) is None
+
+
+def test_rtpengine_may_read_the_copies_and_not_change_them(tmp_path: Path) -> None:
+    settings = parse({"recording": {"announcement": str(sound(tmp_path / "a.wav"))}})
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "of-another-start.wav").touch()
+    copies = folder(tmp_path, runner())
+    copy = of_recordings(settings, copies, runner())
+    assert copy is not None
+    assert list(copies.iterdir()) == [copy]
+    for path, mode in ((copies, 0o750), (copy, 0o640)):
+        found = path.stat()
+        assert stat.S_IMODE(found.st_mode) == mode
+        assert (found.st_uid, found.st_gid) == (os.geteuid(), runner().gid)
 
 
 @pytest.mark.parametrize(

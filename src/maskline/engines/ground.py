@@ -12,6 +12,7 @@ import pwd
 import secrets
 import shutil
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ DAEMON_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", 
 RUNTIME = Path("/run/maskline")
 SPOOL = Path("/var/spool/maskline")
 MANY = 1000
+DIRECTORY_ITSELF = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW  # and not what a link leads to
 
 
 class GroundError(Exception):
@@ -75,7 +77,7 @@ def spool_directory(data_dir: Path, runner: "Runner") -> Path:
     root = own_directory(SPOOL, data_dir) if os.geteuid() == 0 else data_dir
     spool = root / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    runner.take(spool)
+    runner.may_write_in(spool)
     return spool.resolve()
 
 
@@ -122,13 +124,43 @@ class Runner:
         return [*command, "--", find(program), *arguments]
 
     def take(self, directory: Path) -> None:
-        """Gives the directory with all in it to this user alone.
+        """Gives the directory with all in it to this user alone. We have just made it: one that was
+        given away already may hold links to what is not its owner's.
 
         The directory itself comes last: until then its new owner cannot reach into it.
         """
         for path in [*directory.rglob("*"), directory]:
-            path.chmod(0o700 if path.is_dir() else 0o600)
-            os.chown(path, self.uid, self.gid)
+            if not path.is_symlink():
+                path.chmod(0o700 if path.is_dir() else 0o600)
+                os.chown(path, self.uid, self.gid)
+
+    def may_write_in(self, directory: Path) -> None:
+        """Gives a directory that lasts, and the directories in it, to this user alone. What lies in
+        them stays as it is.
+
+        An earlier start gave it away, so whatever has a name in it may lead elsewhere: no link is
+        followed, and no file is touched, which may have another name outside.
+        """
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in os.listdir(held):
+                with suppress(OSError):  # it is no directory, or gone by now
+                    self._own(os.open(name, DIRECTORY_ITSELF, dir_fd=held))
+        finally:
+            self._own(held)
+
+    def _own(self, held: int) -> None:
+        """Gives an open directory to this user alone, and closes it."""
+        try:
+            os.fchmod(held, 0o700)
+            os.fchown(held, self.uid, self.gid)
+        finally:
+            os.close(held)
+
+    def may_read(self, path: Path) -> None:
+        """Lets this user read what is ours, which it cannot change."""
+        path.chmod(0o750 if path.is_dir() else 0o640)
+        os.chown(path, -1, self.gid)
 
 
 def empty_directory(path: Path) -> Path:

@@ -1,11 +1,15 @@
-"""Sound files that people hear: checked at the start, and put where rtpengine can read them."""
+"""Sound files that people hear: checked at the start, and put where rtpengine can read them.
+
+The directory is ours, not rtpengine's: we write into it as root, perhaps, and in a directory of
+another user's a name may be a link to anything.
+"""
 
 import wave
 from dataclasses import fields
 from pathlib import Path
 
 from maskline.domain.limits import Announcement
-from maskline.engines.ground import GroundError, Runner
+from maskline.engines.ground import GroundError, Runner, empty_directory
 from maskline.settings import Settings
 
 SAMPLE_BYTES = 2
@@ -13,31 +17,38 @@ RATES = range(8_000, 48_001)
 SECONDS = 60
 
 
-def refusals(settings: Settings, spool: Path, runner: Runner) -> dict[str, Announcement]:
+def folder(run: Path, runner: Runner) -> Path:
+    """A new directory for the copies, which `runner` can read."""
+    made = empty_directory(run / "prompts")
+    runner.may_read(made)
+    return made
+
+
+def refusals(settings: Settings, copies: Path, runner: Runner) -> dict[str, Announcement]:
     """What refused callers hear, by the reason of the refusal. Raises GroundError."""
     chosen = settings.announcements
     found = {}
     for field in fields(chosen):
         path = getattr(chosen, field.name)
         if isinstance(path, Path):
-            copy, milliseconds = put(path, f"announcements.{field.name}", spool, runner)
+            copy, milliseconds = put(path, f"announcements.{field.name}", copies, runner)
             found[field.name.replace("_", "-")] = Announcement(str(copy), milliseconds)
     return found
 
 
-def of_recordings(settings: Settings, spool: Path, runner: Runner) -> Path | None:
+def of_recordings(settings: Settings, copies: Path, runner: Runner) -> Path | None:
     """What both people hear before a call is recorded. Raises GroundError."""
     given = settings.recording.announcement
-    return put(given, "recording.announcement", spool, runner)[0] if given else None
+    return put(given, "recording.announcement", copies, runner)[0] if given else None
 
 
-def put(path: Path, name: str, spool: Path, runner: Runner) -> tuple[Path, int]:
+def put(path: Path, name: str, copies: Path, runner: Runner) -> tuple[Path, int]:
     """A copy of a sound file that rtpengine can read, and its milliseconds. `name` is that of the
     setting, for the GroundError that is raised when it is no sound file as we want it."""
     milliseconds = checked(path, name)
-    copy = spool / f"{name}.wav"
+    copy = copies / f"{name}.wav"
     copy.write_bytes(path.read_bytes())
-    runner.take(spool)
+    runner.may_read(copy)
     return copy, milliseconds
 
 

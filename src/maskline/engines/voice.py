@@ -42,8 +42,9 @@ class Voice:
         self._run, self._node = run, node
         runner = Runner.named(settings.media.user, "media.user")
         self.spool = spool_directory(settings.data_dir, runner)
-        self.announcement = prompts.of_recordings(settings, self.spool, runner)
-        self.announcements = prompts.refusals(settings, self.spool, runner)
+        copies = prompts.folder(run, runner)
+        self.announcement = prompts.of_recordings(settings, copies, runner)
+        self.announcements = prompts.refusals(settings, copies, runner)
         self._ng = settings.media.control or Address(
             LOOPBACK, free_udp_port(LOOPBACK, settings.media.ports)
         )
