@@ -7,6 +7,7 @@ import pytest
 from acceptance.peers import Peer, branch, header, reply
 from acceptance.plain_phone import Phone, within
 from acceptance.service import Service, running, until
+from acceptance.test_carriers import record
 from acceptance.test_leak import open_session
 
 pytestmark = pytest.mark.xdist_group("recorded")
@@ -111,10 +112,30 @@ def test_the_person_called_cannot_either(phones: tuple[Phone, Peer], service: Se
     assert codecs(phone.receive(8)) == "8 101"
 
 
-def test_a_late_offer_is_cut_down_too(phones: tuple[Phone, Peer]) -> None:
+def recorded(service: Service) -> bool:
+    return record(service).get("RecordingStatus") == "Recording"
+
+
+def test_the_sound_is_recorded_where_a_picture_stands_before_it(
+    phones: tuple[Phone, Peer], service: Service
+) -> None:
+    phone, peer = phones
+    head, _, sound = sdp("8 101").partition("m=")
+    picture = "m=video {} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    peer.answer = lambda _, request: (
+        [reply(request, 200, peer.where, f"{head}{picture.format(0)}m={sound}")]
+        if request.startswith("INVITE")
+        else wideband(peer, request)
+    )
+    connected(phone, f"{head}{picture.format(16_000)}m={sound}")
+    until(lambda: recorded(service))
+
+
+def test_a_late_offer_is_cut_down_too(phones: tuple[Phone, Peer], service: Service) -> None:
     """The INVITE holds none: the 200 offers, the ACK answers (RFC 3261 13.2.1)."""
     phone, peer = phones
     _, accepted = connected(phone, "", sdp("8 101"))
     assert codecs(accepted) == "8 101"
     until(lambda: peer.of("ACK"))
     assert codecs(peer.of("ACK")[0]) == "8 101"
+    until(lambda: recorded(service))

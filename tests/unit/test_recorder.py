@@ -10,30 +10,34 @@ import pytest
 from desk import ANN, BEN, Desk
 from test_recording_sound import HEADER, LEFT, RIGHT, capture, ipv4, rtp
 
-from maskline.engines.ng import NgRefusal
+from maskline.engines.ng import NgRefusal, NgSilence
 from maskline.engines.recording.recorder import Recorder
 from maskline.operations import Policy
 from maskline.store import Transaction
 
 PROXY = "+19135550199"
-TAGS = {
+SOUND = {
     side: {"medias": [{"streams": [{"local port": port}]}]}
     for side, port in (("caller", LEFT), ("called", RIGHT))
 }
+REFUSED: dict[str, Any] = {"type": "video", "streams": [{"flags": ["RTP"]}, {"flags": ["RTCP"]}]}
 
 
 class Engine:
     """An rtpengine that notes what it is asked."""
 
-    def __init__(self, *, over: bool = False) -> None:
+    def __init__(self, *, over: bool = False, tags: dict[str, Any] = SOUND) -> None:
         self.asked: list[tuple[str, str]] = []
-        self.over = over
+        self.over, self.tags = over, tags
+        self.hung_at = ""
 
     async def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         self.asked.append((command, arguments.get("from-tag", "")))
         if self.over:
             raise NgRefusal("Unknown call-id")
-        return {"query": {"tags": TAGS}, "play media": {"duration": 1}}.get(command, {})
+        if command == self.hung_at:
+            raise NgSilence(command)
+        return {"query": {"tags": self.tags}, "play media": {"duration": 1}}.get(command, {})
 
 
 class Store:
@@ -115,10 +119,74 @@ async def test_both_hear_that_they_are_recorded_before_they_are(desk: Desk, tmp_
     both = [("block media", "caller"), ("block media", "called")]
     both += [("play media", "caller"), ("play media", "called")]
     both += [("unblock media", "caller"), ("unblock media", "called")]
-    assert engine.asked == [*both, ("query", ""), ("start recording", "")]
+    assert engine.asked == [("query", ""), *both, ("start recording", "")]
     assert status(desk, call) == "Recording"
     await begin(work)
     assert len(engine.asked) == 8
+
+
+async def test_the_announcement_is_not_repeated_when_what_follows_fails(
+    desk: Desk, tmp_path: Path
+) -> None:
+    engine = Engine()
+    engine.hung_at = "start recording"
+    call = answered_call(desk)
+    work = recorder(desk, engine, tmp_path, prompt=tmp_path / "prompt.wav")
+    for _ in range(3):
+        await begin(work)
+    assert status(desk, call) is None
+    engine.hung_at = ""
+    await begin(work)
+    assert [asked[0] for asked in engine.asked].count("play media") == 2
+    assert status(desk, call) == "Recording"
+
+
+async def test_the_sound_may_stand_behind_a_refused_picture(desk: Desk, tmp_path: Path) -> None:
+    tags = {side: {"medias": [REFUSED, *SOUND[side]["medias"]]} for side in SOUND}
+    call = answered_call(desk)
+    work = recorder(desk, Engine(tags=tags), tmp_path)
+    await begin(work)
+    report(desk, call, "Ended")
+    leave_capture(tmp_path, call, capture(ipv4(rtp(b"\x10" * 800))).getvalue())
+    await work.finish_ended()
+    assert desk.maskline("GetCall", CallId=call)["Call"]["RecordingMilliseconds"] == 100
+
+
+# Before the ACK that answers the offer of a 200; no sound at all.
+SOUNDLESS: list[dict[str, Any]] = [
+    {"called": SOUND["called"], "": {"medias": []}},
+    {side: {"medias": [REFUSED]} for side in SOUND},
+]
+
+
+@pytest.mark.parametrize("tags", SOUNDLESS)
+async def test_sound_that_comes_later_is_recorded(
+    desk: Desk, tmp_path: Path, tags: dict[str, Any]
+) -> None:
+    engine = Engine(tags=tags)
+    call = answered_call(desk)
+    work = recorder(desk, engine, tmp_path, prompt=tmp_path / "prompt.wav")
+    await begin(work)
+    assert engine.asked == [("query", "")], "nothing is announced yet"
+    assert status(desk, call) is None
+    engine.tags = SOUND
+    await begin(work)
+    assert status(desk, call) == "Recording"
+
+
+@pytest.mark.parametrize("tags", SOUNDLESS)
+async def test_a_call_that_stays_without_sound_is_given_up(
+    desk: Desk, tmp_path: Path, tags: dict[str, Any]
+) -> None:
+    engine = Engine(tags=tags)
+    call = answered_call(desk)
+    work = recorder(desk, engine, tmp_path, prompt=tmp_path / "prompt.wav")
+    desk.now += 41_000
+    for _ in range(3):
+        await begin(work)
+    assert engine.asked == [("query", "")]
+    assert status(desk, call) == "Lost"
+    assert desk.maskline("GetCall", CallId=call)["Call"]["RecordingStartedTimestamp"] is None
 
 
 async def test_a_call_that_is_over_already(desk: Desk, tmp_path: Path) -> None:

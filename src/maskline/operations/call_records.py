@@ -6,6 +6,7 @@ from typing import Any
 from maskline.domain.refusals import BadRequest, NotFound
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
+from maskline.operations.recordings import NOTHING
 from maskline.operations.tenancy import is_operator, require_operator
 from maskline.store import Row, rows
 
@@ -85,8 +86,9 @@ def shown_recording(row: Row | None) -> dict[str, Any]:
     if row is None:
         return {}
     state = "Recording" if row["finished_at"] is None else "Lost"
+    begun = row["caller_port"] != NOTHING.caller_port
     return {
         "RecordingStatus": "Ready" if row["milliseconds"] is not None else state,
-        "RecordingStartedTimestamp": row["begun_at"],
+        "RecordingStartedTimestamp": row["begun_at"] if begun else None,
         "RecordingMilliseconds": row["milliseconds"],
     }

@@ -7,6 +7,9 @@ from maskline.operations.context import DAY, Context
 from maskline.store import rows
 
 PIECE = 200
+# Milliseconds after its answer in which a call may still get its sound. Where the 200 makes the
+# offer the ACK answers it, which is waited for 32 seconds (RFC 3261 section 13.3.1.4).
+PATIENCE = 40_000
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,9 @@ class Capture:
 
     caller_port: int
     called_port: int
+
+
+NOTHING = Capture(0, 0)
 
 
 def calls_to_record(context: Context, node: str) -> list[Call]:
@@ -30,6 +36,19 @@ def begin_recording(context: Context, call: Call, capture: Capture) -> None:
         called_port=capture.called_port,
         begun_at=context.now,
     )
+
+
+def is_new(context: Context, call: Call) -> bool:
+    """Whether a call that was answered without sound may get it yet."""
+    return context.now <= (call.answered_at or 0) + PATIENCE
+
+
+def lose_recording(context: Context, call: Call) -> None:
+    """Notes that nothing is recorded of a call; where it has ended by now there was nothing to."""
+    row = context.tx.one("get_call", call_id=call.call_id)
+    if row and row["ended_at"] is None:
+        begin_recording(context, call, NOTHING)
+        finish_recording(context, call.call_id, None)
 
 
 def ended_capture(context: Context, call_id: str) -> Capture | None:

@@ -2,7 +2,8 @@
 they last, and what it wrote is made into sound once they are over.
 
 A recording begins when a call has been answered and, where there is an announcement, both have
-heard it. What a crash leaves behind is found and finished at the next start.
+heard it. A call whose sound cannot be had is noted as lost, and nothing is announced in it. What a
+crash leaves behind is found and finished at the next start.
 """
 
 import asyncio
@@ -44,6 +45,10 @@ class Engine(Protocol):
         """The answer to a command of the ng protocol; raises NgError."""
 
 
+class NoSound(NgError):
+    """A call's sound does not pass rtpengine, not yet or not at all."""
+
+
 class Recorder:
     """`spool` is where rtpengine writes, `home` where the sound is kept, for `days`."""
 
@@ -62,6 +67,7 @@ class Recorder:
         self._spool, self._home = spool, home
         self._announcement, self._days = announcement, days
         self._beginning: dict[str, asyncio.Task[None]] = {}
+        self._announced: set[str] = set()
 
     async def keep(self) -> None:
         """Works until cancelled."""
@@ -75,21 +81,14 @@ class Recorder:
         due = await self._store.read(
             lambda tx: recordings.calls_to_record(self._context(tx), self._node)
         )
+        self._announced &= {call.call_id for call in due}
         for call in due:
             if call.call_id not in self._beginning:
                 self._beginning[call.call_id] = asyncio.create_task(self._begin(call))
 
     async def _begin(self, call: Call) -> None:
         try:
-            if self._announcement:
-                await self._announce(call.call_id, self._announcement)
-            capture = await self._capture(call.call_id)
-            # In this order: what was begun twice does no harm, what was noted only is lost.
-            await self._engine.ask("start recording", **{"call-id": call.call_id})
-            await self._store.write(
-                lambda tx: recordings.begin_recording(self._context(tx), call, capture)
-            )
-            log.info("recording", call_id=call.call_id)
+            await self._record(call)
         except NgError as error:  # the call is over, or its sound is; else the next round is due
             log.warning("not recorded yet", call_id=call.call_id, why=type(error).__name__)
         except Exception:
@@ -97,8 +96,32 @@ class Recorder:
         finally:
             del self._beginning[call.call_id]
 
+    async def _record(self, call: Call) -> None:
+        """Begins to record the call, or notes that it cannot be; raises NgError when the next round
+        may tell."""
+        try:
+            capture = await self._capture(call.call_id)
+        except NoSound:
+            if await self._store.read(lambda tx: recordings.is_new(self._context(tx), call)):
+                raise
+            await self._lose(call)
+            return
+        if self._announcement and call.call_id not in self._announced:
+            await self._announce(call.call_id, self._announcement)
+        # In this order: what was begun twice does no harm, what was noted only is lost.
+        await self._engine.ask("start recording", **{"call-id": call.call_id})
+        await self._store.write(
+            lambda tx: recordings.begin_recording(self._context(tx), call, capture)
+        )
+        log.info("recording", call_id=call.call_id)
+
+    async def _lose(self, call: Call) -> None:
+        await self._store.write(lambda tx: recordings.lose_recording(self._context(tx), call))
+        log.error("not recorded", call_id=call.call_id)
+
     async def _announce(self, call_id: str, prompt: Path) -> None:
-        """Plays the prompt to both, who do not hear each other meanwhile."""
+        """Plays the prompt to both, who do not hear each other meanwhile. Once: what fails after
+        that is tried again without it."""
         tags = [{"call-id": call_id, "from-tag": side} for side in SIDES]
         await asyncio.sleep(SETTLING_SECONDS)
         for tag in tags:
@@ -109,15 +132,16 @@ class Recorder:
         finally:
             for tag in tags:
                 await self._engine.ask("unblock media", **tag)
+        self._announced.add(call_id)
 
     async def _capture(self, call_id: str) -> Capture:
-        """At which ports of ours the two speak; raises NgError when there are none."""
-        tags = (await self._engine.ask("query", **{"call-id": call_id}))["tags"]
-        try:
-            ports = [tags[side]["medias"][0]["streams"][0]["local port"] for side in SIDES]
-        except (KeyError, IndexError):
-            raise NgError("a call without sound") from None
-        return Capture(*ports)
+        """At which ports of ours the two speak; raises NoSound when there are none."""
+        tags = (await self._engine.ask("query", **{"call-id": call_id})).get("tags", {})
+        for medias in zip(*(tags.get(side, {}).get("medias", []) for side in SIDES), strict=False):
+            ports = [port_of(media) for media in medias]
+            if all(ports):
+                return Capture(*ports)
+        raise NoSound("no stream of the call passes")
 
     async def finish_ended(self) -> None:
         """Makes sound of the captures of ended calls; throws away what is too old."""
@@ -152,6 +176,12 @@ class Recorder:
         path.unlink(missing_ok=True)
         for beside in (self._spool / "metadata").glob(f"*{path.stem}*"):
             beside.unlink(missing_ok=True)
+
+
+def port_of(media: dict[str, Any]) -> int:
+    """Our port of a stream; 0 where it was refused, as a picture beside the sound is."""
+    streams = media.get("streams") or [{}]
+    return int(streams[0].get("local port", 0))
 
 
 def idle_seconds(path: Path) -> float:
