@@ -11,6 +11,7 @@ from desk import ANN, BEN, Desk
 from test_recording_sound import HEADER, LEFT, RIGHT, capture, ipv4, rtp
 
 from maskline.engines.ng import NgRefusal, NgSilence
+from maskline.engines.recording import recorder as recorder_module
 from maskline.engines.recording.recorder import Recorder
 from maskline.operations import Policy
 from maskline.store import Transaction
@@ -26,14 +27,14 @@ REFUSED: dict[str, Any] = {"type": "video", "streams": [{"flags": ["RTP"]}, {"fl
 class Engine:
     """An rtpengine that notes what it is asked."""
 
-    def __init__(self, *, over: bool = False, tags: dict[str, Any] = SOUND) -> None:
+    def __init__(self, *, refused: str = "", tags: dict[str, Any] = SOUND) -> None:
         self.asked: list[tuple[str, str]] = []
-        self.over, self.tags = over, tags
+        self.refused, self.tags = refused, tags
         self.hung_at = ""
 
     async def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         self.asked.append((command, arguments.get("from-tag", "")))
-        if self.over:
+        if command == self.refused:
             raise NgRefusal("Unknown call-id")
         if command == self.hung_at:
             raise NgSilence(command)
@@ -98,7 +99,7 @@ def leave_capture(folder: Path, call: str, content: bytes, age: float = 10) -> P
 
 def status(desk: Desk, call: str) -> str | None:
     record = desk.maskline("GetCall", CallId=call)["Call"]
-    assert desk.maskline("ListCalls")["Calls"] == [record]
+    assert record in desk.maskline("ListCalls")["Calls"]
     found: str | None = record.get("RecordingStatus")
     return found
 
@@ -191,8 +192,46 @@ async def test_a_call_that_stays_without_sound_is_given_up(
 
 async def test_a_call_that_is_over_already(desk: Desk, tmp_path: Path) -> None:
     call = answered_call(desk)
-    await begin(recorder(desk, Engine(over=True), tmp_path))
+    work = recorder(desk, Engine(refused="query"), tmp_path)
+    await work.begin_due()
+    report(desk, call, "Ended")
+    await begin(work)
     assert status(desk, call) is None
+
+
+@pytest.mark.parametrize("refused", ["query", "play media", "start recording"])
+async def test_a_call_whose_sound_is_elsewhere_is_asked_for_once(
+    desk: Desk, tmp_path: Path, refused: str
+) -> None:
+    """At another node's engine, say."""
+    engine = Engine(refused=refused)
+    call = answered_call(desk)
+    work = recorder(desk, engine, tmp_path, prompt=tmp_path / "prompt.wav")
+    for _ in range(3):
+        await begin(work)
+    assert engine.asked.count(("query", "")) == 1
+    assert status(desk, call) == "Lost"
+    report(desk, call, "Ended")
+    await work.finish_ended()
+    assert status(desk, call) == "Lost"
+
+
+async def test_calls_that_are_just_beginning_keep_no_other_waiting(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earliest first."""
+    monkeypatch.setattr(recorder_module, "ROOM", 1)
+    calls = [answered_call(desk)]
+    for _ in "12":
+        desk.now += 1000
+        calls.append(desk.dial(ANN, PROXY)["CallId"])
+        report(desk, calls[-1], "Answered")
+    work = recorder(desk, Engine(), tmp_path)
+    for begun in range(1, 4):
+        await work.begin_due()
+        assert list(work._beginning) == calls[:begun]
+    await begin(work)
+    assert {status(desk, call) for call in calls} == {"Recording"}
 
 
 async def test_sound_is_made_when_the_call_is_over(desk: Desk, tmp_path: Path) -> None:

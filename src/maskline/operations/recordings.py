@@ -23,9 +23,10 @@ class Capture:
 NOTHING = Capture(0, 0)
 
 
-def calls_to_record(context: Context, node: str) -> list[Call]:
-    """Answered calls of the node that are to be recorded and are not yet."""
-    return [rows.call(row) for row in context.tx.all("list_calls_to_record", node=node)]
+def calls_to_record(context: Context, node: str, limit: int) -> list[Call]:
+    """Answered calls of the node that are to be recorded and are not yet, the earliest first."""
+    found = context.tx.all("list_calls_to_record", node=node, limit=limit)
+    return [rows.call(row) for row in found]
 
 
 def begin_recording(context: Context, call: Call, capture: Capture) -> None:

@@ -18,7 +18,7 @@ import structlog
 
 from maskline.domain.call import Call
 from maskline.engines.keeper import again
-from maskline.engines.ng import NgError
+from maskline.engines.ng import NgError, NgRefusal
 from maskline.engines.recording import sound
 from maskline.engines.recording.packets import NoCapture, packets
 from maskline.operations import Context, recordings
@@ -34,6 +34,8 @@ FINISH_SECONDS = 2.0
 SETTLED_SECONDS = 4.0
 ORPHANED_SECONDS = 3600.0
 DAY_SECONDS = 86_400
+# Calls looked at in a round beside those that are just beginning, an announcement in theirs.
+ROOM = 100
 CAPTURE = re.compile(r"(?P<call>[0-9a-f-]{36})-[0-9a-f]{16}\.pcap")
 SIDES = ("caller", "called")
 
@@ -78,8 +80,9 @@ class Recorder:
 
     async def begin_due(self) -> None:
         """Begins to record the calls that were answered and are to be recorded."""
+        limit = len(self._beginning) + ROOM
         due = await self._store.read(
-            lambda tx: recordings.calls_to_record(self._context(tx), self._node)
+            lambda tx: recordings.calls_to_record(self._context(tx), self._node, limit)
         )
         self._announced &= {call.call_id for call in due}
         for call in due:
@@ -89,7 +92,7 @@ class Recorder:
     async def _begin(self, call: Call) -> None:
         try:
             await self._record(call)
-        except NgError as error:  # the call is over, or its sound is; else the next round is due
+        except NgError as error:  # rtpengine is being started again, say; the next round will know
             log.warning("not recorded yet", call_id=call.call_id, why=type(error).__name__)
         except Exception:
             log.exception("not recorded yet", call_id=call.call_id)
@@ -98,14 +101,22 @@ class Recorder:
 
     async def _record(self, call: Call) -> None:
         """Begins to record the call, or notes that it cannot be; raises NgError when the next round
-        may tell."""
+        may tell.
+
+        Another node's rtpengine, which has the sound of a call that found ours down, writes where
+        we cannot read: ours refuses, for it does not know the call.
+        """
         try:
-            capture = await self._capture(call.call_id)
-        except NoSound:
+            await self._start(call)
+        except NgRefusal as error:
+            await self._lose(call, error)
+        except NoSound as error:
             if await self._store.read(lambda tx: recordings.is_new(self._context(tx), call)):
                 raise
-            await self._lose(call)
-            return
+            await self._lose(call, error)
+
+    async def _start(self, call: Call) -> None:
+        capture = await self._capture(call.call_id)
         if self._announcement and call.call_id not in self._announced:
             await self._announce(call.call_id, self._announcement)
         # In this order: what was begun twice does no harm, what was noted only is lost.
@@ -115,9 +126,9 @@ class Recorder:
         )
         log.info("recording", call_id=call.call_id)
 
-    async def _lose(self, call: Call) -> None:
+    async def _lose(self, call: Call, error: NgError) -> None:
         await self._store.write(lambda tx: recordings.lose_recording(self._context(tx), call))
-        log.error("not recorded", call_id=call.call_id)
+        log.warning("not recorded", call_id=call.call_id, why=type(error).__name__)
 
     async def _announce(self, call_id: str, prompt: Path) -> None:
         """Plays the prompt to both, who do not hear each other meanwhile. Once: what fails after

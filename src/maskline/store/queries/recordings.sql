@@ -3,7 +3,8 @@ SELECT * FROM calls
 WHERE recorded = 1 AND ended_at IS NULL AND answered_at IS NOT NULL
     AND substr(call_id, 1, length(:node)) = :node
     AND NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.call_id = calls.call_id)
-LIMIT 100
+ORDER BY answered_at, call_id
+LIMIT :limit
 
 -- name: insert_recording
 INSERT INTO recordings (call_id, caller_port, called_port, begun_at)
