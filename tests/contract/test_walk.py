@@ -99,7 +99,8 @@ def people_talk(house: House) -> None:
 
 def record_latest_call(tx: Transaction) -> None:
     (row, *_) = tx.all("list_live_calls", node="")
-    tx.run("insert_recording", call_id=row["call_id"], caller_port=2, called_port=4, begun_at=0)
+    heard = {"caller_address": "", "caller_port": 2, "called_address": "", "called_port": 4}
+    tx.run("insert_recording", call_id=row["call_id"], **heard, begun_at=0)
     tx.run("finish_recording", call_id=row["call_id"], milliseconds=2500, finished_at=2500)
 
 

@@ -3,22 +3,24 @@
 import asyncio
 import os
 import time
+import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import ANN, BEN, Desk
-from test_recording_sound import HEADER, LEFT, RIGHT, capture, ipv4, rtp
+from test_recording_sound import HEADER, HERE, HERE_6, LEFT, RIGHT, capture, ipv4, ipv6, rtp
 
 from maskline.engines.ng import NgRefusal, NgSilence
 from maskline.engines.recording import recorder as recorder_module
 from maskline.engines.recording.recorder import Recorder
+from maskline.engines.recording.sound import linear
 from maskline.operations import Policy
 from maskline.store import Transaction
 
 PROXY = "+19135550199"
 SOUND = {
-    side: {"medias": [{"streams": [{"local port": port}]}]}
+    side: {"medias": [{"streams": [{"local address": HERE, "local port": port}]}]}
     for side, port in (("caller", LEFT), ("called", RIGHT))
 }
 REFUSED: dict[str, Any] = {"type": "video", "streams": [{"flags": ["RTP"]}, {"flags": ["RTCP"]}]}
@@ -261,6 +263,63 @@ async def test_a_capture_that_cannot_be_read_is_said_to_be_lost(
     await work.finish_ended()
     assert status(desk, call) == "Lost"
     assert [*tmp_path.rglob("*.pcap"), *tmp_path.rglob("*.wav")] == []
+
+
+async def test_the_sides_may_be_heard_at_one_port_of_two_addresses(
+    desk: Desk, tmp_path: Path
+) -> None:
+    tags = {
+        side: {"medias": [{"streams": [{"local address": address, "local port": LEFT}]}]}
+        for side, address in (("caller", HERE), ("called", HERE_6))
+    }
+    call = answered_call(desk)
+    work = recorder(desk, Engine(tags=tags), tmp_path)
+    await begin(work)
+    report(desk, call, "Ended")
+    spoken = ipv4(rtp(b"\x10" * 160)), ipv6(rtp(b"\x90" * 160))
+    leave_capture(tmp_path, call, capture(*spoken).getvalue())
+    await work.finish_ended()
+    with wave.open(str(tmp_path / f"{call}.wav")) as sound:
+        assert sound.readframes(1) == linear(0, b"\x10\x90")
+    assert status(desk, call) == "Ready"
+
+
+async def test_sound_that_cannot_be_made_keeps_no_other_waiting(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with it; rtpengine's user may put anything there."""
+    calls, work = [answered_call(desk)], recorder(desk, Engine(), tmp_path)
+    for _ in "1234":
+        calls.append(desk.dial(ANN, PROXY)["CallId"])
+        report(desk, calls[-1], "Answered")
+    await begin(work)
+    calls.sort()
+    content = capture(ipv4(rtp(b"\x10" * 800))).getvalue()
+    link, nowhere, folder, *_ = [leave_capture(tmp_path, call, content) for call in calls]
+    for path, other in ((link, link.rename(tmp_path / "good")), (nowhere, tmp_path / "none")):
+        path.unlink(missing_ok=True)
+        path.symlink_to(other)
+    folder.unlink()
+    folder.mkdir()
+    for path in (link, nowhere, folder):
+        os.utime(path, (0, 0), follow_symlinks=False)
+    upset_by(monkeypatch, calls[3])
+    for call in calls:
+        report(desk, call, "Ended")
+    await work.finish_ended()
+    assert [status(desk, call) for call in calls] == ["Lost", "Lost", "Lost", "Lost", "Ready"]
+    assert not [*tmp_path.rglob("*.part")]
+
+
+def upset_by(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    original = recorder_module.convert
+
+    def convert(path: Path, *others: Any) -> float:
+        if call in path.name:
+            raise ValueError("something that nobody thought of")
+        return original(path, *others)
+
+    monkeypatch.setattr(recorder_module, "convert", convert)
 
 
 async def test_what_belongs_to_no_call_goes_after_an_hour(desk: Desk, tmp_path: Path) -> None:

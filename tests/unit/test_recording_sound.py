@@ -4,6 +4,7 @@ import io
 import random
 import struct
 import wave
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.engines.recording.packets import NoCapture, Packet, packets
+from maskline.engines.recording.packets import NoCapture, Packet, Place, packets
 from maskline.engines.recording.sound import LAWS, RATE, linear, record
 
 HEADER = b"\xd4\xc3\xb2\xa1" + struct.pack("<HHiIII", 2, 4, 0, 0, 65535, 101)
 LEFT, RIGHT = 40_010, 40_000
+HERE, HERE_6 = "192.0.2.7", "2001:db8::7"
 START = 1_700_000_000_000_000
 
 
@@ -26,12 +28,16 @@ def rtp(payload: bytes, timestamp: int = 0, kind: int = 0, flags: int = 0x80) ->
 def ipv4(data: bytes, port: int = LEFT, protocol: int = 17) -> bytes:
     udp = struct.pack(">HHHH", 5004, port, 8 + len(data), 0) + data
     head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, protocol, 0)
-    return head + bytes(8) + udp
+    return head + bytes(4) + packed(HERE) + udp
 
 
 def ipv6(data: bytes, port: int = LEFT) -> bytes:
     udp = struct.pack(">HHHH", 5004, port, 8 + len(data), 0) + data
-    return struct.pack(">IHBB", 6 << 28, len(udp), 17, 64) + bytes(32) + udp
+    return struct.pack(">IHBB", 6 << 28, len(udp), 17, 64) + bytes(16) + packed(HERE_6) + udp
+
+
+def packed(address: str) -> bytes:
+    return ip_address(address).packed
 
 
 def capture(*datagrams: bytes) -> io.BytesIO:
@@ -42,8 +48,8 @@ def capture(*datagrams: bytes) -> io.BytesIO:
 def test_packets_are_read_over_both_kinds_of_ip() -> None:
     found = list(packets(capture(ipv4(rtp(b"a", 160)), ipv6(rtp(b"b", 320, 8), RIGHT))))
     assert found == [
-        Packet(1_000_000, LEFT, 0, 160, 7, b"a"),
-        Packet(1_000_001, RIGHT, 8, 320, 7, b"b"),
+        Packet(1_000_000, (packed(HERE), LEFT), 0, 160, 7, b"a"),
+        Packet(1_000_001, (packed(HERE_6), RIGHT), 8, 320, 7, b"b"),
     ]
 
 
@@ -89,19 +95,24 @@ def test_companding_is_that_of_the_standard_library() -> None:
     assert linear(8, octets) == audioop.alaw2lin(octets, 2)
 
 
-def speech(port: int, octet: int, count: int, first: int = 0) -> list[Packet]:
+def speech(port: int, octet: int, count: int, first: int = 0, address: str = HERE) -> list[Packet]:
     """20 milliseconds a packet, from so many packets after the start."""
+    place, sound = (packed(address), port), bytes([octet]) * 160
     return [
-        Packet(START + 20_000 * (first + n), port, 0, 777 + 160 * n, port, bytes([octet]) * 160)
+        Packet(START + 20_000 * (first + n), place, 0, 777 + 160 * n, port, sound)
         for n in range(count)
     ]
 
 
-def recorded(tmp_path: Path, sent: list[Packet]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def recorded(
+    tmp_path: Path,
+    sent: list[Packet],
+    sides: tuple[Place, Place] = ((packed(HERE), LEFT), (packed(HERE), RIGHT)),
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The samples of the left and of the right channel."""
     path = tmp_path / "call.wav"
     path.unlink(missing_ok=True)
-    seconds = record(sent, LEFT, RIGHT, path)
+    seconds = record(sent, *sides, path)
     with wave.open(str(path)) as sound:
         frames = sound.readframes(sound.getnframes())
         assert sound.getnframes() == round(seconds * RATE)
@@ -125,6 +136,25 @@ def test_each_speaks_on_a_channel(tmp_path: Path) -> None:
     assert len(left) == len(right) == 500 * 160
     assert set(right[: 50 * 160]) == set(right[300 * 160 :]) == {0}
     assert set(right[50 * 160 : 300 * 160]) == {value(144)}
+
+
+def test_one_port_of_two_addresses_is_two_places(tmp_path: Path) -> None:
+    """As it may be taken where one side speaks over IPv4 and the other over IPv6."""
+    sent = in_time(speech(LEFT, 16, 10), speech(LEFT, 144, 10, address=HERE_6))
+    left, right = recorded(tmp_path, sent, ((packed(HERE), LEFT), (packed(HERE_6), LEFT)))
+    assert (set(left), set(right)) == ({value(16)}, {value(144)})
+
+
+def test_a_place_without_an_address_is_the_port(tmp_path: Path) -> None:
+    """Of which alone earlier versions took note."""
+    sent = in_time(speech(LEFT, 16, 10), speech(RIGHT, 144, 10, address=HERE_6))
+    left, right = recorded(tmp_path, sent, ((b"", LEFT), (b"", RIGHT)))
+    assert (set(left), set(right)) == ({value(16)}, {value(144)})
+
+
+def test_two_sides_at_one_place_upset_nobody(tmp_path: Path) -> None:
+    left, right = recorded(tmp_path, speech(LEFT, 16, 10), ((b"", LEFT), (b"", LEFT)))
+    assert len(left) == len(right) == 1600
 
 
 def test_packets_that_come_late_twice_or_not_at_all(tmp_path: Path) -> None:
@@ -166,7 +196,7 @@ def test_timestamps_pass_their_end(tmp_path: Path) -> None:
 def test_keys_and_strange_ports_are_silence(tmp_path: Path) -> None:
     sent = speech(LEFT, 16, 10)
     sent[3] = sent[3]._replace(payload_type=101)
-    sent[4] = sent[4]._replace(port=1)
+    sent[4] = sent[4]._replace(place=(packed(HERE), 1))
     left, right = recorded(tmp_path, sent)
     assert set(left[480:800]) == {0}
     assert set(right) == {0}

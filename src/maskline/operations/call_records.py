@@ -86,7 +86,7 @@ def shown_recording(row: Row | None) -> dict[str, Any]:
     if row is None:
         return {}
     state = "Recording" if row["finished_at"] is None else "Lost"
-    begun = row["caller_port"] != NOTHING.caller_port
+    begun = row["caller_port"] != NOTHING.caller.port
     return {
         "RecordingStatus": "Ready" if row["milliseconds"] is not None else state,
         "RecordingStartedTimestamp": row["begun_at"] if begun else None,

@@ -1,6 +1,7 @@
 """Recordings of calls, as far as the store knows them: which calls, and what became of it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from maskline.domain.call import Call
 from maskline.operations.context import DAY, Context
@@ -12,15 +13,22 @@ PIECE = 200
 PATIENCE = 40_000
 
 
+class Place(NamedTuple):
+    """An address of ours, empty where it is not known, and a port of it."""
+
+    address: str
+    port: int
+
+
 @dataclass(frozen=True)
 class Capture:
-    """At which ports of ours a call's two sides were heard."""
+    """Where a call's two sides were heard."""
 
-    caller_port: int
-    called_port: int
+    caller: Place
+    called: Place
 
 
-NOTHING = Capture(0, 0)
+NOTHING = Capture(Place("", 0), Place("", 0))
 
 
 def calls_to_record(context: Context, node: str, limit: int) -> list[Call]:
@@ -33,8 +41,10 @@ def begin_recording(context: Context, call: Call, capture: Capture) -> None:
     context.tx.run(
         "insert_recording",
         call_id=call.call_id,
-        caller_port=capture.caller_port,
-        called_port=capture.called_port,
+        caller_address=capture.caller.address,
+        caller_port=capture.caller.port,
+        called_address=capture.called.address,
+        called_port=capture.called.port,
         begun_at=context.now,
     )
 
@@ -55,7 +65,13 @@ def lose_recording(context: Context, call: Call) -> None:
 def ended_capture(context: Context, call_id: str) -> Capture | None:
     """What was captured of a call; None while the call lasts, and for one that nobody knows."""
     row = context.tx.one("get_ended_recording", call_id=call_id)
-    return Capture(row["caller_port"], row["called_port"]) if row else None
+    if row is None:
+        return None
+    caller, called = (
+        Place(row[f"{side}_address"] or "", row[f"{side}_port"])  # earlier versions kept the port
+        for side in ("caller", "called")
+    )
+    return Capture(caller, called)
 
 
 def finish_recording(context: Context, call_id: str, seconds: float | None) -> None:

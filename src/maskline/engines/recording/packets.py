@@ -19,11 +19,15 @@ class NoCapture(ValueError):
     """The file is not a capture as rtpengine writes it."""
 
 
+# An IP address as packets hold it, and a port of it.
+Place = tuple[bytes, int]
+
+
 class Packet(NamedTuple):
-    """An RTP packet, when it came (microseconds since the epoch) and at which of our ports."""
+    """An RTP packet, when it came (microseconds since the epoch) and where we heard it."""
 
     at: int
-    port: int
+    place: Place
     payload_type: int
     timestamp: int
     source: int
@@ -48,7 +52,7 @@ def packets(capture: BinaryIO) -> Iterator[Packet]:
 
 def read(data: bytes, at: int) -> Packet | None:
     """The RTP packet in an IP packet, None when there is none."""
-    datagram = udp_of(data)
+    address, datagram = udp_of(data)
     if len(datagram) < 8 + 12:
         return None
     port, rtp = int.from_bytes(datagram[2:4], "big"), datagram[8:]
@@ -56,17 +60,17 @@ def read(data: bytes, at: int) -> Packet | None:
     if payload is None:
         return None
     timestamp, source = struct.unpack_from(">II", rtp, 4)
-    return Packet(at, port, rtp[1] & 0x7F, timestamp, source, payload)
+    return Packet(at, (address, port), rtp[1] & 0x7F, timestamp, source, payload)
 
 
-def udp_of(data: bytes) -> bytes:
-    """The UDP datagram in an IP packet, nothing where there is none."""
+def udp_of(data: bytes) -> tuple[bytes, bytes]:
+    """Where an IP packet went, and the UDP datagram in it; nothing where there is none."""
     version = data[0] >> 4 if data else 0
     if version == 4 and len(data) >= 20 and data[9] == UDP:
-        return data[(data[0] & 0x0F) * 4 :]
+        return data[16:20], data[(data[0] & 0x0F) * 4 :]
     if version == 6 and len(data) >= 40 and data[6] == UDP:
-        return data[40:]
-    return b""
+        return data[24:40], data[40:]
+    return b"", b""
 
 
 def payload_of(rtp: bytes) -> bytes | None:

@@ -7,10 +7,12 @@ crash leaves behind is found and finished at the next start.
 """
 
 import asyncio
+import os
 import re
 import time
 import wave
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +24,7 @@ from maskline.engines.ng import NgError, NgRefusal
 from maskline.engines.recording import sound
 from maskline.engines.recording.packets import NoCapture, packets
 from maskline.operations import Context, recordings
-from maskline.operations.recordings import Capture
+from maskline.operations.recordings import Capture, Place
 from maskline.store import Store, Transaction
 
 BEGIN_SECONDS = 0.5
@@ -146,25 +148,30 @@ class Recorder:
         self._announced.add(call_id)
 
     async def _capture(self, call_id: str) -> Capture:
-        """At which ports of ours the two speak; raises NoSound when there are none."""
+        """Where at ours the two speak; raises NoSound when there are none."""
         tags = (await self._engine.ask("query", **{"call-id": call_id})).get("tags", {})
         for medias in zip(*(tags.get(side, {}).get("medias", []) for side in SIDES), strict=False):
-            ports = [port_of(media) for media in medias]
-            if all(ports):
-                return Capture(*ports)
+            caller, called = (place_of(media) for media in medias)
+            if caller.port and called.port:
+                return Capture(caller, called)
         raise NoSound("no stream of the call passes")
 
     async def finish_ended(self) -> None:
         """Makes sound of the captures of ended calls; throws away what is too old."""
         for path in sorted((self._spool / "pcaps").glob("*.pcap")):
-            found = CAPTURE.fullmatch(path.name)
-            if found and (idle := idle_seconds(path)) > SETTLED_SECONDS:
-                await self._finish(path, found["call"], idle)
+            if found := CAPTURE.fullmatch(path.name):
+                try:
+                    await self._finish(path, found["call"])
+                except OSError as error:  # which keeps no other from being finished
+                    log.error("capture left", call_id=found["call"], why=error.strerror)
         for path in self._home.glob("*.wav"):
             if idle_seconds(path) > self._days * DAY_SECONDS:
                 path.unlink(missing_ok=True)
 
-    async def _finish(self, path: Path, call_id: str, idle: float) -> None:
+    async def _finish(self, path: Path, call_id: str) -> None:
+        idle = idle_seconds(path)
+        if idle <= SETTLED_SECONDS:
+            return
         capture = await self._store.read(
             lambda tx: recordings.ended_capture(self._context(tx), call_id)
         )
@@ -172,16 +179,22 @@ class Recorder:
             if idle > ORPHANED_SECONDS:
                 self._forget(path)
             return
-        target = self._home / f"{call_id}.wav"
-        try:
-            seconds = await asyncio.to_thread(convert, path, capture, target)
-        except (NoCapture, OSError, wave.Error) as error:
-            log.error("recording lost", call_id=call_id, why=str(error))
-            seconds = None
+        seconds = await self._sound_of(path, capture, call_id)
         await self._store.write(
             lambda tx: recordings.finish_recording(self._context(tx), call_id, seconds)
         )
         self._forget(path)
+
+    async def _sound_of(self, path: Path, capture: Capture, call_id: str) -> float | None:
+        """The length of the sound that was made; None where it could not be, for whatever reason:
+        it would be the same in the next round."""
+        try:
+            return await asyncio.to_thread(convert, path, capture, self._home / f"{call_id}.wav")
+        except (NoCapture, OSError, wave.Error) as error:
+            log.error("recording lost", call_id=call_id, why=str(error))
+        except Exception:
+            log.exception("recording lost", call_id=call_id)
+        return None
 
     def _forget(self, path: Path) -> None:
         path.unlink(missing_ok=True)
@@ -189,23 +202,38 @@ class Recorder:
             beside.unlink(missing_ok=True)
 
 
-def port_of(media: dict[str, Any]) -> int:
-    """Our port of a stream; 0 where it was refused, as a picture beside the sound is."""
-    streams = media.get("streams") or [{}]
-    return int(streams[0].get("local port", 0))
+def place_of(media: dict[str, Any]) -> Place:
+    """Where we hear a stream; at port 0 where it was refused, as a picture beside the sound is."""
+    stream = (media.get("streams") or [{}])[0]
+    return Place(stream.get("local address", ""), int(stream.get("local port", 0)))
+
+
+def packed(place: Place) -> tuple[bytes, int]:
+    """The place as packets have it."""
+    return ip_address(place.address).packed if place.address else b"", place.port
 
 
 def idle_seconds(path: Path) -> float:
     """How long nobody has written the file."""
-    return time.time() - path.stat().st_mtime
+    return time.time() - path.lstat().st_mtime
 
 
 def convert(path: Path, capture: Capture, target: Path) -> float:
     """Makes the sound of a capture; it is there when it is whole. Its length in seconds."""
     unfinished = target.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
-    with path.open("rb") as file:
-        seconds = sound.record(packets(file), capture.caller_port, capture.called_port, unfinished)
-    unfinished.chmod(0o600)
-    unfinished.replace(target)
+    try:
+        with open(path, "rb", opener=itself) as file:
+            heard = packed(capture.caller), packed(capture.called)
+            seconds = sound.record(packets(file), *heard, unfinished)
+        unfinished.chmod(0o600)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return seconds
+
+
+def itself(path: str, flags: int) -> int:
+    """Opens the file, not what a link leads to, and waits for nobody: the directory is that of
+    rtpengine's user."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

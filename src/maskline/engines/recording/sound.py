@@ -9,7 +9,7 @@ import wave
 from collections.abc import Iterable
 from pathlib import Path
 
-from maskline.engines.recording.packets import Packet
+from maskline.engines.recording.packets import Packet, Place
 
 RATE = 8000  # samples a second (RFC 3551 section 4.5.14)
 MICROSECONDS = 1_000_000
@@ -85,9 +85,11 @@ class Channel:
         return self.begin + len(self._samples) // WIDTH
 
 
-def record(packets: Iterable[Packet], left: int, right: int, path: Path) -> float:
-    """Writes what came at the ports `left` and `right` into a WAV file; its length in seconds."""
-    channels = {left: Channel(), right: Channel()}
+def record(packets: Iterable[Packet], left: Place, right: Place, path: Path) -> float:
+    """Writes what came at the places `left` and `right` into a WAV file; its length in seconds. A
+    place with an empty address is that port at any."""
+    channels = Channel(), Channel()
+    places = dict(zip((left, right), channels, strict=True))
     with path.open("xb") as file, wave.open(file, "wb") as out:
         out.setnchannels(2)
         out.setsampwidth(WIDTH)
@@ -96,20 +98,21 @@ def record(packets: Iterable[Packet], left: int, right: int, path: Path) -> floa
         for packet in packets:
             start = packet.at if start is None else start
             at = (packet.at - start) * RATE // MICROSECONDS
-            if packet.port not in channels or packet.payload_type not in LAWS:
+            channel = places.get(packet.place) or places.get((b"", packet.place[1]))
+            if channel is None or packet.payload_type not in LAWS:
                 continue
             if not 0 <= at < LONGEST_SECONDS * RATE:
                 continue
-            channels[packet.port].add(packet, at)
+            channel.add(packet, at)
             flush(out, channels, at - 2 * DRIFT)
-        end = max(channel.end for channel in channels.values())
+        end = max(channel.end for channel in channels)
         flush(out, channels, end)
     return end / RATE
 
 
-def flush(out: wave.Wave_write, channels: dict[int, Channel], end: int) -> None:
+def flush(out: wave.Wave_write, channels: tuple[Channel, Channel], end: int) -> None:
     """Writes what is settled, a second or more at once."""
-    one, other = channels.values()
+    one, other = channels
     if end - one.begin < RATE and end < max(one.end, other.end):
         return
     sounds = one.take(end), other.take(end)

@@ -7,8 +7,9 @@ ORDER BY answered_at, call_id
 LIMIT :limit
 
 -- name: insert_recording
-INSERT INTO recordings (call_id, caller_port, called_port, begun_at)
-VALUES (:call_id, :caller_port, :called_port, :begun_at)
+INSERT INTO recordings
+    (call_id, caller_address, caller_port, called_address, called_port, begun_at)
+VALUES (:call_id, :caller_address, :caller_port, :called_address, :called_port, :begun_at)
 ON CONFLICT (call_id) DO NOTHING
 
 -- name: get_ended_recording
