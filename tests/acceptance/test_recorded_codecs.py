@@ -139,3 +139,16 @@ def test_a_late_offer_is_cut_down_too(phones: tuple[Phone, Peer], service: Servi
     until(lambda: peer.of("ACK"))
     assert codecs(peer.of("ACK")[0]) == "8 101"
     until(lambda: recorded(service))
+
+
+def test_a_late_offer_of_nothing_else_ends_the_call(phones: tuple[Phone, Peer]) -> None:
+    """It stands in a 200, which nobody can refuse."""
+    phone, peer = phones
+    peer.answer = lambda _, request: (
+        [reply(request, 200, peer.where, sdp("9 101"))]
+        if request.startswith("INVITE")
+        else wideband(peer, request)
+    )
+    phone.send(phone.invite(body=""))
+    assert final(phone).startswith("SIP/2.0 488 ")
+    until(lambda: peer.of("ACK") and peer.of("BYE"))
