@@ -97,7 +97,9 @@ class Attempts:
         body = self._bodies.first_offer(passage, description(request), target.hop)
         # When hardly anything can keep the call from this target any more: what holds for its
         # connection alone would hold for the next one's.
-        local, transport = self._ways.take(passage.far.target, target.hop, passage.far.trunk)
+        local, transport = self._ways.take(
+            passage.far.target, target.hop, passage.far.trunk, own=True
+        )
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
         headers = (*identity(target.carrier, passage.far.peer), *more)

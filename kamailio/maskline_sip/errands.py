@@ -49,7 +49,7 @@ class Errands:
     def _relay(self, kept: dict[str, Any], carrier: Carrier, more: list[tuple[str, str]]) -> None:
         first = kept["method"] == "OPTIONS"  # by which a connection is verified
         hop = kept["hop"]
-        local, transport = self._ways.take(hop, hop, carrier.mark, first=first)
+        local, transport = self._ways.take(hop, hop, carrier.mark, first=first, own=True)
         told = self._settings.told(transport, local)
         payload = written(kept, carrier, told, transport, more)
         KSR.hdr.append(self._door.header(payload))

@@ -44,8 +44,9 @@ class Relay:
         if not hop:
             hop = mask.next_hop(far)
             self._ways.check(hop, far.trunk, flow=far.flow)
-        local, transport = self._ways.take(far.target, hop, far.trunk)
-        if request.method == "MESSAGE":
+        text = request.method == "MESSAGE"  # which belongs to no dialog, but to a carrier's place
+        local, transport = self._ways.take(far.target, hop, far.trunk, own=text)
+        if text:
             more = (*identity(self._settings.marked[far.trunk], far.peer), *more)
         if request.method in mask.CONTACT_METHODS:
             token = self._keys.seal(passage.key, passage.near)

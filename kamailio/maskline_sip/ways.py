@@ -27,16 +27,19 @@ class Ways:
         self._settings = settings
         self._own = {end_of(f"sip:{at};transport={by}") for by, at in settings.listeners}
 
-    def take(self, uri: str, hop: str, trunk: str, *, first: bool = False) -> tuple[str, str]:
+    def take(
+        self, uri: str, hop: str, trunk: str, *, first: bool = False, own: bool = False
+    ) -> tuple[str, str]:
         """Sends the request at hand for `uri` to `hop` when it is relayed: our address there and
-        the transport. `trunk` marks the carrier; `first` when nobody has shown a certificate yet.
-        Raises NoWay."""
+        the transport. `trunk` marks the carrier; `first` when nobody has shown a certificate yet,
+        `own` when `hop` is the carrier's by its settings and not by a party's word. Raises
+        NoWay."""
         local, transport = self.choose(hop)
         carrier = self._settings.marked.get(trunk)
         if transport == "tls":
             self._choose_certificate(carrier)
             if carrier and carrier.tls_names and not first:
-                self._stay_with_verified(hop, carrier)
+                self._stay_with_verified(hop, own)
         KSR.pv.sets("$ru", uri)
         KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
         KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
@@ -73,15 +76,15 @@ class Ways:
         if names:  # an address is not told (RFC 6066 3)
             KSR.pv.sets(SERVER_NAME, names[0])
 
-    def _stay_with_verified(self, hop: str, carrier: Carrier) -> None:
+    def _stay_with_verified(self, hop: str, own: bool) -> None:
         """To a carrier's own place only by a connection that has shown its certificate to
-        `verified`: Kamailio checks who signed it, but not for whom it is."""
+        `verified`: Kamailio checks who signed it, but not for whom it is. A place of which nothing
+        is known may be one that a party named, unless it is `own`: then Kamailio was started again,
+        and has forgotten who is there."""
         known = VERIFIED.get(place_of(hop))
-        if known:
-            if KSR.tcpops.tcp_conid_alive(int(known)) < 0:
-                raise NoWay("no verified connection")
+        if known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0:
             KSR.set_forward_no_connect()
-        elif VERIFIED.get(f"place {place_of(hop)}"):
+        elif known or own or VERIFIED.get(f"place {place_of(hop)}"):
             raise NoWay("no verified connection")
 
     def verified(self, hop: str, carrier: Carrier) -> bool:

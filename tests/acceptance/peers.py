@@ -84,6 +84,8 @@ class Peer:
         self._serving: list[threading.Thread] = []
         kind = socket.SOCK_STREAM if self.tls else socket.SOCK_DGRAM
         self._socket = socket.socket(socket.AF_INET, kind)
+        if self.tls:  # another one may have been here
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((self.host, self.port))
         self.port = self._socket.getsockname()[1]
         if self.tls:

@@ -51,9 +51,9 @@ class StandIn:
         self.run = run
         self.file = run / "pid"
         self.healthy = True
-        self.starts = 0
+        self.starts, self.came_up = 0, list[int]()
         self.arguments = arguments
-        self.engine = Engine(run, self.prepare)
+        self.engine = Engine(run, self.prepare, lambda: self.came_up.append(self.starts))
 
     def prepare(self) -> Program:
         self.starts += 1
@@ -106,6 +106,7 @@ async def test_a_killed_engine_comes_back_without_its_old_workers(tmp_path: Path
         os.kill(stand_in.pid, signal.SIGKILL)
         await until(lambda: stand_in.up(2))
         assert not old & alive(tmp_path)
+    assert stand_in.came_up == [1, 2]
 
 
 async def test_a_renewed_engine_is_started_again_with_what_is_prepared_then(

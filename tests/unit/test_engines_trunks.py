@@ -1,7 +1,7 @@
 """Trunks: targets that come, go, fail and recover, with probes that a test decides."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,11 +32,16 @@ class Stage:
     def __init__(self, settings: dict[str, CarrierSip], port: int = 9) -> None:
         self.alive: set[str] = set()
         self.down: set[str] = set()
+        self.probed: list[str] = []
+        self.hold: Callable[[], Awaitable[object]] | None = None  # of who is probed
         self.told: list[dict[str, Any]] = []
         resolver = Resolver([Address("127.0.0.1", port)], [("udp", 4), ("tcp", 4), ("tls", 4)])
         self.trunks = Trunks(settings, resolver, self.down, lambda: 1000)
 
     async def probe(self, _carrier: str, target: Target) -> bool:
+        self.probed.append(target.address)
+        if self.hold and target.address == TWO:
+            await self.hold()
         return target.address in self.alive
 
     async def tell(self, reports: dict[str, Any]) -> None:
@@ -85,6 +90,23 @@ async def test_a_failed_call_has_its_trunk_looked_at_now() -> None:
         stage.alive = set()
         stage.trunks.suspect("acme", ONE)
         await stage.until(lambda: stage.down == {"acme"})
+
+
+async def test_all_are_looked_at_when_kamailio_was_started() -> None:
+    """Also those that were looked at a moment ago, while another one's answer is waited for."""
+    second, held = CarrierTarget(address=Endpoint.parse(TWO)), asyncio.Event()
+    stage = Stage({"acme": sip(targets=(second,)), "globex": sip()})
+    stage.alive = {ONE, TWO}
+    async with stage.at_work():
+        assert sorted(stage.probed) == [ONE, ONE, TWO]
+        stage.trunks.look_again()
+        await stage.until(lambda: sorted(stage.probed) == [ONE] * 4 + [TWO] * 2)
+        stage.hold = held.wait
+        stage.trunks.look_again()
+        await stage.until(lambda: stage.probed.count(TWO) == 3)
+        stage.trunks.look_again()
+        held.set()
+        await stage.until(lambda: stage.probed.count(ONE) == 8)
 
 
 async def test_targets_are_tried_by_priority_and_the_one_that_failed_last() -> None:

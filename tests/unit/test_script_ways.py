@@ -1,4 +1,5 @@
-"""Where a next hop leads to, as the script reads it, however it is written."""
+"""Where a next hop leads to, as the script reads it, however it is written; and whether a
+certificate was seen there."""
 
 import importlib
 import sys
@@ -9,12 +10,43 @@ import pytest
 
 from maskline_sip.settings import Settings
 
+PLACE = "sip:192.0.2.2:5061;transport=tls"
 MODULES = ("maskline_sip.tables", "maskline_sip.ways")
 
 
+class Kamailio:
+    """Its table of what certificates were seen, its connections, and whether it may make one."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, str] = {}
+        self.alive: set[int] = set()
+        self.connects = True
+        nothing = lambda *_: None  # noqa: E731
+        self.pv = SimpleNamespace(sets=nothing, unset=nothing)
+        self.tls = SimpleNamespace(set_connect_server_id=nothing)
+        self.htable = self.tcpops = self
+
+    def sht_get(self, _table: str, name: str) -> str | None:
+        return self.cells.get(name)
+
+    def sht_sets(self, _table: str, name: str, value: str) -> None:
+        self.cells[name] = value
+
+    def tcp_conid_alive(self, number: int) -> int:
+        return 1 if number in self.alive else -1
+
+    def set_forward_no_connect(self) -> None:
+        self.connects = False
+
+
 @pytest.fixture
-def ways(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", SimpleNamespace())  # type: ignore[arg-type]
+def kamailio() -> Kamailio:
+    return Kamailio()
+
+
+@pytest.fixture
+def ways(kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setitem(sys.modules, "KSR", kamailio)  # type: ignore[arg-type]
     for name in MODULES:
         monkeypatch.delitem(sys.modules, name, raising=False)
     module = importlib.import_module("maskline_sip.ways")
@@ -56,3 +88,41 @@ def test_who_is_nearby_is_spoken_to_where_it_spoke_from_alone(ways: ModuleType, 
     with pytest.raises(ways.NoWay, match="this machine"):
         ways.Ways(Listening()).check(hop, "")
     ways.Ways(Listening()).check(hop, "", flow=hop)
+
+
+class Calling(Listening):
+    """Settings of a node with a carrier over TLS, for whose certificates there are names, or, where
+    it is never probed, none."""
+
+    listeners = (("tls", "192.0.2.1:5061"),)
+
+    def __init__(self, *names: str) -> None:
+        self.marked = {"acme": SimpleNamespace(tls_profile="acme", tls_names=names)}
+
+    def listener(self, _transport: str, _hop: str) -> str:
+        return self.listeners[0][1]
+
+
+def test_before_a_certificate_was_seen_a_carriers_own_place_gets_an_options_alone(
+    ways: ModuleType,
+) -> None:
+    """As after a start of Kamailio; a party's Contact may lead where nobody looks first."""
+    taken = ways.Ways(Calling("sip.acme.example"))
+    with pytest.raises(ways.NoWay, match="no verified connection"):
+        taken.take(PLACE, PLACE, "acme", own=True)
+    taken.take(PLACE, PLACE, "acme", first=True, own=True)
+    taken.take(PLACE, PLACE, "acme")
+    ways.Ways(Calling()).take(PLACE, PLACE, "acme", own=True)
+
+
+def test_a_place_is_reached_by_the_connection_whose_certificate_was_seen(
+    ways: ModuleType, kamailio: Kamailio
+) -> None:
+    taken = ways.Ways(Calling("sip.acme.example"))
+    ways.VERIFIED.put("place 192.0.2.2:5061", "1")
+    ways.VERIFIED.put("192.0.2.2:5061", "7")
+    with pytest.raises(ways.NoWay):
+        taken.take(PLACE, PLACE, "acme")
+    kamailio.alive = {7}
+    taken.take(PLACE, PLACE, "acme", own=True)
+    assert not kamailio.connects

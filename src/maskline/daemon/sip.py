@@ -60,7 +60,9 @@ class Sip:
             lambda leg, number: self._voice.line.dismiss(leg, number),
         )
         run = run_directory(house.settings.data_dir)
-        self._voice = Voice(house.settings, run, house.node, self._switchboard.ask)
+        self._voice = Voice(
+            house.settings, run, house.node, self._switchboard.ask, self._trunks.look_again
+        )
         self._keys = keys_of(self._voice.mask_keys())
         self._draining = False
         self._nodes = Nodes(

@@ -70,15 +70,21 @@ def pauses() -> Iterator[float]:
 class Engine:
     """One supervised program, in a directory that bears its name.
 
-    `prepare` makes what the program needs afresh before each start.
+    `prepare` makes what the program needs afresh before each start; `came_up` is called when it
+    answers for the first time after one.
     """
 
-    def __init__(self, directory: Path, prepare: Callable[[], Program]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        prepare: Callable[[], Program],
+        came_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = directory.name
         self.state = State.DOWN
         self.up = asyncio.Event()
         self._directory = directory
-        self._prepare = prepare
+        self._prepare, self._came_up = prepare, came_up
         self._renewed = asyncio.Event()
 
     def renew(self) -> None:
@@ -140,8 +146,10 @@ class Engine:
         misses, answered, busy, pardons, late, spent = 0, False, False, 0, False, 0.0
         while misses < (PATIENCE_WITH_THE_BUSY if busy else PATIENCE):
             if await answers():
-                misses, pardons, answered = 0, 0, True
                 self._become(State.UP)
+                if not answered:
+                    self._came_up()
+                misses, pardons, answered = 0, 0, True
             elif late and pardons < MOST_PARDONS:
                 pardons += 1
             elif answered or time.monotonic() > deadline:

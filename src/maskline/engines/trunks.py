@@ -118,6 +118,12 @@ class Trunks:
             trunk.failed_at[address] = self._clock()
             trunk.suspected.set()
 
+    def look_again(self) -> None:
+        """Has all targets looked at now: Kamailio was started, and sends nothing to a place over
+        TLS before it has seen a certificate there."""
+        for trunk in self._trunks.values():
+            trunk.suspected.set()
+
     def registered(self, name: str, state: str) -> None:
         """How the registration with a carrier stands."""
         self._trunks[name].registration = state
@@ -131,10 +137,10 @@ class Trunks:
         while True:
             if loop.time() >= resolved_until:
                 resolved_until = loop.time() + await self._resolve(trunk)
+            trunk.suspected.clear()  # before: what is suspected while we look may be news
             if trunk.settings.probed_every:
                 await asyncio.gather(*(self._probe(trunk, one, probe) for one in trunk.targets))
             self._judge(trunk)
-            trunk.suspected.clear()
             pause = min(self._pause(trunk), max(0.0, resolved_until - loop.time()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):  # wait_for can lose a cancellation in 3.11

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,16 @@ LONGEST_SOCKET_PATH = 107  # bytes; unix(7)
 
 
 class Voice:
-    """Everything that carries calls. `ask` answers what Kamailio asks.
+    """Everything that carries calls. `ask` answers what Kamailio asks; `came_up` is called each
+    time that Kamailio was started, and answers.
 
     Made only where it can run: raises GroundError for a port that is taken, a program or a user
     that is missing.
     """
 
-    def __init__(self, settings: Settings, run: Path, node: str, ask: Ask) -> None:
+    def __init__(
+        self, settings: Settings, run: Path, node: str, ask: Ask, came_up: Callable[[], None]
+    ) -> None:
         end_leftovers(run)
         check_ground(settings, run)
         kamailio.check_passwords(settings)
@@ -55,7 +58,7 @@ class Voice:
         self.line = ControlLine(first_udp(settings))
         self._switch = SwitchServer(socket_path(run), ask)
         self._media = Engine(run / "rtpengine", self._rtpengine_program)
-        self._sip = Engine(run / "kamailio", self._kamailio_program)
+        self._sip = Engine(run / "kamailio", self._kamailio_program, came_up)
         self._engines = (self._media, self._sip)
 
     @asynccontextmanager
