@@ -142,6 +142,23 @@ async def test_a_name_that_leads_nowhere_is_asked_again() -> None:
             assert stage.addresses("acme") == [ONE]
 
 
+async def test_a_place_that_is_not_found_is_no_matter_of_the_others() -> None:
+    """Neither at the start nor later: it keeps what it led to, and they find what is new."""
+    places = {
+        "address": Endpoint("one.acme.example", 5060),
+        "targets": (CarrierTarget(address=Endpoint("two.acme.example", 5060), priority=1),),
+    }
+    with nameserver.serving("one.acme.example. 60 IN A 192.0.2.1") as (zone, port):
+        stage = Stage({"acme": sip(**places, probe_seconds=0)}, port)
+        async with stage.at_work():
+            assert stage.addresses("acme") == [ONE]
+            assert "two.acme.example" in stage.trunks.reports()["acme"]["Trouble"]
+            zone.text = "two.acme.example. 60 IN A 192.0.2.2"
+            await stage.until(lambda: stage.addresses("acme") == [ONE, TWO])
+            assert "one.acme.example" in stage.trunks.reports()["acme"]["Trouble"]
+            assert not stage.down
+
+
 async def test_what_is_known_is_told() -> None:
     stage = Stage({"acme": sip()})
     stage.alive = {ONE}

@@ -30,11 +30,13 @@ Tell = Callable[[dict[str, dict[str, Any]]], Awaitable[None]]
 @dataclass
 class Trunk:
     """What is known of one carrier's trunk. `registration` is how it stands with the carrier that
-    wants us to register: None where it does not."""
+    wants us to register: None where it does not; `found` what each of its places led to when that
+    was last answered."""
 
     name: str
     settings: CarrierSip
     targets: dict[Target, Health] = field(default_factory=dict)
+    found: dict[int, list[Target]] = field(default_factory=dict)
     trouble: str = ""
     registration: str | None = None
     failed_at: dict[str, int] = field(default_factory=dict)
@@ -147,23 +149,21 @@ class Trunks:
                     await trunk.suspected.wait()
 
     async def _resolve(self, trunk: Trunk) -> float:
-        """Looks the trunk's targets up; for how many seconds they hold. What was found last time
-        stays when nobody answers."""
-        found: list[Target] = []
-        holds = UNRESOLVED_SECONDS
-        trunk.trouble = ""
+        """Looks the trunk's targets up; for how many seconds they hold. Of a place for which nobody
+        answers, what was found last time stays."""
+        holds, troubles = float("inf"), list[str]()
         for place, (endpoint, transport, priority, weight) in enumerate(trunk.settings.places):
             try:
                 targets, seconds = await self._resolver.targets(endpoint, transport)
+                trunk.found[place] = [one.below(priority, weight) for one in targets]
             except Unresolved as error:
-                trunk.trouble = str(error)
+                seconds = UNRESOLVED_SECONDS
+                troubles.append(str(error))
                 log.warning("carrier not found", carrier=trunk.name, reason=str(error))
-                continue
-            holds = seconds if place == 0 else min(holds, seconds)
-            found += [one.below(priority, weight) for one in targets]
-        if trunk.trouble:
-            return UNRESOLVED_SECONDS
+            holds = min(holds, seconds)
+        found = [one for place in sorted(trunk.found) for one in trunk.found[place]]
         trunk.targets = {one: trunk.targets.get(one, Health()) for one in found}
+        trunk.trouble = "; ".join(troubles)
         return holds
 
     async def _probe(self, trunk: Trunk, target: Target, probe: Probe) -> None:
