@@ -121,6 +121,29 @@ async def test_targets_are_tried_by_priority_and_the_one_that_failed_last() -> N
         assert stage.addresses("nobody") == []
 
 
+async def test_many_places_of_a_carrier_leave_one_to_each_that_may_replace_it() -> None:
+    """Of four in all; where a call failed is still the last choice."""
+    more = tuple(
+        CarrierTarget(address=Endpoint.parse(f"192.0.2.{n}:5060"), priority=n) for n in range(2, 7)
+    )
+    names = ("acme", "globex", "initech", "umbrella", "hooli")
+    elsewhere = {name: f"198.51.100.{n}:5060" for n, name in enumerate(names)}
+    settings = {
+        name: sip(address=Endpoint.parse(elsewhere[name]), probe_seconds=0) for name in names
+    }
+    stage = Stage(settings | {"acme": sip(targets=more, probe_seconds=0)})
+    async with stage.at_work():
+        four = [ONE, *(str(one.address) for one in more[:3])]
+        assert stage.addresses("acme") == four
+        assert stage.addresses("acme", "globex") == [*four[:3], elsewhere["globex"]]
+        stage.trunks.suspect("acme", ONE)
+        assert stage.addresses("acme", "globex") == [*four[1:], elsewhere["globex"]]
+        stage.trunks.suspect("globex", elsewhere["globex"])
+        kept = [four[1], elsewhere["initech"], elsewhere["umbrella"], elsewhere["globex"]]
+        assert stage.addresses("acme", "globex", "initech", "umbrella") == kept
+        assert len(stage.addresses(*names)) == len({*stage.addresses(*names)}) == 4
+
+
 async def test_over_tls_nothing_is_sent_before_a_certificate_was_seen() -> None:
     stage = Stage({"acme": sip(transport="tls", probe_seconds=None)})
     async with stage.at_work():

@@ -99,14 +99,18 @@ class Trunks:
             group.create_task(self._tell(tell))
 
     def order(self, names: Sequence[str]) -> list[tuple[str, Target]]:
-        """What to try for a call over these carriers, the best first."""
+        """What to try for a call over these carriers, the best first: the best place of each of
+        them, and as many others as there is room for."""
         found = []
         for name in names:
             trunk = self._trunks.get(name)
             usable = trunk.usable if trunk else []
             found += [(name, one) for one in in_turn(usable, lambda n: random.randint(0, n))]
         found.sort(key=lambda one: self._failed_lately(*one))
-        return found[:MOST_TRIED]
+        best = dict(reversed(found))
+        # Many places of the first carrier would leave nothing to those that may replace it.
+        kept = sorted(found, key=lambda one: best[one[0]] != one[1])[:MOST_TRIED]
+        return sorted(kept, key=found.index)
 
     def _failed_lately(self, name: str, target: Target) -> bool:
         failed_at = self._trunks[name].failed_at.get(target.address)
