@@ -4,6 +4,7 @@ works, and REGISTER. They hold nothing of any call."""
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
 from urllib.parse import unquote
@@ -13,11 +14,12 @@ import KSR
 from . import allowed, challenges, sip
 from .gate import Gate
 from .settings import Carrier, Settings
-from .ways import NoWay, Ways
+from .ways import NoWay, Ways, end_of
 
 ERRAND = "$avp(errand)"
 METHODS = ("OPTIONS", "REGISTER")
 REPLY_MILLISECONDS = 2500
+SECONDS = re.compile("[0-9]{1,6}")  # as the control plane reads them
 
 
 class Errands:
@@ -51,7 +53,9 @@ class Errands:
         hop = kept["hop"]
         local, transport = self._ways.take(hop, hop, carrier.mark, first=first, own=True)
         told = self._settings.told(transport, local)
-        payload = written(kept, carrier, told, transport, more)
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        kept["contact"] = f"sip:{carrier.username}@{told}{parameter}"
+        payload = written(kept, carrier, told, more)
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(ERRAND, json.dumps(kept))
         KSR.tm.t_on_reply("back")
@@ -70,7 +74,9 @@ class Errands:
             challenges.remember(reply)
         headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
         headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
-        headers += [("CSeq", kept["asked_cseq"]), *granted(reply)]
+        headers.append(("CSeq", kept["asked_cseq"]))
+        if kept["method"] == "REGISTER":
+            headers.append(("Expires", granted(reply, kept["contact"]) or kept["expires"]))
         start = f"SIP/2.0 {status} {allowed.reason(status)}"
         KSR.hdr.append(self._door.header(sip.write(start, headers)))
 
@@ -98,7 +104,6 @@ def written(
     kept: dict[str, Any],
     carrier: Carrier,
     local: str,
-    transport: str,
     more: list[tuple[str, str]],
 ) -> bytes:
     host = carrier.host or kept["hop"].partition(":")[2].partition(";")[0]
@@ -112,18 +117,35 @@ def written(
         ("CSeq", f"{kept['cseq']} {kept['method']}"),
     ]
     if registers:
-        parameter = "" if transport == "udp" else f";transport={transport}"
-        headers.append(("Contact", f"<sip:{carrier.username}@{local}{parameter}>"))
+        headers.append(("Contact", f"<{kept['contact']}>"))
         headers.append(("Expires", kept["expires"]))
     return sip.write(f"{kept['method']} {uri(kept, carrier)} SIP/2.0", [*headers, *more])
 
 
-def granted(reply: sip.Message) -> list[tuple[str, str]]:
-    """How long a registration holds: what the registrar says of our contact, or of all."""
-    for contact in reply.listed("contact"):
-        for parameter in contact.split(";")[1:]:
-            name, _, value = parameter.strip().partition("=")
-            if name.strip().lower() == "expires" and value.strip().isdigit():
-                return [("Expires", value.strip())]
-    expires = reply.first("expires")
-    return [("Expires", expires)] if expires.isdigit() else []
+def granted(reply: sip.Message, contact: str) -> str:
+    """For how many seconds a registration of `contact` holds: what the registrar says of that one,
+    or of all; empty where it says nothing."""
+    told = [*(expires_of(one) for one in bindings(reply, contact)), reply.first("expires")]
+    return next((text for text in told if SECONDS.fullmatch(text)), "")
+
+
+def bindings(reply: sip.Message, contact: str) -> list[str]:
+    """What a reply says of `contact`: it tells of all who are registered by the same name (RFC
+    3261 10.3). Where there is one alone it is ours, whatever was made of it on the way."""
+    listed = reply.listed("contact")
+    named = [one for one in listed if same(sip.address(one).uri, contact)]
+    return named or (listed if len(listed) == 1 else [])
+
+
+def same(uri: str, other: str) -> bool:
+    """Whether two URIs have the same user, host and port, however they are written."""
+    return sip.user(uri) == sip.user(other) and end_of(uri)[1:] == end_of(other)[1:]
+
+
+def expires_of(contact: str) -> str:
+    """The parameter of that name of a Contact, not of the URI in it; empty where it has none."""
+    for parameter in contact.rpartition(">")[2].split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "expires":
+            return value.strip()
+    return ""

@@ -614,6 +614,23 @@ def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
     peer.close()
 
 
+def grant(peer: Peer, request: str) -> list[str]:
+    """Registers us for two seconds, beside another device that is registered for an hour."""
+    if not request.startswith("REGISTER"):
+        return accept(peer, request)
+    others = "<sip:4015550100@198.51.100.7:5060>;expires=3600"
+    ours = f"{header(request, 'Contact')};expires=2"
+    return [reply(request, 200, more=f"Contact: {others}\r\nContact: {ours}\r\n")]
+
+
+def test_a_registration_is_renewed_by_its_own_time(tmp_path: Path) -> None:
+    peer = Peer(grant)
+    account = 'username = "4015550100"\npassword = "secret"\nregister = true'
+    with masked(tmp_path, peer, account):
+        until(lambda: len(peer.of("REGISTER")) == 3)
+    peer.close()
+
+
 SCANS = ["OPTIONS sip:100@{host} SIP/2.0", "REGISTER sip:{host} SIP/2.0",
          "INVITE sip:900441632960000@{host} SIP/2.0"]  # fmt: skip
 
