@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from . import sip
+
 HASHES: dict[str, Callable[[bytes], str]] = {
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
@@ -124,16 +126,16 @@ class Guard:
             for name in HASHES
         ]
 
-    def check(self, header: str, method: str, address: str, now: float) -> str | None:
-        """Whose credentials they are, by name; None for nobody's. Raises `Stale` for good ones
-        whose nonce is too old."""
+    def check(self, header: str, method: str, uri: str, address: str, now: float) -> str | None:
+        """Whose credentials for a request to `uri` they are, by name; None for nobody's. Raises
+        `Stale` for good ones whose nonce is too old."""
         given = parameters(header)
         name, account = self._accounts.get(given.get("username", ""), ("", None))
         digest = HASHES.get(given.get("algorithm", "MD5").upper())
         needed = ("realm", "nonce", "uri", "nc", "cnonce", "response")
         if account is None or digest is None or not all(given.get(one) for one in needed):
             return None
-        if given.get("qop") != "auth" or given["realm"] != REALM:
+        if given.get("qop") != "auth" or given["realm"] != REALM or not _for(uri, given["uri"]):
             return None
         stamp = _STAMP.match(given["nonce"])
         if stamp is None or not _same(self._nonce(address, int(stamp[1])), given["nonce"]):
@@ -148,6 +150,14 @@ class Guard:
     def _nonce(self, address: str, stamp: int) -> str:
         signed = hmac.digest(self._key, f"nonce {stamp} {address}".encode(), "sha256").hex()[:32]
         return f"{stamp}-{signed}"
+
+
+def _for(uri: str, told: str) -> bool:
+    """Whether credentials that tell `told` are for a request to `uri` (RFC 7616 3.4.6): who saw
+    them must not call another number with them. Only the user is compared, as the number that it
+    is: proxies on the way write our host, its port, parameters and the scheme as they like, and
+    whatever the host, it is us. Who dials another number on the way answers for it itself."""
+    return sip.user(uri) == sip.user(told)
 
 
 def _same(wanted: str, given: str) -> bool:

@@ -127,7 +127,8 @@ class Senders:
         address, now = source.address, time.time()
         stale = False
         try:
-            name = self.guard.check(request.first("authorization"), request.method, address, now)
+            told = request.first("authorization")
+            name = self.guard.check(told, request.method, request.uri, address, now)
         except digest.Stale:
             name, stale = None, True
         if name is None:

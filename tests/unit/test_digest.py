@@ -21,6 +21,7 @@ EXPECTED = {
     "SHA-256": "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
 }
 ANN = Account("ann", 'pass"word')
+TO = "sip:+12065550100@192.0.2.9:5060"
 GUARD = Guard(b"key", {"acme": ANN})
 
 
@@ -70,13 +71,13 @@ def test_a_realm_that_is_not_the_accounts_is_not_answered() -> None:
 @pytest.mark.parametrize("algorithm", sorted(HASHES))
 def test_who_knows_the_password_comes_in(algorithm: str) -> None:
     challenges = [c for c in GUARD.challenges("192.0.2.1", 1000) if f"={algorithm}," in c]
-    told = answer(challenges, ANN, "INVITE", "sip:b@h")
+    told = answer(challenges, ANN, "INVITE", TO)
     assert told is not None
-    assert GUARD.check(told, "INVITE", "192.0.2.1", 1050) == "acme"
-    assert GUARD.check(told, "BYE", "192.0.2.1", 1050) is None
-    assert GUARD.check(told, "INVITE", "192.0.2.2", 1050) is None
+    assert GUARD.check(told, "INVITE", TO, "192.0.2.1", 1050) == "acme"
+    assert GUARD.check(told, "BYE", TO, "192.0.2.1", 1050) is None
+    assert GUARD.check(told, "INVITE", TO, "192.0.2.2", 1050) is None
     with pytest.raises(Stale):
-        GUARD.check(told, "INVITE", "192.0.2.1", 2000)
+        GUARD.check(told, "INVITE", TO, "192.0.2.1", 2000)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +90,28 @@ def test_who_knows_the_password_comes_in(algorithm: str) -> None:
     ],
 )  # fmt: skip
 def test_anybody_else_does_not(change: tuple[str, str]) -> None:
-    told = answer(GUARD.challenges("192.0.2.1", 1000), ANN, "INVITE", "sip:b@h")
+    told = answer(GUARD.challenges("192.0.2.1", 1000), ANN, "INVITE", TO)
     assert told is not None
     name, text = change
     wrong = re.sub(rf'(?<=[ ,]){name}="?[^",]*"?', f'{name}="{text}"', told)
     assert wrong != told
-    assert GUARD.check(wrong, "INVITE", "192.0.2.1", 1000) is None
-    assert GUARD.check("Basic abc", "INVITE", "192.0.2.1", 1000) is None
+    assert GUARD.check(wrong, "INVITE", TO, "192.0.2.1", 1000) is None
+    assert GUARD.check("Basic abc", "INVITE", TO, "192.0.2.1", 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        (TO, "acme"), ("SIP:+12065550100@Host.Example;transport=tcp", "acme"),
+        ("sips:%2B12065550100;npdi@192.0.2.9", "acme"), ("tel:+1-206-555-0100", "acme"),
+        ("sip:+12065550101@192.0.2.9:5060", None), ("sip:192.0.2.9:5060", None), ("tel:+1", None),
+        ("sip:900441632960000@192.0.2.9", None), ("sip:+12065550100", None),
+    ],
+)  # fmt: skip
+def test_credentials_for_one_number_are_none_for_another(uri: str, name: str | None) -> None:
+    """RFC 7616 3.4.6. How the number and our host are written is a matter of who passed it on."""
+    told = answer(GUARD.challenges("192.0.2.1", 1000), ANN, "INVITE", TO)
+    assert told is not None
+    assert GUARD.check(told, "INVITE", uri, "192.0.2.1", 1000) == name
+    with pytest.raises(Stale):
+        GUARD.check(told, "INVITE", TO, "192.0.2.1", 2000)
