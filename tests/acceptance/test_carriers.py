@@ -487,6 +487,27 @@ def test_calls_go_to_the_right_certificate_alone(tmp_path: Path, name: str) -> N
     peer.close()
 
 
+def test_who_cannot_be_told_of_the_end_is_hung_up_later(tmp_path: Path) -> None:
+    """The carrier's server has dropped its connections, and the new one is not verified yet."""
+    authority = Authority(tmp_path)
+    us, them = authority.issue("us", "127.0.0.1"), authority.issue("them", "127.0.0.1")
+    peer = Peer(tls=them.server())
+    with masked(
+        tmp_path, peer, f'probe_seconds = 4\n[carriers.sip.tls]\nca = "{authority.ca}"',
+        transport="tls", listen=(f"tls:127.0.0.1:{free_port()}",),
+        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+    ) as (service, phone):  # fmt: skip
+        sent, answer = answered(phone)
+        until(lambda: peer.of("ACK"))
+        peer.close()
+        again = Peer(tls=them.server(), port=peer.port)
+        phone.send(within("BYE", sent, answer, phone, 2))
+        assert phone.final() == 503
+        until(lambda: again.of("BYE"), 30)
+        until(lambda: "EndedTimestamp" in record(service))
+    again.close()
+
+
 def test_a_carrier_gets_calls_in_its_own_words(tmp_path: Path) -> None:
     """Numbers as its country writes them, its own host, the headers it reads, its codecs."""
     peer = Peer()
