@@ -328,7 +328,8 @@ def test_a_page_is_a_range_of_its_owner_s_index() -> None:
         "list_opt_outs", "list_phone_number_orders", "list_proxy_sessions",
         "list_voice_connector_groups", "list_voice_connectors",
     }  # fmt: skip
-    assert dialect.query(QUERIES["list_opt_outs"]).split("WHERE ")[1].split("ORDER")[0] == (
+    orders = dialect.query(QUERIES["list_phone_number_orders"])
+    assert orders.split("WHERE ")[1].split("ORDER")[0] == (
         "account_id >= %(account_id)s AND (account_id, sequence) < (%(account_id)s, %(before)s)\n"
     )
 

@@ -18,9 +18,12 @@ def list_opt_outs(context: Context, request: Request) -> Answer:
 
 
 def remove_opt_out(context: Context, request: Request) -> Answer:
-    """Takes a STOP back, as START does: only with the consent of whoever said it."""
+    """Takes a STOP back, as START does: only with the consent of whoever said it.
+
+    It is for the account that has the number now, also where the STOP was said to another before.
+    """
     removed = context.tx.run(
-        "delete_opt_out",
+        "remove_opt_out",
         participant=e164.normalise(request["ParticipantPhoneNumber"]),
         proxy_number=e164.normalise(request["ProxyPhoneNumber"]),
         account_id=context.account_id,

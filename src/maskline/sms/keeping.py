@@ -116,14 +116,13 @@ class Keeper:
     def heed(self, record: dict[str, Any], keyword: Keyword) -> None:
         tx, now = self.turn.context.tx, self.turn.context.now
         pair = {"participant": record["source"], "proxy_number": record["dialled"]}
-        account_id = record["account_id"]
         if keyword is Keyword.STOP:
             self.stopped[record["source"], record["dialled"]] = True
-            tx.run("put_opt_out", **pair, account_id=account_id, now=now)
+            tx.run("put_opt_out", **pair, account_id=record["account_id"], now=now)
             self.withhold(record["dialled"], record["source"])
         if keyword is Keyword.START:
             self.stopped[record["source"], record["dialled"]] = False
-            tx.run("delete_opt_out", **pair, account_id=account_id)
+            tx.run("delete_opt_out", **pair)
 
     def withhold(self, shown: str, recipient: str) -> None:
         """Refuses what waits to be sent to somebody who has just said STOP."""

@@ -2,10 +2,11 @@
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, proxy
+from desk import ANN, BEN, CAT, MINUTE, proxy
 
 from maskline.domain.keywords import WORDS, Keyword
 from maskline.domain.refusals import NotFound
+from maskline.operations import settle_expired_sessions
 from maskline.sms.limits import Limits
 from maskline.sms.port import Accepted, Refused, TryLater, Unknown
 
@@ -123,6 +124,65 @@ def test_the_operator_may_take_a_stop_back(carrier: Carrier, number: str) -> Non
     assert carrier.desk.maskline("ListOptOuts") == {"OptOuts": []}
     carrier.bring("hello", number)
     assert carrier.sent[-1].destination == BEN
+
+
+def number_changes_hands(carrier: Carrier, number: str) -> str:
+    """The number that Ann and Ben had is another account's, where they have it again; that
+    account."""
+    desk = carrier.desk
+    desk.now += 60 * MINUTE
+    settle_expired_sessions(desk.context(""))
+    desk.maskline("RemovePhoneNumbers", E164PhoneNumbers=[number])
+    other: str = desk.maskline("CreateAccount", Name="other")["Account"]["AccountId"]
+    desk.import_numbers(number, AccountId=other)
+    desk.account_id = other
+    assert proxy(desk.open(desk.connector(), ANN, BEN)) == number
+    return other
+
+
+def test_stop_outlives_the_numbers_account_and_start_takes_it_back(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("STOP", number, BEN)
+    number_changes_hands(carrier, number)
+    verdict = carrier.bring("hello", number)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "opted-out"
+    # Nobody is told the number of somebody who said it to another account.
+    assert carrier.desk.maskline("ListOptOuts") == {"OptOuts": []}
+    carrier.bring("START", number, BEN)
+    carrier.bring("hello again", number)
+    assert [text.text for text in carrier.sent] == ["hello again"]
+
+
+def test_a_stop_is_in_the_hands_of_whoever_has_the_number(carrier: Carrier, number: str) -> None:
+    desk, first = carrier.desk, carrier.desk.account_id
+    pair = {"ParticipantPhoneNumber": BEN, "ProxyPhoneNumber": number}
+    carrier.bring("STOP", number, BEN)
+    second = number_changes_hands(carrier, number)
+    desk.account_id = first
+    assert desk.maskline("ListOptOuts") == {"OptOuts": []}
+    with pytest.raises(NotFound):
+        desk.maskline("RemoveOptOut", **pair)
+    desk.account_id = second
+    carrier.bring("STOP", number, BEN)
+    (opt_out,) = desk.maskline("ListOptOuts")["OptOuts"]
+    assert pair.items() <= opt_out.items()
+    desk.maskline("RemoveOptOut", **pair)
+    carrier.bring("hello", number)
+    assert carrier.sent[-1].destination == BEN
+
+
+def test_a_stop_is_listed_and_taken_back_when_its_number_is_nobodys(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("STOP", number, BEN)
+    carrier.desk.now += 60 * MINUTE
+    settle_expired_sessions(carrier.desk.context(""))
+    carrier.desk.maskline("RemovePhoneNumbers", E164PhoneNumbers=[number])
+    assert len(carrier.desk.maskline("ListOptOuts")["OptOuts"]) == 1
+    carrier.desk.maskline("RemoveOptOut", ParticipantPhoneNumber=BEN, ProxyPhoneNumber=number)
+    assert carrier.desk.maskline("ListOptOuts") == {"OptOuts": []}
 
 
 def test_yes_is_a_word_like_any_other_to_those_who_never_said_stop(

@@ -370,20 +370,37 @@ LIMIT :limit
 DELETE FROM message_parts WHERE message_id IS NOT NULL AND received_at <= :before
 
 -- name: put_opt_out
+-- It belongs to whoever has the number when it is said again.
 INSERT INTO opt_outs (participant, proxy_number, account_id, opted_out_at)
 VALUES (:participant, :proxy_number, :account_id, :now)
-ON CONFLICT (participant, proxy_number) DO NOTHING
+ON CONFLICT (participant, proxy_number) DO UPDATE SET account_id = excluded.account_id
 
 -- name: get_opt_out
 SELECT 1 FROM opt_outs WHERE participant = :participant AND proxy_number = :proxy_number
 
 -- name: delete_opt_out
+-- Whoever said it takes it back, whichever account had the number then.
+DELETE FROM opt_outs WHERE participant = :participant AND proxy_number = :proxy_number
+
+-- name: remove_opt_out
+-- Another one takes it back: the account that has the number or, where none has it, had it then.
 DELETE FROM opt_outs
-WHERE participant = :participant AND proxy_number = :proxy_number AND account_id = :account_id
+WHERE participant = :participant AND proxy_number = :proxy_number
+    AND :account_id = coalesce((
+        SELECT phone_numbers.account_id FROM phone_numbers
+        WHERE phone_numbers.phone_number = opt_outs.proxy_number
+    ), opt_outs.account_id)
 
 -- name: list_opt_outs
+-- What was said to the account itself, on numbers that are no other's by now: it is told nobody whom
+-- it had nothing to do with.
 SELECT * FROM opt_outs
 WHERE account_id = :account_id AND sequence < :before
+    AND NOT EXISTS (
+        SELECT 1 FROM phone_numbers
+        WHERE phone_numbers.phone_number = opt_outs.proxy_number
+            AND phone_numbers.account_id <> opt_outs.account_id
+    )
 ORDER BY account_id DESC, sequence DESC
 LIMIT :limit
 
