@@ -197,6 +197,19 @@ def test_a_closed_session_cannot_be_updated(desk: Desk, session: dict[str, Any])
         desk.call("UpdateProxySession", **ids(session), Capabilities=["SMS"], ExpiryMinutes=5)
 
 
+def test_a_number_that_a_clock_ahead_gave_away_is_not_held_again(
+    desk: Desk, connector: str, session: dict[str, Any]
+) -> None:
+    """Two processes have clocks that differ: by one of them the session is over."""
+    desk.now = START + HOUR
+    assert proxy(session) in {proxy(desk.open(connector, ANN, CAT)) for _ in NUMBERS}
+    desk.now = START + HOUR - 1
+    with pytest.raises(BadRequest, match="closed"):
+        desk.call("UpdateProxySession", **ids(session), Capabilities=["SMS"], ExpiryMinutes=5)
+    desk.now += MINUTE
+    assert desk.get(session)["Status"] == "Closed"
+
+
 def test_a_deleted_session_stays_readable(desk: Desk, session: dict[str, Any]) -> None:
     desk.now += MINUTE
     desk.close(session)

@@ -97,7 +97,8 @@ def update_proxy_session(context: Context, request: Request) -> Answer:
     if request.get("ExpiryMinutes") is not None:
         minutes = require_expiry(context, request["ExpiryMinutes"])
         expires_at = expiry(context.now, minutes)
-        hold_until(context, session, expires_at)
+        if not hold_until(context, session, expires_at):
+            raise closed(session)  # by a clock ahead of ours, which has given a number away
     updated = context.tx.run(
         "update_proxy_session",
         proxy_session_id=session.proxy_session_id,
@@ -169,8 +170,9 @@ def hang_up_calls(context: Context, session: ProxySession) -> None:
     )
 
 
-def hold_until(context: Context, session: ProxySession, at: int) -> None:
-    for participant in session.participants:
+def hold_until(context: Context, session: ProxySession, at: int) -> bool:
+    """Moves the end of both claims; whether both were still the session's."""
+    held = [
         context.tx.run(
             "hold_claim_until",
             participant=participant.phone_number,
@@ -178,6 +180,9 @@ def hold_until(context: Context, session: ProxySession, at: int) -> None:
             proxy_session_id=session.proxy_session_id,
             held_until=at,
         )
+        for participant in session.participants
+    ]
+    return all(held)
 
 
 def require_participants(context: Context, numbers: list[str]) -> tuple[str, str]:
