@@ -198,23 +198,26 @@ def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, An
     assert due(desk) == []
 
 
-@pytest.mark.parametrize("how", ["deleted", "deleted, and calls may go on", "expired"])
-def test_a_call_decided_just_before_the_delete_is_hung_up_when_answered(
+@pytest.mark.parametrize(
+    "how", ["deleted", "deleted, and calls may go on", "expired", "expired, and calls may not"]
+)
+def test_a_call_decided_just_before_the_end_is_hung_up_when_answered(
     desk: Desk, connector: str, session: dict[str, Any], how: str
 ) -> None:
-    """As when another process deletes the session before the record of the call is written."""
-    if how.endswith("go on"):
-        desk.rule(connector, HangUpOnDelete=False)
+    """As when another process notes the session's end before the record of the call is written."""
+    if "," in how:
+        desk.rule(connector, HangUpOnDelete=False, HangUpOnExpiry=True)
     request = {"Caller": ANN, "Called": PROXY, "CarrierName": "acme"}
     answer, call = decide_call(desk.context(""), request)
-    if how == "expired":
+    if how.startswith("expired"):
         desk.now += HOUR
         settle_expired_sessions(desk.context(""))
     else:
         desk.close(session)
     open_record(desk.context(""), call)
     report(desk, answer, "Answered", Legs=LEGS)
-    assert due(desk) == ([answer["CallId"]] if how == "deleted" else [])
+    hung_up = how in ("deleted", "expired, and calls may not")
+    assert due(desk) == ([answer["CallId"]] if hung_up else [])
 
 
 def test_a_call_is_hung_up_by_its_own_node_and_by_others_only_when_that_is_dead(
@@ -282,6 +285,19 @@ def test_expiry_hangs_up_where_that_is_the_rule(desk: Desk, session: dict[str, A
     desk.now = START + HOUR
     settle_expired_sessions(desk.context(""))
     assert due(desk) == [call["CallId"]]
+
+
+@pytest.mark.parametrize("hang_up", [True, False])
+def test_the_rule_holds_also_where_a_delete_notes_the_expiry_first(
+    desk: Desk, connector: str, session: dict[str, Any], hang_up: bool
+) -> None:
+    desk.rule(connector, HangUpOnExpiry=hang_up)
+    call = desk.dial(ANN, PROXY)
+    report(desk, call, "Answered", Legs=LEGS)
+    desk.now = START + HOUR
+    desk.close(session)
+    assert settle_expired_sessions(desk.context("")) == 0
+    assert due(desk) == ([call["CallId"]] if hang_up else [])
 
 
 def test_a_longer_window_keeps_the_call_alive(desk: Desk, session: dict[str, Any]) -> None:

@@ -61,6 +61,10 @@ class Rules:
     texts: TextRules = TextRules()
     record_calls: bool = False
 
+    def hang_up(self, *, expired: bool) -> bool:
+        """Whether a session's calls end with it: one that expired, or one that was deleted."""
+        return self.hang_up_on_expiry if expired else self.hang_up_on_delete
+
 
 @dataclass(frozen=True, kw_only=True)
 class VoiceConnector:

@@ -87,21 +87,21 @@ def of_session(call: Call) -> bool:
 
 
 def opened(context: Context, calls: Sequence[Call]) -> Iterator[Call]:
-    """Calls that were decided; their sessions may have been deleted meanwhile."""
-    deleted = deleted_of(context, [call.proxy_session_id for call in calls if of_session(call)])
+    """Calls that were decided; their sessions may have ended meanwhile."""
+    ended = ended_of(context, [call.proxy_session_id for call in calls if of_session(call)])
     for call in calls:
-        over = of_session(call) and call.proxy_session_id in deleted
+        over = of_session(call) and call.proxy_session_id in ended
         yield replace(call, hang_up_at=context.now) if over else call
 
 
-def deleted_of(context: Context, session_ids: Sequence[str | None]) -> set[str]:
+def ended_of(context: Context, session_ids: Sequence[str | None]) -> set[str]:
     """Of these sessions, which were open a moment ago, those whose calls are to be hung up."""
     if not session_ids:
         return set()
     return {
         row["proxy_session_id"]
-        for row in context.tx.all("list_deleted_sessions", ids=listed(session_ids))
-        if routes.rules_of(context, row["voice_connector_id"]).hang_up_on_delete
+        for row in context.tx.all("list_ended_sessions", ids=listed(session_ids))
+        if routes.rules_of(context, row["voice_connector_id"]).hang_up(expired=row["expired"])
     }
 
 

@@ -127,27 +127,31 @@ def list_proxy_sessions(context: Context, request: Request) -> Answer:
 
 
 def delete_proxy_session(context: Context, request: Request) -> Answer:
-    """Ends the session; one that has ended already stays as it is."""
+    """Ends the session; one that has ended already stays as it is.
+
+    What expired a moment ago may be noted here before the upkeep does, which then leaves the
+    calls to us, too.
+    """
     context, session = hold_session(context, request)
     ended_at = session.ended(context.now)
-    end(context, session, context.now if ended_at is None else ended_at)
-    if ended_at is None:
-        connector = require_connector(context, session.voice_connector_id)
-        if connector.rules.hang_up_on_delete:
+    if end(context, session, context.now if ended_at is None else ended_at):
+        rules = require_connector(context, session.voice_connector_id).rules
+        if rules.hang_up(expired=ended_at is not None):
             hang_up_calls(context, session)
     return {}
 
 
-def end(context: Context, session: ProxySession, at: int) -> None:
-    """Notes the end of a session and frees its numbers, once."""
+def end(context: Context, session: ProxySession, at: int) -> bool:
+    """Notes the end of a session and frees its numbers, once; whether it was for us to note."""
     ended = context.tx.run(
         "end_proxy_session", proxy_session_id=session.proxy_session_id, ended_at=at
     )
     if not ended:
-        return
+        return False
     hold_until(context, session, at)
     for number in proxy_numbers(session):
         context.tx.run("remove_open_sessions", phone_number=number, sessions=1)
+    return True
 
 
 def closed(session: ProxySession) -> BadRequest:

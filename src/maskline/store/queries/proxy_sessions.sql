@@ -19,12 +19,13 @@ SELECT proxy_sessions.*, EXISTS (
 FROM proxy_sessions
 WHERE proxy_session_id = :proxy_session_id
 
--- name: list_deleted_sessions
--- Of those in `ids`, [[proxy_session_id], …], the ones that were ended before their time was over.
-SELECT proxy_session_id, voice_connector_id
+-- name: list_ended_sessions
+-- Of those in `ids`, [[proxy_session_id], …], the ones whose end is noted; `expired` tells those that
+-- were not ended before their time was over.
+SELECT proxy_session_id, voice_connector_id, ended_at = expires_at AS expired
 FROM json_each(:ids) AS each
 JOIN proxy_sessions ON proxy_sessions.proxy_session_id = each.value ->> 0
-WHERE ended_at <> expires_at
+WHERE ended_at IS NOT NULL
 
 -- name: get_proxy_session_of_connector
 SELECT proxy_sessions.*, EXISTS (
