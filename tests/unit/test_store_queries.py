@@ -135,6 +135,7 @@ def test_postgresql_reads_a_page_from_its_newest_end(
         ("list_calls_of_nobody", "calls_of_account_by_time"),
         ("list_expired_proxy_sessions", "proxy_sessions_by_expiry"),
         ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
+        ("purge_segments", "message_segments_by_age"),
     ],
 )
 def test_a_query_uses_the_index_made_for_it(

@@ -1,10 +1,13 @@
 """What is listed, and what is deleted, on each database."""
 
+from functools import partial
+
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, proxy
+from desk import ANN, BEN, CAT, HOUR, Desk, proxy
 
 from maskline.domain.message import Reported
 from maskline.operations import purge_messages
+from maskline.operations.messages import PIECE
 from maskline.sms.port import Accepted, Receipt
 from maskline.sms.works import tend
 
@@ -54,6 +57,20 @@ def test_old_records_are_deleted_with_all_that_was_remembered(
     for table in ("messages", "message_segments", "early_receipts", "events"):
         (row,) = carrier.desk.ground.sql(f"SELECT count(*) AS many FROM {table}")
         assert (table, row["many"]) == (table, 2 if table == "events" else 0)
+
+
+def test_an_id_that_is_given_again_keeps_no_others(desk: Desk) -> None:
+    """A carrier that begins to count anew renews the oldest row: it is young then."""
+    segment = partial(desk.tx.run, "insert_segment", message_id="m")
+    segment(carrier="acme", sent_id="0001", sent_at=desk.now)
+    for _ in range(PIECE):
+        segment(carrier="other", sent_id=desk.context().new_id(), sent_at=desk.now)
+    desk.now += 100 * DAY
+    segment(carrier="acme", sent_id="0001", sent_at=desk.now)
+    while purge_messages(desk.context("")):
+        pass
+    left = desk.ground.sql("SELECT sent_id FROM message_segments")
+    assert [row["sent_id"] for row in left] == ["0001"]
 
 
 def test_receipts_are_answered_like_texts(carrier: Carrier, number: str) -> None:

@@ -520,9 +520,10 @@ DELETE FROM messages WHERE sequence IN (
 )
 
 -- name: purge_segments
--- Of the first ones: the oldest have the lowest numbers.
-DELETE FROM message_segments
-WHERE sequence < (SELECT min(sequence) + :limit FROM message_segments) AND sent_at <= :before
+DELETE FROM message_segments WHERE sequence IN (
+    SELECT sequence FROM message_segments WHERE sent_at <= :before
+    ORDER BY sent_at LIMIT :limit
+)
 
 -- name: purge_early_receipts
 DELETE FROM early_receipts WHERE kept_at <= :before
