@@ -165,6 +165,33 @@ async def test_a_large_body_is_no_large_head(connect: Connect) -> None:
         assert (status, content["Code"]) == (403, "Unauthorized")
 
 
+async def test_the_head_after_a_large_body_may_come_in_pieces(connect: Connect) -> None:
+    wire = await connect()
+    body = b"{" * 100_000
+    signed = sign(wire.key, REGION, "POST", "/voice-connectors", {"Host": "h"}, body)
+    lines = "".join(f"{name}: {text}\r\n" for name, text in signed.items() if name != "Host")
+    wire.send(POST + lines.encode() + b"Content-Length: 100000\r\n\r\n")
+    await asyncio.sleep(0.05)
+    wire.send(body)
+    assert (await wire.answer())[0] == 400  # no JSON, but read to its end
+    wire.send(HEALTH[:9])
+    await asyncio.sleep(0.05)
+    wire.send(HEALTH[9:])
+    assert (await wire.answer())[0] == 200
+
+
+async def test_line_ends_before_any_request_are_no_head(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire = await connect()
+    for _ in range(10):
+        wire.send(b"\r\n" * 5000)
+        await asyncio.sleep(0.01)
+    wire.send(HEALTH)
+    assert (await wire.answer())[0] == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_a_connection_too_many_is_told_so(tmp_path: Path) -> None:
     async with door(tmp_path, 2) as connect:
         first, _second = await connect(), await connect()

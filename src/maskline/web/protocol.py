@@ -57,6 +57,7 @@ class Protocol(HttpToolsProtocol):
 
     most_connections = 4096
     due: float | None
+    in_head = False
     head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -86,6 +87,7 @@ class Protocol(HttpToolsProtocol):
         self.cycle.transport = joined  # type: ignore[assignment]  # all that a cycle uses of it
 
     def on_message_complete(self) -> None:
+        self.head_bytes = 0  # those of the body were counted, too
         self.due = None
         super().on_message_complete()
 
