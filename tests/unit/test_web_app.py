@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from maskline import logs
 from maskline.cli.signer import AccessKey, sign
 from maskline.model import load
 from maskline.operations import TABLE, Handler
+from maskline.store import Row
+from maskline.store.sqlite import SqliteTransaction
 from maskline.web import app as web_app
 from maskline.web import openapi, pipeline
 from maskline.web.requests import MOST_TOGETHER, ORDINARY
@@ -338,6 +341,33 @@ def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
     assert failure["at"][-1].endswith(" fail")
     assert failure["request_id"] == request["request_id"] == reply.headers["x-amzn-requestid"]
     assert "5550" not in str(lines())
+
+
+@pytest.mark.parametrize(
+    ("target", "query"),
+    [
+        ("/phone-number-countries?product-type=VoiceConnector", "list_countries"),
+        ("/search?type=phone-numbers", "search_phone_numbers"),
+        ("/phone-numbers?status=Assigned", "list_phone_numbers"),
+        ("/admin/phone-numbers?carrier-name=nobody", "list_imported_phone_numbers"),
+        ("/admin/messages?state=Handled", "list_messages_in_state"),
+    ],
+)
+def test_what_may_read_much_holds_nobody_up(
+    door: Door, monkeypatch: pytest.MonkeyPatch, target: str, query: str
+) -> None:
+    read_by: dict[str, str] = {}
+
+    def told(tx: SqliteTransaction, name: str, **parameters: Any) -> list[Row]:
+        read_by[name] = threading.current_thread().name
+        return everything(tx, name, **parameters)
+
+    everything = SqliteTransaction.all
+    monkeypatch.setattr(SqliteTransaction, "all", told)
+    assert door.ask("GET", target).status == 200
+    assert read_by[query].startswith("store-reader")
+    assert door.ask("GET", "/voice-connectors").status == 200
+    assert read_by["list_voice_connectors"] == threading.current_thread().name
 
 
 def test_lifespan_is_left_alone(door: Door, caplog: pytest.LogCaptureFixture) -> None:

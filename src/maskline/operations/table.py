@@ -147,8 +147,15 @@ BESIDE = {
     "ReportCall",
 }
 
-# What reads much.
-APART = {"GetPoolReport"}
+# What reads much, or may: numbers or texts of an account for the few that are wanted.
+APART = {
+    "GetPoolReport",
+    "ListImportedPhoneNumbers",
+    "ListMessages",
+    "ListPhoneNumbers",
+    "ListSupportedPhoneNumberCountries",
+    "SearchAvailablePhoneNumbers",
+}
 
 # What reads with one query, unless it finds nothing.
 PIECEMEAL = {"GetProxySession"}
