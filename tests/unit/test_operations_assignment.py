@@ -18,10 +18,12 @@ from hypothesis.stateful import (
 )
 
 from maskline.domain.refusals import NoNumberFree
-from maskline.operations import assignment, settle_expired_sessions
+from maskline.operations import assignment, purge_phone_numbers, settle_expired_sessions
+from maskline.operations.context import DAY
 from maskline.operations.numbering import place_of
 
 SEATTLE, DENVER, VANCOUVER = "+12065550190", "+13035550190", "+16045550190"
+NO_ERRORS: dict[str, Any] = {"PhoneNumberErrors": []}
 
 
 @pytest.fixture
@@ -106,6 +108,58 @@ def test_what_a_pair_has_with_another_account_neither_helps_nor_shows(desk: Desk
     desk.account_id, desk.now = ours, desk.now + MINUTE
     again = desk.open(connector, ANN, BEN, NumberSelectionBehavior="PreferSticky")
     assert proxy(again) == proxy(before)
+
+
+def order(desk: Desk, *numbers: str) -> None:
+    desk.call("CreatePhoneNumberOrder", ProductType="VoiceConnector", E164PhoneNumbers=numbers)
+
+
+def connector_with(desk: Desk, *numbers: str) -> str:
+    """A connector of the account's with these numbers of its own."""
+    connector = desk.connector()
+    associated = {"VoiceConnectorId": connector, "E164PhoneNumbers": numbers}
+    assert desk.call("AssociatePhoneNumbersWithVoiceConnector", **associated) == NO_ERRORS
+    return connector
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "number"), [("PreferSticky", DENVER), ("AvoidSticky", SEATTLE), (None, SEATTLE)]
+)
+def test_what_a_pair_did_with_a_number_of_another_account_is_forgotten(
+    desk: Desk, behaviour: str | None, number: str
+) -> None:
+    desk.import_numbers(SEATTLE, DENVER, shared=False)
+    before, after = new_account(desk), new_account(desk)
+    desk.account_id = before
+    order(desk, SEATTLE)
+    connector = connector_with(desk, SEATTLE)
+    desk.close(desk.open(connector, ANN, BEN))
+    associated = {"VoiceConnectorId": connector, "E164PhoneNumbers": [SEATTLE]}
+    desk.call("DisassociatePhoneNumbersFromVoiceConnector", **associated)
+    desk.call("DeletePhoneNumber", PhoneNumberId=SEATTLE)
+    desk.now += 7 * DAY
+    assert purge_phone_numbers(desk.context("")) == 1
+    desk.account_id = after
+    order(desk, SEATTLE, DENVER)
+    connector = connector_with(desk, SEATTLE, DENVER)
+    if number == SEATTLE:  # the other one is to be the last that was handed out
+        assert proxy(desk.open(connector, CAT, "+15035550104")) == DENVER
+    wish = {"NumberSelectionBehavior": behaviour} if behaviour else {}
+    assert proxy(desk.open(connector, ANN, BEN, **wish)) == number
+
+
+def test_an_account_that_orders_its_own_number_knows_it_still(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER, shared=False)
+    connector = connector_with(desk, SEATTLE)
+    desk.close(desk.open(connector, ANN, BEN))
+    desk.now += MINUTE
+    associated = {"VoiceConnectorId": connector, "E164PhoneNumbers": [SEATTLE]}
+    desk.call("DisassociatePhoneNumbersFromVoiceConnector", **associated)
+    order(desk, SEATTLE)
+    assert desk.call("GetPhoneNumber", PhoneNumberId=SEATTLE)["PhoneNumber"]["OrderId"]
+    connector = connector_with(desk, SEATTLE, DENVER)
+    again = desk.open(connector, ANN, BEN, NumberSelectionBehavior="PreferSticky")
+    assert proxy(again) == SEATTLE
 
 
 def test_a_pairs_numbers_are_those_of_one_session(desk: Desk) -> None:

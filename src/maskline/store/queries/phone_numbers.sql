@@ -10,10 +10,10 @@ LIMIT 1
 
 -- name: put_phone_number
 INSERT INTO phone_numbers
-    (phone_number, account_id, carrier, shared, country, area_code, toll_free,
+    (phone_number, account_id, account_since, carrier, shared, country, area_code, toll_free,
      created_at, updated_at)
 VALUES
-    (:phone_number, :account_id, :carrier, :shared, :country, :area_code, :toll_free,
+    (:phone_number, :account_id, :now, :carrier, :shared, :country, :area_code, :toll_free,
      :now, :now)
 ON CONFLICT (phone_number) DO UPDATE SET
     carrier = excluded.carrier,
@@ -120,8 +120,9 @@ DELETE FROM phone_numbers WHERE phone_number = :phone_number
 -- name: take_phone_number_back
 -- It can be ordered again, and nothing of the account that had it is left on it.
 UPDATE phone_numbers
-SET account_id = :account_id, shared = 0, product_type = 'VoiceConnector', name = NULL,
-    calling_name = NULL, phone_number_order_id = NULL, deleted_at = NULL, updated_at = :now
+SET account_id = :account_id, account_since = :now, shared = 0, product_type = 'VoiceConnector',
+    name = NULL, calling_name = NULL, phone_number_order_id = NULL, deleted_at = NULL,
+    updated_at = :now
 WHERE phone_number = :phone_number
 
 -- name: list_imported_phone_numbers
@@ -132,7 +133,8 @@ LIMIT :limit
 
 -- name: order_number
 UPDATE phone_numbers
-SET account_id = :account_id, phone_number_order_id = :order_id, name = :name, updated_at = :now
+SET account_id = :account_id, phone_number_order_id = :order_id, name = :name, updated_at = :now,
+    account_since = CASE WHEN account_id = :account_id THEN account_since ELSE :now END
 WHERE phone_number = :phone_number
 
 -- name: insert_phone_number_order

@@ -1,23 +1,26 @@
 -- A number is free for a participant who has no claim to it that still holds. Two of them are asked
 -- about, `mine` and `theirs`. Numbers that they used with `my_peer` and `their_peer` are passed over
 -- (the empty text: none). Candidates are read in order of preference from an index, and a query
--- stops at the first that will do; nothing depends on how many sessions are open.
+-- stops at the first that will do; nothing depends on how many sessions are open. What was used
+-- before `account_since` was another account's number then, and counts as never used.
 
 -- name: unused_number_of_country
 -- The best of the numbers that neither of them ever used, among the first `window` of the country.
 -- The order is that of the candidates: sorting them again would read them all.
 SELECT phone_number, open_sessions, last_assigned_at, 0 AS last_used_at
 FROM (
-    SELECT phone_number, open_sessions, last_assigned_at
+    SELECT phone_number, open_sessions, last_assigned_at, account_since
     FROM phone_numbers
     WHERE pool = :pool AND country = :country
     ORDER BY open_sessions, last_assigned_at, phone_number
     LIMIT :window
 ) AS candidates
 WHERE NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :mine AND proxy_number = phone_number
+    SELECT 1 FROM claims
+    WHERE participant = :mine AND proxy_number = phone_number AND held_until >= account_since
 ) AND NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :theirs AND proxy_number = phone_number
+    SELECT 1 FROM claims
+    WHERE participant = :theirs AND proxy_number = phone_number AND held_until >= account_since
 )
 LIMIT 1
 
@@ -25,16 +28,18 @@ LIMIT 1
 -- The same within an area code.
 SELECT phone_number, open_sessions, last_assigned_at, 0 AS last_used_at
 FROM (
-    SELECT phone_number, open_sessions, last_assigned_at
+    SELECT phone_number, open_sessions, last_assigned_at, account_since
     FROM phone_numbers
     WHERE pool = :pool AND country = :country AND area_code = :area_code
     ORDER BY open_sessions, last_assigned_at, phone_number
     LIMIT :window
 ) AS candidates
 WHERE NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :mine AND proxy_number = phone_number
+    SELECT 1 FROM claims
+    WHERE participant = :mine AND proxy_number = phone_number AND held_until >= account_since
 ) AND NOT EXISTS (
-    SELECT 1 FROM claims WHERE participant = :theirs AND proxy_number = phone_number
+    SELECT 1 FROM claims
+    WHERE participant = :theirs AND proxy_number = phone_number AND held_until >= account_since
 )
 LIMIT 1
 
@@ -46,15 +51,17 @@ FROM claims AS mine
 JOIN phone_numbers ON phone_number = mine.proxy_number
 LEFT JOIN claims AS theirs
     ON theirs.participant = :theirs AND theirs.proxy_number = mine.proxy_number
-WHERE mine.participant = :mine AND mine.held_until <= :now
+WHERE mine.participant = :mine AND mine.held_until <= :now AND mine.held_until >= account_since
     AND (theirs.held_until IS NULL OR theirs.held_until <= mine.held_until)
     AND pool = :pool AND country = :country AND :area_code IN ('', area_code)
     AND NOT EXISTS (
         SELECT 1 FROM pair_numbers
         WHERE participant = :mine AND peer = :my_peer AND proxy_number = phone_number
+            AND used_at >= account_since
     ) AND NOT EXISTS (
         SELECT 1 FROM pair_numbers
         WHERE participant = :theirs AND peer = :their_peer AND proxy_number = phone_number
+            AND used_at >= account_since
     )
 ORDER BY mine.held_until, open_sessions, last_assigned_at, phone_number
 LIMIT 1
@@ -65,6 +72,7 @@ SELECT phone_number, country, used_at
 FROM pair_numbers
 JOIN phone_numbers ON phone_number = proxy_number
 WHERE participant = :participant AND peer = :peer AND pool IN (:pool, :shared_pool)
+    AND used_at >= account_since
 ORDER BY used_at DESC, phone_number
 LIMIT :window
 
