@@ -3,12 +3,17 @@ from functools import partial
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, HOUR, START, Desk
+from desk import ANN, BEN, CAT, HOUR, START, Desk
 
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound
 from maskline.domain.selection import Place
 from maskline.domain.trunk import WayOut
-from maskline.operations import Policy, purge_phone_number_orders, purge_phone_numbers
+from maskline.operations import (
+    Policy,
+    purge_phone_number_orders,
+    purge_phone_numbers,
+    settle_expired_sessions,
+)
 from maskline.operations.cities import spans_of
 from maskline.operations.numbering import place_of
 from maskline.store import Row, Transaction
@@ -392,6 +397,39 @@ def test_a_number_in_use_is_not_deleted(desk: Desk) -> None:
     desk.close(session)
     assert errors(desk.call("BatchDeletePhoneNumber", PhoneNumberIds=[PROXY])) == {}
     assert desk.dial(ANN, PROXY)["Reason"] == "not-our-number"
+
+
+def taken(desk: Desk, what: str) -> bool:
+    """Whether the number could be deleted, removed or ordered."""
+    if what == "delete":
+        return not errors(desk.call("BatchDeletePhoneNumber", PhoneNumberIds=[PROXY]))
+    if what == "remove":
+        return not errors(desk.maskline("RemovePhoneNumbers", E164PhoneNumbers=[PROXY]))
+    order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY]}
+    made = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
+    done = desk.call("GetPhoneNumberOrder", PhoneNumberOrderId=made["PhoneNumberOrderId"])
+    return bool(done["PhoneNumberOrder"]["Status"] == "Successful")
+
+
+@pytest.mark.parametrize("what", ["delete", "remove", "order"])
+def test_an_expiry_frees_a_number_also_before_anybody_noted_it(desk: Desk, what: str) -> None:
+    connector = desk.connector()
+    associated = {"VoiceConnectorId": connector, "E164PhoneNumbers": [PROXY]}
+    desk.call("AssociatePhoneNumbersWithVoiceConnector", **associated)
+    sessions = [desk.open(connector, ANN, BEN), desk.open(connector, CAT, "+15035550104")]
+    desk.call("DisassociatePhoneNumbersFromVoiceConnector", **associated)
+    desk.now += HOUR - 1
+    assert desk.call("SearchAvailablePhoneNumbers")["E164PhoneNumbers"] == []
+    assert not taken(desk, what)
+    desk.now += 1
+    assert desk.call("SearchAvailablePhoneNumbers")["E164PhoneNumbers"] == [PROXY]
+    assert taken(desk, what)
+    assert [desk.get(session)["Status"] for session in sessions] == ["Closed", "Closed"]
+    # It is noted once, and counted once.
+    assert settle_expired_sessions(desk.context("")) == 0
+    assert desk.import_numbers(PROXY) == []
+    (number,) = desk.maskline("ListImportedPhoneNumbers")["ImportedPhoneNumbers"]
+    assert number["OpenSessions"] == 0
 
 
 def test_an_order_takes_what_is_there_to_be_had(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, Conflict, InvalidPhoneNumber, NotFound
 from maskline.operations.batches import each_of
 from maskline.operations.context import Answer, Context, Request
+from maskline.operations.expiries import open_sessions
 from maskline.operations.numbering import NO_COUNTRY, is_toll_free, place_of, require_dialable
 from maskline.operations.pages import page_of
 from maskline.operations.tenancy import account_for, require_operator
@@ -84,7 +85,7 @@ def remove_phone_number(context: Context, account_id: str, text: str) -> None:
         raise NotFound("The phone number is not in the inventory of the account")
     if row["status"] == "Assigned":
         raise Conflict("The phone number must be disassociated first")
-    if row["open_sessions"]:
+    if open_sessions(context, row):
         raise Conflict("The phone number is in use by open proxy sessions")
     context.tx.run("remove_phone_number", phone_number=number)
 

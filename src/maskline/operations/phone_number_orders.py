@@ -13,6 +13,7 @@ from maskline.operations import cities
 from maskline.operations.batches import require_few
 from maskline.operations.cities import Span
 from maskline.operations.context import Answer, Context, Request
+from maskline.operations.expiries import open_sessions
 from maskline.operations.pages import Page, page_of
 from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of
 from maskline.operations.tenancy import operator_account
@@ -40,6 +41,7 @@ def search_available_phone_numbers(context: Context, request: Request) -> Answer
         "search_phone_numbers",
         account_id=context.account_id,
         stock=operator_account(context),
+        now=context.now,
         **criteria,
     )
     if state:
@@ -127,10 +129,10 @@ def acquire(context: Context, number: str, order_id: str, name: str | None) -> s
     """The status of an ordered number: acquired, if it is there to be had."""
     row = context.tx.one("get_phone_number", phone_number=number)
     owners = (context.account_id, operator_account(context))
-    # Sessions may go on using a number that is associated with nothing any more.
-    if row is None or row["account_id"] not in owners or row["open_sessions"]:
+    if row is None or row["account_id"] not in owners or not row["orderable"]:
         return FAILED
-    if not row["orderable"]:
+    # Sessions may go on using a number that is associated with nothing any more.
+    if open_sessions(context, row):
         return FAILED
     context.tx.run(
         "order_number",

@@ -8,6 +8,7 @@ from maskline.domain.refusals import BadRequest, NotFound
 from maskline.model import load
 from maskline.operations.batches import each_of, require_few
 from maskline.operations.context import DAY, Answer, Context, Policy, Request
+from maskline.operations.expiries import open_sessions
 from maskline.operations.pages import page_of
 from maskline.store import Row
 
@@ -87,7 +88,7 @@ def delete_phone_number(context: Context, request: Request) -> Answer:
     row = require_number(context, request["PhoneNumberId"])
     if row["status"] == "Assigned":
         raise BadRequest("The phone number must be disassociated first")
-    if row["open_sessions"]:
+    if open_sessions(context, row):
         raise BadRequest("The phone number is in use by open proxy sessions")
     if row["deleted_at"] is None:
         set_deleted_at(context, row, context.now)

@@ -5,13 +5,10 @@ nobody up: whoever calls them goes on until less than a piece was left. Safe to 
 several times at once.
 """
 
-from collections import Counter
-
 from maskline.domain.session import ProxySession
 from maskline.operations.context import DAY, Context
+from maskline.operations.expiries import settle
 from maskline.operations.phone_numbers import DELETION_DAYS
-from maskline.operations.proxy_sessions import hang_up_calls, proxy_numbers
-from maskline.operations.routes import rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.store import rows
 
@@ -19,29 +16,10 @@ PIECE = 200
 
 
 def settle_expired_sessions(context: Context) -> int:
-    """Notes the end of sessions whose window has passed, and hangs up where that is the rule.
-
-    Rows change in the order in which all keep to: sessions, then phone numbers, then calls.
-    """
-    listed = context.tx.all("list_expired_proxy_sessions", now=context.now, limit=PIECE)
-    expired = [
-        session for session in map(rows.proxy_session, listed) if note_expiry(context, session)
-    ]
-    uses = Counter(number for session in expired for number in proxy_numbers(session))
-    for number, count in sorted(uses.items()):
-        context.tx.run("remove_open_sessions", phone_number=number, sessions=count)
-    for session in expired:
-        if rules_of(context, session.voice_connector_id).hang_up_on_expiry:
-            hang_up_calls(context, session)
-    return len(expired)
-
-
-def note_expiry(context: Context, session: ProxySession) -> bool:
-    """Whether it was for us to note. The claims of the session end at that moment already."""
-    noted = context.tx.run(
-        "end_expired_proxy_session", proxy_session_id=session.proxy_session_id, now=context.now
+    """Notes the end of sessions whose window has passed, and hangs up where that is the rule."""
+    return settle(
+        context, context.tx.all("list_expired_proxy_sessions", now=context.now, limit=PIECE)
     )
-    return noted == 1
 
 
 def purge_sessions(context: Context) -> int:

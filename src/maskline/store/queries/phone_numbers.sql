@@ -56,12 +56,17 @@ LIMIT :limit
 
 -- name: search_phone_numbers
 -- What an order can have, of the account's own and of the operator's stock; '' stands for any
--- country, area code and type.
+-- country, area code and type. Sessions that expired a moment ago are counted still; of those there
+-- are few: somebody notes their end all the time.
 SELECT phone_number FROM (
     SELECT phone_number FROM phone_numbers
     WHERE account_id = :account_id AND orderable = 1 AND phone_number > :after
         AND phone_number < :end
-        AND open_sessions = 0
+        AND (open_sessions = 0 OR open_sessions = (
+            SELECT count(*) FROM proxy_sessions
+            WHERE ended_at IS NULL AND expires_at <= :now
+                AND phone_number IN (first_proxy_number, second_proxy_number)
+        ))
         AND :country IN ('', country) AND :area_code IN ('', area_code)
         AND toll_free = coalesce(:toll_free, toll_free)
     ORDER BY phone_number
@@ -72,7 +77,11 @@ SELECT phone_number FROM (
     SELECT phone_number FROM phone_numbers
     WHERE account_id = :stock AND orderable = 1 AND phone_number > :after
         AND phone_number < :end
-        AND open_sessions = 0
+        AND (open_sessions = 0 OR open_sessions = (
+            SELECT count(*) FROM proxy_sessions
+            WHERE ended_at IS NULL AND expires_at <= :now
+                AND phone_number IN (first_proxy_number, second_proxy_number)
+        ))
         AND :country IN ('', country) AND :area_code IN ('', area_code)
         AND toll_free = coalesce(:toll_free, toll_free)
     ORDER BY phone_number

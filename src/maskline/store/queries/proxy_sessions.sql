@@ -155,3 +155,9 @@ SELECT * FROM proxy_sessions
 WHERE ended_at IS NULL AND expires_at <= :now
 ORDER BY expires_at
 LIMIT :limit
+
+-- name: list_expired_sessions_of_number
+-- As above, of one phone number. They are few: somebody notes their end all the time.
+SELECT * FROM proxy_sessions
+WHERE ended_at IS NULL AND expires_at <= :now
+    AND :phone_number IN (first_proxy_number, second_proxy_number)
