@@ -281,6 +281,25 @@ def test_a_batch_of_updates(desk: Desk) -> None:
     items.append({"PhoneNumberId": "%2B19135550199", "Name": "c"})
     with pytest.raises(BadRequest, match="twice"):
         desk.call("BatchUpdatePhoneNumber", **request)
+    items[:] = [{"PhoneNumberId": "nonsense", "Name": name} for name in "ab"]
+    with pytest.raises(BadRequest, match="twice"):
+        desk.call("BatchUpdatePhoneNumber", **request)
+
+
+@pytest.mark.parametrize("operation", ["BatchUpdatePhoneNumber", "BatchDeletePhoneNumber"])
+def test_an_id_that_is_none_is_named_and_hinders_no_other(desk: Desk, operation: str) -> None:
+    def carry_out(*number_ids: str) -> dict[str, Any]:
+        items = [{"PhoneNumberId": number_id, "Name": "a"} for number_id in number_ids]
+        if operation == "BatchUpdatePhoneNumber":
+            return desk.call(operation, UpdatePhoneNumberRequestItems=items)
+        return desk.call(operation, PhoneNumberIds=[*number_ids])
+
+    refused = carry_out("nonsense", PROXY)
+    assert errors(refused) == {"nonsense": "BadRequest"}
+    assert (details(desk)["Name"], details(desk)["Status"]) in [
+        ("a", "Unassigned"),
+        (None, "ReleaseInProgress"),
+    ]
 
 
 def test_a_deleted_number_can_be_restored_for_seven_days(desk: Desk) -> None:

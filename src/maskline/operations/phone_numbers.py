@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from maskline.domain import e164
-from maskline.domain.refusals import BadRequest, NotFound
+from maskline.domain.refusals import BadRequest, InvalidPhoneNumber, NotFound
 from maskline.model import load
 from maskline.operations.batches import each_of, require_few
 from maskline.operations.context import DAY, Answer, Context, Policy, Request
@@ -76,10 +76,9 @@ def update_phone_number(context: Context, request: Request) -> Answer:
 def batch_update_phone_number(context: Context, request: Request) -> Answer:
     items = request["UpdatePhoneNumberRequestItems"]
     require_few(items)
-    numbers = [number_of(item["PhoneNumberId"]) for item in items]
-    if len(set(numbers)) < len(numbers):
-        raise BadRequest("A phone number is named twice")
     by_id = {item["PhoneNumberId"]: item for item in items}
+    if len({*map(number_or_text, by_id)}) < len(items):
+        raise BadRequest("A phone number is named twice")
     return each_of(by_id, lambda number_id: update_phone_number(context, by_id[number_id]))
 
 
@@ -124,6 +123,14 @@ def set_deleted_at(context: Context, row: Row, deleted_at: int | None) -> None:
 def number_of(number_id: str) -> str:
     """The number of an id, which clients send as `+1…`, `%2B1…` or, encoded twice, `%252B1…`."""
     return e164.normalise(unquote(unquote(number_id)))
+
+
+def number_or_text(number_id: str) -> str:
+    """The number of an id or, where that is none, what it says."""
+    try:
+        return number_of(number_id)
+    except InvalidPhoneNumber:
+        return number_id
 
 
 def require_number(context: Context, number_id: str) -> Row:

@@ -16,7 +16,6 @@ MEANT = {
     ("*.ResourceARN", "*"): NOT_FOUND,
     # Ids of phone numbers that are no phone numbers.
     ("*PhoneNumber.PhoneNumberId", "*"): BAD_REQUEST,
-    ("BatchUpdatePhoneNumber.*.PhoneNumberId", "*"): BAD_REQUEST,
     # No list gave it out.
     ("*.NextToken", "some text"): BAD_REQUEST,
     ("*.NextToken", "more than ASCII"): BAD_REQUEST,
