@@ -103,6 +103,17 @@ def test_a_participant_of_an_open_session_is_no_proxy_number() -> None:
     assert desk.import_numbers(ANN) == []
 
 
+@pytest.mark.parametrize("operation", ["DeleteVoiceConnectorProxy", "DeleteVoiceConnector"])
+def test_a_fallback_number_is_no_proxy_number(operation: str) -> None:
+    """Calls go there, and whoever calls a proxy number without a session gets no further."""
+    desk = Desk()
+    connector = desk.connector(FallBackPhoneNumber=CAT)
+    (error,) = desk.import_numbers(CAT, PROXY)
+    assert (error["PhoneNumberId"], error["ErrorCode"]) == (CAT, "Conflict")
+    desk.call(operation, VoiceConnectorId=connector)
+    assert desk.import_numbers(CAT) == []
+
+
 def details(desk: Desk, number: str = PROXY) -> dict[str, Any]:
     answer: dict[str, Any] = desk.call("GetPhoneNumber", PhoneNumberId=number)["PhoneNumber"]
     return answer

@@ -35,8 +35,8 @@ def import_phone_number(context: Context, request: Request, account_id: str, tex
     known = context.tx.one("get_phone_number", phone_number=number)
     if known is not None and known["account_id"] != account_id:
         raise Conflict("The phone number belongs to another account")
-    if known is None and context.tx.one("has_open_claim", participant=number, now=context.now):
-        raise Conflict("The phone number takes part in an open proxy session")
+    if known is None:
+        require_no_phone(context, number)
     place = place_of(number)
     if place.country == NO_COUNTRY:
         raise InvalidPhoneNumber(
@@ -53,6 +53,14 @@ def import_phone_number(context: Context, request: Request, account_id: str, tex
         toll_free=is_toll_free(number),
         now=context.now,
     )
+
+
+def require_no_phone(context: Context, number: str) -> None:
+    """Nobody is called at the number: what is ours is never dialled."""
+    if context.tx.one("has_open_claim", participant=number, now=context.now):
+        raise Conflict("The phone number takes part in an open proxy session")
+    if context.tx.one("find_fallback_number", phone_number=number):
+        raise Conflict("The phone number is the fallback number of a voice connector")
 
 
 def list_imported_phone_numbers(context: Context, request: Request) -> Answer:
