@@ -66,6 +66,13 @@ def test_importing_again_changes_nothing_else() -> None:
     assert desk.dial(ANN, PROXY)["Decision"] == "Connect"
 
 
+def test_importing_again_takes_a_number_out_of_the_deletion_queue(desk: Desk) -> None:
+    desk.call("UpdatePhoneNumber", PhoneNumberId=PROXY, Name="ours")
+    desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    assert desk.import_numbers(PROXY, shared=False) == []
+    assert (details(desk)["Status"], details(desk)["Name"]) == ("Unassigned", "ours")
+
+
 def test_a_number_no_longer_shared_serves_no_new_session() -> None:
     desk = Desk()
     desk.import_numbers(PROXY)

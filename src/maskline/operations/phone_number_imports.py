@@ -17,8 +17,9 @@ def import_phone_numbers(context: Context, request: Request) -> Answer:
     """Takes numbers that a carrier delivers into the inventory of an account.
 
     Only the operator knows what carriers deliver, and names another account by AccountId.
-    Importing a number again changes its carrier and whether it is shared, nothing else. A number
-    that cannot be imported is named in the answer and hinders no other.
+    Importing a number again changes its carrier and whether it is shared, and takes it out of the
+    deletion queue if it is there, nothing else. A number that cannot be imported is named in the
+    answer and hinders no other.
     """
     require_operator(context)
     account_id = account_for(context, request)
