@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from contextlib import suppress
 
 from . import allowed, mask, sdp, sip
 from .engines import Engines
-from .media import OFF, Terms
+from .media import OFF, MediaDown, Terms
 from .others import Others
 from .settings import Settings
 from .tables import Table
@@ -50,8 +52,18 @@ class Bodies:
         if self._answers(request, passage):
             relayed = self.media.answer(call, passage.far.side, sender, given, terms)
             return self._written(relayed, passage, passage.far)
+        places = self.media.places(call, sender, terms)
         relayed = self.media.offer(call, sender, given, terms)
-        return self._written(relayed, passage, passage.far, offers=True)
+        back = sdp.moved_back(given, places)
+        body = self._written(relayed, passage, passage.far, offers=True)
+        return dataclasses.replace(body, back=sdp.write(back, 1, 1)) if back else body
+
+    def move_back(self, passage: mask.Passage, back: bytes) -> None:
+        """The near party's offer was refused, so it hears where it heard before (RFC 3261 14.1)."""
+        near = passage.near
+        with suppress(MediaDown, sdp.Unacceptable):  # then it hears nothing until that is learnt
+            terms = self._terms(near, passage.far)
+            self.media.offer(near.reference, near.side, sdp.read(back), terms)
 
     def _answers(self, request: sip.Message, passage: mask.Passage) -> bool:
         """Whether a description in this request answers one, and so needs no answer: in an ACK, and

@@ -61,6 +61,9 @@ class Engines:
     def answer(self, reference: str, *given: Any) -> sdp.Description:
         return self._of(reference).answer(call_of(reference), *given)
 
+    def places(self, reference: str, *given: Any) -> list[tuple[str, int]]:
+        return self._of(reference).places(call_of(reference), *given)
+
     def delete(self, reference: str, *given: Any) -> None:
         """Ends the call's media; nothing is waited for, nor lost when its engine is gone."""
         with suppress(OSError):

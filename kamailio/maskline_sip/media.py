@@ -135,12 +135,19 @@ class Media:
         has not moved, and when the hold is refused, all is as it was."""
         if not any(sdp.is_no_place(given.place(stream)) for stream in given.active):
             return given
+        return sdp.placed(given, self._places(step["call-id"], side))
+
+    def places(self, call: str, side: str, terms: Terms = PLAIN) -> list[tuple[str, int]]:
+        """Where a side hears its streams, as far as the engine knows."""
+        return self._places(halves(call, side, terms)[0], side)
+
+    def _places(self, half: str, side: str) -> list[tuple[str, int]]:
         try:
-            told = self._command({"command": "query", "call-id": step["call-id"]})
+            told = self._command({"command": "query", "call-id": half})
             known = [media["streams"][0]["endpoint"] for media in told["tags"][side]["medias"]]
         except (MediaDown, LookupError):  # it is new to the engine
-            return given
-        return sdp.placed(given, [(one["address"], one["port"]) for one in known])
+            return []
+        return [(one["address"], one["port"]) for one in known]
 
     def _relayed(
         self, steps: Sequence[dict[str, Any]], given: sdp.Description, terms: Terms

@@ -17,6 +17,7 @@ from .tables import Table
 from .ways import NoWay, Ways, contact
 
 HOP, AUTHORIZED = "$avp(hop)", "$avp(authorized)"
+BACK = "$avp(back)"  # `Body.back` of the offer at hand
 AHEAD = Table("ahead")  # how far ahead a leg's numbers are
 # What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
 NEVER_AGAIN = ("ACK", "PRACK")
@@ -56,6 +57,8 @@ class Relay:
         if known:
             known = known._replace(offered=body.offers, near_token=token)
             KSR.pv.sets(CONTEXT, known.text())
+            if body.back:
+                KSR.pv.sets(BACK, body.back.decode())
             KSR.tm.t_on_reply("back")
             if self._asked_by(far) and request.method not in NEVER_AGAIN:
                 KSR.pv.sets(HOP, hop)

@@ -12,6 +12,7 @@ from .endings import cause_told, refused_by
 from .engines import call_of
 from .gate import Gate
 from .kept import Kept
+from .relay import BACK
 from .reports import Reports
 from .route_sets import RouteSets
 from .senders import Senders
@@ -70,6 +71,8 @@ class Replies:
             return
         if far and not known.first and reply.status >= 200:
             self._reports.moved(known, reply.status, far)
+        if reply.status >= 300 and (back := KSR.pv.get(BACK)):
+            self._bodies.move_back(known.passage, back.encode())
         if reply.status in challenges.STATUSES:
             challenges.remember(reply)
         if known.first:

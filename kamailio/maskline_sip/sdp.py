@@ -228,6 +228,19 @@ def placed(description: Description, places: Sequence[tuple[str, int]]) -> Descr
     return replace(description, address=general, streams=streams)
 
 
+def moved_back(given: Description, places: Sequence[tuple[str, int]]) -> Description | None:
+    """The description with these addresses and ports for the streams that have a place; None where
+    they are those that it tells."""
+    streams = list(given.streams)
+    for index, (stream, (address, port)) in enumerate(zip(streams, places, strict=False)):
+        if stream.port and not is_no_place(given.place(stream)):
+            family = "IP6" if ":" in address else "IP4"
+            streams[index] = replace(stream, address=f"{family} {address}", port=port)
+    at = [(given.place(stream), stream.port) for stream in given.streams]
+    back = replace(given, streams=streams)
+    return back if [(back.place(one), one.port) for one in streams] != at else None
+
+
 def refusing_as(description: Description, given: Description) -> Description:
     """The description, which is made of `given`, with its refused streams as they stand there."""
     streams = [

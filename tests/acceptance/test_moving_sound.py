@@ -1,0 +1,90 @@
+"""A change of a call that is refused leaves the sound where it was (RFC 3261 14.1)."""
+
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+from acceptance.plain_phone import Phone, within
+from acceptance.service import Service, running
+from acceptance.test_leak import open_session
+
+PACKET = b"\x80\x08\x00\x01" + struct.pack(">I", 160) + b"AAAA" + b"\xd5" * 160
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    for service in running(tmp_path_factory.mktemp("moving")):
+        open_session(service)
+        yield service
+
+
+class Ear:
+    """Where sound is heard, and sent from."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+
+    @property
+    def described(self) -> str:
+        return (
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            f"m=audio {self.socket.getsockname()[1]} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+        )
+
+    def heard(self) -> int:
+        packets = 0
+        while True:
+            try:
+                packets += len(self.socket.recv(2000)) == len(PACKET)
+            except BlockingIOError:
+                return packets
+
+    def speak(self, description: str, packets: int) -> None:
+        (port,) = re.findall(r"m=audio (\d+)", description)
+        for _ in range(packets):
+            self.socket.sendto(PACKET, ("127.0.0.1", int(port)))
+            time.sleep(0.02)
+
+
+def moving(request: str, phone: Phone, body: str) -> str:
+    head = request.removesuffix("Content-Length: 0\r\n\r\n")
+    told = f"Contact: <sip:moving@{phone.where}>\r\nContent-Type: application/sdp\r\n"
+    return f"{head}{told}Content-Length: {len(body)}\r\n\r\n{body}"
+
+
+@pytest.mark.parametrize("status", [488, 491, 200])
+def test_who_may_not_move_hears_where_they_heard(service: Service, status: int) -> None:
+    """Also while they say nothing themselves; who may move hears there."""
+    here, there, other = Ear(), Ear(), Ear()
+    caller, called = Phone(service), Phone(service, service.carrier_port)
+    sent = caller.invite(body=here.described)
+    caller.send(sent)
+    offer = called.expect("INVITE ")
+    called.reply(offer, 200, other.described)
+    answer = caller.taken()
+    caller.send(within("ACK", sent, answer, caller))
+    called.expect("ACK ")
+    here.speak(answer, 5)
+    other.speak(offer, 5)
+    again = moving(within("INVITE", sent, answer, caller, 2), caller, there.described)
+    caller.send(again)
+    called.reply(called.expect("INVITE "), status, other.described * (status == 200))
+    assert caller.final() == status
+    time.sleep(0.2)
+    for ear in (here, there):
+        ear.heard()
+    other.speak(offer, 25)
+    time.sleep(0.2)
+    heard = here.heard(), there.heard()
+    assert min(heard) == 0
+    assert heard.index(max(heard)) == (status == 200)
+    assert max(heard) > 20
+    caller.socket.close()
+    called.socket.close()
+    for ear in (here, there, other):
+        ear.socket.close()
