@@ -3,14 +3,14 @@ sends a new Contact alone, and what is sealed anew must hold the old routes."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import mask, sip
 from .engines import call_of
 from .switch import Switch, SwitchDown
 from .tables import Table
 
-RINGING, ENDED = "Ringing", "Ended"
+ENDED = "Ended"
 ROUTES = Table("routes")
 # Characters of a route set; a longer one is nothing that a carrier has.
 LONGEST = 2000
@@ -58,14 +58,10 @@ class RouteSets:
             known = "\n".join(recorded.routes) if recorded else ""
         return leg._replace(routes=tuple(known.split("\n"))) if known else leg
 
-    def known_of(self, reference: str, *, after_reports: bool = False) -> Known | None:
-        """What the control plane knows of a call; None where that cannot be had. It waits a moment
-        `after_reports` where a report of an answer may be on its way."""
-        asked: dict[str, Any] = {"CallId": call_of(reference)}
-        if after_reports:
-            asked["AfterReports"] = True
+    def known_of(self, reference: str) -> Known | None:
+        """What the control plane knows of a call; None where that cannot be had."""
         try:
-            told = self._switch.ask("GetLegs", asked)
+            told = self._switch.ask("GetLegs", {"CallId": call_of(reference)})
         except SwitchDown:
             return None
         opened = [self._keys.open(sip.user(one["Target"])) for one in told.get("Legs", [])]

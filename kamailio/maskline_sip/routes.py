@@ -19,7 +19,7 @@ from .answers import RETRY, answer, later
 from .attempts import CONTEXT, Attempts
 from .balancers import Source, ends_transaction
 from .bodies import Bodies, description
-from .engines import Engines
+from .engines import Engines, call_of
 from .errands import Errands
 from .gate import Entrance, Gate
 from .kept import Kept
@@ -30,7 +30,7 @@ from .refuse import Refuse
 from .relay import Relay
 from .replies import Replies
 from .reports import Reports
-from .route_sets import ENDED, RINGING, Known, RouteSets
+from .route_sets import ENDED, Known, RouteSets
 from .senders import Senders, hop_of, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
@@ -310,20 +310,18 @@ class Routes:
         body = self.bodies.of_request(request, passage)
         known = kept.of(passage, request, self.ways.received_at())
         if method == "BYE":
-            self._hang_up(request, known, origin, early=call is not None and call.state == RINGING)
+            self._hang_up(request, known, origin)
         else:
             self.relay.send(request, passage, body, known)
 
     def _call_of(self, method: str, passage: mask.Passage) -> Known | None:
         """What is known of the call that a request is of, if it may still be made."""
         reference = passage.near.reference
-        call = self.route_sets.known_of(reference, after_reports=method == "BYE")
-        if call is None:
-            return None
+        call = self.route_sets.known_of(reference)
         # Who is called may not end what they have not answered (RFC 3261 15).
-        over = call.state == ENDED and method != "BYE"
-        early = call.state == RINGING and method == "BYE" and passage.near.side == mask.CALLED
-        if over or early or belongs_elsewhere(passage, call):
+        early = method == "BYE" and passage.near.side == mask.CALLED and rings(reference)
+        over = call is not None and call.state == ENDED and method != "BYE"
+        if early or over or (call is not None and belongs_elsewhere(passage, call)):
             raise Refuse(481)
         return call
 
@@ -334,14 +332,15 @@ class Routes:
             # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
             raise Refuse(500, RETRY) from None
 
-    def _hang_up(self, request: sip.Message, known: Kept, origin: str, *, early: bool) -> None:
+    def _hang_up(self, request: sip.Message, known: Kept, origin: str) -> None:
         """Passes a BYE on, whose reply is written in advance. Whatever becomes of it, the call is
-        over; but of an `early` one, which ends one of several phones' ringing, its INVITE tells."""
+        over; but where it rings still, it ends one of several phones' ringing, and its INVITE
+        tells."""
         ready = self.door.header(mask.ok_payload(known.passage, known.asked))
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)
         near = known.passage.near
-        counts = near.reference != NOBODYS and not early
+        counts = near.reference != NOBODYS and not rings(near.reference)
         if counts:
             self.shelf.clear(request)
         try:
@@ -398,6 +397,12 @@ class Routes:
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one."""
         return 1 if self.senders.origin(source_of()) else -1
+
+
+def rings(reference: str) -> bool:
+    """Whether a call that came to this node is not answered yet. Other nodes cannot be asked: what
+    they report comes later than a quick BYE."""
+    return ringing.rings(call_of(reference))
 
 
 def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:

@@ -6,7 +6,6 @@ store holds, and what is to be kept of it goes into the ledger. Calls that nobod
 more are ended by the keeper.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,14 +13,13 @@ from maskline.domain.limits import Underway
 from maskline.domain.trunk import Target
 from maskline.engines.journal import Journal
 from maskline.engines.ledger import Ledger
-from maskline.engines.switch import REST_SECONDS, Answer, SwitchRefusal
+from maskline.engines.switch import Answer, SwitchRefusal
 from maskline.model import load, validation
 from maskline.operations import Context
 from maskline.operations.calls import decide_call, event_of, legs_of, recorded_call
 from maskline.store import Store, Transaction
 
 SERVICE = "switch"
-READ_SECONDS = 2 * REST_SECONDS  # after which reports that were sent before are read
 
 AcceptText = Callable[[dict[str, Any]], Awaitable[Answer]]
 
@@ -107,11 +105,7 @@ class Switchboard:
         recorded = await self._store.read(
             lambda tx: recorded_call(self._context(tx), call_id), piecemeal=True
         )
-        call = self._ledger.known(call_id, recorded)
-        if request.get("AfterReports") and call and call.answered_at is None:
-            await asyncio.sleep(READ_SECONDS)
-            call = self._ledger.known(call_id, call)
-        return legs_of(call)
+        return legs_of(self._ledger.known(call_id, recorded))
 
     def _check(self, name: str, request: dict[str, Any]) -> None:
         if name not in self._operations:
