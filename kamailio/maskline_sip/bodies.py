@@ -104,16 +104,15 @@ class Bodies:
     def _allowed(self, given: sdp.Description, sender: mask.Leg) -> sdp.Description:
         """What a party sent, if the sound that it wants may go there: not to what listens to
         commands, nor to what else is on this machine."""
+        controls = {(engine.host, engine.port) for engine in self._others.engines.values()}
         for stream in given.active:
             place = given.place(stream)
-            host = place.partition(" ")[2]
-            if not sdp.is_no_place(place) and not self._may_hear(sender, host, stream.port):
+            host, port = place.partition(" ")[2], stream.port
+            if sdp.is_no_place(place):
+                continue
+            if (host, port) in controls or not self._settings.may_hear(sender.trunk, host, port):
                 raise sdp.Unacceptable("a place of this machine")
         return given
-
-    def _may_hear(self, sender: mask.Leg, host: str, port: int) -> bool:
-        controls = {(engine.host, engine.port) for engine in self._others.engines.values()}
-        return (host, port) not in controls and self._settings.may_hear(sender.trunk, host, port)
 
     def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:
         """What holds for the sound between two legs; `new` when the engine does not know the

@@ -219,11 +219,7 @@ def is_no_place(address: str) -> bool:
 
 def placed(description: Description, places: Sequence[tuple[str, int]]) -> Description:
     """The description with these addresses and ports for the streams that tell no place."""
-    streams = list(description.streams)
-    for index, (stream, (address, port)) in enumerate(zip(streams, places, strict=False)):
-        if stream.port and is_no_place(description.place(stream)):
-            family = "IP6" if ":" in address else "IP4"
-            streams[index] = replace(stream, address=f"{family} {address}", port=port)
+    streams = _at(description, places, nowhere=True)
     general = "" if is_no_place(description.address) else description.address
     return replace(description, address=general, streams=streams)
 
@@ -231,14 +227,24 @@ def placed(description: Description, places: Sequence[tuple[str, int]]) -> Descr
 def moved_back(given: Description, places: Sequence[tuple[str, int]]) -> Description | None:
     """The description with these addresses and ports for the streams that have a place; None where
     they are those that it tells."""
-    streams = list(given.streams)
+    back = replace(given, streams=_at(given, places, nowhere=False))
+    return back if _ends(back) != _ends(given) else None
+
+
+def _at(
+    description: Description, places: Sequence[tuple[str, int]], *, nowhere: bool
+) -> list[Stream]:
+    """The streams, those `nowhere`, or those that have a place, at these addresses and ports."""
+    streams = list(description.streams)
     for index, (stream, (address, port)) in enumerate(zip(streams, places, strict=False)):
-        if stream.port and not is_no_place(given.place(stream)):
+        if stream.port and is_no_place(description.place(stream)) == nowhere:
             family = "IP6" if ":" in address else "IP4"
             streams[index] = replace(stream, address=f"{family} {address}", port=port)
-    at = [(given.place(stream), stream.port) for stream in given.streams]
-    back = replace(given, streams=streams)
-    return back if [(back.place(one), one.port) for one in streams] != at else None
+    return streams
+
+
+def _ends(description: Description) -> list[tuple[str, int]]:
+    return [(description.place(stream), stream.port) for stream in description.streams]
 
 
 def refusing_as(description: Description, given: Description) -> Description:

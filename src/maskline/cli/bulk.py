@@ -65,16 +65,15 @@ def read_numbers(path: str) -> list[tuple[int, str]]:
 def told_apart(cells: list[tuple[int, str]]) -> tuple[list[str], list[dict[str, Any]]]:
     """Those that can be numbers, and what is said of the others: sent, one would keep a whole
     portion from being imported."""
-    errors = [
-        {
-            "PhoneNumberId": cell,
-            "ErrorCode": "BadRequest",
-            "ErrorMessage": f"line {line} holds no number in E.164 form, such as +12065550100",
-        }
-        for line, cell in cells
-        if not E164.fullmatch(cell)
-    ]
-    return [cell for _, cell in cells if E164.fullmatch(cell)], errors
+    numbers: list[str] = []
+    errors: list[dict[str, Any]] = []
+    for line, cell in cells:
+        if E164.fullmatch(cell):
+            numbers.append(cell)
+            continue
+        told = f"line {line} holds no number in E.164 form, such as +12065550100"
+        errors.append({"PhoneNumberId": cell, "ErrorCode": "BadRequest", "ErrorMessage": told})
+    return numbers, errors
 
 
 def portion_size(operation: "Operation") -> int:
