@@ -159,6 +159,15 @@ def invited(a: Marked, b: Marked, more: str = "", body: str | None = None) -> tu
     return sent, b.expect("INVITE ")
 
 
+def answered(a: Marked, b: Marked, sent: str, received: str) -> str:
+    """The answer to an INVITE, which is confirmed."""
+    b.answer(received, 200, b.described())
+    answer = a.expect("SIP/2.0 200")
+    a.ask(within("ACK", sent, answer, a))
+    b.expect("ACK ")
+    return answer
+
+
 def ended(a: Marked, b: Marked, sent: str, answer: str) -> None:
     a.ask(within("BYE", sent, answer, a, 9))
     b.answer(b.expect("BYE "), 200)
@@ -177,10 +186,7 @@ def test_reliable_ringing(a: Marked, b: Marked) -> None:
     assert header(prack, "RAck") == "77 1 INVITE"
     b.answer(prack, 200)
     a.expect("SIP/2.0 200")
-    b.answer(received, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, received)
     ended(a, b, sent, answer)
 
 
@@ -229,10 +235,7 @@ def test_a_description_that_nobody_asked_for_stays(
     """It would change the sound of the call. What a phone could do is nobody's business. A BYE with
     few hops left is not sent from what was written in advance."""
     sent, received = invited(a, b)
-    b.answer(received, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, received)
     key = "Content-Type: application/dtmf-relay\r\n" * (method == "INFO")
     head = within(method, sent, answer, a, 2).removesuffix("Content-Length: 0\r\n\r\n")
     head = head.replace("Max-Forwards: 70", f"Max-Forwards: {hops}")
@@ -248,10 +251,7 @@ def test_a_description_that_nobody_asked_for_stays(
 def test_a_hold_without_a_place(a: Marked, b: Marked) -> None:
     """As in RFC 2543: on both sides it passes as a direction."""
     sent, received = invited(a, b)
-    b.answer(received, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, received)
     a.ask(within("INVITE", sent, answer, a, 2), body=held(a.described()))
     hold = b.expect("INVITE ")
     b.answer(hold, 200, held(b.described()))
@@ -277,10 +277,7 @@ def test_whoever_answers_second_is_hung_up(
     of the call."""
     sent, received = invited(a, b)
     one, two = (forked(received, f"S1CB9_{fork}") for fork in ("one", "two"))
-    b.answer(one, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, one)
     if after == "the end":
         ended(a, b, sent, answer)
     elsewhere = b.described().replace("m=audio 17000", "m=audio 17004")
@@ -311,15 +308,13 @@ def test_what_is_wrong_with_an_answer_after_the_answer_ends_no_call(
 ) -> None:
     sent, received = invited(a, b)
     one, two = (forked(received, f"S1CB9_{fork}") for fork in ("one", "two"))
-    b.answer(one, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, one)
     again = two if unreadable.startswith("a fork") else one
     b.answer(again, 200, b.described(), "S1CB9 Odd: 1\r\n")
     time.sleep(0.5)
     assert "EndedTimestamp" not in newest(masked)
     ended(a, b, sent, answer)
+    until(lambda: "EndedTimestamp" in newest(masked))  # it is written a moment later
     assert (newest(masked)["EndedBy"], newest(masked)["SipStatus"]) == ("caller", 200)
 
 
@@ -339,10 +334,7 @@ def test_an_update_of_a_fork_binds_no_call_to_it(masked: Service, a: Marked, b: 
     a.ask(within("PRACK", sent, early, a, 3), "RAck: 1 1 INVITE\r\n")
     b.answer(b.expect("PRACK "), 200)
     a.expect("SIP/2.0 200")
-    b.answer(two, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answered(a, b, sent, two)
     until(lambda: "AnsweredTimestamp" in newest(masked))
     # One that was not written in advance.
     b.ask(from_called("BYE", two, b, 9).replace("Max-Forwards: 70", "Max-Forwards: 20"))
@@ -364,10 +356,7 @@ def test_who_is_called_ends_nothing_that_they_have_not_answered(
     a.ask(within("BYE", sent, early, a, 2))
     b.answer(b.expect("BYE "), 200)
     a.expect("SIP/2.0 200")
-    b.answer(two, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, two)
     until(lambda: "AnsweredTimestamp" in newest(masked))
     assert "EndedTimestamp" not in newest(masked)
     ended(a, b, sent, answer)
@@ -408,10 +397,7 @@ def test_no_sound_goes_to_what_listens_to_commands(masked: Service, a: Marked, b
     b.expect("ACK ")
     b.answer(b.expect("BYE "), 200)
     sent, received = invited(a, b)
-    b.answer(received, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, received)
     a.ask(within("INVITE", sent, answer, a, 2), body=evil)
     assert a.expect("SIP/2.0 ").startswith("SIP/2.0 488")
     ended(a, b, sent, answer)
@@ -424,10 +410,7 @@ def newest(service: Service) -> dict[str, Any]:
 
 def test_repeats_of_an_answer_after_its_end(a: Marked, b: Marked) -> None:
     sent, received = invited(a, b)
-    b.answer(received, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, received)
     ended(a, b, sent, answer)
     b.answer(received, 200, b.described())
     b.answer(received, 486, more=f"Retry-After: 5;x={b.mark}\r\n")
@@ -443,10 +426,7 @@ def test_an_answer_that_nobody_remembers_goes_nowhere(a: Marked, b: Marked) -> N
     """Kamailio forgets a transaction ten seconds after its end (`wt_timer`), and would forward a
     reply to wherever its Via says."""
     sent, received = invited(a, b)
-    b.answer(received, 200, b.described())
-    answer = a.expect("SIP/2.0 200")
-    a.ask(within("ACK", sent, answer, a))
-    b.expect("ACK ")
+    answer = answered(a, b, sent, received)
     a.ask(within("BYE", sent, answer, a, 9))
     bye = b.expect("BYE ")
     b.answer(bye, 200)
