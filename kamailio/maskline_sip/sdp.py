@@ -196,7 +196,9 @@ def _format(stream: Stream, payload: int, text: str) -> None:
 
 def _check(description: Description) -> None:
     for stream in description.streams:
-        known = [p for p in stream.payloads if p in stream.maps or p in STATIC]
+        # Of a refused stream no map is written, without which other numbers mean nothing.
+        mapped = stream.maps if stream.port else {}
+        known = [p for p in stream.payloads if p in mapped or p in STATIC]
         if stream.port and not known:
             raise Unacceptable("no codec that we know")
         if stream.port and not description.place(stream):

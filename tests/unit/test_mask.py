@@ -312,6 +312,16 @@ def test_sdp_may_give_up_all_its_streams() -> None:
     assert not sdp.read(b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 0 RTP/AVP 0\r\n").active
 
 
+def test_sdp_names_no_codec_of_a_refused_stream_that_it_does_not_explain() -> None:
+    given = (
+        b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 0 RTP/AVP 8 101\r\n"
+        b"a=rtpmap:101 telephone-event/8000\r\n"
+    )
+    written = sdp.write(sdp.read(given), 1, 1)
+    assert b"m=audio 0 RTP/AVP 8\r\n" in written
+    assert sdp.write(sdp.read(written), 1, 1) == written
+
+
 def test_sdp_is_found_in_a_multipart() -> None:
     part = (
         b"--b1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b1\r\n"
