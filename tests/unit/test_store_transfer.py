@@ -3,9 +3,13 @@
 import asyncio
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from cluster import Cluster
 from databases import new_store_url
@@ -183,6 +187,46 @@ def test_what_postgresql_cannot_keep_is_told(cluster: Cluster, tmp_path: Path) -
     with pytest.raises(StoreUnusable, match=r"accounts: .*NUL"):
         there.take_in(here.export(), here.key)
     assert there.empty
+
+
+def beside(url: str, *statements: str) -> None:
+    """What somebody else does in the database."""
+    path = url.removeprefix("sqlite:")
+    connection: Any = (
+        psycopg.connect(url, autocommit=True) if path == url else sqlite3.connect(path)
+    )
+    with closing(connection):
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_what_others_keep_in_the_database_is_left_there(target: Place, tmp_path: Path) -> None:
+    """Statistics, a table of somebody's, the view of an extension."""
+    target.take_in(EARLIER.read_bytes(), EARLIER_KEY)
+    before = target.export()
+    beside(
+        target.url,
+        "ANALYZE",
+        "CREATE TABLE notes (account_id TEXT REFERENCES accounts, weight NUMERIC)",
+        "CREATE VIEW usage AS SELECT 1.5 AS load",
+    )
+    assert target.export() == before
+
+
+def test_the_views_of_an_extension_do_not_make_a_database_used(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    target = Place(cluster.new_database(), tmp_path)
+    beside(target.url, "CREATE EXTENSION pg_stat_statements")
+    target.take_in(EARLIER.read_bytes(), EARLIER_KEY)
+    assert not target.empty
+
+
+def test_a_database_of_somebody_else_is_not_imported_into(cluster: Cluster, tmp_path: Path) -> None:
+    target = Place(cluster.new_database(), tmp_path)
+    beside(target.url, "CREATE TABLE notes (note TEXT)")
+    with pytest.raises(StoreUnusable, match="it has the table notes"):
+        target.take_in(EARLIER.read_bytes(), EARLIER_KEY)
 
 
 def test_a_database_that_is_not_there_is_not_exported(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ version before go on working while a step runs and after it, so a step adds: it 
 that they read, and what it demands of rows it gives a default.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -15,6 +16,7 @@ from maskline.store.place import sqlite_path
 from maskline.store.port import StoreUnusable
 
 LEDGER = "CREATE TABLE IF NOT EXISTS migrations (step INTEGER PRIMARY KEY, name TEXT NOT NULL)"
+TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ def steps() -> list[Step]:
     ]
     assert [step.number for step in found] == list(range(1, len(found) + 1)), names
     return found
+
+
+def tables() -> set[str]:
+    """The tables that the steps make. Others may be beside them: statistics, an extension's."""
+    return {name for step in steps() for name in TABLE.findall(step.script)}
 
 
 def script_for(url: str, step: Step) -> str:

@@ -14,10 +14,18 @@ from maskline.store.port import StoreUnusable
 from maskline.store.transfer.archive import Row, Table
 from maskline.store.transfer.side import Side, columns_of
 
-OWN = {"migrations", "key_proof"}
 KINDS = {"bigint": "integer", "text": "text", "bytea": "blob"}
 AT_A_TIME = 1000
 
+# Those of extensions left out, which may be in every new database.
+TABLES = """
+    SELECT relname::text FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (
+        SELECT 1 FROM pg_depend
+        WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e'
+    )
+    ORDER BY relname
+"""
 COLUMNS = """
     SELECT table_name, column_name, data_type, is_identity FROM information_schema.columns
     WHERE table_schema = current_schema() AND is_generated = 'NEVER'
@@ -45,7 +53,7 @@ class PostgresqlSide(Side):
 
     def tables(self) -> list[Table]:
         columns, keys = self._select(COLUMNS), self._select(KEYS)
-        names = sorted({row[0] for row in columns} - OWN)
+        names = sorted({row[0] for row in columns} & migrations.tables())
         return [
             Table(
                 name,
@@ -118,9 +126,9 @@ def target(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
         connection.transaction(),
     ):
         side = PostgresqlSide(connection, key_file)
-        if found := {name for name, *_ in side._select(COLUMNS)}:
+        if found := side._select(TABLES):
             raise StoreUnusable(
-                f"the database is not empty: it has the table {min(found)};"
+                f"the database is not empty: it has the table {found[0][0]};"
                 " an import needs a new database (createdb)"
             )
         yield side

@@ -29,7 +29,8 @@ class Side(ABC):
         tables = {table.table: table for table in self.tables()}
         sorter: TopologicalSorter[str] = TopologicalSorter({name: set() for name in tables})
         for name, target in self.references():
-            sorter.add(name, target)
+            if name in tables:
+                sorter.add(name, target)
         sorter.prepare()
         found: list[Table] = []
         while ready := sorted(sorter.get_ready()):
@@ -43,7 +44,7 @@ class Side(ABC):
 
     @abstractmethod
     def tables(self) -> list[Table]:
-        """Every table but those that tell of the database itself."""
+        """Every table that the steps of the schema make."""
 
     @abstractmethod
     def references(self) -> list[tuple[str, str]]:

@@ -11,7 +11,6 @@ from maskline.store.port import StoreUnusable
 from maskline.store.transfer.archive import Row, Table
 from maskline.store.transfer.side import Side, columns_of
 
-OWN = {"migrations"}
 STORED = 0  # of `hidden` in PRAGMA table_xinfo: no generated column
 
 
@@ -27,7 +26,8 @@ class SqliteSide(Side):
         found = self._connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
         ).fetchall()
-        return [self._table(row["name"]) for row in found if row["name"] not in OWN]
+        ours = migrations.tables()
+        return [self._table(row["name"]) for row in found if row["name"] in ours]
 
     def references(self) -> list[tuple[str, str]]:
         found = self._connection.execute(
