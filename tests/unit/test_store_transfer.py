@@ -126,6 +126,20 @@ def test_another_key_is_not_written_over(target: Place) -> None:
     assert target.empty
 
 
+def test_the_log_of_a_database_that_was_moved_away_spoils_no_import(tmp_path: Path) -> None:
+    """As a service leaves it that was killed: nothing of it has been written back yet."""
+    here, target = (Place(f"sqlite:{tmp_path}/{name}.db", tmp_path) for name in ("old", "new"))
+    store = open_store(here.url)
+    asyncio.run(Installation(store).furnish())
+    log = tmp_path / "new.db-wal"
+    log.write_bytes((tmp_path / "old.db-wal").read_bytes())
+    store.close()
+    with pytest.raises(StoreUnusable, match=r"new\.db-wal is there"):
+        target.take_in(EARLIER.read_bytes(), EARLIER_KEY)
+    log.unlink()
+    target.take_in(EARLIER.read_bytes(), EARLIER_KEY)
+
+
 def test_the_key_must_be_that_of_the_export(target: Place, tmp_path: Path) -> None:
     make_key_file(tmp_path / "other")
     with pytest.raises(StoreUnusable, match="is not the key of the database"):
