@@ -51,6 +51,18 @@ def store(url: str, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+async def test_a_server_that_takes_no_changes_has_failed_and_is_left(store: Store) -> None:
+    """It has become a standby, say, or its disk is full and its operator has closed it."""
+    closed = b"SET default_transaction_read_only = on"
+    await store.write(lambda tx: awaited(tx._connection.execute(closed)))  # type: ignore[attr-defined]
+    with pytest.raises(StoreFailed, match="read-only"):
+        await store.write(add("1"))
+    assert store.failing
+    await store.write(add("2"))
+    assert not store.failing
+    assert await store.read(count) == 1
+
+
 async def test_work_is_done_as_if_it_were_alone(store: Store) -> None:
     """Each adds an account for those it counts: one after the other, no two count the same."""
 

@@ -41,6 +41,8 @@ ATTEMPTS = 5 * MOST
 # A migration has changed a table that statements of the connection were prepared for; or psycopg
 # takes one for prepared that is not, because a batch had failed before it came to it.
 STALE = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+# A primary that has become a standby, say. Its name may be another server's by now.
+TAKES_NO_CHANGES = psycopg.errors.ReadOnlySqlTransaction
 # Any number, the same in all processes: who holds this lock brings the schema up to date.
 PREPARING = 0x6D61736B
 # And this one is the house's, held by all who write.
@@ -141,6 +143,9 @@ class PostgresqlStore:
         except StoreFailed:
             self.failing = True
             raise
+        except TAKES_NO_CHANGES as error:
+            self.failing = True
+            raise StoreFailed(str(error)) from error
         self.failing = False
         return done
 
@@ -172,7 +177,7 @@ class PostgresqlStore:
                 return await in_transaction(connection, beginning, work, tx)
             with untouched(connection):
                 return await spawned(work, tx)
-        except STALE:  # so are the other statements that the connection has prepared
+        except (*STALE, TAKES_NO_CHANGES):  # the connection is of no use for other work, either
             connection.pgconn.finish()
             raise
         finally:
