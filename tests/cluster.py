@@ -50,11 +50,11 @@ class Cluster:
             f"postgresql://postgres@/{database}?host={quote(str(self._folder))}&port={self._port}"
         )
 
-    def new_database(self) -> str:
-        """The URL of a database with nothing in it."""
+    def new_database(self, terms: str = "") -> str:
+        """The URL of a database with nothing in it, made on these terms of CREATE DATABASE."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} {terms}".encode())
         return self.url(name)
 
     def processes(self) -> list[int]:

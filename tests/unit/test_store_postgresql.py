@@ -26,11 +26,14 @@ from maskline.store import (
     dialect,
     open_store,
     postgresql,
+    steps_done,
 )
 from maskline.store.greenlets import awaited
 from maskline.store.secrets import make_key_file
 from maskline.store.statements import QUERIES
+from maskline.store.transfer import import_store
 
+EARLIER = Path(__file__).parents[1] / "data" / "store" / "export-0001.jsonl"
 SLEPT = b"SELECT 7 AS accounts FROM pg_sleep(0.2)"
 BREAK_ONE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -61,6 +64,30 @@ async def test_a_server_that_takes_no_changes_has_failed_and_is_left(store: Stor
     await store.write(add("2"))
     assert not store.failing
     assert await store.read(count) == 1
+
+
+async def test_texts_of_any_script_are_kept_whatever_a_database_says(
+    url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = conninfo_to_dict(url)["dbname"]
+        connection.execute(f"ALTER DATABASE {name} SET client_encoding = 'LATIN1'".encode())
+    store = open_store(url, tmp_path / "key")
+    await store.write(add("\u7d44"))
+    assert await store.read(lambda tx: tx.one("get_account", account_id="\u7d44"))
+    store.close()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_new_database_must_have_all_characters(
+    cluster: Cluster, tmp_path: Path, encoding: str
+) -> None:
+    url = cluster.new_database(f"TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    with pytest.raises(StoreUnusable, match=encoding):
+        open_store(url, tmp_path / "key")
+    with EARLIER.open("rb") as file, pytest.raises(StoreUnusable, match=encoding):
+        import_store(url, tmp_path / "key", file, EARLIER.with_suffix(".key"))
+    assert not steps_done(url)
 
 
 async def test_work_is_done_as_if_it_were_alone(store: Store) -> None:

@@ -126,7 +126,8 @@ def configure(connection: Connection | AsyncConnection) -> None:
 
 
 def conninfo(url: str) -> str:
-    return make_conninfo("", **CONNECTING | conninfo_to_dict(url))
+    """Texts, which may be of any script, travel as UTF-8 whatever a role or a database says."""
+    return make_conninfo("", **CONNECTING | conninfo_to_dict(url) | {"client_encoding": "UTF8"})
 
 
 def connect(url: str) -> Connection:

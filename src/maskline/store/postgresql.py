@@ -233,8 +233,20 @@ def lock(connection: Connection, number: int) -> Iterator[None]:
 def prepare(connection: Connection, key_file: Path) -> Cipher:
     """Brings the schema up to date and gives the database's cipher, one process at a time."""
     with lock(connection, PREPARING):
+        if not done_steps(connection):
+            require_unicode(connection)
         migrate(connection)
         return cipher_of(connection, key_file)
+
+
+def require_unicode(connection: Connection) -> None:
+    """Raises StoreUnusable for a new database that could not keep every text."""
+    found = connection.execute("SHOW server_encoding").fetchone()
+    if found and found["server_encoding"] != "UTF8":
+        raise StoreUnusable(
+            f"the database keeps texts in {found['server_encoding']}, which has not all characters;"
+            " make one with: createdb --template template0 --encoding UTF8 --locale C NAME"
+        )
 
 
 def migrate(connection: Connection) -> None:

@@ -131,6 +131,7 @@ def target(url: str, key_file: Path) -> Iterator[PostgresqlSide]:
                 f"the database is not empty: it has the table {found[0][0]};"
                 " an import needs a new database (createdb)"
             )
+        postgresql.require_unicode(connection)
         yield side
         connection.execute(postgresql.PROOF)
         connection.execute("INSERT INTO key_proof VALUES (%s)", (side.key_proof(),))
