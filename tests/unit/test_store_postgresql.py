@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -76,6 +77,16 @@ async def test_texts_of_any_script_are_kept_whatever_a_database_says(
     await store.write(add("\u7d44"))
     assert await store.read(lambda tx: tx.one("get_account", account_id="\u7d44"))
     store.close()
+
+
+async def test_a_server_that_says_nothing_leaves_time_for_the_next(url: str) -> None:
+    place = conninfo_to_dict(url)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{place['port']}"
+        several = f"postgresql://postgres@{hosts}/{place['dbname']}?target_session_attrs=read-write"
+        found = connections.Connections(several, "SELECT 1")
+        found.give_back(await found.take())
+        found.close()
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

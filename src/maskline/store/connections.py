@@ -21,9 +21,10 @@ MOST = 4
 CONNECT_SECONDS = 10.0
 CONNECT_AGAIN_SECONDS = 0.1
 # What holds unless the URL says otherwise. A connection that was forgotten on its way, by a
-# firewall say, is found out soon and not when TCP gives up.
+# firewall say, is found out soon and not when TCP gives up. A server that says nothing leaves time
+# for the next one, where the URL names several or the name has several addresses.
 CONNECTING: dict[str, Any] = {
-    "connect_timeout": "10",
+    "connect_timeout": "4",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
