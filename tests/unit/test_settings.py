@@ -178,6 +178,8 @@ def test_a_database_of_postgresql_is_shown_without_its_password(tmp_path: Path) 
     assert url is not None
     assert url.text.count("secret") == 2
     assert str(url) == "postgresql://ann:***@db:5432/maskline?password=***"
+    url = settings.StoreUrl.parse("postgresql://ann:se:cret@db-1:5432,db-2:5432/maskline")
+    assert str(url) == "postgresql://ann:***@db-1:5432,db-2:5432/maskline"
 
 
 TWILIO = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+")
+PASSWORD = re.compile(r"(?<=:)(?!//)[^@/]+(?=@)|(?<=password=)[^&]+")
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
