@@ -140,6 +140,17 @@ def test_the_log_of_a_database_that_was_moved_away_spoils_no_import(tmp_path: Pa
     target.take_in(EARLIER.read_bytes(), EARLIER_KEY)
 
 
+async def test_a_copy_made_of_a_database_in_use_is_whole(tmp_path: Path) -> None:
+    """As docs/guides/postgresql.md has backups made."""
+    here, copy = (Place(f"sqlite:{tmp_path}/{name}.db", tmp_path) for name in ("here", "copy"))
+    store = open_store(here.url)
+    await Installation(store).furnish()
+    beside(here.url, f"VACUUM INTO '{tmp_path}/copy.db'")
+    make_key_file(copy.key, here.key.read_bytes())
+    assert copy.export() == here.export()
+    store.close()
+
+
 def test_the_key_must_be_that_of_the_export(target: Place, tmp_path: Path) -> None:
     make_key_file(tmp_path / "other")
     with pytest.raises(StoreUnusable, match="is not the key of the database"):
