@@ -10,7 +10,9 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+import jmespath
 import jwt
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
@@ -129,6 +131,16 @@ def test_bandwidth_is_asked() -> None:
     assert datetime.fromisoformat(body["expiration"]) == datetime.fromtimestamp(
         NOW / 1000 + 3600, UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("sinch", "body.message"), ("vonage", "image.caption")]
+)
+def test_pictures_that_the_provider_has_no_place_for_go_as_links(name: str, words: str) -> None:
+    more = tuple(Media(url=f"{CALLBACKS}/{each}", content_type="image/png") for each in "bc")
+    text = msgspec.structs.replace(PICTURED, media=PICTURES + more)
+    asked = json.loads(provider(name).request(text, NOW).body)
+    assert jmespath.search(words, asked) == f"See\n{CALLBACKS}/b\n{CALLBACKS}/c"
 
 
 def test_sinch_is_asked() -> None:

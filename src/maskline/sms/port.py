@@ -115,7 +115,11 @@ class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def in_words(self) -> str:
         """The text for a carrier that takes nothing but text: links stand in it, a line each."""
-        return "\n".join(filter(None, (self.text, *(media.url for media in self.media))))
+        return self.words_beside(0)
+
+    def words_beside(self, pictures: int) -> str:
+        """The text that goes with the first so many pictures: links to the others stand in it."""
+        return "\n".join(filter(None, (self.text, *(each.url for each in self.media[pictures:]))))
 
 
 class Accepted(Struct, frozen=True, kw_only=True):

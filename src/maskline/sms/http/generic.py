@@ -25,7 +25,7 @@ from maskline.sms.http.provider import (
     Unreadable,
 )
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
-from maskline.sms.http.templates import filled, filled_structure, filled_url
+from maskline.sms.http.templates import filled, filled_structure, filled_url, names
 from maskline.sms.port import (
     MOST_MEDIA,
     Accepted,
@@ -69,13 +69,13 @@ class Generic:
 
     def request(self, text: Outgoing, now: int) -> HttpRequest:
         rules = self._rules.request
-        pictured = bool(text.media and rules.media_body)
-        values = {**self._values, **self._offered(text, now, pictured)}
+        media_body = rules.media_body if text.media else None
+        values = {**self._values, **self._offered(text, now, pictures_in(media_body))}
         url = filled_url(rules.url, values)
         headers = {name: filled(part, values) for name, part in rules.headers.items()}
         headers |= self._authorization(values)
         body = b""
-        if template := rules.media_body if pictured else rules.body:
+        if template := media_body or rules.body:
             content = filled_structure(template, values)
             headers.setdefault("Content-Type", FORM if rules.form else "application/json")
             body = (urlencode(content, doseq=True) if rules.form else to_json(content)).encode()
@@ -138,7 +138,7 @@ class Generic:
         user, password = filled(basic.user, values), filled(basic.password, values)
         return {"Authorization": basic_authorization(user, password)}
 
-    def _offered(self, text: Outgoing, now: int, pictured: bool) -> dict[str, Any]:
+    def _offered(self, text: Outgoing, now: int, pictures: int) -> dict[str, Any]:
         left = min(max((text.expires_at - now) // 1000, LEAST_VALIDITY), LONGEST_VALIDITY)
         until = datetime.fromtimestamp(now // 1000 + left, UTC)
         urls = [media.url for media in text.media[:MOST_MEDIA]]
@@ -147,7 +147,7 @@ class Generic:
             "source_digits": text.source.removeprefix("+"),
             "destination": text.destination,
             "destination_digits": text.destination.removeprefix("+"),
-            "text": text.text if pictured else text.in_words,
+            "text": text.words_beside(pictures),
             "message_id": text.message_id,
             "reference": str(text.reference),
             "valid_seconds": left,
@@ -213,6 +213,12 @@ class Generic:
     def _number(self, value: Any) -> str:
         text = word(value)
         return f"+{text}" if self._rules.digits and DIGITS.fullmatch(text) else text
+
+
+def pictures_in(media_body: Any) -> int:
+    """How many pictures a body has a place for."""
+    used = set(names(media_body))
+    return MOST_MEDIA if "media_urls" in used else int("media_url" in used)
 
 
 def to_json(content: Any) -> str:

@@ -111,7 +111,7 @@ class Twilio:
             ("StatusCallback", f"{self._callbacks}/{STATUS}?reference={text.reference}"),
             ("ValidityPeriod", str(left)),
         ]
-        words = text.text if self._account.mms else text.in_words
+        words = text.words_beside(MOST_MEDIA if self._account.mms else 0)
         if words or not text.media:
             fields.append(("Body", words))
         if self._account.messaging_service_sid:
