@@ -128,6 +128,17 @@ def test_a_text_over_a_described_provider_arrives_and_its_receipt_comes_back(sta
     assert stage.by_generic("messages", text | {"id": "g2"}, **{"X-Signature": "0" * 64}) == 403
 
 
+def test_stop_is_heeded_though_something_came_with_it(stage: Stage) -> None:
+    ann, ben = stage.person(), stage.person()
+    stage.session("gen", ann, ben)
+    stage.twilio.media["/card"] = ("text/vcard", b"BEGIN:VCARD\r\nFN:Ann\r\nEND:VCARD")
+    text = {"type": "in", "id": "g3", "from": ann, "to": BY_GENERIC, "text": "Stop"}
+    came = {"pictures": [{"url": f"{stage.twilio.url}/card"}]}
+    assert stage.by_generic("messages", text | came) == 200
+    record = stage.record(ann)
+    assert (record["State"], record["Reason"]) == ("Handled", "stop")
+
+
 # -- SIP
 
 

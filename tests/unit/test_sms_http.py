@@ -461,7 +461,7 @@ async def test_pictures_keep_their_order_and_those_that_cannot_be_passed_on_are_
         twilio.media[path] = ("image/png", into.getvalue())
     paths = ["/a", "/missing", "/b", "/gone", "/c"]
     await house.deliver("messages", with_media(*(twilio.url + path for path in paths)))
-    assert only(house).text == "Hi\n(cut)"
+    assert only(house).told == "Hi\n(cut)"
     widths = []
     for media in only(house).media:
         _, _, content = await house.call("GET", media.url.removeprefix(PUBLIC))
@@ -472,7 +472,7 @@ async def test_pictures_keep_their_order_and_those_that_cannot_be_passed_on_are_
 async def test_pictures_beyond_the_tenth_are_told(house: House, twilio: FakeTwilio) -> None:
     twilio.media["/a"] = ("image/jpeg", picture(b""))
     await house.deliver("messages", with_media(*[f"{twilio.url}/a"] * 12))
-    assert only(house).text == "Hi\n(cut)"
+    assert only(house).told == "Hi\n(cut)"
     assert len(only(house).media) == 10
 
 
@@ -559,7 +559,7 @@ async def test_what_cannot_be_passed_on_is_told_and_the_words_go_on(
     status, _, _ = await house.deliver("messages", with_media(url.format(own=twilio.url)))
     assert status == 200
     assert only(house).media == ()
-    assert only(house).text == "Hi\n(cut)"
+    assert only(house).told == "Hi\n(cut)"
 
 
 async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: House) -> None:
@@ -575,7 +575,7 @@ async def test_without_a_public_url_no_picture_is_fetched(
 ) -> None:
     house = House(tmp_path, twilio, public_url=None)
     await house.deliver("messages", with_media(f"{twilio.url}/a"))
-    assert only(house).text == "Hi\n(cut)"
+    assert only(house).told == "Hi\n(cut)"
     assert twilio.asked == []
     house.store.close()
 

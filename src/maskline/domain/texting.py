@@ -58,13 +58,14 @@ class TextFacts:
 
     `route` is what is known of the numbers, as for a call, but that no text goes to a fallback
     number. `stopped` tells whether the sender has said STOP to the number, `unwanted` whether the
-    other side has.
+    other side has, `is_empty` whether there is nothing to be told.
     """
 
     route: Facts
     text: str
     encoding: Encoding
     media: int
+    is_empty: bool
     from_proxy_number: bool
     stopped: bool
     unwanted: bool
@@ -110,7 +111,7 @@ def fault_of_sender(facts: TextFacts) -> str | None:
 def fault_of_content(facts: TextFacts) -> str | None:
     if facts.encoding is Encoding.BINARY:
         return "not-a-text"
-    if not facts.text and not facts.media:
+    if facts.is_empty:
         return "empty"
     if len(facts.text) > facts.rules.max_characters:
         return "too-long"

@@ -247,6 +247,7 @@ class Intake:
             text=whole.text.text,
             encoding=whole.text.encoding,
             media=len(whole.text.media),
+            is_empty=not (whole.text.told or whole.text.media),
             from_proxy_number=bool(row["from_proxy_number"]),
             stopped=keeper.has_stopped(source, dialled, bool(row["stopped"])),
             unwanted=other is not None

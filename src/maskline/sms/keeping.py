@@ -56,7 +56,7 @@ class Keeper:
         self.records.append(record)
         match treatment:
             case Forward():
-                self.forward(record, text.text, text.media, treatment, rules)
+                self.forward(record, text.told, text.media, treatment, rules)
             case Heed():
                 self.end(record, text, State.HANDLED, treatment.keyword.value)
                 self.heed(record, treatment.keyword)

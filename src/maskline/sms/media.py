@@ -34,7 +34,7 @@ class NotPassedOn(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRules:
-    """`public_url` is where links lead; without one nothing is passed on. `notice` is put into a
+    """`public_url` is where links lead; without one nothing is passed on. `notice` goes with a
     text of which something stayed behind."""
 
     public_url: str | None
@@ -78,8 +78,7 @@ class MediaIntake:
         if len(tried) < len(seen):
             log.warning("attachments stay behind", carrier=text.carrier, reason="too many")
         notice = self._rules.notice if len(passed) < len(seen) else ""
-        words = "\n".join(filter(None, (text.text, notice)))
-        return msgspec.structs.replace(text, text=words, media=passed)
+        return msgspec.structs.replace(text, media=passed, notice=notice)
 
     async def _in_time(
         self, ends: float, media: Media, courier: Courier, headers: Mapping[str, str]

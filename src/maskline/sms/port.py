@@ -59,7 +59,8 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
     `Link.connections`.
 
     `received_at` is in milliseconds since the epoch. A text that cannot be decoded, or that is no
-    text, has the encoding BINARY and the text "": it is recorded as refused.
+    text, has the encoding BINARY and the text "": it is recorded as refused. `notice` is what its
+    reader is told beside the words: that something stayed behind.
     """
 
     carrier: str
@@ -72,6 +73,12 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
     connection: str = ""
     part: Part | None = None
     media: tuple[Media, ...] = ()
+    notice: str = ""
+
+    @property
+    def told(self) -> str:
+        """What its reader is told. The sender wrote the `text` alone, which may be a keyword."""
+        return "\n".join(filter(None, (self.text, self.notice)))
 
 
 class Receipt(Struct, frozen=True, kw_only=True, gc=False):

@@ -64,6 +64,15 @@ def test_what_was_in_doubt_when_somebody_said_stop_may_have_been_delivered(
     assert carrier.states() == ["Delivered", "Handled"]
 
 
+def test_a_word_is_one_also_where_something_stayed_behind(carrier: Carrier, number: str) -> None:
+    carrier.bring("yes", number, BEN, notice="(cut)")
+    carrier.accept()
+    carrier.bring("", number, BEN, notice="(cut)")
+    assert [text.text for text in carrier.sent] == ["yes\n(cut)", "(cut)"]
+    carrier.bring("STOP", number, BEN, notice="(cut)")
+    assert carrier.states()[-1] == "Handled"
+
+
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
     carrier.limits = Limits(per_sender_minute=1)
     carrier.bring("one", number, BEN)
