@@ -4,6 +4,7 @@ A word counts when it is the whole text. Carriers ask for these lists; the Engli
 the American industry's guidelines, and English holds beside every other language.
 """
 
+import unicodedata
 from enum import StrEnum
 
 
@@ -38,7 +39,8 @@ WORDS: dict[str, dict[Keyword, frozenset[str]]] = {
     "nl": words("stoppen|afmelden|einde", "starten|aanmelden|ja", "hulp"),
 }
 
-LONGEST = 24  # characters; no text beyond is a keyword
+LONGEST = 100  # characters, with all that is around a word; nothing longer is looked at
+AROUND = "PZC"  # categories of Unicode: punctuation, spaces, what nobody sees
 
 
 def keyword_of(text: str, languages: tuple[str, ...]) -> Keyword | None:
@@ -54,5 +56,12 @@ def keyword_of(text: str, languages: tuple[str, ...]) -> Keyword | None:
 
 
 def folded(text: str) -> str:
-    """Without what people put around a word: case, spaces, quotation marks, a full stop."""
-    return " ".join(text.casefold().strip(" \t\r\n\"'.!»«“”").split())
+    """The word in one form of its letters, without what people and telephones put around it."""
+    signs = unicodedata.normalize("NFKC", text).casefold()
+    word = [place for place, sign in enumerate(signs) if not is_around(sign)]
+    return " ".join(signs[word[0] : word[-1] + 1].split()) if word else ""
+
+
+def is_around(sign: str) -> bool:
+    """Whether it changes nothing about a word beside it; a question is one to the other side."""
+    return sign != "?" and unicodedata.category(sign)[0] in AROUND

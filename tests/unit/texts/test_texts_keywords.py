@@ -4,7 +4,7 @@ import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, MINUTE, proxy
 
-from maskline.domain.keywords import WORDS, Keyword
+from maskline.domain.keywords import WORDS, Keyword, keyword_of
 from maskline.domain.refusals import NotFound
 from maskline.operations import settle_expired_sessions
 from maskline.sms.limits import Limits
@@ -71,6 +71,23 @@ def test_a_word_is_one_also_where_something_stayed_behind(carrier: Carrier, numb
     assert [text.text for text in carrier.sent] == ["yes\n(cut)", "(cut)"]
     carrier.bring("STOP", number, BEN, notice="(cut)")
     assert carrier.states()[-1] == "Handled"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "\u2018Stop\u2019", "(STOP)", "STOP,", "*stop*", "Stop…", "„Stopp“", "¡Alto!", "- stop -",
+        "\u00a0STOP.\u00a0", "STOP\u200b", "\ufeffStop", "\uff33\uff34\uff2f\uff30",
+        "De\u0301sabonner", "STOP" + "\n" * 30,
+    ],
+)  # fmt: skip
+def test_a_word_is_one_however_telephones_write_it(words: str) -> None:
+    assert keyword_of(words, ("de", "es", "fr")) is Keyword.STOP
+
+
+@pytest.mark.parametrize("words", ["Stop?", "stop it", "stop 😂", "s t o p", "!?", ""])
+def test_what_is_more_than_a_word_is_for_the_other_side(words: str) -> None:
+    assert keyword_of(words, ("de", "es", "fr")) is None
 
 
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
