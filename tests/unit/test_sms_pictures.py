@@ -103,6 +103,16 @@ def test_the_picture_still_shows_what_it_showed(kind: str) -> None:
         assert max(abs(a - b) for a, b in zip(old, new, strict=True)) <= 6
 
 
+def test_of_several_pictures_in_a_jpeg_the_first_passes() -> None:
+    behind = Image.new("RGB", (20, 12))
+    content = saved(base(), "MPO", save_all=True, append_images=[behind], exif=exif())
+    found, clean = drawn_anew(content)
+    assert found == "image/jpeg"
+    assert MARK not in clean
+    with Image.open(io.BytesIO(clean)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (24, 40))
+
+
 def test_drawing_anew_twice_changes_no_more() -> None:
     _, once = drawn_anew(png())
     assert drawn_anew(once)[1] == once

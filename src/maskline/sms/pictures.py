@@ -30,20 +30,27 @@ def drawn_anew(content: bytes) -> tuple[str, bytes]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a hostile file makes the library say
             with Image.open(io.BytesIO(content), formats=tuple(TYPES)) as picture:
-                return TYPES[str(picture.format)], written(picture)
+                kind = kind_of(picture)
+                return TYPES[kind], written(picture, kind)
     except NotAPicture:
         raise
     except Exception as error:  # the library raises whatever a broken file makes it stumble over
         raise NotAPicture(type(error).__name__) from None
 
 
-def written(picture: Image.Image) -> bytes:
-    frames = getattr(picture, "n_frames", 1) if picture.format != "JPEG" else 1
+def kind_of(picture: Image.Image) -> str:
+    """A telephone's JPEG may have more pictures behind the first (CIPA DC-007, "MPO"): for depth or
+    brightness. It is one of the first alone."""
+    return "JPEG" if picture.format == "MPO" else str(picture.format)
+
+
+def written(picture: Image.Image, kind: str) -> bytes:
+    frames = getattr(picture, "n_frames", 1) if kind != "JPEG" else 1
     width, height = picture.size
     if frames > MOST_FRAMES or width * height * frames > MOST_PIXELS:
         raise NotAPicture("too-many-pixels")
     into = io.BytesIO()
-    WRITERS[str(picture.format)](picture, frames > 1, into)
+    WRITERS[kind](picture, frames > 1, into)
     return into.getvalue()
 
 
