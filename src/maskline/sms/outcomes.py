@@ -179,8 +179,7 @@ class Reporting:
     turn: Turn
     states: dict[str, State] = field(default_factory=dict)
     delivered: dict[str, int] = field(default_factory=dict)
-    segments: list[tuple[str, str, str]] = field(default_factory=list)
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    segments: dict[tuple[str, str], Reported] = field(default_factory=dict)
     ended: dict[str, list[Any]] = field(default_factory=dict)
 
     def take(self, row: Row, receipt: Receipt) -> None:
@@ -188,14 +187,14 @@ class Reporting:
         if row["stale"]:  # about an attempt before the text was sent again
             return
         segment = receipt.carrier, receipt.message_id
-        if not receipt.state.final or row["reported"] == receipt.state or segment in self.seen:
+        before = self.segments.get(segment, row["reported"])
+        if not receipt.state.final or before == receipt.state:
             return
         message_id = row["message_id"]
-        self.seen.add(segment)
         ids = row["outbound_ids"] or 1
         whole = True
         if ids > 1:
-            self.segments.append((*segment, receipt.state))
+            self.segments[segment] = receipt.state
             count = self.delivered.get(message_id, row["delivered_segments"])
             count += receipt.state is Reported.DELIVERED
             self.delivered[message_id] = count
@@ -209,7 +208,8 @@ class Reporting:
     def write(self) -> None:
         tx = self.turn.context.tx
         if self.segments:
-            tx.run("note_reported_segments", ids=rows(self.segments))
+            noted = [[*segment, state] for segment, state in self.segments.items()]
+            tx.run("note_reported_segments", ids=rows(noted))
             tx.run("count_delivered_segments", texts=rows(list(self.delivered.items())))
         if self.ended:
             tx.run("end_messages", texts=rows(list(self.ended.values())))

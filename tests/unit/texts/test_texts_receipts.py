@@ -5,7 +5,7 @@ from carrier import Carrier
 from desk import BEN, CAT, HOUR
 
 from maskline.domain.message import Reported
-from maskline.sms.port import Accepted
+from maskline.sms.port import Accepted, Receipt
 
 
 def test_a_receipt_may_come_before_the_answer(carrier: Carrier, number: str) -> None:
@@ -70,6 +70,35 @@ def test_the_state_is_what_the_carrier_said(
     for reported in reports:
         carrier.report(state=reported, error="001")
     assert carrier.states() == [state]
+
+
+def together(carrier: Carrier, sent_id: str, *states: Reported) -> None:
+    """Receipts that come in one turn."""
+    now = carrier.desk.now
+    carrier.turn(
+        *(Receipt(carrier="acme", message_id=sent_id, state=each, at=now) for each in states)
+    )
+
+
+def test_of_receipts_that_come_together_the_last_holds(carrier: Carrier, number: str) -> None:
+    for words, states in (
+        ("one", (Reported.UNDELIVERABLE, Reported.DELIVERED, Reported.DELIVERED)),
+        ("two", (Reported.EXPIRED, Reported.UNDELIVERABLE)),
+        ("three", (Reported.DELIVERED, Reported.EXPIRED)),
+    ):
+        carrier.bring(words, number)
+        carrier.accept(words)
+        together(carrier, words, *states)
+    assert carrier.states() == ["Delivered", "Failed", "Delivered"]
+
+
+def test_receipts_of_a_segment_that_come_together_count_once(carrier: Carrier, number: str) -> None:
+    carrier.bring("long", number)
+    carrier.answer(Accepted(message_ids=("a", "b"), segments=2))
+    together(carrier, "a", Reported.UNDELIVERABLE, Reported.DELIVERED, Reported.DELIVERED)
+    assert carrier.states() == ["Failed"]
+    carrier.report("b")
+    assert carrier.states() == ["Delivered"]
 
 
 def test_a_long_text_is_delivered_when_all_its_segments_are(carrier: Carrier, number: str) -> None:
