@@ -280,6 +280,14 @@ def test_languages_of_a_header() -> None:
     assert arrived(esm_class=0x40, short_message=bytes.fromhex("03250101") + b"\x0c").text == "ğ"
 
 
+def test_what_is_for_a_port_by_tlv_is_no_text() -> None:
+    ports = ((codes.SOURCE_PORT, b"\x23\xf0"), (codes.DESTINATION_PORT, b"\x0b\x84"))
+    found = arrived(short_message=b"WML", tlvs=ports)
+    assert (found.text, found.encoding) == ("", Encoding.BINARY)
+    nowhere = (codes.DESTINATION_PORT, b"\0\0")
+    assert arrived(short_message=b"hi", tlvs=(nowhere,)).text == "hi"
+
+
 @pytest.mark.parametrize("user_data", ["0504158a0000", "ff00", "0500"])
 def test_what_is_for_programs_or_broken_is_no_text(user_data: str) -> None:
     octets = bytes.fromhex(user_data) + b"\1\2"

@@ -115,7 +115,8 @@ class Dialect:
         part = found.concatenation or sar_part(body.tlvs)
         text = ""
         encoding = Encoding.BINARY
-        if charset is not None and not found.ports:
+        port = found.ports or number_in(body.tlvs, codes.DESTINATION_PORT, 2)
+        if charset is not None and not port:
             encoding = ENCODINGS.get(charset, Encoding.OTHER)
             read = sms.read_part if part else sms.read
             text = read(octets, charset, found.locking, found.single)
