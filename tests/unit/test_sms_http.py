@@ -570,6 +570,18 @@ async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: Ho
     assert only(house).text == "Hi"
 
 
+async def test_the_sheet_is_left_out_also_where_only_its_file_tells_what_it_is(
+    house: House, twilio: FakeTwilio
+) -> None:
+    twilio.media["/sheet"] = ("application/smil; charset=utf-8", b"<smil/>")
+    twilio.media["/a"] = ("image/jpeg", picture(b""))
+    urls = (f"{twilio.url}/sheet", f"{twilio.url}/a")
+    fields = {f"MediaUrl{place}": url for place, url in enumerate(urls)}
+    await house.deliver("messages", INBOUND | {"NumMedia": "2"} | fields)
+    assert only(house).told == "Hi"
+    assert len(only(house).media) == 1
+
+
 async def test_without_a_public_url_no_picture_is_fetched(
     tmp_path: Path, twilio: FakeTwilio
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from maskline.courier import Courier, ForbiddenPlace, HttpRequest, NotCarried
+from maskline.courier import Courier, ForbiddenPlace, HttpReply, HttpRequest, NotCarried
 from maskline.operations import Context
 from maskline.operations.pictures import keep_picture, new_token
 from maskline.sms.pictures import NotAPicture, drawn_anew
@@ -62,7 +62,7 @@ class MediaIntake:
         headers_of: Callable[[str], Mapping[str, str]],
     ) -> InboundText:
         """The text with links of ours for what came with it; what cannot be passed on is told."""
-        seen = [media for media in text.media if kind_of(media) not in UNSEEN]
+        seen = [media for media in text.media if kind_of(media.content_type) not in UNSEEN]
         tried = seen[:MOST_MEDIA]
         ends = asyncio.get_running_loop().time() + ALL_SECONDS
         found = await asyncio.gather(
@@ -70,30 +70,35 @@ class MediaIntake:
             return_exceptions=True,
         )
         passed = tuple(media for media in found if isinstance(media, Media))
-        for error in found:
-            if isinstance(error, NotPassedOn | TimeoutError):
-                log.warning("attachment stays behind", carrier=text.carrier, reason=word(error))
-            elif isinstance(error, BaseException):
+        behind = [error for error in found if isinstance(error, BaseException)]
+        for error in behind:
+            if not isinstance(error, NotPassedOn | TimeoutError):
                 raise error
+            log.warning("attachment stays behind", carrier=text.carrier, reason=word(error))
         if len(tried) < len(seen):
             log.warning("attachments stay behind", carrier=text.carrier, reason="too many")
-        notice = self._rules.notice if len(passed) < len(seen) else ""
+        notice = self._rules.notice if behind or len(tried) < len(seen) else ""
         return msgspec.structs.replace(text, media=passed, notice=notice)
 
     async def _in_time(
         self, ends: float, media: Media, courier: Courier, headers: Mapping[str, str]
-    ) -> Media:
+    ) -> Media | None:
         async with asyncio.timeout_at(ends):
             return await self._one(media, courier, headers)
 
-    async def _one(self, media: Media, courier: Courier, headers: Mapping[str, str]) -> Media:
+    async def _one(
+        self, media: Media, courier: Courier, headers: Mapping[str, str]
+    ) -> Media | None:
+        """Our link to it; None for what nobody sees. Not every provider says before what it is."""
         if not self._rules.public_url:
             raise NotPassedOn("no-public-url")
         async with self._fetching:
-            content = await self._fetch(HttpRequest("GET", media.url, headers), courier)
+            reply = await self._fetch(HttpRequest("GET", media.url, headers), courier)
+        if kind_of(reply.headers.get("content-type", "")) in UNSEEN:
+            return None
         try:
             async with self._drawing:
-                content_type, clean = await asyncio.to_thread(drawn_anew, content)
+                content_type, clean = await asyncio.to_thread(drawn_anew, reply.body)
         except NotAPicture as error:
             raise NotPassedOn(f"no picture: {error}") from None
         token, keep = new_token(), self._rules.keep_milliseconds
@@ -102,8 +107,8 @@ class MediaIntake:
         )
         return Media(url=self._rules.public_url + PATH + token, content_type=content_type)
 
-    async def _fetch(self, request: HttpRequest, courier: Courier) -> bytes:
-        """The bytes. Providers tell of media a moment too early, so a miss is tried again."""
+    async def _fetch(self, request: HttpRequest, courier: Courier) -> HttpReply:
+        """What is there. Providers tell of media a moment too early, so a miss is tried again."""
         reason = ""
         for attempt in range(ATTEMPTS):
             await asyncio.sleep(PAUSE_SECONDS if attempt else 0)
@@ -117,13 +122,13 @@ class MediaIntake:
                 reason = word(error)
                 continue
             if reply.status == 200 and reply.body:
-                return reply.body
+                return reply
             reason = f"http-{reply.status}"
         raise NotPassedOn(reason)
 
 
-def kind_of(media: Media) -> str:
-    return media.content_type.partition(";")[0].strip().lower()
+def kind_of(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def word(error: BaseException) -> str:
