@@ -9,6 +9,7 @@ import msgspec
 from maskline.domain.message import Encoding
 from maskline.sms.body import UNREADABLE, Body, seal, unseal
 from maskline.sms.port import InboundText
+from maskline.sms.repetition import REPEATED_WITHIN
 from maskline.sms.text import joined
 from maskline.sms.turn import Turn
 from maskline.store import Row
@@ -47,7 +48,7 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     assert text.part is not None
     late: tuple[Late, ...] = ()
     before = [row for row in tx.all("list_parts", **whole) if row["number"] == text.part.number]
-    if before and before[0]["repeat_key"] != key:  # the reference is used again
+    if before and not comes_again(turn, text, key, before[0]):  # the reference is used again
         late = give_up(turn, whole)
         tx.run("forget_parts", **whole)
         before = []
@@ -63,6 +64,17 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     tx.run("join_parts", **whole, message_id=message_id)
     words, read = together(turn, [row for row in parts if row["message_id"] is None])
     return Joined(text=words, parts=read, message_ids=(message_id,), late=late)
+
+
+def comes_again(turn: Turn, text: InboundText, key: str, known: Row) -> bool:
+    """Whether a part is a known one once more, and not of a later text that says the same. One that
+    went into a text comes again soon, or soon after its carrier is back."""
+    if known["repeat_key"] != key:
+        return False
+    name = f"{turn.work.holder}/{text.connection}"
+    current = turn.context.tx.one("get_connection", connection=name)
+    began = max(known["received_at"], current["opened_at"] if current else 0)
+    return known["message_id"] is None or bool(turn.context.now - began <= REPEATED_WITHIN)
 
 
 def parts_of(turn: Turn, text: InboundText) -> Row:

@@ -1,7 +1,7 @@
 """Long texts, which come in parts, on each database."""
 
 from carrier import Carrier
-from desk import HOUR
+from desk import HOUR, MINUTE
 
 from maskline.sms.port import Accepted, Part
 
@@ -86,3 +86,26 @@ def test_a_reference_may_be_used_again(carrier: Carrier, number: str) -> None:
     carrier.accept("id-3")
     carrier.turn()
     assert [text.text for text in carrier.sent] == ["ab", "cd", "x[...]", "yz"]
+
+
+def test_a_reference_may_be_used_again_for_a_text_that_begins_alike(
+    carrier: Carrier, number: str
+) -> None:
+    """Some senders give all their long texts the same reference."""
+    for place, ending in enumerate(("one", "one", "two")):
+        carrier.wait(11 * MINUTE)
+        carrier.bring_part("hello ", number, 1, 2)
+        carrier.bring_part(ending, number, 2, 2)
+        carrier.accept(f"id-{place}")
+    assert [text.text for text in carrier.sent] == ["hello one", "hello one", "hello two"]
+
+
+def test_a_carrier_that_is_back_repeats_parts_of_long_ago(carrier: Carrier, number: str) -> None:
+    carrier.bring_part("a", number, 1, 2)
+    verdict = carrier.bring_part("b", number, 2, 2)
+    carrier.accept()
+    carrier.desk.now += HOUR
+    carrier.restart()
+    assert carrier.bring_part("b", number, 2, 2, connection="c2") == verdict
+    carrier.wait(11 * MINUTE)
+    assert [text.text for text in carrier.sent] == ["ab"]
