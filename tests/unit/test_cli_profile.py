@@ -46,7 +46,19 @@ def test_sections_settings_and_nested_settings() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["name = 1", "[a]\nnonsense", "nonsense"])
+def test_a_colon_stands_for_an_equals_sign_but_for_nested_settings() -> None:
+    text = "[a]\nRegion: eu-west-2\nurl = http://b\nall: http://c=d\nnested:\n  e:f = http://g\n"
+    assert read_ini(text) == {
+        "a": {
+            "region": "eu-west-2",
+            "url": "http://b",
+            "all": "http://c=d",
+            "nested": {"e:f": "http://g"},
+        }
+    }
+
+
+@pytest.mark.parametrize("text", ["name = 1", "[a]\nnonsense", "nonsense", "[a]\nb =\n  c: d"])
 def test_what_is_no_ini_is_refused(text: str) -> None:
     with pytest.raises(NotIni):
         read_ini(text)

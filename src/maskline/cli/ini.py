@@ -1,5 +1,7 @@
 """The AWS INI format: sections, settings, and settings nested below a setting."""
 
+import re
+
 Section = dict[str, "str | Section"]
 
 
@@ -31,11 +33,11 @@ def read_ini(text: str) -> dict[str, Section]:
     return sections
 
 
-def _setting(line: str) -> tuple[str, str]:
-    name, equals, value = line.partition("=")
-    if not equals:
+def _setting(line: str, separators: str = "=:") -> tuple[str, str]:
+    name, *value = re.split(f"[{separators}]", line, maxsplit=1)
+    if not value:
         raise NotIni(line)
-    return name.strip().lower(), value.strip()
+    return name.strip().lower(), value[0].strip()
 
 
 def _nest(section: Section, parent: str, line: str) -> None:
@@ -44,7 +46,7 @@ def _nest(section: Section, parent: str, line: str) -> None:
     if inner == "":
         inner = section[parent] = {}
     if isinstance(inner, dict):
-        name, value = _setting(line)
+        name, value = _setting(line, "=")
         inner[name] = value
 
 
