@@ -128,6 +128,19 @@ def test_ways_to_a_key_that_are_not_offered_are_named(
         find_key(make(), prefer_beside=True)
 
 
+@pytest.mark.parametrize("prefer_beside", [True, False])
+def test_the_key_beside_stands_for_no_role_that_was_asked_for(
+    make: Make, tmp_path: Path, prefer_beside: bool
+) -> None:
+    write(tmp_path / "var/credentials", OWN)
+    write(tmp_path / "config", "[profile reader]\nrole_arn = x\n[default]\nrole_arn = x\n")
+    with pytest.raises(Fault, match="role_arn"):
+        find_key(make("reader"), prefer_beside)
+    with pytest.raises(Fault, match="role_arn"):
+        find_key(make(AWS_PROFILE="reader"), prefer_beside)
+    assert find_key(make(), prefer_beside).id == "AKIDBESIDE"
+
+
 @pytest.mark.parametrize(
     ("environment", "service", "endpoint"),
     [

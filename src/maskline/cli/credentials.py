@@ -9,6 +9,7 @@ from maskline.cli.signer import AccessKey
 
 SECRET_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PROCESS = "custom-process"
+Source = Callable[[Profile], AccessKey | None]
 
 
 def find_key(profile: Profile, prefer_beside: bool) -> AccessKey:
@@ -18,20 +19,16 @@ def find_key(profile: Profile, prefer_beside: bool) -> AccessKey:
     then that server's own key comes before the user's AWS files, which hold keys for elsewhere.
     Raises NoCredentials, and Fault for keys that are there in part.
     """
-    sources: list[Callable[[Profile], AccessKey | None]] = [_from_variables]
-    files: list[Callable[[Profile], AccessKey | None]] = [_from_shared, _from_process, _from_config]
-    explicit = profile.chosen or profile.name != "default"
-    beside_first = prefer_beside and not explicit
-    sources += [_from_beside, *files] if beside_first else [*files, _from_beside]
-    for source in sources:
+    files: list[Source] = [_from_shared, _from_process, _from_config]
+    if profile.chosen or profile.name != "default":
+        sources = [*files, _from_elsewhere, _from_beside]
+    elif prefer_beside:
+        sources = [_from_beside, *files, _from_elsewhere]
+    else:
+        sources = [*files, _from_beside, _from_elsewhere]
+    for source in (_from_variables, *sources):
         if key := source(profile):
             return key
-    for name in ("role_arn", "sso_session", "sso_start_url"):
-        if profile.setting(name):
-            raise BadConfiguration(
-                f'Profile "{profile.name}" gets its keys by {name}, which Maskline does not offer.'
-                " Put aws_access_key_id and aws_secret_access_key into the profile."
-            )
     raise NoCredentials(
         'Unable to locate credentials. You can configure credentials by running "aws configure".',
         f"a server's first start writes an access key to {profile.beside.credentials_file};"
@@ -57,6 +54,16 @@ def _from_config(profile: Profile) -> AccessKey | None:
 
 def _from_section(section: Mapping[str, Any], source: str) -> AccessKey | None:
     return _assemble(section, tuple(name.lower() for name in SECRET_NAMES), source)
+
+
+def _from_elsewhere(profile: Profile) -> None:
+    """Refuse a profile whose keys come by a way that is not offered."""
+    for name in ("role_arn", "sso_session", "sso_start_url"):
+        if profile.setting(name):
+            raise BadConfiguration(
+                f'Profile "{profile.name}" gets its keys by {name}, which Maskline does not offer.'
+                " Put aws_access_key_id and aws_secret_access_key into the profile."
+            )
 
 
 def _from_beside(profile: Profile) -> AccessKey | None:
