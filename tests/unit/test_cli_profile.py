@@ -113,6 +113,21 @@ def test_the_key_beside_is_the_last_resort_for_any_server(make: Make, tmp_path: 
     assert (key.id, key.source) == ("AKIDBESIDE", "var/credentials")
 
 
+def test_variables_in_the_names_of_the_files(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYS", str(tmp_path))
+    write(tmp_path / "keys", SHARED)
+    assert find_key(make(AWS_SHARED_CREDENTIALS_FILE="$KEYS/keys"), False).id == "AKIDSHARED"
+
+
+def test_a_user_without_a_home(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, under a number that no user of it has."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    assert make(AWS_CONFIG_FILE="~/.aws/config").region(None) == "us-east-1"
+
+
 def test_no_key_anywhere(make: Make) -> None:
     with pytest.raises(NoCredentials) as caught:
         find_key(make(), prefer_beside=True)

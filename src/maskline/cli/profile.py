@@ -128,8 +128,8 @@ class Beside:
 
 
 def _read(name: str) -> dict[str, Section]:
-    """The sections of a file; none when there is no file."""
-    path = Path(name).expanduser()
+    """The sections of a file; none when there is no file. Nobody needs to have a home."""
+    path = Path(os.path.expanduser(os.path.expandvars(name)))
     try:
         return read_ini(path.read_text(encoding="utf-8"))
     except (NotIni, UnicodeDecodeError):
