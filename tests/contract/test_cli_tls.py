@@ -90,7 +90,8 @@ def test_a_bundle_vouches(
 
 def test_nobody_looks(server: PlayedServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ASK, "--no-verify-ssl"]) == 0
-    assert capsys.readouterr().out == '"demo"\n'
+    assert main([*ASK, "--no-verify-ssl", "--ca-bundle", "nope.pem"]) == 0
+    assert capsys.readouterr().out == '"demo"\n"demo"\n'
 
 
 def test_a_bundle_that_is_none(server: PlayedServer, capsys: pytest.CaptureFixture[str]) -> None:

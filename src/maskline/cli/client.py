@@ -110,7 +110,7 @@ class Client(NamedTuple):
 
     def _tls(self) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context(cafile=self.ca_bundle)
+            context = ssl.create_default_context(cafile=self.ca_bundle if self.verify else None)
         except OSError as error:
             raise Fault(f"Could not read the CA bundle {self.ca_bundle}: {error}") from None
         if not self.verify:
@@ -184,6 +184,7 @@ def split_endpoint(endpoint: str) -> SplitResult:
     except ValueError:
         port_is_number = False
         url = urlsplit("")
-    if not port_is_number or url.scheme not in ("http", "https") or not url.hostname:
+    plain = url.path.isascii() and url.path.isprintable() and " " not in url.path
+    if not plain or not port_is_number or url.scheme not in ("http", "https") or not url.hostname:
         raise Fault(f"Invalid endpoint: {endpoint}")
     return url

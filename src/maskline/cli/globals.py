@@ -7,6 +7,7 @@ from maskline.cli.faults import BadParameters, Fault
 from maskline.cli.options import Option
 from maskline.cli.profile import Profile
 
+LONGEST_TIMEOUT = 365 * 24 * 3600  # seconds; a socket takes no more than some centuries
 ERROR_FORMATS = ("legacy", "json", "yaml", "text", "table", "enhanced")
 
 
@@ -138,11 +139,22 @@ def resolve(values: dict[str, Any]) -> Globals:
             f'Bad value for --endpoint-url "{endpoint}": scheme is missing.  Must be of the form'
             " http://<hostname>/ or https://<hostname>/"
         )
-    for key in ("read_timeout", "connect_timeout"):
-        if key in values:
-            values[key] = whole_number(values[key])
+    for kind in ("connect", "read"):
+        if (key := f"{kind}_timeout") in values:
+            values[key] = seconds(kind, values[key])
     query = compile_query(values["query"]) if "query" in values else None
     return Globals(Profile(values.get("profile")), values, query)
+
+
+def seconds(kind: str, text: str) -> int:
+    """How long to wait, where `kind` is what for; raises Fault in the words of AWS CLI 2."""
+    number = whole_number(text)
+    if number < 0:
+        raise Fault(
+            f"Attempted to set {kind} timeout to {number}, but the timeout cannot be set to a value"
+            " less than or equal to 0."
+        )
+    return min(number, LONGEST_TIMEOUT)
 
 
 def whole_number(text: str) -> int:
