@@ -12,6 +12,9 @@ from maskline.cli.profile import Profile
 
 INTERRUPTED = 130
 LEGACY = "legacy"
+ENCODING_HINT = (
+    "what was typed, or is to be shown, is not in the encoding of this terminal; see LANG"
+)
 
 
 def main(words: list[str]) -> int:
@@ -21,23 +24,43 @@ def main(words: list[str]) -> int:
         if words[:2] == ["complete", "--"]:  # a shell asks, not a person
             from maskline.cli.completion import complete
 
-            return complete(words[2:])
-        typed = read_words(words, program.OPTIONS)
-        values = typed.values
-        return _run(values, typed.rest)
+            status = complete(words[2:])
+        else:
+            typed = read_words(words, program.OPTIONS)
+            values = typed.values
+            status = _run(values, typed.rest)
+        sys.stdout.flush()
+        return status
     except Fault as fault:
         return _tell(fault, _error_format(values))
     except KeyboardInterrupt:
         sys.stdout.write("\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; that is its right
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except Exception as error:
         if values.get("debug"):
             raise
-        text = f"{type(error).__name__}: {error}"
-        return _tell(Fault(text, "this is a fault of the program; --debug shows more"), LEGACY)
+        _drop_output()
+        return _tell(_unforeseen(error), LEGACY)
+
+
+def _unforeseen(error: Exception) -> Fault:
+    if isinstance(error, OSError):  # a full disk, say
+        return Fault(str(error))
+    if isinstance(error, UnicodeEncodeError):
+        return Fault(str(error), ENCODING_HINT)
+    text = f"{type(error).__name__}: {error}"
+    return Fault(text, "this is a fault of the program; --debug shows more")
+
+
+def _drop_output() -> None:
+    """Keep what nobody takes from being written once more at the end of the program."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _error_format(values: dict[str, Any]) -> str:
