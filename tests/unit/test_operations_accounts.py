@@ -4,7 +4,13 @@ import pytest
 from desk import HOUR, START, Desk
 
 from maskline.domain.permissions import EVERYTHING, Grant
-from maskline.domain.refusals import BadRequest, Forbidden, LimitExceeded, NotFound
+from maskline.domain.refusals import (
+    BadRequest,
+    Forbidden,
+    LimitExceeded,
+    NotFound,
+    Unauthorized,
+)
 from maskline.model import load
 from maskline.operations import (
     Context,
@@ -143,6 +149,33 @@ def test_a_key_does_not_lock_itself_out(desk: Desk) -> None:
         desk.maskline("DeleteAccessKey", **request)
     with pytest.raises(BadRequest):
         desk.maskline("UpdateAccessKey", **request, Status="Inactive")
+
+
+@pytest.mark.parametrize("operation", ["UpdateAccessKey", "DeleteAccessKey"])
+def test_a_key_that_another_process_took_away_does_nothing_to_keys(
+    desk: Desk, operation: str
+) -> None:
+    """This process may take it as it was for a moment more; the store says what it is."""
+    other = {"AccessKeyId": desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"]}
+    context = with_key(desk, EVERYTHING)
+    own = {"AccessKeyId": context.access_key_id}
+    desk.maskline(operation, **own, Status="Inactive")
+    desk.access_key_id = context.access_key_id
+    for attempt, request in (
+        ("CreateAccessKey", {}),
+        ("RotateAccessKey", other),
+        ("UpdateAccessKey", {**own, "Status": "Active"}),
+        ("UpdateAccessKey", {**other, "Status": "Inactive"}),
+        ("DeleteAccessKey", other),
+        ("CreateAccount", {"Name": "tenant"}),
+    ):
+        with pytest.raises((Unauthorized, NotFound)):
+            desk.maskline(attempt, **request)
+    keys = desk.maskline("ListAccessKeys")["AccessKeys"]
+    assert [each["Status"] for each in keys if each["AccessKeyId"] != own["AccessKeyId"]] == [
+        "Active",
+        "Active",
+    ]
 
 
 def test_the_operator_makes_accounts(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskline.domain.permissions import EVERYTHING, Grant, require_few_stars
-from maskline.domain.refusals import BadRequest, Forbidden, NotFound
+from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Unauthorized
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.operations.quotas import require_room
@@ -118,6 +118,7 @@ def update_access_key(context: Context, request: Request) -> Answer:
 
 def delete_access_key(context: Context, request: Request) -> Answer:
     row = require_key(context, request["AccessKeyId"])
+    require_own_key(context)
     refuse_own_key(context, row)
     context.tx.run("delete_access_key", access_key_id=row["access_key_id"])
     return {}
@@ -146,11 +147,23 @@ def allowed_grant(context: Context, request: Request, default: Grant) -> Grant:
     actions, resources = (tuple(request.get(member) or ()) for member in ("Actions", "Resources"))
     require_few_stars(Grant(actions, resources))
     grant = Grant(actions or default.actions, resources or default.resources)
-    if context.access_key_id is not None:
-        own = require_key(context, context.access_key_id)
-        if not grant_of(own).covers(grant):
-            raise Forbidden("An access key cannot allow more than the key that asks for it")
+    own = require_own_key(context)
+    if own is not None and not grant_of(own).covers(grant):
+        raise Forbidden("An access key cannot allow more than the key that asks for it")
     return grant
+
+
+def require_own_key(context: Context) -> Row | None:
+    """The row of the key that asks, None where none does; raises Unauthorized if it works no more.
+
+    Another process may have disabled it a moment ago: it must not undo that, or live on in a copy.
+    """
+    if context.access_key_id is None:
+        return None
+    row = context.tx.one("get_access_key", access_key_id=context.access_key_id)
+    if row is None or not row["active"]:
+        raise Unauthorized("The access key is disabled")
+    return row
 
 
 def refuse_own_key(context: Context, row: Row) -> None:

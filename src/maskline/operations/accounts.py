@@ -4,7 +4,12 @@ import secrets
 from typing import Any
 
 from maskline.domain.permissions import EVERYTHING
-from maskline.operations.access_keys import Credentials, make_access_key, shown_with_secret
+from maskline.operations.access_keys import (
+    Credentials,
+    make_access_key,
+    require_own_key,
+    shown_with_secret,
+)
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.operations.tenancy import require_account, require_operator
@@ -23,6 +28,7 @@ def bootstrap_account(context: Context, name: str = "default") -> Credentials | 
 def create_account(context: Context, request: Request) -> Answer:
     """A new account and its first key, whose secret is shown this once."""
     require_operator(context)
+    require_own_key(context)
     account_id = make_account(context, request["Name"], operator=False)
     credentials = make_access_key(context, account_id, EVERYTHING)
     account = require_account(context, account_id)
