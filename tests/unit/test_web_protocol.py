@@ -105,6 +105,56 @@ async def test_who_never_ends_a_body_is_told_and_closed(connect: Connect) -> Non
     assert await wire.ended()
 
 
+WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
+
+
+def request_with_a_wish(key: AccessKey, body: bytes, framing: bytes, written: bytes) -> bytes:
+    """A request that makes a connector and would rather go on in another protocol."""
+    signed = sign(key, REGION, "POST", "/voice-connectors", {"Host": "h"}, body)
+    lines = "".join(f"{name}: {text}\r\n" for name, text in signed.items() if name != "Host")
+    return POST + lines.encode() + WISH + framing + b"\r\n\r\n" + written
+
+
+@pytest.mark.parametrize("piece", [1, 10, 100_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_who_asks_for_another_protocol_is_served_in_this_one(
+    connect: Connect, piece: int, chunked: bool
+) -> None:
+    wire = await connect()
+    body = b'{"Name":"x","RequireEncryption":false}'
+    framing, written = b"Content-Length: %d" % len(body), body
+    if chunked:
+        framing, written = (
+            b"Transfer-Encoding: chunked",
+            b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+        )
+    made = request_with_a_wish(wire.key, body, framing, written)
+    health = HEALTH.replace(b"\r\n\r\n", b"\r\n" + WISH + b"\r\n")
+    sent = made + HEALTH + health + health + made
+    for start in range(0, len(sent), piece):
+        wire.send(sent[start : start + piece])
+        await asyncio.sleep(0)
+    for expected in (201, 200, 200, 200, 201):
+        status, content = await wire.answer()
+        assert status == expected, content
+
+
+async def test_many_wishes_at_once(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(HEALTH.replace(b"\r\n\r\n", b"\r\n" + WISH + b"\r\n") * 1000)
+    for _ in range(1000):
+        assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_wish_buys_no_time_for_the_body(connect: Connect) -> None:
+    wire = await connect()
+    wire.send(request_with_a_wish(wire.key, b"{", b"Content-Length: 9", b"{"))
+    status, content = await wire.answer()
+    assert (status, content["Code"]) == (408, "RequestTimeout")
+    assert await wire.ended()
+
+
 @pytest.mark.usefixtures("hurry")
 async def test_who_has_no_key_is_told_before_the_end_of_the_body(connect: Connect) -> None:
     wire = await connect()

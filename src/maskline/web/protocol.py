@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from maskline.web import answers
 from maskline.web.pipeline import new_request_id
+from maskline.web.upgrades import Parser, body_follows
 
 HEAD_SECONDS = 20.0  # for the first byte of a connection, and from a request's first to its head
 BODY_SECONDS = 60.0
@@ -62,6 +63,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.parser = Parser(self, self)
         self.due = self.loop.time() + HEAD_SECONDS
         if len(self.connections) > self.most_connections:
             self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, "Too many connections")
@@ -87,6 +89,8 @@ class Protocol(HttpToolsProtocol):
         self.cycle.transport = joined  # type: ignore[assignment]  # all that a cycle uses of it
 
     def on_message_complete(self) -> None:
+        if body_follows(self):
+            return
         self.head_bytes = 0  # those of the body were counted, too
         self.due = None
         super().on_message_complete()
