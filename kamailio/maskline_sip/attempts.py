@@ -31,6 +31,10 @@ RINGING = "$avp(ringing)"  # how long the phone may ring, until it is heard of; 
 OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
 
 
+class Abandoned(Exception):
+    """The caller hung up before the call went anywhere, and was told so by Kamailio."""
+
+
 class Attempts:
     def __init__(
         self,
@@ -50,7 +54,7 @@ class Attempts:
     ) -> None:
         """The first attempt. `trunk` marks the caller's carrier, `flow` and `at` tell how the
         request came. Raises NoWay when nothing could be sent to anybody, Unacceptable when nobody
-        may have such sound."""
+        may have such sound, Abandoned when nobody is to be called any more."""
         attempt = {"route": route, "trunk": trunk, "flow": flow, "at": at}
         KSR.tm.t_on_failure("failed")
         engines = self._bodies.media.references(route["CallId"])
@@ -117,7 +121,7 @@ class Attempts:
         KSR.tm.t_on_reply("back")
         KSR.tm.t_on_failure("failed")
         if KSR.tm.t_relay() < 0:
-            raise NoWay("not sent")
+            raise Abandoned if KSR.tm.t_is_canceled() > 0 else NoWay("not sent")
 
     def _keep_half(self, attempt: dict[str, Any], passage: mask.Passage) -> None:
         """Between two carriers that encrypt the engine has two calls: one is left over when the

@@ -16,7 +16,7 @@ import KSR
 from . import allowed, errands, firsts, kept, mask, ringing, sdp, sip, sources, texts
 from .announcements import ANNOUNCED, Announcements, can_hear
 from .answers import RETRY, answer, later
-from .attempts import CONTEXT, Attempts
+from .attempts import CONTEXT, Abandoned, Attempts
 from .balancers import Source, ends_transaction
 from .bodies import Bodies, description
 from .engines import Engines, call_of
@@ -43,6 +43,7 @@ ERRANDS = (*errands.METHODS, "INFO")
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 READY = "$avp(ready)"
+TERMINATED = 487  # what tells whoever hangs up before the answer
 LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
 
@@ -370,6 +371,8 @@ class Routes:
             question["Silent"] = True
         route = self.switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
+            if KSR.tm.t_is_canceled() > 0:
+                return  # nobody listens any more, and Kamailio has told them 487
             begin = self.announcements.begin
             if offered and begin(request, offered, route, origin, self.ways.received_at):
                 return
@@ -378,6 +381,9 @@ class Routes:
             trunk = self.settings.carriers[origin].mark
             flow, at = self.senders.way_back(source, hop_of(request)), self.ways.received_at()
             self.attempts.begin(request, route, trunk, flow, at)
+        except Abandoned:
+            ringing.end(route["CallId"])
+            self.reports.ended(route["CallId"], "caller", TERMINATED)
         except Exception as error:
             ringing.end(route["CallId"])
             self.reports.ended(route["CallId"], "us", status_of(error))

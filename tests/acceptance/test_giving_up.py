@@ -1,6 +1,8 @@
 """Calls that ring when their session is closed: the phone stops ringing, the caller is told, and
 whoever answers at that very moment is hung up."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -231,6 +233,51 @@ def test_who_answers_when_the_caller_was_told_that_nobody_does_is_hung_up(
             while True:
                 assert not phone.receive(0.5).startswith("SIP/2.0 2")
         assert "AnsweredTimestamp" not in latest(service)
+
+
+def cancelled(sent: str) -> str:
+    """The CANCEL of an INVITE (RFC 3261 9.1)."""
+    head = sent.partition("\r\n\r\n")[0].split("\r\n")
+    names = ("Via", "From", "To", "Call-ID", "Max-Forwards")
+    kept = [line for line in head[1:] if line.partition(":")[0] in names]
+    start = head[0].replace("INVITE", "CANCEL")
+    return "\r\n".join([start, *kept, "CSeq: 1 CANCEL", "Content-Length: 0", "", ""])
+
+
+@pytest.mark.parametrize("decision", ["Connect", "Reject"])
+def test_who_hangs_up_before_the_decision_calls_nobody(service: Service, decision: str) -> None:
+    """A CANCEL while the control plane is asked still, which takes long where its database does."""
+    with two_phones(service) as (called, phone):
+        said, recorded = len(service.log), len(calls(service))
+        sent = phone.invite(caller=ALICE if decision == "Connect" else "+12065550999")
+        os.kill(service.pid, signal.SIGSTOP)
+        try:
+            phone.send(sent)
+            time.sleep(0.2)
+            phone.send(cancelled(sent))
+            assert phone.final() == 487
+        finally:
+            os.kill(service.pid, signal.SIGCONT)
+        until(lambda: len(calls(service)) > recorded)
+        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        told = [call["Decision"], call["EndedBy"], call["SipStatus"], call["Cause"]]
+        ended = {"Connect": ["caller", 487, 16], "Reject": ["us", 404, 1]}
+        assert told == [decision, *ended[decision]]
+        assert called.silent(0.3)
+        assert '"engine says"' not in service.log[said:]
+
+
+@contextmanager
+def two_phones(service: Service) -> Iterator[tuple[Phone, Phone]]:
+    """A phone at the carrier's, and one that may call it while a session is open."""
+    open_session(service)
+    called, phone = Phone(service, service.carrier_port), Phone(service)
+    try:
+        yield called, phone
+    finally:
+        service.close_sessions()
+        called.socket.close()
+        phone.socket.close()
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
