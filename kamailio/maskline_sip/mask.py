@@ -351,7 +351,8 @@ def reply_payload(
         allowed.status(reply.status),
         asked.receiver,
     )
-    if far.tag and not sip.address(receiver).tag:
+    refused = status >= 300  # which has a tag in any case (RFC 3261 8.2.6.2)
+    if (far.tag or refused) and not sip.address(receiver).tag:
         receiver += ";tag=" + keys.alias(passage.key, "tag", far.call_id, far.tag)
     headers = _answer(passage, asked, receiver)
     if 100 < status < 300:

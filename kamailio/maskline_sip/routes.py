@@ -221,9 +221,10 @@ class Routes:
             if behind is None:
                 return
             source, origin = behind
-        if origin is None and request.method == "CANCEL":
+        if origin is None and request.method in ("ACK", "CANCEL"):
             self._end_transaction(request)  # of whoever knows its branch
-            return
+            if request.method == "CANCEL":
+                return
         if origin is None:
             origin = self.senders.by_password(request, source)
         else:
@@ -248,7 +249,7 @@ class Routes:
             if origin != CONTROL:
                 raise Refuse(481)
             self._give_up(sip.user(request.uri))
-        elif request.address("to").tag:
+        elif request.address("to").tag or request.method == "ACK":
             self._within_dialog(request, origin, source)
         elif origin == CONTROL and request.all("x-carrier") and request.method in ERRANDS:
             self._run_errand(request)
@@ -258,7 +259,7 @@ class Routes:
             self._invite(request, origin, source)
         elif request.method == "MESSAGE":
             self.messages.take(request, origin)
-        elif request.method != "ACK":
+        else:
             raise Refuse(405)
 
     def _end_transaction(self, request: sip.Message) -> bool:

@@ -75,6 +75,9 @@ class Phone:
         )
 
     def reply(self, request: str, status: int, body: str = "", more: str = "") -> None:
+        self.send(self.reply_text(request, status, body, more))
+
+    def reply_text(self, request: str, status: int, body: str = "", more: str = "") -> str:
         kept = [
             line
             for line in request.split("\r\n\r\n")[0].split("\r\n")
@@ -82,7 +85,7 @@ class Phone:
         ]
         to = header(request, "To") + ("" if ";tag=" in header(request, "To") else ";tag=bobs")
         kind = "Content-Type: application/sdp\r\n" if body else ""
-        self.send(
+        return (
             f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(kept) + f"\r\nTo: {to}\r\n"
             f"Contact: <sip:{BOB}@{self.where}>\r\n{more}{kind}"
             f"Content-Length: {len(body)}\r\n\r\n{body}"

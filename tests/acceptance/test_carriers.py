@@ -584,6 +584,37 @@ def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> N
     peer.close()
 
 
+def acknowledged(invite: str, refusal: str) -> str:
+    """The ACK of a refused INVITE (RFC 3261 17.1.1.3)."""
+    names = ("Via", "From", "Call-ID", "Max-Forwards")
+    lines = invite.partition("\r\n\r\n")[0].split("\r\n")
+    kept = [line for line in lines if line.partition(":")[0] in names]
+    to, number = header(refusal, "To"), header(refusal, "CSeq").split(" ")[0]
+    start = lines[0].replace("INVITE", "ACK")
+    tail = [f"To: {to}", f"CSeq: {number} ACK", "Content-Length: 0", "", ""]
+    return "\r\n".join([start, *kept, *tail])
+
+
+REFUSED = [(ALICE, 486), ("+12065550999", 404)]
+
+
+@pytest.mark.parametrize(("caller", "status"), REFUSED, ids=["by the phone", "by us"])
+def test_who_calls_from_anywhere_is_refused_once(tmp_path: Path, caller: str, status: int) -> None:
+    peer = Peer(refuse(486))
+    account = 'inbound_username = "acme"\ninbound_password = "secret"'
+    with masked(tmp_path, peer, account) as (service, _):
+        phone = Stranger(service)
+        sent = phone.invite(caller=caller)
+        phone.send(sent)
+        right = authorized(sent, phone.receive(), "secret")
+        phone.send(right)
+        assert phone.final() == status
+        phone.send(acknowledged(right, phone.received[-1]))
+        assert phone.silent(1.5)
+        phone.socket.close()
+    peer.close()
+
+
 def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
     """Where it can be forged: the first request must bring the password, too."""
     peer = Peer()
