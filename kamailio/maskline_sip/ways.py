@@ -36,10 +36,11 @@ class Ways:
         NoWay."""
         local, transport = self.choose(hop)
         carrier = self._settings.marked.get(trunk)
+        KSR.tcpops.tcp_set_otcpid_flag(0)  # of a place that was tried before
         if transport == "tls":
             self._choose_certificate(carrier)
-            if carrier and carrier.tls_names and not first:
-                self._stay_with_verified(hop, own)
+            if carrier and carrier.tls_names:
+                self._stay_with_verified(hop, own, first)
         KSR.pv.sets("$ru", uri)
         KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
         KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
@@ -76,15 +77,18 @@ class Ways:
         if names:  # an address is not told (RFC 6066 3)
             KSR.pv.sets(SERVER_NAME, names[0])
 
-    def _stay_with_verified(self, hop: str, own: bool) -> None:
-        """To a carrier's own place only by a connection that has shown its certificate to
-        `verified`: Kamailio checks who signed it, but not for whom it is. A place of which nothing
-        is known may be one that a party named, unless it is `own`: then Kamailio was started again,
-        and has forgotten who is there."""
+    def _stay_with_verified(self, hop: str, own: bool, first: bool) -> None:
+        """To a carrier's own place only by the connection that has shown its certificate to
+        `verified`: Kamailio checks who signed it, but not for whom it is, and takes any connection
+        with that address and port, also one that was made to us from there and showed none. A place
+        of which nothing is known may be one that a party named, unless it is `own`: then Kamailio
+        was started again, and has forgotten who is there."""
         known = VERIFIED.get(place_of(hop))
         if known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0:
             KSR.set_forward_no_connect()
-        elif known or own or VERIFIED.get(f"place {place_of(hop)}"):
+            KSR.tcpops.tcp_set_otcpid(int(known))
+            KSR.tcpops.tcp_set_otcpid_flag(1)
+        elif not first and (known or own or VERIFIED.get(f"place {place_of(hop)}")):
             raise NoWay("no verified connection")
 
     def verified(self, hop: str, carrier: Carrier) -> bool:

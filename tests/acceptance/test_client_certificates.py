@@ -107,6 +107,32 @@ def call(service: Service, port: int, context: ssl.SSLContext) -> str:
         phone.close()
 
 
+def test_whoever_connects_from_a_carriers_place_gets_no_call(tmp_path: Path) -> None:
+    """Kamailio finds a connection by address and port, and the newest one first. Whoever is on the
+    way to the carrier can speak from both, but has not its certificate."""
+    authority, place = Authority(tmp_path), ("127.0.0.1", free_port())
+    us, them = authority.issue("us", "127.0.0.1"), authority.issue("them", "127.0.0.1")
+    door = ("127.0.0.1", free_port())
+    with socket.socket() as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        plain.bind(place)  # before the carrier listens there, for after that nobody may
+        peer = Peer(tls=them.server(), port=place[1])
+        with masked(
+            tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"\n', transport="tls",
+            listen=(f"tls:127.0.0.1:{door[1]}",),
+            sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        ) as (_, phone):  # fmt: skip
+            hang_up(phone, *answered(phone))
+            plain.connect(door)
+            asking = ssl.create_default_context(cafile=str(authority.ca))
+            with asking.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+                stranger = Stream(secured)
+                hang_up(phone, *answered(phone))
+                assert stranger.received() == []
+        assert len(peer.of("INVITE")) == 2
+        peer.close()
+
+
 def test_a_carrier_that_does_not_take_our_certificate_is_down(tmp_path: Path) -> None:
     """Whether we have none for it, or one of another authority."""
     theirs = Authority(tmp_path, "carrier").issue("theirs", "127.0.0.1")

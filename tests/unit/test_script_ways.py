@@ -21,6 +21,7 @@ class Kamailio:
         self.cells: dict[str, str] = {}
         self.alive: set[int] = set()
         self.connects = True
+        self.chosen, self.keeps_to_it = 0, 0
         nothing = lambda *_: None  # noqa: E731
         self.pv = SimpleNamespace(sets=nothing, unset=nothing)
         self.tls = SimpleNamespace(set_connect_server_id=nothing)
@@ -34,6 +35,12 @@ class Kamailio:
 
     def tcp_conid_alive(self, number: int) -> int:
         return 1 if number in self.alive else -1
+
+    def tcp_set_otcpid(self, number: int) -> None:
+        self.chosen = number
+
+    def tcp_set_otcpid_flag(self, on: int) -> None:
+        self.keeps_to_it = on
 
     def set_forward_no_connect(self) -> None:
         self.connects = False
@@ -124,5 +131,9 @@ def test_a_place_is_reached_by_the_connection_whose_certificate_was_seen(
     with pytest.raises(ways.NoWay):
         taken.take(PLACE, PLACE, "acme")
     kamailio.alive = {7}
-    taken.take(PLACE, PLACE, "acme", own=True)
-    assert not kamailio.connects
+    for first in (False, True):
+        taken.take(PLACE, PLACE, "acme", first=first, own=True)
+        assert not kamailio.connects
+        assert (kamailio.chosen, kamailio.keeps_to_it) == (7, 1)
+        ways.Ways(Calling()).take(PLACE, PLACE, "acme", own=True)
+        assert not kamailio.keeps_to_it
