@@ -53,6 +53,47 @@ def test_the_gate_keeps_back_what_nobody_wrote(raw: bytes) -> None:
         GATE.leave(raw)
 
 
+def test_our_own_via_is_on_top_or_nothing_leaves() -> None:
+    """Kamailio puts it there; one further down is of an earlier time that the request was here."""
+    with pytest.raises(gate.Refused):
+        GATE.leave(
+            leaving(
+                "INVITE sip:x SIP/2.0", GATE.header(PAYLOAD), via="Via: SIP/2.0/UDP x\r\n" + VIA
+            )
+        )
+
+
+def test_our_own_via_leaves_without_the_number_of_the_other_sides_connection() -> None:
+    via = VIA.replace("\r\n", ";rport;i=8d51;alias\r\n")
+    out = GATE.leave(leaving("INVITE sip:x SIP/2.0", GATE.header(PAYLOAD), via=via))
+    start, rest = PAYLOAD.split(b"\r\n", 1)
+    own = VIA.replace("\r\n", ";rport;alias\r\n").encode()
+    assert out == start + b"\r\n" + own + rest
+
+
+REPLY = b"SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+
+
+def test_a_reply_leaves_as_it_was_written() -> None:
+    assert GATE.leave(leaving("SIP/2.0 183 X", GATE.header(REPLY), via="")) == REPLY
+
+
+@pytest.mark.parametrize("via", ["", VIA])
+@pytest.mark.parametrize(
+    ("start", "payload"),
+    [
+        ("SIP/2.0 200 OK", PAYLOAD),
+        ("INVITE sip:x SIP/2.0", REPLY),
+        ("ACK sip:x SIP/2.0", PAYLOAD.replace(b"INVITE", b"BYE")),
+    ],
+)
+def test_what_was_written_for_another_message_does_not_leave(
+    start: str, payload: bytes, via: str
+) -> None:
+    with pytest.raises(gate.Refused):
+        GATE.leave(leaving(start, GATE.header(payload), via=via))
+
+
 def test_a_body_cannot_carry_the_private_header() -> None:
     raw = leaving("INVITE sip:x SIP/2.0") + GATE.header(PAYLOAD).encode()
     with pytest.raises(gate.Refused):
@@ -66,21 +107,43 @@ def test_kamailios_ack_and_cancel_are_made_from_the_masked_invite() -> None:
     assert b"CSeq: 1 ACK\r\n" in ack
     cancel = GATE.leave(leaving("CANCEL sip:x SIP/2.0", GATE.header(PAYLOAD)))
     assert b"Call-ID: masked\r\n" in cancel
+    assert cancel == (
+        b"CANCEL sip:b@y SIP/2.0\r\n" + VIA.encode() + b"Max-Forwards: 69\r\n"
+        b"From: <sip:n@h>;tag=m\r\nTo: <sip:b@y>\r\nCall-ID: masked\r\nCSeq: 1 CANCEL\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
     for out in (ack, cancel):
         assert b"SECRET" not in out
         assert b"Contact" not in out
 
 
+def test_kamailios_ack_goes_by_the_route_and_has_the_tag_of_the_masked_invite() -> None:
+    payload = PAYLOAD.replace(b"<sip:b@y>\r\n", b"<sip:b@y>;tag=known\r\nRoute: <sip:p;lr>\r\n")
+    rest = REST.replace("<sip:b@y>", "<sip:b@y>;tag=theirs")
+    ack = GATE.leave(leaving("ACK sip:x SIP/2.0", GATE.header(payload), rest=rest))
+    assert b"To: <sip:b@y>;tag=known\r\n" in ack
+    assert b"Route: <sip:p;lr>\r\n" in ack
+
+
 def test_a_reply_of_our_own_is_written_anew() -> None:
-    raw = (
-        b"SIP/2.0 404 Whatever\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\nFrom: <sip:a@x>;tag=1\r\n"
-        b"To: <sip:n@h>;tag=2\r\nCall-ID: mine\r\nCSeq: 1 INVITE\r\nSubject: SECRET\r\n"
-        b"X-Maskline: s3cret local\r\nContent-Length: 0\r\n\r\n"
+    kept = (
+        "Via: SIP/2.0/UDP a;branch=z9hG4bKx\r\nVia: SIP/2.0/UDP b\r\nRecord-Route: <sip:p;lr>\r\n"
+        "From: <sip:a@x>;tag=1\r\nTo: <sip:n@h>;tag=2\r\nCall-ID: mine\r\nCSeq: 1 INVITE\r\n"
     )
-    out = GATE.leave(raw)
-    assert out.startswith(b"SIP/2.0 404 Not Found\r\n")
-    assert b"SECRET" not in out
-    assert b"X-Maskline" not in out
+    asked, end = "WWW-Authenticate: Digest x\r\n", "Content-Length: 0\r\n\r\n"
+    extras = f"Subject: SECRET\r\n{asked}X-Maskline: s3cret local\r\n"
+    out = GATE.leave(f"SIP/2.0 401 Whatever\r\n{kept}{extras}{end}".encode())
+    assert out.decode() == f"SIP/2.0 401 Unauthorized\r\n{kept}{asked}{end}"
+
+
+def test_the_answer_that_opens_a_websocket_tells_nothing_more() -> None:
+    kept = (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: x\r\nsec-websocket-protocol: sip\r\n"
+    )
+    extras = "Via: SIP/2.0/WS SECRET\r\nServer: SECRET\r\nX-Maskline: s3cret local\r\n"
+    out = GATE.leave(f"{kept}{extras}Content-Length: 6\r\n\r\nSECRET".encode())
+    assert out.decode() == f"{kept}Content-Length: 0\r\n\r\n"
 
 
 REQUEST = (
@@ -128,6 +191,24 @@ def test_what_is_put_before_a_call_id_cannot_be_guessed_and_does_not_change() ->
 def test_a_request_that_did_not_pass_the_entrance_is_not_read(raw: bytes) -> None:
     with pytest.raises(sip.Malformed):
         ENTRANCE.unmark(raw)
+
+
+@pytest.mark.parametrize("fold", ["\r\n ", "\r\n\t", "\r\n \t  "])
+def test_the_entrance_unfolds_headers(fold: str) -> None:
+    """Kamailio reads them folded in some places and not in others."""
+    body = "\r\n folded"
+    raw = f"BYE sip:x SIP/2.0\r\nSubject: a{fold}b\r\nCall-ID:{fold}me\r\n\r\n{body}".encode()
+    unmarked = ENTRANCE.unmark(ENTRANCE.mark(raw))
+    assert unmarked == f"BYE sip:x SIP/2.0\r\nSubject: a b\r\nCall-ID: me\r\n\r\n{body}".encode()
+
+
+def test_the_entrance_looks_at_the_head_alone() -> None:
+    """A body may hold what it likes, and stays as it is."""
+    body = b"Call-ID: body\r\n\r\ni: more\r\n"
+    raw = b"BYE sip:x SIP/2.0\r\nCall-ID: mine\r\n\r\n" + body
+    marked = ENTRANCE.mark(raw)
+    assert marked.endswith(b"\r\n\r\n" + body)
+    assert ENTRANCE.unmark(marked) == raw
 
 
 def test_a_request_without_a_call_id_does_not_pass_the_entrance() -> None:
