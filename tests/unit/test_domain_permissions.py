@@ -44,6 +44,11 @@ def test_a_grant_covers_what_is_within_it() -> None:
     assert not reads.covers(EVERYTHING)
     assert not reads.covers(Grant(("chime:*",), ("*",)))
     assert not Grant(("*",), (ARN,)).covers(reads)
+    for actions, resources in (
+        (("chime:GetProxySession", "chime:DeleteProxySession"), (ARN,)),
+        (("chime:GetProxySession",), (ARN, ARN + "d")),
+    ):
+        assert not Grant(("chime:Get*",), (ARN,)).covers(Grant(actions, resources))
 
 
 def as_regular_expression(pattern: str) -> str:

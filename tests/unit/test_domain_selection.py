@@ -18,6 +18,8 @@ SEATTLE, DENVER = Place("US", "206"), Place("US", "303")
         ("AreaCode", "CA", "", Place("CA")),
         (None, "US", "303", DENVER),
         (None, "CA", "", Place("CA")),
+        (None, "CA", None, Place("CA")),
+        (None, "US", "", Place("US")),
         (None, "", "303", DENVER),
     ],
 )

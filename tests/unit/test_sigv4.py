@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import time
 from collections.abc import Callable
 
 import pytest
@@ -143,6 +144,20 @@ def test_what_was_not_signed_like_this(wrong: Callable[[], SignedRequest]) -> No
         check(wrong())
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "20200416/us-east-1/chime/aws4_request",
+        "20200415/us-east-1/s3/aws4_request",
+        "20200415/us-east-1/chime/aws5_request",
+    ],
+)
+def test_a_right_signature_for_another_day_or_service_is_refused_as_such(scope: str) -> None:
+    header = authorization(signature_of(CANONICAL, scope), scope)
+    with pytest.raises(InvalidSignature, match="credential scope"):
+        check(with_headers(authorization=header))
+
+
 def posted(declared: str) -> SignedRequest:
     """A POST of {} rightly signed by a client that declares this hash of its body."""
     signed = "host;x-amz-content-sha256;x-amz-date"
@@ -193,11 +208,42 @@ def test_a_presigned_url_has_its_own_end() -> None:
         check(presigned(), now=NOW + 901)
 
 
+def test_the_clock_is_that_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    sigv4.seconds_of.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        check(request())
+    time.tzset()
+
+
 @pytest.mark.parametrize("expires", ["0", "604801", "", "-1", "1.5", "1e3", "9" * 5000, "%D9%A1"])
 def test_expires_has_bounds(expires: str) -> None:
     with pytest.raises(IncompleteSignature):
         check(presigned(expires))
     check(presigned("604800"), now=NOW + 604_800)
+    check(presigned("1"), now=NOW + 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "fault", "said"),
+    [
+        (b"X-Amz-Algorithm=AWS4-HMAC-SHA512", IncompleteSignature, "X-Amz-Algorithm"),
+        (
+            b"X-Amz-Credential=" + b"k" * 256 + b"/d/r/chime/aws4_request",
+            IncompleteSignature,
+            "Credential",
+        ),
+        (b"X-Amz-Content-Sha256=UNSIGNED-PAYLOAD", InvalidSignature, "hash of the body"),
+    ],
+)
+def test_a_presigned_url_that_asks_for_something_else(
+    query: bytes, fault: type[Fault], said: str
+) -> None:
+    name = query.partition(b"=")[0]
+    others = [part for part in presigned().query.split(b"&") if not part.startswith(name)]
+    with pytest.raises(fault, match=said):
+        check(presigned(query=b"&".join([*others, query])))
 
 
 def test_nothing_says_who_asks() -> None:
@@ -232,6 +278,14 @@ def test_headers_that_break_the_rules(header: bytes) -> None:
 def test_times_that_are_none(time: bytes) -> None:
     with pytest.raises(Fault):
         check(with_headers(x_amz_date=time))
+
+
+@pytest.mark.parametrize("time", ["20200415T16101Z", "20200415T1610100Z", "20200415T161060Z"])
+def test_a_right_signature_of_a_time_that_is_none(time: str) -> None:
+    canonical = CANONICAL.replace(TIME, time)
+    header = authorization(signature_of(canonical, time=time))
+    with pytest.raises(IncompleteSignature, match="X-Amz-Date"):
+        check(with_headers(authorization=header, x_amz_date=time.encode()))
 
 
 @pytest.mark.parametrize("name", [b"X-Amz-Date", b"x-amz-date", b"X-Amz-Credential", b"X-Amz-Foo"])
