@@ -95,7 +95,7 @@ def test_what_was_written_for_another_message_does_not_leave(
 
 
 def test_a_body_cannot_carry_the_private_header() -> None:
-    raw = leaving("INVITE sip:x SIP/2.0") + GATE.header(PAYLOAD).encode()
+    raw = leaving("INVITE sip:x SIP/2.0") + b"\r\n" + GATE.header(PAYLOAD).encode() + b"\r\n\r\n"
     with pytest.raises(gate.Refused):
         GATE.leave(raw)
 
@@ -150,7 +150,7 @@ REQUEST = (
     "{start}\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\n{name}: {call}\r\nSubject: SECRET\r\n\r\n"
     "Call-ID: body\r\n"
 )
-names = st.sampled_from(["Call-ID", "CALL-ID", "Call-Id", "i", "I ", "call-id"])
+names = st.sampled_from(["Call-ID", "CALL-ID", "Call-Id", "i", "I ", "i\t", "call-id"])
 calls = st.text("abcXYZ0129@.-", min_size=1, max_size=60)
 
 
@@ -183,8 +183,13 @@ def test_what_is_put_before_a_call_id_cannot_be_guessed_and_does_not_change() ->
         b"INVITE sip:x SIP/2.0\r\nCall-ID: x\r\n\r\n",
         b"INVITE sip:x SIP/2.0\r\nCall-ID: 5a18" + b"0" * 64 + b"x\r\n\r\n",
         b"INVITE sip:x SIP/2.0\r\nSubject: 5a17" + b"0" * 64 + b"\r\n\r\n",
+        # as the entrance would write it, by who does not know the salt
+        b"INVITE sip:x SIP/2.0\r\nCall-ID: 5a18" + b"0" * 64 + b"x\r\nX-CalId: x\r\n\r\n",
+        b"INVITE sip:x SIP/2.0\r\nCall-ID: x\r\nX-CalId: x\r\n\r\n",
         # Kamailio's own language found one in the body alone
-        b"INVITE sip:x SIP/2.0\r\nCall-ID: 5a17" + b"0" * 64 + b"x\r\ni: y\r\n\r\nX-CalId: x\r\n",
+        b"INVITE sip:x SIP/2.0\r\nCall-ID: 5a17"
+        + b"0" * 64
+        + b"x\r\ni: y\r\n\r\n\nX-CalId: x\r\n\r\n",
         b"",
     ],
 )
@@ -204,7 +209,7 @@ def test_the_entrance_unfolds_headers(fold: str) -> None:
 
 def test_the_entrance_looks_at_the_head_alone() -> None:
     """A body may hold what it likes, and stays as it is."""
-    body = b"Call-ID: body\r\n\r\ni: more\r\n"
+    body = b"Call-ID: body\r\n folded\r\n\r\ni: more\r\n"
     raw = b"BYE sip:x SIP/2.0\r\nCall-ID: mine\r\n\r\n" + body
     marked = ENTRANCE.mark(raw)
     assert marked.endswith(b"\r\n\r\n" + body)
