@@ -262,8 +262,8 @@ def refusing_as(description: Description, given: Description) -> Description:
 
 def write(description: Description, session: int, version: int) -> bytes:
     """Write it with an o= of our own: `session` and `version` are ours to choose."""
-    address = description.address or next((s.address for s in description.streams if s.address), "")
-    address = address or "IP4 0.0.0.0"
+    address = description.address or next((s.address for s in description.active if s.address), "")
+    address = address or "IP4 0.0.0.0"  # an address of a refused stream is told to nobody
     lines = ["v=0", f"o=- {session} {version} IN {address}", "s=-", f"c=IN {address}", "t=0 0"]
     for stream in description.streams:
         lines += _lines(stream, description, address)
