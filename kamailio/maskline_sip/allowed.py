@@ -41,7 +41,6 @@ REASONS = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
-    421: "Extension Required",
     422: "Session Interval Too Small",
     433: "Anonymity Disallowed",
     480: "Temporarily Unavailable",
@@ -84,7 +83,7 @@ NO_BODY = Body()
 def status(code: int) -> int:
     """A status as the other side may see it. Redirects and challenges are between us and the
     party that sent them; codes that nobody registered would tell what software answered."""
-    if code in REASONS and code not in (401, 421):
+    if code in REASONS and code != 401:
         return code
     if code < 200:
         return 183

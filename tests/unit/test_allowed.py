@@ -2,8 +2,6 @@
 spelling, and nothing else."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from maskline_sip import allowed, sip
 
@@ -35,10 +33,10 @@ def reply(status: int, method: str, *headers: tuple[str, str]) -> sip.Message:
     return sip.Message(f"SIP/2.0 {status} SECRET", (("cseq", f"1 {method}"), *headers), b"")
 
 
-@given(st.integers(100, 699))
-def test_a_status_that_is_not_common_becomes_one_of_its_class(code: int) -> None:
+def test_a_status_that_is_not_common_becomes_one_of_its_class() -> None:
     plain = {1: 183, 2: 200, 3: 480, 4: 480, 5: 500, 6: 603}
-    assert allowed.status(code) == (code if code in PASSING else plain[code // 100])
+    seen = {code: allowed.status(code) for code in range(100, 700)}
+    assert seen == {code: code if code in PASSING else plain[code // 100] for code in seen}
 
 
 def test_every_status_that_passes_has_the_reason_of_the_standard() -> None:
@@ -58,7 +56,7 @@ def test_every_status_that_passes_has_the_reason_of_the_standard() -> None:
 @pytest.mark.parametrize(
     ("given_", "passed_on"),
     [("70", 29), ("30", 29), ("29", 28), ("1", 0), ("0", -1), ("9999", 29), ("10000", 29),
-     ("x", 29), ("-1", 29)],
+     ("x", 29), ("-1", 29), ("7 SECRET", 29)],
 )  # fmt: skip
 def test_hops_are_counted_near_their_end_alone(given_: str, passed_on: int) -> None:
     assert allowed.hops(request("INVITE", ("max-forwards", given_))) == passed_on
@@ -127,7 +125,8 @@ def test_a_refusal_may_tell_when_to_try_again(status: int) -> None:
     for told in ("120", "120;duration=3600", "120 (SECRET)"):
         headers = allowed.reply_headers(reply(status, "INVITE", ("retry-after", told)))
         assert headers == [("Retry-After", "120")]
-    assert allowed.reply_headers(reply(status, "INVITE", ("retry-after", "SECRET"))) == []
+    for none in ("SECRET", "SECRET 120"):
+        assert allowed.reply_headers(reply(status, "INVITE", ("retry-after", none))) == []
 
 
 @pytest.mark.parametrize("status", [180, 200, 404, 413, 487, 504, 604])
@@ -146,8 +145,8 @@ def test_what_a_reply_of_our_own_may_hold() -> None:
         ("WWW-Authenticate", "Digest a"),
         ("WWW-Authenticate", "Digest b"),
     ]
-    tags = "gruu, a b, x@SECRET, " + "y" * 41 + ", " + "z" * 40
-    unsupported = ("Unsupported", "gruu, " + "z" * 40)
+    tags = "Gruu, a b, x@SECRET, " + "y" * 41 + ", " + "z" * 40
+    unsupported = ("Unsupported", "Gruu, " + "z" * 40)
     assert own(420, "INVITE", ("unsupported", tags)) == [unsupported]
     assert own(415, "INVITE") == [("Accept", "application/sdp")]
     assert own(415, "MESSAGE") == [("Accept", "text/plain")]
