@@ -131,8 +131,9 @@ def _stream(value: str) -> Stream:
 
 def _refused(kind: str, profile: str, formats: str) -> Stream:
     kind = kind if kind in KINDS else "application"
-    profile = profile if profile.upper() in PROFILES else "RTP/AVP"
-    return Stream(kind, 0, profile, [0], format=formats if formats in FORMATS else "")
+    known = profile.upper() in PROFILES
+    kept = formats if known and formats in FORMATS else ""
+    return Stream(kind, 0, profile if known else "RTP/AVP", [0], format=kept)
 
 
 def _connection(description: Description, value: str) -> None:

@@ -322,6 +322,11 @@ def test_sdp_names_no_codec_of_a_refused_stream_that_it_does_not_explain() -> No
     assert sdp.write(sdp.read(written), 1, 1) == written
 
 
+def test_sdp_keeps_no_format_of_a_stream_whose_profile_it_does_not_know() -> None:
+    given = b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 0 RTP/SECRET *\r\n"
+    assert b"m=audio 0 RTP/AVP 0\r\n" in sdp.write(sdp.read(given), 1, 1)
+
+
 def test_sdp_is_found_in_a_multipart() -> None:
     part = (
         b"--b1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b1\r\n"
