@@ -1,5 +1,6 @@
 """The ground: directories, users, ports; and what is said when they cannot be had."""
 
+import errno
 import os
 import socket
 import stat
@@ -40,6 +41,25 @@ def test_a_node_keeps_its_id(tmp_path: Path) -> None:
     node = ground.node_of(tmp_path)
     assert len(bytes.fromhex(node)) == 4
     assert ground.node_of(tmp_path) == node
+
+
+@pytest.mark.parametrize("content", ["", "\n", "1a2b3c4", "a node"])
+def test_a_node_without_a_name_does_not_start(tmp_path: Path, content: str) -> None:
+    (tmp_path / "node").write_text(content)
+    with pytest.raises(GroundError, match="node holds no node's name"):
+        ground.node_of(tmp_path)
+
+
+def test_a_node_that_cannot_write_its_name_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(ground.os, "fsync", full)
+    with pytest.raises(OSError, match="full"):
+        ground.node_of(tmp_path)
+    assert not (tmp_path / "node").exists()
 
 
 @pytest.mark.usefixtures("ordinary")

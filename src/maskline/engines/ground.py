@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import re
 import secrets
 import shutil
 import socket
@@ -23,6 +24,7 @@ DAEMON_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", 
 RUNTIME = Path("/run/maskline")
 SPOOL = Path("/var/spool/maskline")
 MANY = 1000
+NODE = re.compile("[0-9a-f]{8}")
 DIRECTORY_ITSELF = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW  # and not what a link leads to
 
 
@@ -82,11 +84,31 @@ def spool_directory(data_dir: Path, runner: "Runner") -> Path:
 
 
 def node_of(data_dir: Path) -> str:
-    """What tells this node from others that share a database: eight hex digits, made once."""
+    """What tells this node from others that share a database: eight hex digits, made once.
+
+    Calls are a node's by the beginning of their ids. An empty name, of a file that a lost machine
+    left empty, would make all of them this node's. Raises GroundError where there is no name.
+    """
     path = data_dir / "node"
     if not path.exists():
-        path.write_text(secrets.token_hex(4))
-    return path.read_text().strip()
+        make_node(path)
+    name = path.read_text(encoding="ascii", errors="replace").strip()
+    if not NODE.fullmatch(name):
+        raise GroundError(
+            f"data_dir: {path} holds no node's name, which is eight hex digits;"
+            " remove it, and this node gets a new one"
+        )
+    return name
+
+
+def make_node(path: Path) -> None:
+    """The file is there with its content or not at all."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", encoding="ascii") as file:
+        file.write(secrets.token_hex(4))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
 
 
 def machine() -> str:
