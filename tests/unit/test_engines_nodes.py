@@ -15,7 +15,7 @@ from maskline.engines.ground import GroundError, Runner
 from maskline.engines.nodes import Nodes, keys_of
 from maskline.operations import Context
 from maskline.operations.nodes import ALIVE, GONE, MaskKeys, Node, known_nodes, put_node
-from maskline.store import Store, Transaction, open_store
+from maskline.store import Store, StoreFailed, Transaction, open_store
 
 ONE = Node("aaaaaaaa", MaskKeys("a", {"a": "1"}), (), "127.0.0.1:9", ("10.0.0.1",))
 TWO = replace(ONE, name="bbbbbbbb", media_control="127.0.0.2:9", media_addresses=("10.0.0.2",))
@@ -79,6 +79,20 @@ async def test_a_node_without_a_control_address_has_no_engine_for_others(town: T
     await second.join()
     await first.join()
     assert town.told(ONE)["engines"] == {}
+
+
+async def test_a_node_stops_also_while_the_database_is_away(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_work: Any, *, beside: bool = False) -> None:
+        raise StoreFailed("away")
+
+    node = town.node(ONE)
+    await node.join()
+    with monkeypatch.context() as patched:
+        patched.setattr(town.store, "write", away)
+        await node.leave()
+    assert await town.names() == ["aaaaaaaa"]
 
 
 async def test_other_keys_are_refused(town: Town) -> None:

@@ -34,7 +34,7 @@ from maskline.operations.nodes import (
     put_node,
 )
 from maskline.settings import Address
-from maskline.store import Store, Transaction
+from maskline.store import Store, StoreFailed, Transaction
 
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 4.0
@@ -95,9 +95,13 @@ class Nodes:
         await again(self.look, LOOK_SECONDS)
 
     async def leave(self) -> None:
+        """Takes part no more. Where the database is away the others find out by themselves."""
         for client in self.others.values():
             client.close()
-        await self._store.write(lambda tx: leave_nodes(self._context(tx), self._name))
+        try:
+            await self._store.write(lambda tx: leave_nodes(self._context(tx), self._name))
+        except StoreFailed as error:
+            log.warning("the other nodes are not told that this one stops", reason=str(error))
 
     def drain(self) -> None:
         """Takes no more calls: says so to who asks, and refuses them when all have asked."""
