@@ -21,7 +21,8 @@ class Texts:
     )
     doubt_seconds: int = setting(
         "How long to wait for a receipt before a text is sent again whose answer was lost with its "
-        "connection: the carrier may have it.",
+        "connection: the carrier may have it. If it happens again, as long again as the text has "
+        "been in doubt, up to an hour.",
         30,
         least=1,
         most=3_600,

@@ -13,6 +13,7 @@ from maskline.store import Row
 
 # In units of UTF-16, what fits one segment in every alphabet: one receipt tells about all of it.
 SURELY_ONE_SEGMENT = 70
+LONGEST_DOUBT = 3_600_000  # milliseconds before a text in doubt is sent again
 
 
 def settle(turn: Turn, outcomes: Sequence[tuple[str, Outcome]]) -> None:
@@ -122,19 +123,31 @@ def doubt(turn: Turn, texts: Sequence[Row]) -> None:
     """Texts that a carrier may have or not. They wait for a receipt, then they are sent again."""
     if not texts:
         return
-    tx, now = turn.context.tx, turn.context.now
-    due_at = now + turn.context.settings.texts.doubt_milliseconds
-    tx.run(
-        "postpone_messages",
-        texts=rows([[row["message_id"], State.IN_DOUBT, "no-answer", due_at] for row in texts]),
-    )
+    tx = turn.context.tx
+    postponed = [
+        [row["message_id"], State.IN_DOUBT, "no-answer", due_after_doubt(turn, row)]
+        for row in texts
+    ]
+    tx.run("postpone_messages", texts=rows(postponed))
     for row in texts:
         turn.happened(row["account_id"], State.IN_DOUBT, row["message_id"])
-        tx.run("note_unanswered_submit", **pair_of(row), message_id=row["message_id"], now=now)
         for early in tx.all(
             "early_receipts_of_pair", carrier=row["outbound_carrier"], **pair_of(row)
         ):
             resolve_doubt(turn, early_receipt(early), early["kept_at"])
+
+
+def due_after_doubt(turn: Turn, row: Row) -> int:
+    """When a text is sent again: after as long again as it has been in doubt. So a carrier that
+    takes it each time, and never says so in a way that we understand, takes it a few times."""
+    now = turn.context.now
+    noted = turn.context.tx.one(
+        "note_unanswered_submit", **pair_of(row), message_id=row["message_id"], now=now
+    )
+    assert noted is not None
+    doubted: int = now - noted["doubted_at"]
+    pause = max(turn.context.settings.texts.doubt_milliseconds, min(doubted, LONGEST_DOUBT))
+    return now + pause
 
 
 def pair_of(row: Row) -> dict[str, str]:

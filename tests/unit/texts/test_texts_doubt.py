@@ -2,7 +2,7 @@
 
 import pytest
 from carrier import Carrier
-from desk import BEN
+from desk import ANN, BEN, HOUR, proxy
 
 from maskline.sms.port import Unknown
 
@@ -17,6 +17,21 @@ def test_a_text_without_an_answer_is_sent_again_after_a_while(
     assert len(carrier.sent) == 1
     carrier.wait(30_000)
     assert [text.message_id for text in carrier.sent] == [carrier.sent[0].message_id] * 2
+
+
+def test_a_carrier_that_never_says_what_became_of_a_text_gets_it_ever_more_rarely(
+    carrier: Carrier, connector: str
+) -> None:
+    session = carrier.desk.open(connector, ANN, BEN, ExpiryMinutes=720)
+    carrier.bring("hello", proxy(session))
+    pauses = []
+    for _ in range(10):
+        carrier.answer(Unknown(reason="answer-without-id"))
+        (row,) = carrier.desk.ground.sql("SELECT due_at FROM messages")
+        pauses.append(row["due_at"] - carrier.desk.now)
+        carrier.wait(pauses[-1])
+    assert len(carrier.sent) == 11
+    assert pauses == [30_000, *(30_000 * 2**times for times in range(7)), HOUR, HOUR]
 
 
 def test_a_receipt_tells_that_the_carrier_has_a_text_in_doubt(

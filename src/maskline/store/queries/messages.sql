@@ -267,9 +267,12 @@ ORDER BY sequence
 LIMIT 1
 
 -- name: note_unanswered_submit
+-- Gives when the text came in doubt first.
 INSERT INTO unanswered_submits (shown, recipient, message_id, doubted_at)
 VALUES (:shown, :recipient, :message_id, :now)
-ON CONFLICT (shown, recipient, message_id) DO UPDATE SET doubted_at = excluded.doubted_at
+ON CONFLICT (shown, recipient, message_id) DO UPDATE
+SET doubted_at = unanswered_submits.doubted_at
+RETURNING doubted_at
 
 -- name: forget_unanswered_submit
 DELETE FROM unanswered_submits
