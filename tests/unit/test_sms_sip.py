@@ -228,6 +228,21 @@ async def test_a_long_text_goes_in_packets_that_fit_and_whole_over_a_stream() ->
     assert [each[3].decode() for each in trunk.sent] == [words]
 
 
+async def test_a_long_text_that_is_put_off_midway_goes_on_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = " ".join(str(number) for number in range(500))
+    trunk = Trunk(Reply(202), Reply(503, 0.01), Reply(503, 0.01), Reply(202), Reply(202))
+    assert isinstance(await sent(trunk, outgoing(words)), Accepted)
+    first, second, third = dict.fromkeys(each[3] for each in trunk.sent)
+    assert [each[3] for each in trunk.sent] == [first, second, second, second, third]
+    # Not for ever: others wait for the place that it takes.
+    monkeypatch.setattr("maskline.sms.sip.PATIENCE_SECONDS", 0.0)
+    trunk = Trunk(Reply(202), *[Reply(503, 0.01)] * 9)
+    assert await sent(trunk, outgoing(words)) == Unknown(reason="sip-503")
+    assert len(trunk.answers) == 8
+
+
 async def test_links_stand_in_the_text() -> None:
     trunk = Trunk()
     await sent(trunk, outgoing(media=(Media(url="https://a/m/1", content_type="image/png"),)))

@@ -31,6 +31,7 @@ BUSY_SECONDS = 5
 MOST_BYTES_UDP, MOST_BYTES = 800, 20_000
 AT_ONCE = 16
 REST_SECONDS, LONGEST_REST = 1.0, 60.0
+PATIENCE_SECONDS = 600.0  # with a trunk that has begun a text and puts off the rest
 # What the relay says in HTTP's words where SIP's number means something else (RFC 3892).
 SIP_STATUSES = {429: 480}
 
@@ -136,15 +137,29 @@ class SipLink:
 
     async def _outcome(self, text: Outgoing) -> Outcome:
         pieces = split(text.in_words, self._most_bytes)
-        call_ids = [call_id(text.message_id, place) for place in range(len(pieces))]
-        for piece, name in zip(pieces, call_ids, strict=True):
-            answer = await self._send(text.source, text.destination, name, piece)
-            outcome = outcome_of(answer)
-            if outcome is not None:
-                self._rest(answer, outcome.reason)
-                return outcome
+        for place, piece in enumerate(pieces):
+            failure = await self._failure(text, place, piece)
+            if failure is not None:
+                return failure
         self._trouble = ""
         return Accepted(message_ids=(), segments=len(pieces), encoding=Encoding.UTF8)
+
+    async def _failure(self, text: Outgoing, place: int, piece: bytes) -> Failure | None:
+        """What kept a piece from being taken; None for nothing. One that is put off waits here, if
+        others of its text were taken: sent again as a whole, the text would begin anew."""
+        pause, ends = REST_SECONDS, time.monotonic() + PATIENCE_SECONDS
+        while True:
+            name = call_id(text.message_id, place)
+            answer = await self._send(text.source, text.destination, name, piece)
+            failure = outcome_of(answer)
+            if failure is not None:
+                self._rest(answer, failure.reason)
+            if place == 0 or not isinstance(failure, TryLater):
+                return failure
+            if time.monotonic() > ends:
+                return Unknown(reason=failure.reason)
+            await asyncio.sleep(min(failure.after or pause, LONGEST_REST))
+            pause *= 2
 
     def _rest(self, answer: Answer | None, why: str) -> None:
         """A trunk that is silent or says 5xx gets a moment's peace; other refusals are about one
