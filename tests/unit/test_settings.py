@@ -148,6 +148,50 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
         settings.load(path)
 
 
+LINES = (
+    """\
+# The first line.
+max_call_minutes = 0
+
+[sip]
+listen = [
+  "udp:127.0.0.1:5060",
+  "sctp:127.0.0.1:5060",
+]
+[store]
+key = "a\\u0000b"
+[[carriers]]
+name = "acme"
+sip.address = "192.0.2.1:5060"
+sip.sources = ["192.0.2.1"]
+sip.transport = "udp"
+[[carriers]]
+name = """
+    + '"""\nother"""\n'
+    + """\
+[carriers.sip]
+sources = ["192.0.2.2"]
+[carriers.twilio]
+sid = 1
+"""
+)
+
+
+def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text(LINES)
+    with pytest.raises(SettingsError) as refused:
+        settings.load(path)
+    told = {": ".join(fault.split(": ")[:2]) for fault in refused.value.faults}
+    assert told >= {
+        "line 2: max_call_minutes",
+        "line 5: sip.listen[1]",
+        "line 10: store.key",
+        "line 19: carriers[1].sip.address",
+        "line 22: carriers[1].twilio.sid",
+    }
+
+
 def test_every_setting_is_documented() -> None:
     text = guide()
     for key, one, _ in leaves(Settings):

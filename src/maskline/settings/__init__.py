@@ -8,6 +8,7 @@ from typing import Any
 from maskline.settings import http, sip, smpp
 from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
+from maskline.settings.lines import with_line
 from maskline.settings.reader import Faults, is_table, read
 from maskline.settings.schema import Carrier, Settings
 from maskline.settings.sip import CarrierSip, CarrierTarget, CarrierTls
@@ -66,10 +67,14 @@ def load(path: Path) -> Settings:
     Raises SettingsError for what is wrong in it, OSError when it cannot be read.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"not a TOML document: {error}"]) from None
-    return anchored(parse(table), path.resolve().parent)
+    try:
+        return anchored(parse(table), path.resolve().parent)
+    except SettingsError as error:
+        raise SettingsError([with_line(text, fault) for fault in error.faults]) from None
 
 
 def parse(table: dict[str, Any]) -> Settings:

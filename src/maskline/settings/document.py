@@ -81,7 +81,7 @@ GUIDE_HEAD = """\
 Maskline reads one TOML file: `maskline serve --config maskline.toml`, or
 `make serve CONFIG=maskline.toml`. When the file does not exist it is written with the defaults
 below and one carrier for trying things out. A key that Maskline does not know, or a value it
-cannot use, is refused at start by name; nothing is ignored silently.
+cannot use, is refused at start by line and name; nothing is ignored silently.
 
 This page is generated from the settings' own descriptions (`python -m maskline.settings`).
 """

@@ -93,6 +93,8 @@ def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:
         return given
     if not given:
         raise ValueError("must not be empty")
+    if kind is Path and "\0" in given:
+        raise ValueError(f"{given!r} is no path")
     return Path(given) if kind is Path else given if kind is str else kind.parse(given)
 
 
