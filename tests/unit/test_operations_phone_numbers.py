@@ -469,6 +469,24 @@ def test_an_expiry_frees_a_number_also_before_anybody_noted_it(desk: Desk, what:
     assert number["OpenSessions"] == 0
 
 
+def test_an_ordered_number_is_for_voice_connectors_and_has_nothing_of_the_operator(
+    desk: Desk,
+) -> None:
+    desk.import_numbers(PROXY, shared=False)
+    for change in ({"CallingName": "Operator"}, {"ProductType": "SipMediaApplicationDialIn"}):
+        desk.call("UpdatePhoneNumber", PhoneNumberId=PROXY, **change)
+    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    desk.call("CreatePhoneNumberOrder", ProductType="VoiceConnector", E164PhoneNumbers=[PROXY])
+    number = desk.call("GetPhoneNumber", PhoneNumberId=PROXY)["PhoneNumber"]
+    assert (number["ProductType"], number["CallingName"]) == ("VoiceConnector", None)
+    answer = desk.call(
+        "AssociatePhoneNumbersWithVoiceConnector",
+        VoiceConnectorId=desk.connector(),
+        E164PhoneNumbers=[PROXY],
+    )
+    assert answer == {"PhoneNumberErrors": []}
+
+
 def test_an_order_takes_what_is_there_to_be_had(desk: Desk) -> None:
     desk.import_numbers(SECOND)
     assert desk.call("SearchAvailablePhoneNumbers") == {"E164PhoneNumbers": [PROXY]}

@@ -141,8 +141,11 @@ ORDER BY phone_number
 LIMIT :limit
 
 -- name: order_number
+-- Nothing of another account that had it is left on it.
 UPDATE phone_numbers
 SET account_id = :account_id, phone_number_order_id = :order_id, name = :name, updated_at = :now,
+    product_type = 'VoiceConnector',
+    calling_name = CASE WHEN account_id = :account_id THEN calling_name END,
     account_since = CASE WHEN account_id = :account_id THEN account_since ELSE :now END
 WHERE phone_number = :phone_number
 
