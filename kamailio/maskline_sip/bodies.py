@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from contextlib import suppress
+
+import KSR
 
 from . import allowed, mask, sdp, sip
 from .engines import Engines
@@ -17,6 +20,8 @@ RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
 OFFERS = Table("offers")  # of provisional replies that are sent until a PRACK comes (RFC 3262)
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 ANSWERING = ("INVITE", "UPDATE", "PRACK")
+EARLY = "$(avp(early)[*])"  # answers of those who ring, by their tags; whose came last is the last
+MOST_EARLY = 8
 
 
 class Bodies:
@@ -85,21 +90,36 @@ class Bodies:
         Where none is asked for, an INVITE alone is answered by an offer (RFC 3261 13.2.1)."""
         expected = reply.method in ANSWERING if offered else reply.method == "INVITE"
         given = description(reply) if expected and reply.status < 300 else None
+        tag = reply.address("to").tag
         if given is None:
+            if offered and 200 <= reply.status < 300:
+                self._answer_again(passage, tag)
             return allowed.NO_BODY
         given = self._allowed(kept_to(given, passage), passage.far)
-        call, offerer, answerer = passage.near.reference, passage.near.side, passage.far.side
+        call, answerer = passage.near.reference, passage.far.side
         if offered:
-            terms = self._terms(passage.far, passage.near)
-            relayed = self.media.answer(call, offerer, answerer, given, terms)
+            relayed = self._answer(passage, given)
+            if reply.status < 200:
+                note_early(tag, given)
         else:
             terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
             relayed = self.media.offer(call, answerer, given, terms)
             number = reply.first("rseq")
             if number:
-                tag = reply.address("to").tag
                 OFFERS.put(self._offer(passage, tag, number, reply.cseq[0]), "1")
         return self._written(relayed, passage, passage.near)
+
+    def _answer(self, passage: mask.Passage, given: sdp.Description) -> sdp.Description:
+        offerer, answerer = passage.near.side, passage.far.side
+        terms = self._terms(passage.far, passage.near)
+        return self.media.answer(passage.near.reference, offerer, answerer, given, terms)
+
+    def _answer_again(self, passage: mask.Passage, tag: str) -> None:
+        """Who takes a call may have answered its offer while it rang, and says no more then (RFC
+        6337 3.1.1). If another one of a fork has answered since, the sound is with that one."""
+        early = early_answers()
+        if tag in early and tag != list(early)[-1]:
+            self._answer(passage, sdp.read(early[tag].encode()))
 
     def _allowed(self, given: sdp.Description, sender: mask.Leg) -> sdp.Description:
         """What a party sent, if the sound that it wants may go there: not to what listens to
@@ -150,6 +170,23 @@ class Bodies:
         session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
         text = sdp.write(relayed, session, int(time.time() * 1000) % 2**31)
         return allowed.Body("application/sdp", text, offers)
+
+
+def early_answers() -> dict[str, str]:
+    """The answers in provisional replies to the INVITE of the reply at hand, by tag."""
+    told = KSR.pv.get(EARLY)
+    early: dict[str, str] = json.loads(told) if told else {}
+    return early
+
+
+def note_early(tag: str, given: sdp.Description) -> None:
+    """Keeps the newest of these."""
+    early, text = early_answers(), sdp.write(given, 1, 1).decode()
+    if early and list(early.items())[-1] == (tag, text):
+        return
+    early.pop(tag, None)
+    kept = dict([*early.items(), (tag, text)][-MOST_EARLY:])
+    KSR.pv.sets(EARLY, json.dumps(kept))
 
 
 def kept_to(given: sdp.Description, passage: mask.Passage) -> sdp.Description:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from acceptance.plain_phone import Phone, within
+from acceptance.plain_phone import Phone, forked, within
 from acceptance.service import Service, running
 from acceptance.test_leak import open_session
 
@@ -87,4 +87,46 @@ def test_who_may_not_move_hears_where_they_heard(service: Service, status: int) 
     caller.socket.close()
     called.socket.close()
     for ear in (here, there, other):
+        ear.socket.close()
+
+
+def acknowledge(caller: Phone, called: Phone, sent: str, early: str, number: int) -> None:
+    """The PRACK of a reliable provisional reply (RFC 3262)."""
+    told = f"RAck: {number} 1 INVITE\r\nMax-Forwards"
+    prack = within("PRACK", sent, early, caller, 1 + number)
+    caller.send(prack.replace("Max-Forwards", told))
+    called.reply(called.expect("PRACK "), 200)
+    assert caller.final() == 200
+
+
+def test_who_takes_a_call_hears_it_whoever_else_rang(service: Service) -> None:
+    """Two phones of a fork play something while they ring. Whose answer came reliably then need not
+    tell it again with the 200."""
+    here, one, two = Ear(), Ear(), Ear()
+    caller, called = Phone(service), Phone(service, service.carrier_port)
+    sent = caller.invite(body=here.described, more="Supported: 100rel\r\n")
+    caller.send(sent)
+    offer = called.expect("INVITE ")
+    for number, (tag, ear) in enumerate((("one", one), ("two", two)), 1):
+        reliably = f"Require: 100rel\r\nRSeq: {number}\r\n"
+        called.reply(forked(offer, tag), 183, ear.described, reliably)
+        early = caller.expect("SIP/2.0 183")
+        acknowledge(caller, called, sent, early, number)
+        ear.speak(offer, 5)
+    called.reply(forked(offer, "one"), 200)
+    answer = caller.taken()
+    caller.send(within("ACK", sent, answer, caller))
+    called.expect("ACK ")
+    for ear in (one, two):
+        ear.heard()
+    here.speak(early, 25)
+    time.sleep(0.2)
+    assert two.heard() == 0
+    assert one.heard() > 20
+    caller.send(within("BYE", sent, answer, caller, 9))
+    called.reply(called.expect("BYE "), 200)
+    assert caller.final() == 200
+    caller.socket.close()
+    called.socket.close()
+    for ear in (here, one, two):
         ear.socket.close()
