@@ -83,31 +83,36 @@ class Ways:
         with that address and port, also one that was made to us from there and showed none. A place
         of which nothing is known may be one that a party named, unless it is `own`: then Kamailio
         was started again, and has forgotten who is there."""
-        known = VERIFIED.get(place_of(hop))
+        place = verified_as(hop)
+        known = VERIFIED.get(place)
         if known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0:
             KSR.set_forward_no_connect()
             KSR.tcpops.tcp_set_otcpid(int(known))
             KSR.tcpops.tcp_set_otcpid_flag(1)
-        elif not first and (known or own or VERIFIED.get(f"place {place_of(hop)}")):
+        elif not first and (known or own or VERIFIED.get(f"place {place}")):
             raise NoWay("no verified connection")
 
     def verified(self, hop: str, carrier: Carrier) -> bool:
         """Looks at the certificate of the connection that the reply at hand came by."""
         if transport_of(hop) != "tls" or not carrier.tls_names:
             return True
-        VERIFIED.put(f"place {place_of(hop)}", "1")
+        place = verified_as(hop)
+        VERIFIED.put(f"place {place}", "1")
         found = certificates.names(KSR.pv.get("$tls_peer_raw_cert"))
         if certificates.fits(found, [name.lower() for name in carrier.tls_names]):
-            VERIFIED.put(place_of(hop), str(KSR.pv.get("$conid")))
+            VERIFIED.put(place, str(KSR.pv.get("$conid")))
             return True
-        VERIFIED.drop(place_of(hop))
+        VERIFIED.drop(place)
         return False
 
 
 def transport_of(uri: str) -> str:
+    """How a URI is reached. What `sips:` names runs over TLS (RFC 3261 19.1)."""
     found = re.search(r";transport=([a-z]{2,4})", uri, re.IGNORECASE)
-    otherwise = "tls" if uri.lower().startswith("sips:") else "udp"
-    return found[1].lower() if found else otherwise
+    named = found[1].lower() if found else ""
+    if uri.lower().startswith("sips:"):
+        return "wss" if named in ("ws", "wss") else "tls"
+    return named or "udp"
 
 
 def place_of(hop: str) -> str:
@@ -125,6 +130,12 @@ def end_of(hop: str) -> tuple[str, object, int]:
     """Where a URI leads to, the same however it is written."""
     transport, host = transport_of(hop), sip.host(hop)
     return CARRIED_BY.get(transport, transport), address_of(host) or host.lower(), port_of(hop)
+
+
+def verified_as(hop: str) -> str:
+    """By what VERIFIED knows a place, the same however it is written."""
+    _, host, port = end_of(hop)
+    return f"{bracketed(str(host))}:{port}"
 
 
 def is_address(name: str) -> bool:

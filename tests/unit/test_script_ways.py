@@ -137,3 +137,39 @@ def test_a_place_is_reached_by_the_connection_whose_certificate_was_seen(
         assert (kamailio.chosen, kamailio.keeps_to_it) == (7, 1)
         ways.Ways(Calling()).take(PLACE, PLACE, "acme", own=True)
         assert not kamailio.keeps_to_it
+
+
+@pytest.mark.parametrize(
+    ("place", "hop"),
+    [
+        ("192.0.2.2:5061", "sip:ann@192.0.2.2;transport=tls"),
+        ("192.0.2.2:5061", "sips:192.0.2.2;transport=tcp"),
+        ("192.0.2.2:5061", "sip:[::ffff:192.0.2.2]:05061;transport=TLS"),
+        ("[2001:db8::2]:5061", "sip:[2001:DB8:0::2]:5061;transport=tls;lr"),
+    ],
+)
+def test_a_carriers_place_is_known_however_a_party_writes_it(
+    ways: ModuleType, kamailio: Kamailio, place: str, hop: str
+) -> None:
+    """And nothing is sent there while no certificate was seen."""
+    taken = ways.Ways(Calling("sip.acme.example"))
+    ways.VERIFIED.put(f"place {place}", "1")
+    ways.VERIFIED.put(place, "7")
+    with pytest.raises(ways.NoWay, match="no verified connection"):
+        taken.take(hop, hop, "acme")
+    kamailio.alive = {7}
+    assert taken.take(hop, hop, "acme")[1] == "tls"
+    assert not kamailio.connects
+
+
+@pytest.mark.parametrize(
+    ("uri", "transport"),
+    [
+        ("sip:a@h", "udp"), ("sip:a@h;transport=TCP", "tcp"), ("sips:a@h", "tls"),
+        ("sips:a@h;transport=tcp", "tls"), ("SIPS:a@h;lr;transport=TLS", "tls"),
+        ("sips:a@h;transport=ws", "wss"),
+    ],
+)  # fmt: skip
+def test_a_secure_uri_is_reached_over_tls_alone(ways: ModuleType, uri: str, transport: str) -> None:
+    """RFC 3261 names TCP in it, where older ones have transport=tls (26.2.2)."""
+    assert ways.transport_of(uri) == transport
