@@ -9,6 +9,7 @@ from . import allowed, sip
 from .refuse import Refuse
 
 NUMBER = re.compile(r"\+?\d{3,15}")
+ENCRYPTED = ("tls", "wss")
 
 
 def check(request: sip.Message) -> None:
@@ -35,3 +36,16 @@ def question(request: sip.Message, origin: str) -> dict[str, Any]:
     if not called:
         raise Refuse(404)
     return {"CarrierName": origin, "Caller": caller, "Called": called}
+
+
+def about_call(
+    request: sip.Message, origin: str, transport: str, *, silent: bool
+) -> dict[str, Any]:
+    """The same of a call that came by this transport; whether its caller can hear nothing before an
+    answer."""
+    told = question(request, origin)
+    if silent:
+        told["Silent"] = True
+    if transport not in ENCRYPTED:
+        told["Plain"] = True
+    return told

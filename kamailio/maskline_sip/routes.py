@@ -367,9 +367,8 @@ class Routes:
             raise Refuse(415)
         if offered and not offered.active:
             raise sdp.Unacceptable("no sound")
-        question = firsts.question(request, origin)
-        if not can_hear(request, offered):
-            question["Silent"] = True
+        silent = not can_hear(request, offered)
+        question = firsts.about_call(request, origin, source.transport, silent=silent)
         route = self.switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
             if KSR.tm.t_is_canceled() > 0:

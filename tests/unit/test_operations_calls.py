@@ -593,6 +593,7 @@ def test_required_encryption_is_enforced_where_the_operator_wants_it(
     assert (refused["SipStatus"], refused["Reason"]) == (403, "encryption-required")
     arrived = {"CarrierName": "globex", "Caller": BEN, "Called": PROXY}
     assert desk.switch("RouteCall", **arrived)["CarrierName"] == "globex"
+    assert desk.switch("RouteCall", **arrived, Plain=True)["Reason"] == "encryption-required"
     desk.policy = replace(desk.policy, ways={"acme": WayOut(), "globex": safe})
     assert desk.switch("RouteCall", **arrived)["Reason"] == "encryption-required"
     desk.policy = policy

@@ -10,7 +10,6 @@ from maskline.domain.call import Call, CallEvent, Happening, Party, apply
 from maskline.domain.limits import Underway
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
-from maskline.domain.trunk import WayOut
 from maskline.operations import numbering, routes
 from maskline.operations.call_limits import within_limits
 from maskline.operations.context import Answer, Context, Request
@@ -43,7 +42,9 @@ def decide_call(
     `underway` are the calls whose records are to be saved still."""
     way = context.settings.way(request["CarrierName"])
     caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
-    route = arrived_safely(context, find_route(context, caller, called), way)
+    route = find_route(context, caller, called)
+    if request.get("Plain") or not way.encrypted:
+        route = safe_to_connect(context, route)
     call_id, underway = context.new_id(), underway or Underway()
     try:
         route = within_limits(context, route, call_id, underway)
@@ -110,9 +111,9 @@ def listed(ids: Iterable[str | None]) -> str:
     return json.dumps([[each] for each in ids])
 
 
-def arrived_safely(context: Context, route: Route, way: WayOut) -> Route:
-    """The route, or the refusal of a call that arrived plain where it must be encrypted."""
-    if isinstance(route.decision, Reject) or way.encrypted or not route.rules.encrypted:
+def safe_to_connect(context: Context, route: Route) -> Route:
+    """The route of a call that arrived plain, or its refusal where it must be encrypted."""
+    if isinstance(route.decision, Reject) or not route.rules.encrypted:
         return route
     if not context.settings.enforce_encryption:
         return route
