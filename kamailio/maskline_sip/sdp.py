@@ -76,8 +76,9 @@ class Stream:
 
     @property
     def secure(self) -> bool:
-        """Whether its sender can encrypt it: by its profile, or on offer beside plain sound."""
-        return self.profile in SECURE or bool(self.keys)
+        """Whether its sender can encrypt it: as its profile has it, for which `read` wants keys, or
+        on offer beside plain sound."""
+        return bool(self.keys)
 
 
 @dataclass

@@ -26,7 +26,7 @@ def described(*lines: str, media: str = "m=audio 4000 RTP/AVP 0", end: str = "se
 
 
 def inline(octets: int) -> str:
-    return base64.b64encode(bytes(octets)).decode()
+    return base64.b64encode(bytes(255 - number for number in range(octets))).decode()
 
 
 def crypto(octets: int, suite: str = "AES_CM_128_HMAC_SHA1_80") -> str:
@@ -85,7 +85,7 @@ def test_a_known_parameter_passes(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["x=1", "mode", "mode=", "mode=SECRET", "mode=123456789", "mode=0,1,2,3,4,5,6,7,8,9",
-     "mode=1,", "mode=yesno", "0-15 SECRET", "0-", "100", "0-100", "0,,1", "@"],
+     "mode=1,", "mode=yesno", "0-15 SECRET", "0-", "100", "0-100", "0,,1", "@", "0-x", "0,1-x"],
 )  # fmt: skip
 def test_no_other_parameter_does(text: str) -> None:
     assert passed(described(f"a=fmtp:0 {text}")) == described()
@@ -176,6 +176,8 @@ def test_an_address_may_be_each_streams_own() -> None:
     )
     assert passed(text) == text
     assert sdp.addresses(sdp.read(text.encode())) == {"2001:db8::1", "192.0.2.2"}
+    mapped = text.replace("2001:db8::1", "::ffff:192.0.2.1")
+    assert passed(mapped) == mapped
     general = "c=IN IP6 2001:db8::1\r\n"
     for_one = text.replace(general, "").replace("AVP 0\r\n", f"AVP 0\r\n{general}")
     assert passed(for_one) == text
@@ -184,6 +186,7 @@ def test_an_address_may_be_each_streams_own() -> None:
 @pytest.mark.parametrize(
     "line",
     ["c=IN IP4 192.0.2", "c=IN IP4 1920.0.2.1", "c=IN IP4 192.0.2.1/127", "c=IN IP6 SECRET",
+     "c=IN IP4 x.0.2.1", "c=IN IP4 192.0.2.x", "c=IN IP4 .0.2.1", "c=IN IP6 a b",
      "c=IN IP4 host.example", "c=IP4 192.0.2.1", "c=", "m=audio 65536 RTP/AVP 0", "m=SECRET",
      "m=audio x RTP/AVP 0", "m=audio 4000/2 RTP/AVP 0", "m=audio 4000 RTP/AVP"],
 )  # fmt: skip
