@@ -65,7 +65,10 @@ def test_other_numbers_need_one() -> None:
     unknown = [str(number) for number in range(1, 128) if number not in (3, 8, 9, 13, 18)][:31]
     text = described(media=f"m=audio 4000 RTP/AVP {' '.join([*unknown, '0', '8'])}")
     assert passed(text) == described()  # the 33rd is not looked at
-    assert passed(described(media="m=audio 4000 RTP/AVP 128 0 x 1000")) == described()
+    beyond = ["a=rtpmap:128 PCMA/8000", "a=rtpmap:999 PCMA/8000"]
+    assert (
+        passed(described(*beyond, media="m=audio 4000 RTP/AVP 128 0 x 0x 999 1000")) == described()
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,10 @@ def test_another_key_is_none(line: str) -> None:
     assert passed(described(line)) == described()
 
 
+def test_lines_that_are_none_are_passed_over() -> None:
+    assert passed(described("", "SECRET", "a", "a=fmtp:0 " + "mode=1;" * 43)) == described()
+
+
 def test_keys_are_counted() -> None:
     read = sdp.read(described(*[crypto(30)] * 13).encode())
     assert len(read.streams[0].keys) == 12
@@ -188,7 +195,8 @@ def test_an_address_may_be_each_streams_own() -> None:
     ["c=IN IP4 192.0.2", "c=IN IP4 1920.0.2.1", "c=IN IP4 192.0.2.1/127", "c=IN IP6 SECRET",
      "c=IN IP4 x.0.2.1", "c=IN IP4 192.0.2.x", "c=IN IP4 .0.2.1", "c=IN IP6 a b",
      "c=IN IP4 host.example", "c=IP4 192.0.2.1", "c=", "m=audio 65536 RTP/AVP 0", "m=SECRET",
-     "m=audio x RTP/AVP 0", "m=audio 4000/2 RTP/AVP 0", "m=audio 4000 RTP/AVP"],
+     "m=audio x RTP/AVP 0", "m=audio 4000/2 RTP/AVP 0", "m=audio 4000 RTP/AVP",
+     "m=audio 4000 RTP/AVP 0" + " 0" * 200],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_not_passed_over(line: str) -> None:
     with pytest.raises(sdp.Unacceptable, match=line[:2]):
