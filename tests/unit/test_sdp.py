@@ -98,6 +98,7 @@ def test_no_other_parameter_does(text: str) -> None:
 def test_the_keys_that_can_be_told_pass(events: str) -> None:
     text = described(f"a=fmtp:0 {events}")
     assert passed(text) == text
+    assert passed(text.replace("fmtp:0 ", "fmtp:0  ")) == text
 
 
 @pytest.mark.parametrize(
@@ -245,6 +246,11 @@ def test_what_cannot_be_carried_is_refused(text: str, fault: str) -> None:
         sdp.read(text.encode())
 
 
+def test_a_stream_that_was_given_up_needs_no_place_and_no_codec() -> None:
+    text = "v=0\r\nm=audio 0 RTP/AVP 96\r\nm=audio 0 RTP/SAVP 0\r\n"
+    assert passed(text).endswith("t=0 0\r\nm=audio 0 RTP/AVP 0\r\nm=audio 0 RTP/SAVP 0\r\n")
+
+
 def test_what_is_as_large_as_can_be_is_read() -> None:
     most = HEAD + "m=audio 4000 RTP/AVP 0\r\n" * 8
     assert len(sdp.read(most.encode() + b"x" * (16_384 - len(most))).active) == 8
@@ -305,6 +311,8 @@ def test_refused_streams_stand_as_their_sender_wrote_them() -> None:
         "m=text 0 RTP/AVP 0",
     ]  # fmt: skip
     accepted = read("audio 0 RTP/AVP 0", "audio 0 RTP/AVP 0")
+    taken = sdp.refusing_as(read("audio 6000 RTP/AVP 0"), read("video 0 RTP/SAVP 0"))
+    assert [(stream.kind, stream.profile) for stream in taken.streams] == [("audio", "RTP/AVP")]
     kept = sdp.refusing_as(accepted, read("audio 4000 RTP/AVPF 0", "audio 0 RTP/AVPF 0"))
     assert [stream.profile for stream in kept.streams] == ["RTP/AVP", "RTP/AVPF"]
 
