@@ -233,6 +233,32 @@ def test_keys_have_names_of_one_letter(keys: dict[str, bytes], current: str) -> 
         mask.Keyring(keys, current)
 
 
+def test_calls_of_an_earlier_version_go_on() -> None:
+    """What is sealed and hashed by one node is read by another, whichever version each is of."""
+    token = (
+        "bc7uy7fs6taj4v5sl7exb3h6tq6uycn2tzsmufrpvqhjvmjaz3tbcekbt35v5jvdh3ecgsf4voqc537anje3im7bt"
+        "3kpoa7xxr3jvhlesokrvfnvpbpwcu5e6hpe2t3lxhb6jpla7feraeoniyy7hpccgk33a4ejxmsiecr6mdaycalwwj"
+        "l4q"
+    )
+    assert KEYS.open(token) == ("b", NEAR)
+    assert KEYS.alias("b", "call", "c1@h", "t1") == "6lxh573sk3jrwkfmaizupiow"
+
+
+def test_an_alias_needs_its_key_and_all_its_parts() -> None:
+    parts = [("call", "x"), ("tag", "x"), ("callx",), ("call", "y")]
+    made = [KEYS.alias(key, *one) for key in "ab" for one in parts]
+    assert len(set(made)) == len(made)
+
+
+def test_no_leg_is_sealed_that_would_not_fit_a_report() -> None:
+    """However well it can be packed."""
+    length = len("\n".join((*NEAR[:7], *NEAR.routes, *NEAR[8:])))
+    fitting = NEAR._replace(target=NEAR.target + "x" * (6000 - length))
+    assert KEYS.open(KEYS.seal("b", fitting)) == ("b", fitting)
+    with pytest.raises(mask.Refused):
+        KEYS.seal("b", fitting._replace(target=fitting.target + "x"))
+
+
 @pytest.mark.parametrize("token", ["", "b", "c" + "a" * 40, "b" + "a" * 4000, "b1", "b@aaaaaaaa"])
 def test_what_is_no_token_opens_nothing(token: str) -> None:
     assert KEYS.open(token) is None
