@@ -158,7 +158,7 @@ def _check(message: Message) -> None:
     if message.is_reply:
         if not re.fullmatch(r"[1-6]\d\d", parts[1]):
             raise Malformed("status line")
-    elif len(parts) != 3 or parts[2] != "SIP/2.0" or not re.fullmatch(r"[A-Z]{1,20}", parts[0]):
+    elif len(parts) != 3 or parts[2] != "SIP/2.0":
         raise Malformed("request line")
     counts = [name for name, _ in message.headers if name in ONCE]
     if len(counts) != len(set(counts)):

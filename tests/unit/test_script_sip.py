@@ -140,7 +140,8 @@ def test_what_just_fits_is_read() -> None:
     "start",
     ["OPTIONS sip:a SIP/3.0", "OPTIONS sip:a", "OPTIONS  sip:a SIP/2.0", "options sip:a SIP/2.0",
      "A" * 21 + " sip:a SIP/2.0", "OPTIONS sip:a SIP/2.0 ", "SIP/2.0 700 x", "SIP/2.0 099 x",
-     "SIP/2.0 20 x", "SIP/2.0 2000 x", ""],
+     "SIP/2.0 20 x", "SIP/2.0 2000 x", "SIP/2.0 2a0 x", "SIP/2.0 20a x",
+     "OPTIONSx sip:a SIP/2.0", ""],
 )  # fmt: skip
 def test_what_does_not_begin_like_a_message_is_none(start: str) -> None:
     with pytest.raises(sip.Malformed, match=r"line|CSeq"):
@@ -185,7 +186,9 @@ def test_a_list_is_parted_at_its_own_commas(value: str, parts: list[str]) -> Non
         ('"<sip:no>;tag=no" <sip:a@b>', "sip:a@b", ""), (r'"\"<sip:no>" <sip:a>', "sip:a", ""),
         (r'"\\" <sip:a>', "sip:a", ""), ("<sip:a@b", "", ""), ("<a b>", "", ""), ("", "", ""),
         ("<tel:+1;x=y>;tag=1>", "tel:+1;x=y", "1"), ("<sip:a b>;tag=x", "", "x"), ('"a', "", ""),
-        ("1sip:a", "", ""), ("<x-y.z+1:a>", "x-y.z+1:a", ""), ("<sip:>", "", ""),
+        ("<sip:a>;tag=x y", "sip:a", "x"), ("<sip:a>;tag=x,<sip:b>", "sip:a", "x"),
+        ("<sip:a>;tag=", "sip:a", ""), ("1sip:a", "", ""),
+        ("<x-y.z+1:a>", "x-y.z+1:a", ""), ("<sip:>", "", ""),
     ],
 )  # fmt: skip
 def test_an_address_is_a_uri_and_a_tag(value: str, uri: str, tag: str) -> None:
@@ -196,7 +199,8 @@ def test_an_address_is_a_uri_and_a_tag(value: str, uri: str, tag: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "host"),
     [("sip:a@b.example:5060;x=y", "b.example"), ("SIPS:b?x=y", "b"), ("sip:a@[::1]:5060", "[::1]"),
-     ("sip:a:p@b>", "b"), ("tel:+1", ""), ("sip:", ""), ("sip:@b", "b"), ("sip:[x]", "[x]")],
+     ("sip:a:p@b>", "b"), ("tel:+1", ""), ("sip:", ""), ("sip:@b", "b"), ("x:sip:b", ""),
+     ("sip:[x]", "[x]")],
 )  # fmt: skip
 def test_the_host_of_a_uri(uri: str, host: str) -> None:
     assert sip.host(uri) == host
@@ -205,7 +209,8 @@ def test_the_host_of_a_uri(uri: str, host: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "user"),
     [("sip:a%20b@h", "a b"), ("sip:anonymous@h", "anonymous"), ("sip:1-2.3(4) 5@h", "12345"),
-     ("tel:+1(2)3?x", "+123"), ("sip:x-1.2@h", "x-1.2"), ("sip:a%2x@h", "a%2x")],
+     ("TEL:+1(2)3?x", "+123"), ("tel:+1;x=?", "+1"), ("x:sip:a@h", ""),
+     ("sip:x-1.2@h", "x-1.2"), ("sip:a%2x@h", "a%2x")],
 )  # fmt: skip
 def test_the_user_of_a_uri(uri: str, user: str) -> None:
     assert sip.user(uri) == user
