@@ -99,6 +99,90 @@ def test_anybody_else_does_not(change: tuple[str, str]) -> None:
     assert GUARD.check("Basic abc", "INVITE", TO, "192.0.2.1", 1000) is None
 
 
+def signed(**changes: str | None) -> str:
+    """Credentials with a right response, whatever else they tell; None leaves a field out."""
+    (nonce,) = {parameters(one)["nonce"] for one in GUARD.challenges("192.0.2.1", 1000)}
+    right = {"username": "ann", "realm": "maskline", "nonce": nonce, "uri": TO, "qop": "auth",
+             "nc": "1", "cnonce": "c", "algorithm": "MD5"}  # fmt: skip
+    fields = {name: text for name, text in {**right, **changes}.items() if text is not None}
+    told = {"realm": "", "uri": "", "nonce": "", "nc": "", "cnonce": "", **fields}
+    told = {"response": response(told, HASHES["MD5"], ANN.password, "INVITE"), **fields}
+    return "Digest " + ", ".join(f'{name}="{text}"' for name, text in told.items() if text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{name: text} for name in ("realm", "nonce", "uri", "nc", "cnonce", "response")
+     for text in (None, "")]
+    + [{"qop": None}, {"qop": "auth-int"}, {"realm": "other"}, {"algorithm": "SHA-512"},
+       {"username": "bob"}, {"uri": "sip:+12065550101@h"}, {"nonce": "1000-0"}],
+)  # fmt: skip
+def test_a_right_response_to_something_else_lets_nobody_in(changes: dict[str, str | None]) -> None:
+    assert GUARD.check(signed(), "INVITE", TO, "192.0.2.1", 1000) == "acme"
+    wrong = signed(**changes)
+    if "response" in changes:
+        wrong = re.sub(
+            r'response="\w+", ', 'response="", ' if changes["response"] == "" else "", wrong
+        )
+    assert GUARD.check(wrong, "INVITE", TO, "192.0.2.1", 1000) is None
+
+
+def test_credentials_may_be_written_otherwise() -> None:
+    for written in (
+        signed(algorithm="md5"), signed(algorithm=None), signed().replace("Digest", " DIGEST"),
+        signed().replace("username", "UserName").replace(", ", " ,\t"),
+        re.sub('response="(.*?)"', lambda one: one[0].upper(), signed()),
+    ):  # fmt: skip
+        assert GUARD.check(written, "INVITE", TO, "192.0.2.1", 1000) == "acme"
+
+
+def test_a_challenge_is_good_for_two_minutes_and_not_before_it_is_given() -> None:
+    assert GUARD.check(signed(), "INVITE", TO, "192.0.2.1", 1120) == "acme"
+    for late in (1121, 999):
+        with pytest.raises(Stale):
+            GUARD.check(signed(), "INVITE", TO, "192.0.2.1", late)
+    assert not any("stale" in one for one in GUARD.challenges("192.0.2.1", 1000))
+    again = GUARD.challenges("192.0.2.1", 1000, stale=True)
+    assert [parameters(one)["stale"] for one in again] == ["true"] * len(HASHES)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r'a="x\"y\\", B=z', {"a": 'x"y\\', "b": "z"}),
+        ('a = "" , b="1,c=2"', {"a": "", "b": "1,c=2"}),
+        ("a=1,a-b=2 c=3", {"a": "1", "a-b": "2", "c": "3"}),
+        ("a=" + "x" * 4094, {"a": "x" * 4094}), ("a=" + "x" * 4095, {}),
+    ],
+)  # fmt: skip
+def test_the_parameters_of_a_header(written: str, read: dict[str, str]) -> None:
+    assert parameters(f"Digest {written}") == parameters(f" digest {written} ") == read
+    assert parameters(f"Basic {written}") == {}
+
+
+def test_what_is_answered_is_told_back() -> None:
+    realm = r"a \"b\" \\c"
+    told = answer(
+        [f'Digest realm="{realm}", nonce="n", algorithm=md5, qop="auth-int , auth"'],
+        ANN,
+        "BYE",
+        TO,
+        "mine",
+    )
+    assert told is not None
+    assert f'realm="{realm}"' in told
+    read = parameters(told)
+    assert (read["realm"], read["qop"], read["cnonce"]) == (r'a "b" \c', "auth", "mine")
+    assert "opaque" not in read
+    assert read["response"] == response(read, HASHES["MD5"], ANN.password, "BYE")
+    chosen = {
+        parameters(answer(['Digest nonce="n", qop="auth"'], ANN, "BYE", TO) or "")["cnonce"]
+        for _ in range(2)
+    }
+    assert len(chosen) == 2
+    assert all(len(one) == 16 for one in chosen)
+
+
 @pytest.mark.parametrize(
     ("uri", "name"),
     [
