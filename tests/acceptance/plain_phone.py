@@ -47,10 +47,11 @@ class Phone:
         return text
 
     def final(self, seconds: float = 8) -> int:
-        """The next final status."""
+        """The next final status; what comes again, for want of an ACK, is passed by."""
         while True:
             text = self.receive(seconds)
-            if text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200:
+            final = text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200
+            if final and text not in self.received[:-1]:
                 return int(text[8:11])
 
     def silent(self, seconds: float = 0.7) -> bool:
