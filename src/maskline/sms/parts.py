@@ -135,7 +135,8 @@ def together(turn: Turn, parts: Sequence[Row]) -> tuple[InboundText, int]:
         destination=whole["destination"],
         text=joined(words, whole["total"]),
         encoding=most_demanding(parts),
-        received_at=min(row["received_at"] for row in parts),
+        # When it came whole: records stand in the order of that, and lists rely on it.
+        received_at=max(row["received_at"] for row in parts),
         media=tuple(media),
     )
     return text, len(words)

@@ -43,6 +43,20 @@ def test_texts_are_listed_by_time(carrier: Carrier, number: str) -> None:
     assert len(carrier.messages(ReceivedUntil=moments[1])) == 1
 
 
+def test_a_text_whose_last_part_came_late_hides_no_other(carrier: Carrier, number: str) -> None:
+    """Where parts are waited for that long (`parts_timeout_seconds`)."""
+    carrier.set_texts(parts_milliseconds=DAY)
+    carrier.bring_part("a", number, 1, 2, source=CAT)
+    carrier.desk.now += 2 * HOUR
+    meanwhile = carrier.desk.now
+    carrier.bring("meanwhile", number, CAT)
+    carrier.desk.now += HOUR
+    carrier.bring_part("b", number, 2, 2, source=CAT)
+    for filters in ({}, {"State": "Refused"}):
+        found = carrier.messages(ReceivedFrom=meanwhile - HOUR // 2, **filters)
+        assert meanwhile in [record["ReceivedTimestamp"] for record in found]
+
+
 def test_old_records_are_deleted_with_all_that_was_remembered(
     carrier: Carrier, number: str
 ) -> None:
