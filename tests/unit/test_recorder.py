@@ -1,6 +1,7 @@
 """When a recording begins, what is asked of rtpengine for it, and what a crash leaves behind."""
 
 import asyncio
+import errno
 import os
 import time
 import wave
@@ -320,6 +321,26 @@ def upset_by(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
         return original(path, *others)
 
     monkeypatch.setattr(recorder_module, "convert", convert)
+
+
+async def test_a_capture_stays_while_there_is_no_room_for_its_sound(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> float:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    call = answered_call(desk)
+    work = recorder(desk, Engine(), tmp_path)
+    await begin(work)
+    report(desk, call, "Ended")
+    left = leave_capture(tmp_path, call, capture(ipv4(rtp(b"\x10" * 800))).getvalue())
+    with monkeypatch.context() as patched:
+        patched.setattr(recorder_module.sound, "record", full)
+        await work.finish_ended()
+    assert left.exists()
+    assert status(desk, call) == "Recording"
+    await work.finish_ended()
+    assert status(desk, call) == "Ready"
 
 
 async def test_what_belongs_to_no_call_goes_after_an_hour(desk: Desk, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ crash leaves behind is found and finished at the next start.
 """
 
 import asyncio
+import errno
 import os
 import re
 import time
@@ -40,6 +41,7 @@ DAY_SECONDS = 86_400
 ROOM = 100
 CAPTURE = re.compile(r"(?P<call>[0-9a-f-]{36})-[0-9a-f]{16}\.pcap")
 SIDES = ("caller", "called")
+NO_ROOM = errno.ENOSPC, errno.EDQUOT
 
 log = structlog.get_logger()
 
@@ -187,10 +189,12 @@ class Recorder:
 
     async def _sound_of(self, path: Path, capture: Capture, call_id: str) -> float | None:
         """The length of the sound that was made; None where it could not be, for whatever reason:
-        it would be the same in the next round."""
+        it would be the same in the next round. Raises OSError where there is no room for it now."""
         try:
             return await asyncio.to_thread(convert, path, capture, self._home / f"{call_id}.wav")
         except (NoCapture, OSError, wave.Error) as error:
+            if getattr(error, "errno", None) in NO_ROOM:
+                raise
             log.error("recording lost", call_id=call_id, why=str(error))
         except Exception:
             log.exception("recording lost", call_id=call_id)
