@@ -179,6 +179,8 @@ def spoilt() -> Iterator[tuple[str, bytes]]:
     yield "a row missing", b"".join(line for line in LINES if ANN.encode() not in line)
     yield "a row twice", b"".join([*LINES[:3], *LINES[2:]])
     yield "a value changed", whole.replace(b"acme", b"acmf", 1)
+    yield "a bit changed", whole.replace(b"acme", b"acm\xe5", 1)
+    yield "a number too large", whole.replace(b",1,null", b",9223372036854775808,null", 1)
     yield "another table", whole.replace(b'{"table":"accounts"', b'{"table":"acounts"', 1)
     yield "a table missing", b"".join(line for line in LINES if b'"table":"tags"' not in line)
     yield "a row too short", b"".join([*LINES[:2], b"[1]\n", *LINES[2:]])

@@ -153,7 +153,7 @@ class Reader:
     def _decode(self, kind: Any) -> Any:
         try:
             return msgspec.json.decode(self._ahead, type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._wrong(str(error)) from None
 
     def _wrong(self, what: str) -> BadArchive:

@@ -51,7 +51,7 @@ class SqliteSide(Side):
             self._connection.executemany(
                 f"INSERT INTO {table.table} ({columns_of(table)}) VALUES ({marks})", rows
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             raise StoreUnusable(f"{table.table}: {error}") from error
 
     def _table(self, name: str) -> Table:
