@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, cast
 BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 1, 2, 9
 SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK, DATA_SM = 4, 5, 6, 0x15, 0x103
 ANSWER, NACK = 0x80000000, 0x80000000
-OK, BAD_BIND, BAD_PASSWORD, SYSTEM_ERROR = 0, 0x0D, 0x0E, 8
+OK, ALREADY_BOUND, BAD_BIND, BAD_PASSWORD, SYSTEM_ERROR = 0, 0x05, 0x0D, 0x0E, 8
 FULL, THROTTLED = 0x14, 0x58
 AGAIN = {8, 0x14, 0x58, 0x64}  # answers after which a text is delivered again
 
@@ -64,6 +64,7 @@ class Manners:
     system_id: str = "maskline"
     password: str = "secret"
     refuse_bind: int | None = None  # a status
+    most_binds: int = 1_000  # at once; those beyond are refused
     window: int = 100  # texts that may wait for an answer on one bind
     throttle: float = 0.0  # submits answered with ESME_RTHROTTLED
     full: float = 0.0  # … ESME_RMSGQFUL
@@ -297,6 +298,9 @@ class Session(asyncio.Protocol):
         status = manners.refuse_bind or OK
         if (system_id.decode(), password.decode()) != (manners.system_id, manners.password):
             status = BAD_PASSWORD
+        if sum(bool(one.mode) for one in self.smsc.sessions) >= manners.most_binds:
+            self.smsc.counts["binds too many"] += 1
+            status = ALREADY_BOUND
         self.put(command | ANSWER, status, sequence, b"smsc\0" if status == OK else b"")
         if status == OK:
             self.mode, self.system_id = command, system_id.decode()

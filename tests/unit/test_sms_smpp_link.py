@@ -507,6 +507,18 @@ async def test_a_refused_bind_is_tried_again() -> None:
         await relay.until(lambda: one.room)
 
 
+async def test_a_bind_too_many_is_tried_ever_more_rarely_however_much_others_carry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "FIRST_RETRY", 0.001)
+    monkeypatch.setattr(link, "LONGEST_RETRY", 60.0)
+    async with linked(Manners(most_binds=1), binds=2) as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        for _ in range(600):
+            await relay.outcome(one, relay.outgoing())
+        assert smsc.counts["binds too many"] < 20
+
+
 async def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "password"
     wrong.write_text("wrong\n")

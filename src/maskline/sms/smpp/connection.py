@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._end: Ended | None = None
         self.refusing = False  # whether arrivals are put off: we are about to stop
+        self.has_carried = False  # whether a text came or was answered: it is worth a new one
         self._owner = owner
         self._session = session(time.monotonic())
         self._transport: asyncio.Transport | None = None
@@ -168,10 +169,12 @@ class Connection(asyncio.Protocol):
         for event in events:
             match event:
                 case Arrived():
+                    self.has_carried = True
                     self._arrived(event)
                 case Answered(late=True):
                     self._answered_late(event)
                 case Answered() | Unanswered():
+                    self.has_carried |= isinstance(event, Answered)
                     answers.append(event)
                 case Bound():
                     self._owner.bound(self)

@@ -73,7 +73,6 @@ class SmppLink:
         self._outcomes: list[tuple[str, Outcome]] = []
         self._waking: asyncio.TimerHandle | None = None
         self._draining = False
-        self._carried = 0  # texts that came or went: a bind that carries some is worth a new one
         self._trouble = "not started"
         self._told: dict[str, float] = {}  # of which trouble, when
 
@@ -206,7 +205,6 @@ class SmppLink:
 
     async def keep(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         assert self._inbox is not None
-        self._carried += len(arrivals)
         return await self._inbox.take(arrivals)
 
     def arrival(self, event: Arrived, connection: str) -> Arrival:
@@ -248,7 +246,6 @@ class SmppLink:
             self._troubled(status_name(answer.status))
             self._wake_later()
         elif answer.status == codes.ESME_ROK:
-            self._carried += 1
             self._pace.taken()
             self._trouble = ""
         if submission.text.expires_at <= time.time_ns() // 1_000_000:
@@ -287,20 +284,21 @@ class SmppLink:
         pause = FIRST_RETRY
         while True:
             began = time.monotonic()
-            carried = self._carried
-            ended = await self._one_bind(mode)
+            connection = self._connection(mode)
+            ended = await self._one_bind(connection)
             stood = time.monotonic() - began > pause + self._settings.bind_seconds
-            if stood or self._carried > carried:
+            if stood or connection.has_carried:
                 pause = FIRST_RETRY
             self._troubled(ended)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_RETRY)
 
-    async def _one_bind(self, mode: int) -> str:
+    def _connection(self, mode: int) -> Connection:
+        name = f"{self._carrier}-{SHORT_NAMES[mode]}-{uuid4().hex[:8]}"
+        return Connection(name, partial(self._session, mode), self)
+
+    async def _one_bind(self, connection: Connection) -> str:
         """One connection from its beginning to its end; why it ended."""
-        kind = SHORT_NAMES[mode]
-        name = f"{self._carrier}-{kind}-{uuid4().hex[:8]}"
-        connection = Connection(name, partial(self._session, mode), self)
         try:
             async with asyncio.timeout(self._settings.bind_seconds):
                 await asyncio.get_running_loop().create_connection(
