@@ -3,6 +3,7 @@
 import asyncio
 import io
 import ipaddress
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -560,6 +561,27 @@ async def test_what_cannot_be_passed_on_is_told_and_the_words_go_on(
     assert status == 200
     assert only(house).media == ()
     assert only(house).told == "Hi\n(cut)"
+
+
+async def test_two_pictures_are_drawn_at_a_time_also_when_nobody_waits_for_them_any_more(
+    house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[bytes] = []
+    goes_on = threading.Event()
+
+    def slow(content: bytes) -> tuple[str, bytes]:
+        begun.append(content)
+        goes_on.wait(30)
+        return "image/png", content
+
+    monkeypatch.setattr("maskline.sms.media.drawn_anew", slow)
+    monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 0.3)
+    twilio.media["/a"] = ("image/jpeg", picture(b""))
+    for sid in ("SM1", "SM2", "SM3"):
+        await house.deliver("messages", with_media(f"{twilio.url}/a") | {"MessageSid": sid})
+    goes_on.set()
+    assert [each.told for each in house.inbox.taken] == ["Hi\n(cut)"] * 3
+    assert len(begun) == 2
 
 
 async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: House) -> None:

@@ -4,6 +4,7 @@ our own that ends. The provider's URL goes no further than here.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
@@ -53,7 +54,8 @@ class MediaIntake:
         self._context = context
         self._rules = rules
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
-        self._drawing = asyncio.Semaphore(AT_ONCE)
+        # A thread goes on when nobody waits for it any more: the next one waits for its end.
+        self._drawing = ThreadPoolExecutor(AT_ONCE, "pictures")
 
     async def pass_on(
         self,
@@ -97,8 +99,9 @@ class MediaIntake:
         if kind_of(reply.headers.get("content-type", "")) in UNSEEN:
             return None
         try:
-            async with self._drawing:
-                content_type, clean = await asyncio.to_thread(drawn_anew, reply.body)
+            content_type, clean = await asyncio.get_running_loop().run_in_executor(
+                self._drawing, drawn_anew, reply.body
+            )
         except NotAPicture as error:
             raise NotPassedOn(f"no picture: {error}") from None
         token, keep = new_token(), self._rules.keep_milliseconds
