@@ -113,6 +113,22 @@ def test_of_several_pictures_in_a_jpeg_the_first_passes() -> None:
         assert (picture.format, picture.size) == ("JPEG", (24, 40))
 
 
+@pytest.mark.parametrize(("kind", "moving"), [("PNG", False), ("PNG", True), ("WEBP", False)])
+def test_what_nobody_sees_does_not_pass(kind: str, moving: bool) -> None:
+    """Who rubs something out of a picture may leave its colours there, wholly transparent."""
+    hidden = base("RGBA", (200, 30, 90, 0))
+    hidden.paste((9, 9, 9, 1), (0, 0, 8, 8))
+    choices = {"save_all": True, "append_images": [base("RGBA", (1, 2, 3, 9))]} if moving else {}
+    content = saved(hidden, kind, exact=True, lossless=True, **choices)
+    _, clean = drawn_anew(content)
+    with Image.open(io.BytesIO(content)) as before, Image.open(io.BytesIO(clean)) as after:
+        assert before.convert("RGBA").getpixel((20, 20)) == (200, 30, 90, 0)
+        assert after.convert("RGBA").getpixel((20, 20)) == (0, 0, 0, 0)
+        seen = after.convert("RGBA").getpixel((2, 2))
+        assert isinstance(seen, tuple)
+        assert seen[3] == 1
+
+
 def test_drawing_anew_twice_changes_no_more() -> None:
     _, once = drawn_anew(png())
     assert drawn_anew(once)[1] == once

@@ -96,6 +96,9 @@ def write_frames(
 def bare(picture: Image.Image, mode: str) -> Image.Image:
     """The pixels alone: a new picture that knows nothing but them."""
     pixels = picture.convert(mode)
+    if mode == "RGBA":  # what is wholly transparent has a colour all the same, which nobody sees
+        seen = pixels.getchannel("A").point([0] + [255] * 255)
+        pixels = Image.composite(pixels, Image.new(mode, pixels.size), seen)
     return Image.frombytes(mode, pixels.size, pixels.tobytes())
 
 
