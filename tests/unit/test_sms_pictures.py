@@ -113,6 +113,15 @@ def test_of_several_pictures_in_a_jpeg_the_first_passes() -> None:
         assert (picture.format, picture.size) == ("JPEG", (24, 40))
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_photograph_becomes_no_larger_file(kind: str) -> None:
+    photograph = Image.effect_noise((200, 200), 60).convert("RGB")
+    content = saved(photograph, kind, quality=70)
+    assert len(drawn_anew(content)[1]) <= len(content)
+    fine = saved(photograph, kind, quality=95)
+    assert len(content) < len(drawn_anew(fine)[1]) <= len(fine)
+
+
 @pytest.mark.parametrize(("kind", "moving"), [("PNG", False), ("PNG", True), ("WEBP", False)])
 def test_what_nobody_sees_does_not_pass(kind: str, moving: bool) -> None:
     """Who rubs something out of a picture may leave its colours there, wholly transparent."""

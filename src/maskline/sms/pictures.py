@@ -6,7 +6,6 @@ stay behind, because only pixels are carried over.
 
 import io
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from PIL import Image, ImageOps, ImageSequence
@@ -14,7 +13,8 @@ from PIL import Image, ImageOps, ImageSequence
 MOST_PIXELS = 40_000_000  # of all frames together; a pixel takes four bytes while it is drawn anew
 MOST_FRAMES = 300
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
-JPEG_QUALITY, WEBP_QUALITY = 88, 88
+QUALITIES = (88, 75, 60, 45)  # of JPEG and WebP: the first that makes a file no larger than it came
+MOVING: dict[str, dict[str, Any]] = {"GIF": {"disposal": 2}, "WEBP": {"quality": QUALITIES[0]}}
 
 
 class NotAPicture(Exception):
@@ -31,7 +31,7 @@ def drawn_anew(content: bytes) -> tuple[str, bytes]:
             warnings.simplefilter("ignore")  # what a hostile file makes the library say
             with Image.open(io.BytesIO(content), formats=tuple(TYPES)) as picture:
                 kind = kind_of(picture)
-                return TYPES[kind], written(picture, kind)
+                return TYPES[kind], written(picture, kind, len(content))
     except NotAPicture:
         raise
     except Exception as error:  # the library raises whatever a broken file makes it stumble over
@@ -44,53 +44,34 @@ def kind_of(picture: Image.Image) -> str:
     return "JPEG" if picture.format == "MPO" else str(picture.format)
 
 
-def written(picture: Image.Image, kind: str) -> bytes:
+def written(picture: Image.Image, kind: str, came: int) -> bytes:
     frames = getattr(picture, "n_frames", 1) if kind != "JPEG" else 1
     width, height = picture.size
     if frames > MOST_FRAMES or width * height * frames > MOST_PIXELS:
         raise NotAPicture("too-many-pixels")
-    into = io.BytesIO()
-    WRITERS[kind](picture, frames > 1, into)
+    return write_moving(picture, kind) if frames > 1 else write_still(picture, kind, came)
+
+
+def write_still(picture: Image.Image, kind: str, came: int) -> bytes:
+    """`came` is how large the file was that it came in: carriers may take no larger ones."""
+    still = bare(ImageOps.exif_transpose(picture), "RGBA" if has_alpha(picture) else "RGB")
+    for quality in QUALITIES if kind in ("JPEG", "WEBP") else QUALITIES[:1]:
+        into = io.BytesIO()
+        still.save(into, kind, quality=quality)
+        if into.tell() <= came:
+            break
     return into.getvalue()
 
 
-def write_jpeg(picture: Image.Image, _: bool, into: io.BytesIO) -> None:
-    bare(ImageOps.exif_transpose(picture), "RGB").save(into, "JPEG", quality=JPEG_QUALITY)
-
-
-def write_png(picture: Image.Image, moving: bool, into: io.BytesIO) -> None:
-    write_frames(picture, moving, "PNG", into)
-
-
-def write_gif(picture: Image.Image, moving: bool, into: io.BytesIO) -> None:
-    write_frames(picture, moving, "GIF", into, disposal=2)
-
-
-def write_webp(picture: Image.Image, moving: bool, into: io.BytesIO) -> None:
-    write_frames(picture, moving, "WEBP", into, quality=WEBP_QUALITY)
-
-
-WRITERS: dict[str, Callable[[Image.Image, bool, io.BytesIO], None]] = {
-    "JPEG": write_jpeg,
-    "PNG": write_png,
-    "GIF": write_gif,
-    "WEBP": write_webp,
-}
-
-
-def write_frames(
-    picture: Image.Image, moving: bool, kind: str, into: io.BytesIO, **choices: Any
-) -> None:
-    if not moving:
-        still = bare(ImageOps.exif_transpose(picture), "RGBA" if has_alpha(picture) else "RGB")
-        still.save(into, kind, **choices)
-        return
+def write_moving(picture: Image.Image, kind: str) -> bytes:
     frames, durations = [], []
     for frame in ImageSequence.Iterator(picture):
         frames.append(bare(frame, "RGBA"))
         durations.append(duration_of(frame))
+    into, choices = io.BytesIO(), MOVING.get(kind, {})
     first, *rest = frames
     first.save(into, kind, save_all=True, append_images=rest, duration=durations, loop=0, **choices)
+    return into.getvalue()
 
 
 def bare(picture: Image.Image, mode: str) -> Image.Image:
