@@ -321,6 +321,7 @@ class Session(asyncio.Protocol):
         elif chance() < manners.refuse:
             self.put(answer, manners.refuse_status, sequence)
         elif chance() < manners.nack:
+            smsc.counts["nacked"] += 1
             self.put(NACK, SYSTEM_ERROR, sequence)
         else:
             self.accept(answer, sequence, body)

@@ -18,7 +18,7 @@ from maskline.domain.message import Encoding, Reported
 from maskline.settings import CarrierSmpp, Secret
 from maskline.sms import text as sms
 from maskline.sms.port import Accepted, Outgoing, Refused, TryLater, Unknown
-from maskline.sms.smpp import codes, link, pace
+from maskline.sms.smpp import codes, link, pace, submission
 from maskline.sms.smpp.link import SmppLink
 
 ANN, PROXY = "12065550100", "19135550199"
@@ -217,6 +217,36 @@ async def test_a_long_text_goes_on_where_it_was_throttled() -> None:
             assert isinstance(outcome, Accepted)
         assert len(smsc.taken) == 21
         assert smsc.counts["throttled"]
+
+
+async def test_what_the_carrier_has_trouble_with_midway_waits_and_lets_others_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(submission, "FIRST_REST", 60.0)
+    async with linked(window=1) as (relay, one, smsc):
+        smsc.on_submit = lambda _: setattr(smsc.manners, "nack", 1.0)
+        await relay.until(lambda: one.room)
+        text = relay.outgoing("long " * 80)
+        one.submit([text])
+        await relay.until(lambda: smsc.counts["nacked"])
+        smsc.on_submit, smsc.manners.nack = None, 0.0
+        for _ in range(20):
+            assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
+        assert (len(smsc.taken), smsc.counts["nacked"]) == (21, 1)
+        assert text.message_id not in relay.outcomes
+    assert relay.outcomes[text.message_id] == [Unknown(reason="stopped")]
+
+
+async def test_a_long_text_goes_on_after_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "FIRST_REST", 0.01)
+    async with linked(Manners(nack=0.3), window=3) as (relay, one, smsc):
+        while isinstance(
+            outcome := await relay.outcome(one, text := relay.outgoing("x" * 1000)), TryLater
+        ):
+            relay.outcomes.clear()
+        assert isinstance(outcome, Accepted)
+        assert len(smsc.taken) == len(outcome.message_ids) == 7
+        assert len(relay.outcomes[text.message_id]) == 1
 
 
 @pytest.mark.parametrize("trouble", ["nack", "full"])

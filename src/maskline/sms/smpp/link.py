@@ -33,7 +33,7 @@ from maskline.sms.smpp.dialect import Dialect
 from maskline.sms.smpp.pace import Pace
 from maskline.sms.smpp.pdu import Bind, PduError
 from maskline.sms.smpp.session import Answered, Arrived, Ended, Session, Timers, Unanswered
-from maskline.sms.smpp.submission import CONGESTED, Submission
+from maskline.sms.smpp.submission import CONGESTED, TEMPORARY, Submission
 
 FIRST_RETRY, LONGEST_RETRY = 0.5, 60.0  # seconds between attempts to connect
 FAREWELL_SECONDS = 3.0  # for the carrier's answer to unbind
@@ -70,6 +70,7 @@ class SmppLink:
         self._inbox: Inbox | None = None
         self._connections: list[Connection] = []
         self._queue: deque[Submission] = deque()
+        self._resting: dict[Submission, asyncio.TimerHandle] = {}
         self._outcomes: list[tuple[str, Outcome]] = []
         self._waking: asyncio.TimerHandle | None = None
         self._draining = False
@@ -113,6 +114,10 @@ class SmppLink:
                     for _ in range(self._settings.binds):
                         group.create_task(self._keep_up(mode))
         finally:
+            for submission, timer in self._resting.items():
+                timer.cancel()
+                self._queue.append(submission)
+            self._resting.clear()
             self._give_back("stopped")
             self._tell()
             self._inbox = None
@@ -251,9 +256,26 @@ class SmppLink:
         if submission.text.expires_at <= time.time_ns() // 1_000_000:
             submission.given_up("expired")
         self._settle_if_done(submission, pause)
-        if submission.to_send and not submission.queued:
+        if submission.to_send and not busy and answer.status in TEMPORARY:
+            self._rest(submission)
+        elif submission.to_send and not submission.queued:
             submission.queued = True
             self._queue.appendleft(submission)
+
+    def _rest(self, submission: Submission) -> None:
+        """Puts off what is left of a text that the carrier has trouble with midway."""
+        if submission in self._resting:
+            return
+        if submission.queued:
+            self._queue.remove(submission)
+        submission.queued = True
+        loop = asyncio.get_running_loop()
+        self._resting[submission] = loop.call_later(submission.rest, self._go_on, submission)
+
+    def _go_on(self, submission: Submission) -> None:
+        del self._resting[submission]
+        self._queue.appendleft(submission)
+        self._pump()
 
     def bound(self, connection: Connection) -> None:
         self._trouble = ""

@@ -12,6 +12,8 @@ from maskline.sms.smpp.dialect import Submits
 CONGESTED = frozenset({codes.ESME_RTHROTTLED, codes.ESME_RMSGQFUL})
 TEMPORARY = frozenset({codes.ESME_RSYSERR, codes.ESME_RINVBNDSTS, codes.ESME_RX_T_APPN})
 
+FIRST_REST, LONGEST_REST = 0.5, 60.0
+
 
 class Submission:
     """The segments of a text: which are to be sent, which are under way, which were taken."""
@@ -25,12 +27,19 @@ class Submission:
         self._under_way = 0
         self._verdict: Refused | Unknown | None = None
         self._trouble = ""
+        self._troubles = 0
         self._done = False
 
     @property
     def to_send(self) -> int:
         """How many segments are to be sent now."""
         return 0 if self._done or self._verdict else len(self._to_send)
+
+    @property
+    def rest(self) -> float:
+        """How long what is left should wait, in seconds: the longer, the oftener the carrier had
+        trouble with it. How much it has to do holds up all texts and is another's to mind."""
+        return min(FIRST_REST * 2.0 ** min(self._troubles - 1, 16), LONGEST_REST)
 
     def next(self) -> tuple[int, bytes]:
         """The next segment to be sent, which is under way from now on."""
@@ -46,6 +55,7 @@ class Submission:
         elif busy or status in TEMPORARY:
             self._to_send.insert(0, number)
             self._trouble = codes.status_name(status)
+            self._troubles += not busy
         elif not isinstance(self._verdict, Refused):
             self._verdict = Refused(reason="rejected-by-carrier", error=codes.status_name(status))
 
