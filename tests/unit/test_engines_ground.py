@@ -37,6 +37,14 @@ def test_a_data_directory_is_claimed_once(tmp_path: Path) -> None:
     os.close(claim(tmp_path / "data"))
 
 
+def test_a_data_directory_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GroundError, match=r"data_dir: cannot use .*file: File exists"):
+        claim(tmp_path / "file")
+    with pytest.raises(GroundError, match=r"data_dir: cannot use .*data: Not a directory"):
+        claim(tmp_path / "file" / "data")
+
+
 def test_a_node_keeps_its_id(tmp_path: Path) -> None:
     node = ground.node_of(tmp_path)
     assert len(bytes.fromhex(node)) == 4

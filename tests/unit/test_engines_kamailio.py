@@ -157,6 +157,15 @@ def test_the_secret_is_new_at_each_start_and_the_mask_keys_stay(tmp_path: Path) 
     assert first["keys"] == second["keys"]
 
 
+@pytest.mark.parametrize(
+    "text", ["", "garbage", "{}", '{"current_key": "a", "keys": {"a": "QUJD"}}', "[]"]
+)
+def test_a_file_without_mask_keys_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mask.key").write_text(text)
+    with pytest.raises(GroundError, match=r"sip\.mask_keys: "):
+        mask_keys(tmp_path / "mask.key")
+
+
 def test_mask_keys_are_long_and_private(tmp_path: Path) -> None:
     keys = mask_keys(tmp_path / "mask.key")
     assert len(base64.b64decode(keys["keys"][keys["current_key"]])) == 64

@@ -72,7 +72,7 @@ def test_another_form_is_refused(tmp_path: Path, choices: dict[str, int], told: 
 def test_what_is_no_sound_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(content)
-    with pytest.raises(GroundError, match="must be a WAV file"):
+    with pytest.raises(GroundError, match=r"must be a WAV file: .*; \w"):
         checked(path, "announcements.anonymous")
 
 

@@ -37,8 +37,11 @@ def claim(data_dir: Path) -> int:
 
     Two services in one directory would end each other's engines.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    held = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        held = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise GroundError(f"data_dir: cannot use {data_dir}: {error.strerror}") from None
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -75,7 +75,10 @@ def script_folder() -> Path:
 
 
 def mask_keys(path: Path) -> dict[str, Any]:
-    """The keys that seal masked identifiers, made on first use; every node needs the same file."""
+    """The keys that seal masked identifiers, made on first use; every node needs the same file.
+
+    Raises GroundError for a file that does not hold any.
+    """
     if not path.exists():
         key = base64.b64encode(secrets.token_bytes(MASK_KEY_BYTES)).decode()
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -84,6 +87,7 @@ def mask_keys(path: Path) -> dict[str, Any]:
         with contextlib.suppress(FileExistsError):  # of two that start at once, one makes it
             os.link(fresh, path)
         fresh.unlink()
+    check_mask_keys(path)
     keys: dict[str, Any] = json.loads(path.read_text())
     return keys
 

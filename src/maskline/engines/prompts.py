@@ -61,7 +61,7 @@ def checked(path: Path, name: str) -> int:
     except OSError as error:
         raise GroundError(f"{name}: {path}: {error.strerror}") from None
     except (wave.Error, EOFError) as error:
-        raise GroundError(f"{name}: {path} {wanted}; {error or 'it is cut short'}") from None
+        raise GroundError(f"{name}: {path} {wanted}; {str(error) or 'it is cut short'}") from None
     if size != SAMPLE_BYTES:
         raise GroundError(f"{name}: {path} {wanted}; it has {8 * size} bits")
     if channels not in (1, 2):
