@@ -160,6 +160,8 @@ def claim_of(credential: str, signed_headers: str) -> Claim:
         raise IncompleteSignature(NEEDED)
     if b"host" not in names:
         raise IncompleteSignature("The signature must cover the Host header")
+    if len(set(names)) < len(names):  # what is hashed would be far larger than what was sent
+        raise IncompleteSignature("SignedHeaders names a header twice")
     access_key_id, date, region, service, terminator = parts
     if service != SERVICE or terminator != TERMINATOR:
         raise InvalidSignature(SCOPE)
