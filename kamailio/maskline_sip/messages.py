@@ -11,7 +11,7 @@ from . import firsts, kept, mask, sip, texts
 from .answers import answer, later
 from .refuse import Refuse
 from .relay import Relay
-from .settings import Settings, Target
+from .settings import Carrier, Settings, Target
 from .switch import Switch
 from .ways import Ways, place_of, transport_of
 
@@ -32,18 +32,18 @@ class Messages:
             return  # a retransmission
         firsts.check(request)
         if carrier:
-            self._accept(request, origin)
+            self._accept(request, carrier)
         else:
             self._send(request)
 
-    def _accept(self, request: sip.Message, origin: str) -> None:
+    def _accept(self, request: sip.Message, carrier: Carrier) -> None:
         """A text from a carrier: answered when it is kept (RFC 3428 section 7)."""
         sender = request.address("from")
         parts = (request.call_id, sender.tag, str(request.cseq[0]))
         verdict = self._switch.ask(
             "AcceptMessage",
             {
-                **firsts.question(request, origin),
+                **firsts.question(request, carrier),
                 "Text": texts.read(request),
                 "MessageId": self._keys.alias(self._keys.current, "text", *parts),
             },

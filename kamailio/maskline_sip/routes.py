@@ -279,7 +279,7 @@ class Routes:
             self.errands.send(request)
 
     def _options(self, request: sip.Message, origin: str) -> None:
-        firsts.check(request)
+        firsts.check_extensions(request)
         asked = sip.user(request.uri) if origin == CONTROL else ""
         if asked:
             answer(200 if ringing.rings(asked) else 481)
@@ -367,8 +367,8 @@ class Routes:
             raise Refuse(415)
         if offered and not offered.active:
             raise sdp.Unacceptable("no sound")
-        silent = not can_hear(request, offered)
-        question = firsts.about_call(request, origin, source.transport, silent=silent)
+        silent, carrier = not can_hear(request, offered), self.settings.carriers[origin]
+        question = firsts.about_call(request, carrier, source.transport, silent=silent)
         route = self.switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
             if KSR.tm.t_is_canceled() > 0:
@@ -378,9 +378,8 @@ class Routes:
                 return
             raise Refuse(route["SipStatus"], *later(route))
         try:
-            trunk = self.settings.carriers[origin].mark
             flow, at = self.senders.way_back(source, hop_of(request)), self.ways.received_at()
-            self.attempts.begin(request, route, trunk, flow, at)
+            self.attempts.begin(request, route, carrier.mark, flow, at)
         except Abandoned:
             ringing.end(route["CallId"])
             self.reports.ended(route["CallId"], "caller", TERMINATED)

@@ -31,6 +31,7 @@ class Carrier:
     tls_names: list[str]
     domain: str | None
     username: str | None
+    register: bool
     realm: str | None
     password: str | None
     inbound_username: str | None

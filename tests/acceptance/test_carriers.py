@@ -683,6 +683,28 @@ def test_a_registration_is_renewed_by_its_own_time(tmp_path: Path) -> None:
     peer.close()
 
 
+@pytest.mark.parametrize("told", ["To", "P-Called-Party-ID"])
+def test_a_registered_number_in_the_request_uri_is_not_the_dialled_one(
+    tmp_path: Path, told: str
+) -> None:
+    """A carrier sends the calls to all our numbers to the Contact that we registered."""
+    peer = Peer(grant)
+    account = 'username = "4015550100"\npassword = "secret"\nregister = true'
+    with masked(tmp_path, peer, account) as (service, phone):
+        contact = header(until(lambda: peer.of("REGISTER"))[0], "Contact").strip("<>")
+        sent = phone.invite()
+        sent = sent.replace(sent.split(" ")[1], contact, 1)
+        if told != "To":
+            other = f"To: <{contact}>\r\n{told}: {header(sent, 'To')}"
+            sent = sent.replace(f"To: {header(sent, 'To')}", other)
+        phone.send(sent)
+        answer = phone.taken(10)
+        phone.send(within("ACK", sent, answer, phone))
+        hang_up(phone, sent, answer)
+        assert record(service)["DialledPhoneNumber"] == PROXY_NUMBER
+    peer.close()
+
+
 SCANS = ["OPTIONS sip:100@{host} SIP/2.0", "REGISTER sip:{host} SIP/2.0",
          "INVITE sip:900441632960000@{host} SIP/2.0"]  # fmt: skip
 

@@ -38,6 +38,12 @@ def untagged(called: Phone, request: str, status: int) -> None:
     called.send(sent.replace(";tag=bobs", ""))
 
 
+def test_who_asks_from_the_last_hop_whether_we_work_is_told_so(caller: Phone) -> None:
+    """The request goes no further, so it needs no hops; border controllers ask like this."""
+    caller.send(caller.invite(body="", hops="0").replace("INVITE", "OPTIONS"))
+    assert caller.final() == 200
+
+
 @pytest.mark.parametrize("tagged", [True, False])
 def test_a_refusal_without_a_tag_is_told_once(caller: Phone, called: Phone, tagged: bool) -> None:
     """Whether its receiver repeats the tag that we put there or knows none."""

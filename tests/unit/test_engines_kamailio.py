@@ -119,6 +119,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
                 "tls_profile": "default",
                 "tls_names": [],
                 "domain": None,
+                "register": False,
                 "username": None,
                 "realm": None,
                 "password": None,

@@ -284,6 +284,7 @@ def carrier_settings(place: int, name: str, trunk: CarrierSip) -> dict[str, Any]
         "tls_names": tls.names(trunk) if trunk.probed_every else [],
         "domain": trunk.domain,
         "username": trunk.username,
+        "register": trunk.register,
         "realm": trunk.realm,
         "password": trunk.secret,
         "inbound_username": trunk.inbound_username,
