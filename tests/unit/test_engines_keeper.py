@@ -236,6 +236,22 @@ async def test_a_call_that_never_rang_out_is_completed(house: House) -> None:
     assert record["Call"]["EndedBy"] == "us"
 
 
+async def test_what_rang_when_kamailio_was_started_is_over(house: House) -> None:
+    """rtpengine would hold it for minutes, and it would count for limits."""
+    await house.answer(answered := await house.dial())
+    lost = await house.dial()
+    house.keeper.carry(house.now + 1)
+    house.now += keeper.SETTLE_MILLISECONDS
+    house.engines.ringing.add(later := await house.dial())
+    house.now += keeper.SETTLE_MILLISECONDS
+    await house.keeper.reconcile()
+    await house.settled()
+    assert {call.call_id for call in await house.live()} == {answered, later}
+    assert house.engines.hung_up == []
+    record = await house.do("maskline", "GetCall", CallId=lost)
+    assert (record["Call"]["EndedBy"], record["Call"]["SipStatus"]) == ("us", 500)
+
+
 async def test_a_call_of_this_moment_is_left_alone(house: House) -> None:
     call_id = await house.dial()
     house.engines.held.clear()

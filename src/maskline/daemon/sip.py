@@ -61,7 +61,7 @@ class Sip:
         )
         run = run_directory(house.settings.data_dir)
         self._voice = Voice(
-            house.settings, run, house.node, self._switchboard.ask, self._trunks.look_again
+            house.settings, run, house.node, self._switchboard.ask, self._carries_again
         )
         self._keys = keys_of(self._voice.mask_keys())
         self._draining = False
@@ -133,6 +133,11 @@ class Sip:
         await self._voice.up()
         await self._trunks.ready.wait()
         await self._sources.ready.wait()
+
+    def _carries_again(self) -> None:
+        """Kamailio was started."""
+        self._trunks.look_again()
+        self._keeper.carry(clock())
 
     def _node(self) -> Node:
         """This node, as the others are told of it."""

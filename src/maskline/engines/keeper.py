@@ -81,6 +81,7 @@ class Keeper:
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
         self._insisting: set[asyncio.Task[None]] = set()
+        self._carried_since = 0
 
     async def keep(self) -> None:
         """Works until cancelled."""
@@ -92,6 +93,11 @@ class Keeper:
             for task in self._insisting:
                 task.cancel()
 
+    def carry(self, since: int) -> None:
+        """Kamailio was started at this moment, in milliseconds since the epoch: it knows nothing of
+        the calls that rang before."""
+        self._carried_since = since
+
     async def hang_up_due(self) -> None:
         """Starts to hang up the calls whose time is over."""
         due = await self._store.write(
@@ -101,16 +107,20 @@ class Keeper:
 
     async def reconcile(self) -> None:
         """Starts to end the calls that were put through and that rtpengine does not hold."""
+        since = self._carried_since  # first: what was answered until then is known now
         calls = await self._store.read(self._settled_calls)
         try:
-            gone = [call for call in calls if not await self._lives(call)]
+            gone = [call for call in calls if not await self._lives(call, since)]
         except NgSilence:  # it is being started again; the next round will know
             return
         self._start(gone, self._end)
 
-    async def _lives(self, call: Call) -> bool:
+    async def _lives(self, call: Call, since: int) -> bool:
         """Whether anybody knows of the call. A call without an offer has no sound until it is
-        answered; it may be just then, so rtpengine is asked again."""
+        answered; it may be just then, so rtpengine is asked again. What rang before Kamailio was
+        started is lost, though rtpengine holds it still."""
+        if call.answered_at is None and (call.forwarded_at or 0) < since:
+            return await self._line.rings(call.call_id) is not False
         if await self._relay.holds(call.call_id):
             return True
         if call.answered_at is None and await self._line.rings(call.call_id) is not False:
