@@ -201,7 +201,7 @@ def _check(description: Description) -> None:
         # Of a refused stream no map is written, without which other numbers mean nothing.
         mapped = stream.maps if stream.port else {}
         known = [p for p in stream.payloads if p in mapped or p in STATIC]
-        if stream.port and not known:
+        if stream.port and all(_name(stream, payload) in EVENTS for payload in known):
             raise Unacceptable("no codec that we know")
         if stream.port and not description.place(stream):
             raise Unacceptable("no c=")

@@ -297,6 +297,9 @@ def test_sdp_keeps_streams_and_drops_the_rest() -> None:
         b"v=0\r\nm=audio 1 RTP/AVP 0\r\n" * 20,
         b"v=0\r\nc=IN IP4 SECRET\r\nm=audio 1 RTP/AVP 0\r\n",
         b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 96\r\na=rtpmap:96 SECRET/8000\r\n",
+        # Keys alone can be pressed in it, and nobody heard.
+        b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 96 101 13\r\na=rtpmap:96 EVS/16000\r\n"
+        b"a=rtpmap:101 telephone-event/8000\r\n",
         b"v=0\r\n",
         b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n",
         b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 0 RTP/AVP 0\r\nm=image 4000 udptl t38\r\n",
