@@ -353,6 +353,19 @@ async def test_what_belongs_to_no_call_goes_after_an_hour(desk: Desk, tmp_path: 
     assert (young.exists(), old.exists(), strange.exists()) == (True, False, True)
 
 
+async def test_a_call_that_is_held_for_an_hour_keeps_its_sound(desk: Desk, tmp_path: Path) -> None:
+    """In which nothing is written down."""
+    call = answered_call(desk)
+    work = recorder(desk, Engine(), tmp_path)
+    await begin(work)
+    content = capture(ipv4(rtp(b"\x10" * 800))).getvalue()
+    leave_capture(tmp_path, call, content, age=4000)
+    await work.finish_ended()
+    report(desk, call, "Ended")
+    await work.finish_ended()
+    assert status(desk, call) == "Ready"
+
+
 async def test_recordings_are_kept_for_their_days(desk: Desk, tmp_path: Path) -> None:
     work = recorder(desk, Engine(), tmp_path)
     for name, days in (("old", 31), ("young", 29)):

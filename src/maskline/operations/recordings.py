@@ -74,6 +74,12 @@ def ended_capture(context: Context, call_id: str) -> Capture | None:
     return Capture(caller, called)
 
 
+def lasts(context: Context, call_id: str) -> bool:
+    """Whether a call is known and has not ended."""
+    row = context.tx.one("get_call", call_id=call_id)
+    return row is not None and row["ended_at"] is None
+
+
 def finish_recording(context: Context, call_id: str, seconds: float | None) -> None:
     """Notes that there is sound of so many seconds, or that it was lost."""
     length = None if seconds is None else round(seconds * 1000)

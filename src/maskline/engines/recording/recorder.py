@@ -178,7 +178,7 @@ class Recorder:
             lambda tx: recordings.ended_capture(self._context(tx), call_id)
         )
         if capture is None:
-            if idle > ORPHANED_SECONDS:
+            if idle > ORPHANED_SECONDS and not await self._lasts(call_id):
                 self._forget(path)
             return
         seconds = await self._sound_of(path, capture, call_id)
@@ -186,6 +186,10 @@ class Recorder:
             lambda tx: recordings.finish_recording(self._context(tx), call_id, seconds)
         )
         self._forget(path)
+
+    async def _lasts(self, call_id: str) -> bool:
+        """Whether more may be written down: both may be silent for long, one on hold say."""
+        return await self._store.read(lambda tx: recordings.lasts(self._context(tx), call_id))
 
     async def _sound_of(self, path: Path, capture: Capture, call_id: str) -> float | None:
         """The length of the sound that was made; None where it could not be, for whatever reason:
