@@ -6,8 +6,19 @@ from hypothesis import strategies as st
 
 from maskline_sip import firsts, kept, mask, sip
 from maskline_sip.refuse import Refuse
+from maskline_sip.settings import Carrier
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
+
+
+def carrier(username: str = "", *, register: bool = False) -> Carrier:
+    return Carrier(
+        "acme", "", [], False, "off", "default", [], None, username, register,
+        None, None, None, None, False, [], [],
+    )  # fmt: skip
+
+
+ACME = carrier()
 
 
 def request(method: str, *headers: tuple[str, str], uri: str = f"sip:{PROXY}@a") -> sip.Message:
@@ -47,7 +58,7 @@ def test_what_may_not_be_answered_needs_nothing(method: str) -> None:
 def test_who_calls_is_who_the_carrier_asserts_it_is(
     headers: list[tuple[str, str]], caller: str
 ) -> None:
-    asked = firsts.question(request("INVITE", *headers), "acme")
+    asked = firsts.question(request("INVITE", *headers), ACME)
     assert asked == {"CarrierName": "acme", "Caller": caller, "Called": PROXY}
 
 
@@ -61,12 +72,29 @@ def test_who_calls_is_who_the_carrier_asserts_it_is(
 )
 def test_which_number_was_dialled(uri: str, party: str, to: str, called: str) -> None:
     headers = [("p-called-party-id", party), ("to", to), ("from", f"<sip:{ANN}@a>")]
-    assert firsts.question(request("INVITE", *headers, uri=uri), "acme")["Called"] == called
+    assert firsts.question(request("INVITE", *headers, uri=uri), ACME)["Called"] == called
+
+
+def test_our_registered_name_is_who_was_dialled_where_nobody_else_is_named() -> None:
+    to = [("to", f"<sip:{BEN}@a>"), ("from", f"<sip:{ANN}@a>")]
+    ours = carrier(PROXY, register=True)
+    assert firsts.question(request("INVITE", *to), ours)["Called"] == BEN
+    assert firsts.question(request("INVITE", *to[1:]), ours)["Called"] == PROXY
+    assert firsts.question(request("INVITE", *to), carrier(PROXY))["Called"] == PROXY
+
+
+def test_a_call_tells_what_its_caller_hears_and_how_it_came() -> None:
+    invite = request("INVITE", ("to", f"<sip:{BEN}@a>"))
+    plain = firsts.about_call(invite, ACME, "udp", silent=False)
+    assert (plain.get("Plain"), plain.get("Silent")) == (True, None)
+    for transport in ("tls", "wss"):
+        told = firsts.about_call(invite, ACME, transport, silent=True)
+        assert (told.get("Plain"), told.get("Silent")) == (None, True)
 
 
 def test_without_a_number_there_is_nobody() -> None:
     with pytest.raises(Refuse) as refused:
-        firsts.question(request("INVITE", ("to", "<sip:12@a>"), uri="sip:x@a"), "acme")
+        firsts.question(request("INVITE", ("to", "<sip:12@a>"), uri="sip:x@a"), ACME)
     assert refused.value.status == 404
 
 
