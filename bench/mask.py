@@ -59,7 +59,7 @@ class Sample:
     def __init__(self) -> None:
         self.keys = mask.Keyring({"a": bytes(range(64))}, "a")
         self.entrance = gate.Entrance("1" * 32)
-        self.gate = gate.Gate("0" * 32, self.entrance, [HERE])
+        self.gate = gate.Gate("0" * 32, "1" * 32, self.entrance, [HERE])
         sender, receiver = "<sip:+12065550100@192.0.2.11:5060>", f"<sip:{NUMBER}@{HERE}>"
         contact = ("Contact", "<sip:+12065550100@192.0.2.11:5060;transport=UDP>")
         dialog = [("From", f"{sender};tag=5711a1"), ("Call-ID", "1-5711@192.0.2.11")]

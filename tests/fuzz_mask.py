@@ -25,7 +25,7 @@ MARK = b"S1CA8"
 KEYS = mask.Keyring({"a": bytes(range(64))}, "a")
 OWN = "192.0.2.1:5060"
 ENTRANCE = gate.Entrance("5a17" * 8)
-GATE = gate.Gate("5ec1e7" * 6, ENTRANCE, [OWN])
+GATE = gate.Gate("5ec1e7" * 6, "10ca1" * 6, ENTRANCE, [OWN])
 CALL = mask.Call("c7c1f1f0", f"sip:+19135550199@{OWN}", "sip:+14015550101@carrier.example")
 REFUSALS = (sip.Malformed, sdp.Unacceptable, mask.Refused, texts.NoText)
 # The other party's own message, which a fuzzed reply answers.

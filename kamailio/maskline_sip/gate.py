@@ -63,13 +63,17 @@ class Entrance:
 
 
 class Gate:
-    """The last thing that every outgoing message passes. A message leaves only with the
-    private header that this start's secret signs, and only what that header holds leaves."""
+    """The last thing that every outgoing message of SIP passes. A message leaves only with the
+    private header that this start's secret signs, and only what that header holds leaves. What
+    Kamailio says by itself bears `local`, which is none: HTTP passes no gate, and tells it."""
 
-    def __init__(self, secret: str, entrance: Entrance, addresses: Sequence[str]) -> None:
-        self._secret, self._entrance = secret.encode(), entrance
+    def __init__(
+        self, secret: str, local: str, entrance: Entrance, addresses: Sequence[str]
+    ) -> None:
+        self._entrance = entrance
         self._prefix = f"{PRIVATE}: {secret} {SEALED} "
-        self._mark = f"\r\n{PRIVATE}: {secret} ".encode()
+        self._sealed_mark = f"\r\n{self._prefix}".encode()
+        self._local_mark = f"\r\n{PRIVATE}: {local} {LOCAL}\r\n".encode()
         hosts = "|".join(re.escape(host) for host in addresses)
         self._own_via = re.compile(
             # Without the number of the connection that the request came by: it is the other side's.
@@ -86,18 +90,15 @@ class Gate:
     def leave(self, raw: bytes) -> bytes:
         """What goes on the wire instead of `raw`; `Refused` when nothing may."""
         head = raw.partition(b"\r\n\r\n")[0] + b"\r\n"
-        marks = [part.split(b"\r\n", 1)[0].split(b" ") for part in head.split(self._mark)[1:]]
-        sealed = [mark for mark in marks if mark[0] == SEALED.encode()]
-        if not marks:
-            raise Refused("no private header")
+        sealed = head.split(self._sealed_mark)[1:]
         if sealed:
-            return self._sealed(raw, head, sealed[-1])
-        if raw.startswith(b"HTTP/1.1 "):
-            return _upgrade(head)
+            return self._sealed(raw, head, sealed[-1].split(b"\r\n", 1)[0].split(b" "))
+        if self._local_mark not in head:
+            raise Refused("no private header")
         return _own_message(sip.parse(self._entrance.answered(raw), strict=False))
 
     def _sealed(self, raw: bytes, head: bytes, mark: list[bytes]) -> bytes:
-        start, rest = (binascii.a2b_base64(part) for part in mark[1:3])
+        start, rest = (binascii.a2b_base64(part) for part in mark[:2])
         if start.startswith(b"SIP/2.0 ") and raw.startswith(b"SIP/2.0 "):
             return start + b"\r\n" + rest
         via = self._own_via.search(head)
@@ -133,16 +134,6 @@ def _with_tag(header: tuple[str, str], tag: str) -> tuple[str, str]:
     name, value = header
     untagged = name == "To" and not sip.address(value).tag
     return (name, f"{value};tag={tag}") if untagged else header
-
-
-_UPGRADE = (b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol")
-
-
-def _upgrade(head: bytes) -> bytes:
-    """Kamailio's answer to who asks for a WebSocket (RFC 6455 4.2.2), before any SIP is spoken."""
-    start, *lines = head.split(b"\r\n")
-    kept = [line for line in lines if line.partition(b":")[0].strip().lower() in _UPGRADE]
-    return b"\r\n".join([start, *kept, b"Content-Length: 0", b"", b""])
 
 
 def _own_message(message: sip.Message) -> bytes:

@@ -70,7 +70,7 @@ class Routes:
         self.settings = settings
         self.keys = mask.Keyring(settings.keys, settings.current_key)
         self.entry = Entrance(settings.salt)
-        self.door = Gate(settings.secret, self.entry, settings.own_hosts)
+        self.door = Gate(settings.secret, settings.local, self.entry, settings.own_hosts)
         self.switch = Switch(settings.switch_socket)
         self.others = Others(settings.others)
         media = Media(settings.media_control, settings.media_addresses)

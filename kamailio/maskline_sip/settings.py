@@ -87,6 +87,7 @@ class Target:
 class Settings:
     def __init__(self, given: dict[str, Any]) -> None:
         self.secret: str = given["secret"]
+        self.local: str = given["local"]
         self.salt: str = given["salt"]
         self.keys = {name: base64.b64decode(key) for name, key in given["keys"].items()}
         self.current_key: str = given["current_key"]

@@ -62,10 +62,12 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Marks:
-    """What nobody outside can know, new at each start: `secret` marks what this Kamailio wrote,
-    `salt` what it makes of a Call-ID."""
+    """What is new at each start: `secret` marks what the script wrote, `local` what Kamailio says
+    by itself, `salt` what it makes of a Call-ID. Nobody outside can know them; but whoever asks for
+    a WebSocket is told `local`, for what Kamailio says by HTTP does not pass the gate."""
 
     secret: str = field(default_factory=lambda: secrets.token_hex(SECRET_BYTES))
+    local: str = field(default_factory=lambda: secrets.token_hex(SECRET_BYTES))
     salt: str = field(default_factory=lambda: secrets.token_hex(SECRET_BYTES))
 
 
@@ -166,6 +168,7 @@ def placeholders(
         "most_strange": str(MOST_STRANGE),
         "script_dir": str(script),
         "secret": marks.secret,
+        "local": marks.local,
         "salt": marks.salt,
         "own_hosts": "|".join(POSIX_SPECIAL.sub(r"[\g<0>]", host) for host in own_hosts(settings)),
         "longest_request": str(LONGEST_REQUEST),
@@ -251,6 +254,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
     """What the script reads: the carriers it may talk to, its keys, where we can be asked."""
     return {
         "secret": marks.secret,
+        "local": marks.local,
         "salt": marks.salt,
         "own_hosts": own_hosts(settings),
         **around.mask_keys,

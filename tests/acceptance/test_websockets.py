@@ -1,0 +1,51 @@
+"""SIP over WebSocket (RFC 7118): what whoever asks for one is told, and who may have one."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from acceptance.peers import Peer
+from acceptance.service import Service, free_port
+from acceptance.test_carriers import masked
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+STRANGER = "127.0.0.66"
+
+
+@contextmanager
+def reached_by_websocket(folder: Path, settings: str) -> Iterator[tuple[Service, Peer, int]]:
+    """A service with a carrier, and the port where it takes WebSockets."""
+    peer, port = Peer(), free_port()
+    with masked(folder, peer, settings, listen=(f"ws:127.0.0.1:{port}",)) as (service, _):
+        yield service, peer, port
+    peer.close()
+
+
+def asked_for(port: int, protocol: str = "sip", host: str = "127.0.0.1") -> bytes:
+    """The answer to who asks for a WebSocket of this protocol; empty when there is none."""
+    with socket.create_connection(("127.0.0.1", port), 5, source_address=(host, 0)) as line:
+        line.sendall(
+            b"GET / HTTP/1.1\r\nHost: maskline\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: %s\r\n\r\n" % protocol.encode()
+        )
+        return line.recv(4096)
+
+
+def test_who_asks_is_not_told_what_opens_the_gate(tmp_path: Path) -> None:
+    with reached_by_websocket(tmp_path, "") as (service, _, port):
+        known = json.loads((service.data / "run" / "kamailio" / "settings.json").read_text())
+        for protocol, status in (("sip", b"101"), ("chat", b"400")):
+            told = asked_for(port, protocol)
+            assert told.startswith(b"HTTP/1.1 " + status)
+            for name in ("secret", "salt"):
+                assert known[name].encode() not in told
+
+
+def test_a_stranger_gets_none_where_nobody_has_a_password(tmp_path: Path) -> None:
+    with reached_by_websocket(tmp_path, "") as (_, _, port):
+        assert asked_for(port, host=STRANGER) == b""
