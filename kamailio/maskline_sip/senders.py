@@ -79,8 +79,9 @@ class Senders:
         """The far leg as the reply at hand describes it, which may tell another target than was
         known before."""
         source, leg = source_of(), mask.answered_leg(passage, reply)
-        flow = by_name(source, mask.next_hop(leg._replace(flow="")))
-        return leg if not flow and self._keeps(leg, source) else leg._replace(flow=flow)
+        if leg.flow and self._keeps(leg, source):  # whatever name it tells (RFC 7118 5)
+            return leg
+        return leg._replace(flow=by_name(source, mask.next_hop(leg._replace(flow=""))))
 
     def carrier(self) -> Carrier | None:
         """Who sent the message at hand, if that can be told by the address alone."""
