@@ -6,6 +6,7 @@ import pytest
 from maskline.domain.connector import UnknownCaller
 from maskline.domain.routing import Connect, Decision, Facts, Fallback, Reject, decide
 from maskline.domain.session import Capability, Participant, ProxySession
+from maskline.domain.trunk import WayOut
 
 ANN, BEN, EVE, FALLBACK = "+12065550100", "+14015550101", "+13035550102", "+16175550103"
 PROXY, OTHER_PROXY = "+19135550199", "+19135550198"
@@ -40,6 +41,7 @@ FACTS = Facts(
     unknown_caller=UnknownCaller.REJECT,
     carriers_up={"acme"},
 )
+WAYS = {"acme": WayOut(failover=("cell", "bell"))}
 CLOSED = replace(SESSION, ended_at=NOW - 5)
 TEXTS_ONLY = replace(SESSION, capabilities=frozenset({Capability.SMS}))
 
@@ -89,6 +91,25 @@ def test_an_emergency_number_is_not_dialled_even_for_a_session() -> None:
     ann, ben = SESSION.participants
     session = replace(SESSION, participants=(ann, replace(ben, phone_number="+911")))
     assert decided(session=session) == Reject(403, "emergency-number")
+
+
+def test_a_barred_or_premium_number_is_not_dialled_even_for_a_session() -> None:
+    for bars in (
+        {"barred_prefixes": ("+1999", BEN[:5])}, {"is_premium": lambda number: number == BEN}
+    ):  # fmt: skip
+        assert decided(**bars) == Reject(403, "barred-number")
+        assert decided(**bars, caller=BEN) == Connect(PROXY, ANN, "acme")
+        fallback = decided(**bars, session=CLOSED, fallback_number=BEN)
+        assert fallback == Reject(403, "barred-number")
+    assert decided(barred_prefixes=(BEN[-5:],)) == Connect(PROXY, BEN, "acme")
+
+
+def test_the_other_carriers_that_can_take_a_call_are_told_in_their_order() -> None:
+    facts = {"ways": WAYS, "carriers_up": {"acme", "bell", "cell"}}
+    assert decided(**facts) == Connect(PROXY, BEN, "acme", others=("cell", "bell"))
+    closed = decided(**facts, session=CLOSED, fallback_number=FALLBACK)
+    assert closed == Fallback(PROXY, FALLBACK, "acme", others=("cell", "bell"))
+    assert decided(ways=WAYS, carriers_up={"bell"}) == Connect(PROXY, BEN, "bell")
 
 
 def test_a_former_participant_reaches_the_fallback_number() -> None:

@@ -39,6 +39,7 @@ def test_a_key_is_stored_sealed(desk: Desk) -> None:
     made = desk.maskline("CreateAccessKey")["AccessKey"]
     assert re.fullmatch(r"AKIA[A-Z2-7]{16}", made["AccessKeyId"])
     assert re.fullmatch(r"[A-Za-z0-9+/]{40}", made["SecretAccessKey"])
+    assert len(set(made["SecretAccessKey"])) > 10  # of 64 characters, by chance
     key = find_access_key(desk.tx, made["AccessKeyId"])
     assert key is not None
     assert key.secret_access_key == made["SecretAccessKey"]
@@ -64,6 +65,20 @@ def test_keys_are_shown_without_their_secrets(desk: Desk) -> None:
     listed = desk.maskline("ListAccessKeys")["AccessKeys"]
     assert made in listed
     assert len(listed) == 2
+
+
+def test_keys_are_listed_page_by_page(desk: Desk) -> None:
+    made = {desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"] for _ in range(4)}
+    found: list[str] = []
+    token = None
+    while True:
+        page = desk.maskline("ListAccessKeys", MaxResults=2, NextToken=token)
+        found += [key["AccessKeyId"] for key in page["AccessKeys"]]
+        token = page.get("NextToken")
+        if token is None:
+            break
+    assert len(found) == len(set(found)) == 5
+    assert made < set(found)
 
 
 def test_a_key_is_rotated_disabled_and_deleted(desk: Desk) -> None:
@@ -205,8 +220,13 @@ def test_a_tenant_is_alone_in_the_world(desk: Desk) -> None:
             desk.maskline(operation, Name="x")
     with pytest.raises(Forbidden):
         desk.maskline("CreateAccessKey", AccountId=operator)
-    with pytest.raises(NotFound):
-        desk.maskline("UpdateAccessKey", AccessKeyId=own_key, Status="Inactive")
+    for operation in ("UpdateAccessKey", "RotateAccessKey", "DeleteAccessKey"):
+        with pytest.raises(NotFound):
+            desk.maskline(operation, AccessKeyId=own_key)
+    mine = {"AccessKeyId": desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"]}
+    shown = desk.maskline("UpdateAccessKey", **mine, Status="Inactive")["AccessKey"]
+    assert (shown["AccountId"], shown["Status"]) == (desk.account_id, "Inactive")
+    assert desk.maskline("DeleteAccessKey", **mine) == {}
 
 
 def test_an_unknown_account_is_not_found(desk: Desk) -> None:

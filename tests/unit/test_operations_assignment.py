@@ -265,6 +265,32 @@ def test_numbers_of_their_own_where_none_is_free_for_both(desk: Desk) -> None:
     assert proxies(again) == proxies(session)
 
 
+def test_each_of_a_pair_needs_a_number(desk: Desk) -> None:
+    """One that is free for one of them alone is none, whoever it is."""
+    desk.import_numbers(SEATTLE)
+    connector = desk.connector()
+    desk.rule(connector, NumberAssignment="per_participant")
+    desk.open(connector, ANN, CAT)
+    for pair in ((ANN, BEN), (BEN, ANN)):
+        with pytest.raises(NoNumberFree, match="numbers in the pool: 1"):
+            desk.open(connector, *pair)
+
+
+def test_a_pair_that_had_a_number_each_gets_one_where_that_is_the_rule(desk: Desk) -> None:
+    desk.import_numbers(SEATTLE, DENVER)
+    connector = desk.connector()
+    desk.rule(connector, NumberAssignment="per_participant")
+    others = [desk.open(connector, ANN, CAT), desk.open(connector, BEN, "+15035550104")]
+    session = desk.open(connector, ANN, BEN)
+    assert len(set(proxies(session).values())) == 2
+    for one in (session, *others):
+        desk.close(one)
+    desk.now += MINUTE
+    desk.rule(connector, NumberAssignment="shared")
+    again = desk.open(connector, ANN, BEN, NumberSelectionBehavior="PreferSticky")
+    assert len(set(proxies(again).values())) == 1
+
+
 def test_somebody_who_used_more_than_the_window_still_gets_what_is_free(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

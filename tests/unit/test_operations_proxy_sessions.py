@@ -56,6 +56,12 @@ def test_a_new_session(desk: Desk, connector: str) -> None:
     assert desk.get(session) == session
 
 
+def test_participants_stand_in_the_order_of_their_numbers(desk: Desk, connector: str) -> None:
+    for pair in ((ANN, BEN), (BEN, ANN)):
+        shown = desk.open(connector, *pair)["Participants"]
+        assert [one["PhoneNumber"] for one in shown] == [ANN, BEN]
+
+
 def test_what_was_wished_for_is_shown(desk: Desk, connector: str) -> None:
     wish = {
         "NumberSelectionBehavior": "PreferSticky",
@@ -249,6 +255,8 @@ def test_another_accounts_session_is_not_found(desk: Desk, session: dict[str, An
     desk.account_id = "999999999999"
     with pytest.raises(NotFound):
         desk.get(session)
+    with pytest.raises(NotFound, match="VoiceConnector"):
+        desk.call("ListProxySessions", VoiceConnectorId=session["VoiceConnectorId"])
 
 
 def list_ids(desk: Desk, connector: str, **request: Any) -> list[str]:

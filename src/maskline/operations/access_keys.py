@@ -39,14 +39,6 @@ class AccessKey:
     active: bool
     grant: Grant
 
-    @property
-    def actions(self) -> tuple[str, ...]:
-        return self.grant.actions
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        return self.grant.resources
-
 
 def is_access_key_id(text: str) -> bool:
     """Whether a text can be the id of an access key at all."""
