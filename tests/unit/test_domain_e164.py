@@ -27,6 +27,10 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         ("12065550100", "+1206•••0100"),
         ("+911", "•••"),
         ("x", "•••"),
+        ("alice@example.com", "•••"),
+        ("+٣٢٠٦٥٥٥٠١٠٠٠٠", "•••"),
+        ("120655501", "•••"),
+        ("1206555010", "+1206•••5010"),
     ],
 )
 def test_redaction_hides_the_middle(number: str, shown: str) -> None:
@@ -50,21 +54,20 @@ def test_emergency_and_short_numbers_are_known(number: str) -> None:
 )
 def test_numbers_of_people_are_dialable(number: str) -> None:
     assert e164.require_dialable(number) == number
+    assert e164.require_dialable(number.removeprefix("+")) == number
 
 
 @pytest.mark.parametrize(
     "number",
-    [
-        "+19005550100",
-        "+449012345678",
-        "+97912345678",
-        "+61190123456",
-        "+870773110000",
-        "+881612345678",
-        "+88213300655",
-        "+883510012345",
-    ],
-)
+    ["+19005550100", "+19765550100", "+33891234567", "+391441234567", "+391661234567",
+     "+391781234567", "+398912345678", "+34803123456", "+34806123456", "+34807123456",
+     "+34905123456", "+34907123456", "+319001234567", "+319061234567", "+319091234567",
+     "+43900123456", "+43901123456", "+43930123456", "+43931123456", "+41900123456",
+     "+41901123456", "+41906123456", "+449012345678", "+449112345678", "+449812345678",
+     "+48700123456", "+48701123456", "+48703123456", "+48704123456", "+48708123456",
+     "+491371234567", "+499001234567", "+61190123456", "+97912345678", "+870773110000",
+     "+881612345678", "+88213300655", "+883510012345"],
+)  # fmt: skip
 def test_numbers_that_charge_the_caller_are_refused(number: str) -> None:
     with pytest.raises(InvalidPhoneNumber, match="premium"):
         e164.require_dialable(number)

@@ -127,17 +127,31 @@ def test_headers_booleans_and_lists() -> None:
     members = {
         "Flag": {"shape": "Flag", "location": "header", "locationName": "X-Flag"},
         "Many": {"shape": "Many", "location": "querystring", "locationName": "many"},
+        "Long": {"shape": "Long", "location": "querystring", "locationName": "long"},
+        "Since": {"shape": "Since", "location": "querystring", "locationName": "since"},
+        "Told": {"shape": "Long"},
     }
     shapes: dict[str, dict[str, Any]] = {
         "In": {"type": "structure", "members": members},
         "Flag": {"type": "boolean"},
         "Number": {"type": "integer"},
         "Many": {"type": "list", "member": {"shape": "Number"}},
+        "Long": {"type": "long"},
+        "Since": {"type": "timestamp"},
     }
     operation = Operation({"name": "Try", "input": {"shape": "In"}}, shapes)
     found = parse(operation, {}, {"many": ["1", "x"]}, {b"x-flag": b"true"}, b"")
     assert found == {"Flag": True, "Many": [1, "x"]}
     assert parse(operation, {}, {}, {b"x-flag": b"yes"}, b"") == {"Flag": "yes"}
+    assert parse(operation, {}, {"long": ["-7"]}, {}, b"") == {"Long": -7}
+    for since in (
+        "2020-04-15T16:10:10.288Z",
+        "2020-04-15T18:10:10.288+02:00",
+        "2020-04-15T16:10:10.288",
+    ):
+        assert parse(operation, {}, {"since": [since]}, {}, b"") == {"Since": 1_586_967_010_288}
+    body = b'{"Flag": false, "Many": [2], "Told": 3}'
+    assert parse(operation, {}, {"many": ["1"]}, {}, body) == {"Many": [1], "Told": 3}
 
 
 def test_an_answer_is_in_the_models_order_without_what_is_unset() -> None:

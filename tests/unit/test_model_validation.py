@@ -16,6 +16,7 @@ AT_MOST = "have value less than or equal to {}"
 ONE_OF = "satisfy enum value set: "
 LIKE = "satisfy regular expression pattern: "
 PHONE = r"^\+?[1-9]\d{1,14}$"
+MAP = {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}}
 GOOD: dict[str, Any] = {
     "VoiceConnectorId": "abcdef1ghij2klmno3pqr4",
     "ParticipantPhoneNumbers": ["+12065550100", "14015550101"],
@@ -145,6 +146,8 @@ def test_the_request_itself_may_be_wrong() -> None:
         ({"k": "vv"}, {"type": "map", "key": {"shape": "Secret"}, "value": {"shape": "Text"}}, 0),
         ({"k": "v"}, {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}}, 2),
         (["aa"], {"type": "list", "member": {"shape": "Text"}, "min": 2}, 1),
+        ({"aa": "bb"}, MAP | {"max": 0}, 1),
+        ({"aa": "bb"}, MAP | {"max": 1}, 0),
     ],
     ids=str,
 )
@@ -160,6 +163,7 @@ def test_how_many_faults(value: Any, facts: dict[str, Any], count: int) -> None:
         ("hush", {"type": "list", "member": {"shape": "Secret"}}),
         ("hush", {"type": "structure", "members": {"A": {"shape": "Secret"}}}),
         ("hush", {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Secret"}}),
+        ("hush", {"type": "map", "key": {"shape": "Secret"}, "value": {"shape": "Text"}}),
         ({"A": {"hush": 1}}, {"type": "structure", "members": {"A": {"shape": "Secret"}}}),
         ({"hush": 1}, {"type": "string", "sensitive": True}),
     ],
@@ -186,6 +190,8 @@ def test_a_shape_that_holds_itself() -> None:
     tree = Shape({"shape": "Tree"}, shapes)
     assert faults(tree, {"Left": {"Left": {"Leaf": 1}}}) == []
     assert len(faults(tree, {"Left": {"Left": {"Leaf": "x"}}})) == 1
+    (fault,) = faults(tree, {"Left": "x"})
+    assert "'x' at 'left'" in fault  # it holds nothing sensitive
 
 
 @pytest.mark.parametrize("wrong", [{NUMBERS: [""] * 9_999}, {f"X{n}": n for n in range(9_999)}])
