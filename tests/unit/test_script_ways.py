@@ -22,9 +22,13 @@ class Kamailio:
         self.alive: set[int] = set()
         self.connects = True
         self.chosen, self.keeps_to_it = 0, 0
-        nothing = lambda *_: None  # noqa: E731
-        self.pv = SimpleNamespace(sets=nothing, unset=nothing)
-        self.tls = SimpleNamespace(set_connect_server_id=nothing)
+        self.told: dict[str, Any] = {}
+        self.sections: list[str] = []
+        self.pv = SimpleNamespace(
+            sets=self.told.__setitem__, unset=lambda name: self.told.pop(name, None),
+            get=self.told.get,
+        )  # fmt: skip
+        self.tls = SimpleNamespace(set_connect_server_id=self.sections.append)
         self.htable = self.tcpops = self
 
     def sht_get(self, _table: str, name: str) -> str | None:
@@ -32,6 +36,9 @@ class Kamailio:
 
     def sht_sets(self, _table: str, name: str, value: str) -> None:
         self.cells[name] = value
+
+    def sht_rm(self, _table: str, name: str) -> None:
+        self.cells.pop(name, None)
 
     def tcp_conid_alive(self, number: int) -> int:
         return 1 if number in self.alive else -1
@@ -173,3 +180,143 @@ def test_a_carriers_place_is_known_however_a_party_writes_it(
 def test_a_secure_uri_is_reached_over_tls_alone(ways: ModuleType, uri: str, transport: str) -> None:
     """RFC 3261 names TCP in it, where older ones have transport=tls (26.2.2)."""
     assert ways.transport_of(uri) == transport
+
+
+class Routing(Calling):
+    """Settings of a node that says of each listener which of them a hop is reached by."""
+
+    def __init__(self, local: str | None = "192.0.2.1:5060", *names: str) -> None:
+        super().__init__(*names)
+        self.local = local
+
+    def listener(self, transport: str, host: str) -> str | None:  # type: ignore[override]
+        self.asked = transport, host
+        return self.local
+
+    def told(self, transport: str, local: str) -> str:
+        return f"balancer-of-{transport}-{local}"
+
+
+@pytest.mark.parametrize(
+    ("hop", "transport", "goes", "socket"),
+    [
+        ("sip:b@192.0.2.2", "udp", "sip:b@192.0.2.2", "udp"),
+        ("sip:b@192.0.2.2;transport=TCP", "tcp", "sip:b@192.0.2.2;transport=TCP", "tcp"),
+        ("sips:b@192.0.2.2", "tls", "sips:b@192.0.2.2", "tls"),
+        ("SIPS:b@192.0.2.2", "tls", "SIPS:b@192.0.2.2", "tls"),
+        ("sip:192.0.2.2;transport=ws", "ws", "sip:192.0.2.2;transport=ws", "tcp"),
+        ("sip:192.0.2.2;transport=wss", "wss", "sip:192.0.2.2;transport=ws", "tls"),
+    ],
+)
+def test_a_request_leaves_by_the_address_for_its_next_hop(
+    ways: ModuleType, kamailio: Kamailio, hop: str, transport: str, goes: str, socket: str
+) -> None:
+    settings = Routing()
+    assert ways.Ways(settings).take("sip:b", hop, "acme") == ("192.0.2.1:5060", transport)
+    assert settings.asked == (transport, "192.0.2.2")
+    told = {"$ru": "sip:b", "$du": goes, "$fs": f"{socket}:192.0.2.1:5060"}
+    assert {name: kamailio.told[name] for name in told} == told
+    assert kamailio.sections == (["acme"] if transport == "tls" else [])
+    assert kamailio.connects
+    with pytest.raises(ways.NoWay, match="no listener"):
+        ways.Ways(Routing(None)).take("sip:b", hop, "acme")
+
+
+def test_a_connection_is_made_to_the_name_of_the_carriers_certificate(
+    ways: ModuleType, kamailio: Kamailio
+) -> None:
+    def name(trunk: str, *names: str) -> Any:
+        kamailio.told[ways.SERVER_NAME] = "of-another-carrier"
+        ways.Ways(Routing("x", *names)).take(PLACE, PLACE, trunk, first=True)
+        return kamailio.told.get(ways.SERVER_NAME)
+
+    assert name("acme", "192.0.2.2", "sip.acme.example", "b.example") == "sip.acme.example"
+    assert name("acme", "192.0.2.2", "2001:db8::1") is None
+    assert name("nobody", "sip.acme.example") is None
+    assert kamailio.sections == ["acme", "acme", "default"]
+
+
+def test_a_broken_connection_to_a_place_of_right_certificates_is_not_made_anew(
+    ways: ModuleType, kamailio: Kamailio
+) -> None:
+    taken = ways.Ways(Calling("sip.acme.example"))
+    ways.VERIFIED.put("192.0.2.2:5061", "7")
+    with pytest.raises(ways.NoWay, match="no verified connection"):
+        taken.take(PLACE, PLACE, "acme")
+    kamailio.alive = {7}
+    taken.take(PLACE, PLACE, "acme")
+
+
+@pytest.mark.parametrize(
+    ("hop", "names", "shown", "right"),
+    [
+        (PLACE, ["SIP.acme.example"], {"sip.acme.example"}, True),
+        (PLACE, ["sip.acme.example"], {"sip.globex.example"}, False),
+        (PLACE, ["sip.acme.example"], set(), False),
+        (PLACE, [], {"sip.globex.example"}, True),
+        ("sip:192.0.2.2:5061;transport=tcp", ["sip.acme.example"], set(), True),
+    ],
+)
+def test_a_place_is_a_carriers_when_its_certificate_says_so(
+    ways: ModuleType, kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch, hop: str,
+    names: list[str], shown: set[str], right: bool,
+) -> None:  # fmt: skip
+    kamailio.told |= {"$tls_peer_raw_cert": "raw", "$conid": 7}
+    certificates = {"raw": shown}
+    monkeypatch.setattr(ways.certificates, "names", certificates.__getitem__)
+    monkeypatch.setattr(ways.certificates, "fits", lambda found, wanted: bool(found & {*wanted}))
+    checked = ways.Ways(Calling(*names))
+    ways.VERIFIED.put("192.0.2.2:5061", "3")  # by an earlier connection
+    carrier = SimpleNamespace(tls_names=names)
+    assert checked.verified(hop, carrier) is right
+    looked = hop == PLACE and bool(names)
+    assert ways.VERIFIED.get("place 192.0.2.2:5061") == ("1" if looked else None)
+    known = ("7" if right else None) if looked else "3"
+    assert ways.VERIFIED.get("192.0.2.2:5061") == known
+
+
+def test_our_address_where_a_request_came_in(ways: ModuleType, kamailio: Kamailio) -> None:
+    at = ways.Ways(Routing())
+    kamailio.told |= {"$Ri": "2001:db8::1", "$Rp": 5060, "$proto": "udp"}
+    assert at.received_at() == "balancer-of-udp-[2001:db8::1]:5060"
+    kamailio.told |= {"$Ri": "192.0.2.1", "$Rp": 443, "$proto": "wss"}
+    assert at.received_at() == "balancer-of-wss-192.0.2.1:443;transport=wss"
+
+
+@pytest.mark.parametrize(
+    ("hop", "end"),
+    [
+        ("sip:b@Host.Example", ("udp", "host.example", 5060)),
+        ("sips:host.example", ("tls", "host.example", 5061)),
+        ("sip:host.example;transport=WSS", ("tls", "host.example", 443)),
+        ("sip:host.example;transport=ws", ("tcp", "host.example", 80)),
+        ("sip:host.example:65535;transport=tcp", ("tcp", "host.example", 65535)),
+    ],
+)
+def test_where_a_hop_leads_to(ways: ModuleType, hop: str, end: tuple[str, str, int]) -> None:
+    assert ways.end_of(hop) == end
+
+
+@pytest.mark.parametrize(
+    ("hop", "named"),
+    [("sip:a@host.example:5060", True), ("sip:a@192.0.2.1", False), ("sip:[2001:db8::1]", False),
+     ("tel:+1", False), ("", False)],
+)  # fmt: skip
+def test_which_hops_are_named(ways: ModuleType, hop: str, named: bool) -> None:
+    assert ways.named(hop) is named
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "fits"),
+    [
+        ({"sip.acme.example"}, ["x", "sip.acme.example"], True), ({"x"}, ["y"], False),
+        ({"*.acme.example"}, ["sip.acme.example"], True), ({"*.acme.example"}, [], False),
+        ({"*.acme.example"}, ["a.b.acme.example"], False),
+        ({"*.acme.example"}, ["acme.example"], False), ({"192.0.2.1"}, ["192.0.2.1"], True),
+        ({"*.0.2.1"}, ["192.0.2.1"], False), (set(), ["x"], False),
+    ],
+)  # fmt: skip
+def test_for_whom_a_certificate_is(
+    ways: ModuleType, found: set[str], wanted: list[str], fits: bool
+) -> None:
+    assert ways.certificates.fits(found, wanted) is fits
