@@ -54,3 +54,34 @@ def test_who_calls_once_is_not_remembered_for_ever() -> None:
         now += caller % 2
     assert len(rate._times) <= MANY + 1
     assert not rate.allows(f"caller {3 * MANY - 1}", 1)
+
+
+def test_what_happened_a_second_ago_counts_no_more() -> None:
+    now = 0
+    rate = Rate(lambda: now)
+    assert rate.allows("one", 2)
+    now = 600
+    assert not rate.full("one", 2)
+    assert rate.allows("one", 2)
+    assert rate.full("one", 2)
+    assert not rate.allows("one", 2)
+    assert rate.allows("other", 1)
+    now = 999
+    assert not rate.allows("one", 2)
+    now = 1000
+    assert not rate.full("one", 2)
+    assert rate.allows("one", 2)
+    assert not rate.allows("one", 2)
+
+
+def test_who_called_within_the_second_is_remembered_however_many_call() -> None:
+    now = 0
+    rate = Rate(lambda: now)
+    for caller in range(MANY):
+        rate.allows(f"early {caller}", 1)
+    now = 500
+    for caller in range(MANY + 1):
+        rate.allows(f"late {caller}", 1)
+    now = 1000
+    rate.allows("another", 1)
+    assert all(rate.full(f"late {caller}", 1) for caller in range(MANY + 1))
