@@ -26,6 +26,24 @@ def test_targets_without_weight_are_all_tried() -> None:
     assert in_turn([], lambda n: n) == []
 
 
+def test_a_weight_holds_among_those_of_one_priority_alone() -> None:
+    heavy, light = Target("192.0.2.8:5060", "udp", 1, 90), Target("192.0.2.9:5060", "udp", 0, 0)
+    for draw in (lambda n: n, lambda _: 0):
+        assert in_turn([heavy, A, B, light], draw)[3] is heavy
+    assert in_turn([A, B, light], lambda _: 0) == [light, B, A]
+    assert in_turn([A, light, B], lambda n: n) == [A, B, light]
+
+
+def test_what_settings_say_of_places_comes_before_what_name_servers_say() -> None:
+    first, last = Target("a", "udp", 65535, 1), Target("b", "udp", 0, 65535)
+    assert in_turn([last.below(2, 0), first.below(1, 0)], lambda n: n) == [
+        first.below(1, 0), last.below(2, 0)
+    ]  # fmt: skip
+    assert in_turn([first.below(3, 0), last.below(3, 0)], lambda n: n)[0] == last.below(3, 0)
+    assert [first.below(3, weight).weight for weight in (0, 7)] == [1, 7]
+    assert (first.below(3, 7).address, first.below(0, 0)) == ("a", first)
+
+
 def states(*answers: bool) -> list[str]:
     health, found = Health(), []
     for now, answered in enumerate(answers, 1):
