@@ -104,17 +104,47 @@ def test_a_call_lives_from_its_forwarding_to_its_end() -> None:
 @pytest.mark.parametrize(
     ("ended_by", "sip_status", "attribution"),
     [
-        (Party.CALLER, 200, Party.CALLER),
-        (None, 486, Party.CALLED),
-        (None, 487, Party.CALLER),
-        (None, 502, Party.CARRIER),
-        (None, 404, Party.US),
-        (None, None, Party.US),
+        (Party.CALLER, 200, Party.CALLER), (None, 486, Party.CALLED), (None, 487, Party.CALLER),
+        (None, 502, Party.CARRIER), (None, 500, Party.CARRIER), (None, 503, Party.CARRIER),
+        *((None, status, Party.US) for status in (401, 403, 404, 407, None)),
+        (None, 433, Party.CALLER),
+        *((None, status, Party.CALLED) for status in (408, 480, 488, 600, 603)),
     ],
-)
+)  # fmt: skip
 def test_to_whom_the_outcome_is_put_down(
     ended_by: Party | None, sip_status: int | None, attribution: Party
 ) -> None:
     assert (
         after(replace(ENDED, ended_by=ended_by, sip_status=sip_status)).attribution is attribution
     )
+
+
+def test_a_call_is_with_the_carrier_that_took_it() -> None:
+    assert after(RINGING).outbound_carrier == CALL.outbound_carrier
+    assert after(replace(RINGING, carrier="globex")).outbound_carrier == "globex"
+    late = replace(RINGING, at=9000, carrier="acme")
+    assert after(replace(RINGING, carrier="globex"), late).outbound_carrier == "globex"
+
+
+def test_of_two_answers_of_the_same_people_the_earlier_one_tells_where_they_are() -> None:
+    later = replace(MOVED, happening=Happening.ANSWERED, at=ANSWERED.at + 1)
+    assert after(later, ANSWERED).legs == after(ANSWERED, later).legs == ANSWERED.legs
+
+
+@pytest.mark.parametrize(
+    ("events", "clearing"),
+    [
+        ([ANSWERED], None), ([ENDED], 16), ([replace(ENDED, sip_status=486)], 16),
+        ([replace(ENDED, sip_status=486, cause=None)], 17),
+        ([replace(ENDED, sip_status=487, cause=None, ended_by=Party.CALLER)], 16),
+        ([replace(ENDED, sip_status=487, cause=None, ended_by=Party.US)], 31),
+        ([replace(ENDED, sip_status=486, cause=None, ended_by=Party.CALLER)], 17),
+        ([replace(ENDED, sip_status=480, cause=None)], 18),
+        ([RINGING, replace(ENDED, sip_status=480, cause=None)], 19),
+        ([replace(ENDED, sip_status=None, cause=None)], 41),
+    ],
+)  # fmt: skip
+def test_why_a_call_ended_in_the_words_of_telephone_networks(
+    events: list[CallEvent], clearing: int | None
+) -> None:
+    assert after(*events).clearing == clearing
