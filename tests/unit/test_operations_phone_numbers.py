@@ -487,6 +487,18 @@ def test_an_ordered_number_is_for_voice_connectors_and_has_nothing_of_the_operat
     assert answer == {"PhoneNumberErrors": []}
 
 
+@pytest.mark.parametrize("name", ["mine", "", None])
+def test_an_ordered_number_has_the_orders_name(desk: Desk, name: str | None) -> None:
+    request: dict[str, Any] = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY]}
+    desk.call("CreatePhoneNumberOrder", **request, Name=name)
+    assert details(desk)["Name"] == (name or None)
+
+
+def test_no_product_but_ours_has_countries(desk: Desk) -> None:
+    request = {"ProductType": "SipMediaApplicationDialIn"}
+    assert desk.call("ListSupportedPhoneNumberCountries", **request) == {"PhoneNumberCountries": []}
+
+
 def test_an_order_takes_what_is_there_to_be_had(desk: Desk) -> None:
     desk.import_numbers(SECOND)
     assert desk.call("SearchAvailablePhoneNumbers") == {"E164PhoneNumbers": [PROXY]}
