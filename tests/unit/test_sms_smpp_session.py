@@ -59,7 +59,41 @@ def test_a_bind_says_who_we_are() -> None:
 )
 def test_binds(mode: int, state: State, submitting: bool) -> None:
     one = bound(mode)
-    assert (one.state, one.submitting) == (state, submitting)
+    assert (one.state, one.submitting, one.bound) == (state, submitting, True)
+    assert one.due() == 31.0  # then the carrier is asked whether it lives
+    assert not started(mode).bound
+
+
+@pytest.mark.parametrize("state", ["open", "binding", "unbinding"])
+def test_before_and_after_a_bind_the_carrier_may_ask_whether_we_live(state: str) -> None:
+    one = Session(codes.BIND_TRANSMITTER, Bind("maskline", "secret"), TIMERS, now=0.0)
+    if state == "binding":
+        one = started()
+    elif state == "unbinding":
+        one = bound()
+        one.unbind(2.0)
+    one.outgoing()
+    assert one.receive(pdu(codes.ENQUIRE_LINK, 7, b"") + pdu(codes.OUTBIND, 8, b""), 3.0) == []
+    assert sent(one) == [(codes.ENQUIRE_LINK_RESP, 0, 7, b"")]
+    assert one.receive(pdu(codes.DELIVER_SM, 9, MESSAGE.write()), 3.0) == []
+    assert sent(one) == [(codes.DELIVER_SM_RESP, codes.ESME_RINVBNDSTS, 9, b"\0")]
+
+
+def test_who_is_not_bound_asks_nothing() -> None:
+    one = Session(codes.BIND_TRANSMITTER, Bind("maskline", "secret"), TIMERS, now=0.0)
+    assert one.tick(50.0) == []
+    assert sent(one) == []
+    assert one.tick(100.0) == [Ended("silence")]
+
+
+def test_what_else_is_overdue_is_told_with_the_end() -> None:
+    one = bound()
+    one.submit(codes.SUBMIT_SM, b"", "token", 2.0)
+    one.unbind(3.0)
+    assert one.tick(23.0) == [Unanswered("token"), Ended("no answer to unbind")]
+    one = bound()
+    one.submit(codes.SUBMIT_SM, b"", "token", 80.5)
+    assert one.tick(101.0) == [Unanswered("token"), Ended("silence")]
 
 
 @pytest.mark.parametrize("command", [codes.BIND_TRANSCEIVER_RESP, codes.GENERIC_NACK])

@@ -36,7 +36,7 @@ class State(Enum):
 ALWAYS = frozenset({codes.ENQUIRE_LINK, codes.UNBIND})
 RECEIVING = ALWAYS | {codes.DELIVER_SM, codes.DATA_SM, codes.ALERT_NOTIFICATION}
 
-# The requests that the SMSC may make in each state (section 2.3).
+# The requests that the SMSC may make in each state (section 2.3); a closed session reads nothing.
 REQUESTS: dict[State, frozenset[int]] = {
     State.OPEN: ALWAYS | {codes.OUTBIND},
     State.BINDING: ALWAYS | {codes.OUTBIND},
@@ -44,7 +44,6 @@ REQUESTS: dict[State, frozenset[int]] = {
     State.BOUND_RX: RECEIVING,
     State.BOUND_TRX: RECEIVING,
     State.UNBINDING: ALWAYS,
-    State.CLOSED: frozenset(),
 }
 SUBMITTING = frozenset({State.BOUND_TX, State.BOUND_TRX})
 
