@@ -89,6 +89,24 @@ async def test_a_server_that_says_nothing_leaves_time_for_the_next(url: str) -> 
         found.close()
 
 
+async def test_where_there_is_no_place_for_more_connections_fewer_will_do(
+    cluster: Cluster, url: str
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 1")
+    place = conninfo_to_dict(url)
+    few = connections.Connections(
+        f"postgresql://few@/{place['dbname']}?host={place['host']}&port={place['port']}", "SELECT 1"
+    )
+    first = await few.take()
+    second = asyncio.create_task(few.take())
+    await asyncio.sleep(2 * connections.CONNECT_AGAIN_SECONDS)
+    few.give_back(first)
+    assert await second is first
+    few.give_back(first)
+    few.close()
+
+
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_a_new_database_must_have_all_characters(
     cluster: Cluster, tmp_path: Path, encoding: str

@@ -77,16 +77,18 @@ class Connections:
         self._idle.clear()
 
     async def _connected(self) -> AsyncConnection:
-        """A server that is being started again is waited for."""
+        """A server that is being started again, or has no place for one more, is waited for; so is
+        a connection that somebody gives back."""
         reason = "no answer"
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                while True:
+                while not self._idle:
                     try:
                         return await self._connect()
                     except psycopg.OperationalError as error:
                         reason = str(error)
                     await asyncio.sleep(CONNECT_AGAIN_SECONDS)
+                return self._idle.pop()
         except TimeoutError:
             self._failed_at, self._reason = time.monotonic(), f"no connection in time: {reason}"
             raise psycopg.OperationalError(self._reason) from None
