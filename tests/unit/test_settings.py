@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from maskline import settings
+from maskline.cli.profile import Beside
 from maskline.settings import SettingsError
 from maskline.settings.document import default_file, guide
 from maskline.settings.reader import leaves
@@ -190,6 +191,13 @@ def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:
         "line 19: carriers[1].sip.address",
         "line 22: carriers[1].twilio.sid",
     }
+
+
+def test_a_file_of_an_editor_on_windows(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_bytes(b'\xef\xbb\xbfdata_dir = "d"\r\n[api]\r\nlisten = "127.0.0.1:1"\r\n')
+    assert settings.load(path).data_dir == tmp_path / "d"
+    assert Beside(tmp_path).endpoint() == "http://127.0.0.1:1"
 
 
 def test_every_setting_is_documented() -> None:

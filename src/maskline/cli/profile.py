@@ -122,7 +122,7 @@ class Beside:
         import tomllib
 
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             return {}
 

@@ -67,7 +67,7 @@ def load(path: Path) -> Settings:
     Raises SettingsError for what is wrong in it, OSError when it cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with the mark
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"not a TOML document: {error}"]) from None
