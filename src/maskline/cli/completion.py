@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from maskline.cli import commands, services
+from maskline.cli import commands, extras, services
 from maskline.cli import globals as program
 from maskline.cli.arguments import options_of
 from maskline.cli.commands import Command, Values
@@ -95,7 +95,8 @@ def _candidates(before: list[str], partial: str) -> Iterable[str]:
         operations = services.operations_of(services.SERVICES[bare[0]])
         names = [*operations, "help"] if len(bare) == 1 else ["help"]
         operation = operations.get(bare[1]) if len(bare) > 1 else None
-        options += options_of(operation) if operation else ()
+        if operation:
+            options += (*options_of(operation), *extras.options_for(operation))
     else:
         names = list(SCRIPTS) if bare[0] == COMMAND.name else []
         options += commands.load(bare[0]).options if bare[0] in commands.MODULES else ()
