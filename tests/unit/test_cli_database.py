@@ -102,7 +102,8 @@ def test_export_and_import(
     assert "is there already" in capsys.readouterr().err
 
 
-def test_through_a_pipe(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["-", "/dev/stdin"])
+def test_through_a_pipe(tmp_path: Path, place: str) -> None:
     """As for a program that encrypts: nothing but the export on the standard output."""
     furnish(f"sqlite:{tmp_path}/maskline.db", tmp_path)
     config = settings(tmp_path / "maskline.toml", f"sqlite:{tmp_path}/maskline.db")
@@ -112,7 +113,7 @@ def test_through_a_pipe(tmp_path: Path) -> None:
         [*program, "export", "--config", config, "--file", "-"], capture_output=True, check=True
     )
     assert ROWS.encode() in left.stderr
-    words = ["--file", "-", "--key-file", f"{tmp_path}/maskline.db.key"]
+    words = ["--file", place, "--key-file", f"{tmp_path}/maskline.db.key"]
     done = subprocess.run(
         [*program, "import", "--config", new, *words],
         input=left.stdout,
@@ -120,6 +121,20 @@ def test_through_a_pipe(tmp_path: Path) -> None:
         check=True,
     )
     assert ROWS.encode() in done.stdout
+
+
+def test_a_full_disk_is_not_the_databases_fault(tmp_path: Path) -> None:
+    furnish(f"sqlite:{tmp_path}/maskline.db", tmp_path)
+    config = settings(tmp_path / "maskline.toml", f"sqlite:{tmp_path}/maskline.db")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "maskline", "export", "--config", config, "--file", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    told = b"maskline: [ERROR]: standard output cannot be written: No space left on device"
+    assert (done.returncode, done.stderr.strip()) == (255, told)
 
 
 def test_an_export_writes_over_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +157,7 @@ def test_an_export_writes_over_nothing(tmp_path: Path, capsys: pytest.CaptureFix
         (["export", "--config", "none.toml", "--file", "x"], "none.toml cannot be read"),
         (["export", "--file", "x"], "maskline.toml cannot be read"),
         (["import", "--config", "c", "--file", "none", "--key-file", "k"], "there is no file none"),
+        (["import", "--config", "c", "--file", ".", "--key-file", "k"], ". cannot be read: Is a"),
         (["import", "--config", "c", "--file", "c", "--key-file", "k"], "c cannot be used: line 1"),
         (["export", "--config", "c", "--file", "x"], "there is no database"),
         (["migrate", "--config", "p"], "postgresql://ann:***@127.0.0.1:1/maskline: "),

@@ -37,12 +37,11 @@ def main(words: list[str]) -> int:
         sys.stdout.write("\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; that is its right
-        _drop_output()
+        _flush_output()
         return 0
     except Exception as error:
         if values.get("debug"):
             raise
-        _drop_output()
         return _tell(_unforeseen(error), LEGACY)
 
 
@@ -55,8 +54,8 @@ def _unforeseen(error: Exception) -> Fault:
     return Fault(text, "this is a fault of the program; --debug shows more")
 
 
-def _drop_output() -> None:
-    """Keep what nobody takes from being written once more at the end of the program."""
+def _flush_output() -> None:
+    """Write what is left of the output; drop what nobody takes, or Python tries it once more."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -104,6 +103,7 @@ def _version() -> str:
 
 def _tell(fault: Fault, error_format: str) -> int:
     """Show a fault on standard error; the exit code."""
+    _flush_output()
     out = sys.stderr
     details = fault.details()
     if isinstance(fault, UnknownOptions):

@@ -35,8 +35,11 @@ def run(values: Values, bare: list[str], globals_: Globals) -> int:
 def output(place: str) -> Iterator[IO[bytes]]:
     """Where the export goes: a new file, for its owner only, that is there when it is whole."""
     if place == STANDARD:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except OSError as error:  # who reads half an export has to know it
+            raise Fault(f"standard output cannot be written: {error.strerror}") from None
         return
     path, growing = Path(place), Path(f"{place}.part")
     if path.exists():

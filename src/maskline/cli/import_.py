@@ -35,11 +35,13 @@ def source(place: str) -> Iterator[IO[bytes]]:
     if place == STANDARD:
         yield sys.stdin.buffer
         return
-    path = Path(place)
-    if not path.is_file():
-        raise Fault(f"there is no file {path}")
-    with path.open("rb") as file:
-        yield file
+    try:
+        with open(place, "rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise Fault(f"there is no file {place}") from None
+    except OSError as error:
+        raise Fault(f"{place} cannot be read: {error.strerror}") from None
 
 
 COMMAND = Command(
