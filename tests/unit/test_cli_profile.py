@@ -134,6 +134,21 @@ def test_no_key_anywhere(make: Make) -> None:
     assert "var/credentials" in caught.value.hint
 
 
+def test_a_key_that_the_user_may_not_read(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Played, for root may read everything."""
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    write(tmp_path / "var/credentials", OWN)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(NoCredentials) as caught:
+        find_key(make(), prefer_beside=True)
+    assert "this user may not read var/credentials" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", ["role_arn", "sso_session"])
 def test_ways_to_a_key_that_are_not_offered_are_named(
     make: Make, tmp_path: Path, name: str

@@ -1,6 +1,7 @@
 """Finding the access key, in the order of the AWS clients, then the server's own."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from maskline.cli.faults import BadConfiguration, Fault, NoCredentials
@@ -31,9 +32,21 @@ def find_key(profile: Profile, prefer_beside: bool) -> AccessKey:
             return key
     raise NoCredentials(
         'Unable to locate credentials. You can configure credentials by running "aws configure".',
-        f"a server's first start writes an access key to {profile.beside.credentials_file};"
-        " run this command from the directory where the server was started, or set"
-        " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        _where_a_key_is(profile.beside.credentials_file),
+    )
+
+
+def _where_a_key_is(path: Path) -> str:
+    try:
+        path.open().close()
+    except PermissionError:
+        return f"this user may not read {path}, the server's own key; run this as its owner"
+    except OSError:
+        pass
+    return (
+        f"a server's first start writes an access key to {path}; run this command from the"
+        " directory where the server was started, or set AWS_ACCESS_KEY_ID and"
+        " AWS_SECRET_ACCESS_KEY"
     )
 
 

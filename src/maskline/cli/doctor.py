@@ -102,6 +102,9 @@ def about_data(directory: Path) -> Iterator[Finding]:
         return
     if not os.access(directory, os.W_OK):
         yield Finding(BAD, f"{directory} cannot be written to", "run as its owner, or change it")
+    if not os.access(directory, os.R_OK | os.X_OK):
+        yield Finding(BAD, f"{directory} cannot be read", "run as its owner")
+        return
     free = shutil.disk_usage(directory).free
     state, remedy = (
         (GOOD, "") if free > LITTLE_SPACE else (BAD, "make room before the store is full")
