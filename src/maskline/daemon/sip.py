@@ -45,13 +45,27 @@ class Sip:
         self._relay = house.relay
         self._house = house
         self._ways = policy_of(house.settings).ways
-        sip = house.settings.sip
+        sip, trunks = house.settings.sip, house.settings.trunks
         ways = {(one.transport, 6 if ":" in one.address.host else 4) for one in sip.listen}
         resolver = Resolver(sip.name_servers, ways)
-        trunks = house.settings.trunks
         self._trunks = Trunks(trunks, resolver, house.carriers_down, clock)
         self._sources = Sources(trunks, resolver, self._admit)
-        self._switchboard = Switchboard(
+        self._switchboard = self._made_switchboard()
+        run = run_directory(house.settings.data_dir)
+        self._voice = Voice(
+            house.settings, run, house.node, self._switchboard.ask, self._trunks.look_again
+        )
+        house.announcements.update(self._voice.announcements)
+        self._keys = keys_of(self._voice.mask_keys())
+        self._draining = False
+        self._nodes = self._made_nodes()
+        self._keeper = self._made_keeper()
+        self._recorder = self._made_recorder()
+        self._links = list(self._links_of_trunks())
+
+    def _made_switchboard(self) -> Switchboard:
+        house = self._house
+        return Switchboard(
             house.store,
             house.context,
             Journal(house.settings.data_dir),
@@ -59,39 +73,37 @@ class Sip:
             self._trunks,
             lambda leg, number: self._voice.line.dismiss(leg, number),
         )
-        run = run_directory(house.settings.data_dir)
-        self._voice = Voice(
-            house.settings, run, house.node, self._switchboard.ask, self._carries_again
-        )
-        self._keys = keys_of(self._voice.mask_keys())
-        self._draining = False
-        self._nodes = Nodes(
-            house.store,
-            house.context,
+
+    def _made_nodes(self) -> Nodes:
+        return Nodes(
+            self._house.store,
+            self._house.context,
             self._node,
             self._voice.others,
-            Runner.named(house.settings.sip.user, "sip.user"),
+            Runner.named(self._settings.sip.user, "sip.user"),
         )
-        house.announcements.update(self._voice.announcements)
-        self._keeper = Keeper(
-            house.store,
+
+    def _made_keeper(self) -> Keeper:
+        return Keeper(
+            self._house.store,
             self._voice.line,
             self._voice.rtpengine,
-            house.context,
-            house.node,
+            self._house.context,
+            self._house.node,
             self._nodes.hold,
         )
-        self._recorder = Recorder(
-            house.store,
+
+    def _made_recorder(self) -> Recorder:
+        return Recorder(
+            self._house.store,
             self._voice.rtpengine,
-            house.context,
-            house.node,
+            self._house.context,
+            self._house.node,
             spool=self._voice.spool,
-            home=house.settings.data_dir / "recordings",
+            home=self._settings.data_dir / "recordings",
             announcement=self._voice.announcement,
-            days=house.settings.recording.retention_days,
+            days=self._settings.recording.retention_days,
         )
-        self._links = list(self._links_of_trunks())
 
     def _links_of_trunks(self) -> Iterator[SipLink]:
         """A link for each trunk that carries texts, through our own Kamailio."""
