@@ -58,6 +58,14 @@ def test_a_node_without_a_name_does_not_start(tmp_path: Path, content: str) -> N
         ground.node_of(tmp_path)
 
 
+def test_a_copy_of_a_directory_is_another_place(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    place = ground.machine(first)
+    assert ground.machine(first) == place != ground.machine(second)
+
+
 def test_a_node_that_cannot_write_its_name_leaves_none_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,7 +159,7 @@ class Sip:
             listen=tuple(map(str, self._settings.sip.listen)),
             media_control=self._voice.media_control,
             media_addresses=tuple(map(str, self._settings.media.addresses)),
-            machine=machine(),
+            machine=machine(self._settings.data_dir),
             draining=self._draining,
         )
 

@@ -114,11 +114,13 @@ def make_node(path: Path) -> None:
     fresh.replace(path)
 
 
-def machine() -> str:
-    """What tells this machine, or container, from all others, until it is started again. Copies
-    share whatever is on disk, /etc/machine-id, too."""
+def machine(data_dir: Path) -> str:
+    """What tells this machine, or container, from all others, until it is started again, and this
+    directory from others there. Copies share whatever is on disk, /etc/machine-id, too."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return hashlib.sha256(f"{boot} {os.stat('/proc/self/ns/net').st_ino}".encode()).hexdigest()[:16]
+    network, directory = os.stat("/proc/self/ns/net"), os.stat(data_dir)
+    place = f"{boot} {network.st_ino} {directory.st_dev} {directory.st_ino}"
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

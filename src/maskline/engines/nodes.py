@@ -78,8 +78,8 @@ class Nodes:
             after = await self._namesake()
             if after is not None and after.seen_at > before.seen_at:
                 raise GroundError(
-                    f"data_dir: node {self._name} runs on another machine; was the directory "
-                    "copied? remove its file named node here, and start again"
+                    f"data_dir: node {self._name} runs on another machine, or from another "
+                    "directory; was it copied? remove the file named node here, and start again"
                 )
         try:
             await self._store.write(lambda tx: join_nodes(self._context(tx), self._told))
