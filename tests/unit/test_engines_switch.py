@@ -70,6 +70,28 @@ async def test_an_answer_at_once_waits_for_those_before_it(path: Path) -> None:
     assert answers[:2] == [{"output": {"A": 1}}, {"output": {"A": 2}}]
 
 
+async def test_what_was_asked_is_given_up_when_nobody_waits_any_more(tmp_path: Path) -> None:
+    begun, given_up = asyncio.Event(), asyncio.Event()
+
+    async def forever() -> dict[str, Any]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+        return {}
+
+    server = SwitchServer(tmp_path / "switch.sock", lambda _operation, _given: forever())
+    await server.open(ME)
+    _, writer = await asyncio.open_unix_connection(tmp_path / "switch.sock")
+    writer.write(request("RouteCall") + b"\n")
+    await begun.wait()
+    writer.close()
+    async with asyncio.timeout(5):
+        await given_up.wait()
+    await server.close()
+
+
 async def test_what_was_asked_before_the_end_is_answered(path: Path) -> None:
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(request("Slow", A=1) + b"\n")

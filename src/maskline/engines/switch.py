@@ -9,6 +9,7 @@ what comes within a moment on all such connections: to be woken for one costs mo
 
 import asyncio
 import os
+import select
 from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -144,7 +145,12 @@ class Line(asyncio.Protocol):
             self._server.heard(self, reports)
 
     def eof_received(self) -> bool:
+        """Who says no more may still listen. Who does not has waited too long: what was asked is
+        given up, since a call that is decided now would be one that nobody carries."""
         self._last = True
+        if hung_up(self._transport):
+            self.close()
+            return False
         return bool(self._answers)
 
     def pause_writing(self) -> None:
@@ -197,6 +203,13 @@ class Line(asyncio.Protocol):
             self._transport.pause_reading()
         elif not (self._transport.is_reading() or self._last):
             self._transport.resume_reading()
+
+
+def hung_up(transport: asyncio.Transport) -> bool:
+    """Whether the other side has closed its socket, and not its way to us alone."""
+    looking = select.poll()
+    looking.register(transport.get_extra_info("socket").fileno(), 0)  # what else is told is enough
+    return any(event & select.POLLHUP for _, event in looking.poll(0))
 
 
 async def carried_out(work: Awaitable[Answer]) -> bytes:
