@@ -37,6 +37,14 @@ def test_a_new_database_runs_every_step_once(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_no_table_that_the_steps_make_is_overlooked(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "db")
+    prepare(connection)
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    assert {row["name"] for row in found} == migrations.tables() | {"migrations"}
+    connection.close()
+
+
 def test_only_what_is_missing_runs() -> None:
     ran: list[migrations.Step] = []
     known = migrations.steps()
