@@ -76,7 +76,7 @@ class Settling:
 
     def postpone(self, row: Row, outcome: TryLater) -> None:
         pause = retry_pause(row["attempts"], random.random())
-        if outcome.after is not None:
+        if outcome.after:  # "after no time at all" names none: it may say so each time
             pause = int(outcome.after * 1000 * (1 + random.random() / 4))
         due_at = self.turn.context.now + pause
         self.postponed.append([row["message_id"], State.QUEUED, outcome.reason, due_at])

@@ -37,6 +37,21 @@ def test_a_text_that_is_to_be_tried_again_holds_up_its_pair(carrier: Carrier, nu
     assert carrier.messages()[0]["Attempts"] == 2
 
 
+@pytest.mark.parametrize("after", [None, 0.0])
+def test_a_carrier_that_names_no_time_is_tried_ever_more_rarely(
+    carrier: Carrier, number: str, monkeypatch: pytest.MonkeyPatch, after: float | None
+) -> None:
+    monkeypatch.setattr("maskline.sms.outcomes.random.random", lambda: 1.0)
+    carrier.bring("one", number)
+    pauses = []
+    for _ in range(4):
+        carrier.answer(TryLater(after=after, reason="sip-480"))
+        (row,) = carrier.desk.ground.sql("SELECT due_at FROM messages")
+        pauses.append(row["due_at"] - carrier.desk.now)
+        carrier.wait(pauses[-1])
+    assert pauses == [2_000, 4_000, 8_000, 16_000]
+
+
 def test_no_more_is_sent_than_there_is_room(carrier: Carrier, connector: str) -> None:
     numbers = {ANN: CAT, BEN: CAT}
     places = {
