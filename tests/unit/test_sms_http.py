@@ -139,6 +139,21 @@ async def test_wrong_keys_keep_texts_waiting(twilio: FakeTwilio) -> None:
     assert inbox.outcomes["a"] == TryLater(after=60.0, reason="credentials-refused")
 
 
+async def test_a_text_that_is_refused_as_by_wrong_keys_keeps_no_others_waiting(
+    twilio: FakeTwilio,
+) -> None:
+    inbox = Inbox()
+    async with running(twilio, inbox) as link:
+        link.submit([text("a")])
+        await until(lambda: inbox.outcomes)
+        twilio.answers += [(404, {"code": 20404}, {})]
+        link.submit([text("b")])
+        await until(lambda: "b" in inbox.outcomes)
+        assert inbox.outcomes["b"] == TryLater(after=60.0, reason="credentials-refused")
+        assert link.room
+        assert link.health.up
+
+
 async def test_a_carrier_that_is_not_there_keeps_texts_waiting(twilio: FakeTwilio) -> None:
     inbox = Inbox()
     twilio.port = 1

@@ -7,6 +7,7 @@ from maskline.courier import HttpReply
 from maskline.sms.port import Outcome, Refused, TryLater, Unknown
 
 BAD_KEYS_SECONDS = 60.0
+BAD_KEYS = "credentials-refused"
 LONGEST_WAIT = 3600.0
 
 
@@ -29,7 +30,7 @@ def outcome_of_failure(reply: HttpReply, refused: Refused, bad_keys: Collection[
 
 def keys_refused() -> TryLater:
     """Not the text is at fault but the settings: it waits until they are mended."""
-    return TryLater(after=BAD_KEYS_SECONDS, reason="credentials-refused")
+    return TryLater(after=BAD_KEYS_SECONDS, reason=BAD_KEYS)
 
 
 def throttled(reply: HttpReply) -> TryLater:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from maskline.courier import Courier, NotSent, Unanswered
+from maskline.sms.http.answers import BAD_KEYS, BAD_KEYS_SECONDS
 from maskline.sms.http.provider import Provider
 from maskline.sms.port import Inbox, LinkHealth, Outcome, Outgoing, TryLater, Unknown
 from maskline.sms.window import Window
@@ -60,6 +61,7 @@ class HttpLink:
         self._waking: asyncio.TimerHandle | None = None
         self._trouble = ""
         self._failures = 0
+        self._served_at = -BAD_KEYS_SECONDS  # when a text was last taken, or refused for good
 
     @property
     def carrier(self) -> str:
@@ -107,12 +109,19 @@ class HttpLink:
             self._failed(f"no answer: {error}")
             return Unknown(reason="no-answer")
         if isinstance(outcome, TryLater):
-            self._pause(outcome.after or PAUSE_SECONDS, outcome.reason)
+            self._put_off(outcome)
         elif isinstance(outcome, Unknown):
             self._failed(outcome.reason)
         else:
             self._trouble, self._failures = "", 0
+            self._served_at = time.monotonic()
         return outcome
+
+    def _put_off(self, outcome: TryLater) -> None:
+        """Leaves the carrier alone. But keys that were good a moment ago are no worse now: what is
+        refused by 401, 403 or 404 then is one text."""
+        if outcome.reason != BAD_KEYS or time.monotonic() - self._served_at > BAD_KEYS_SECONDS:
+            self._pause(outcome.after or PAUSE_SECONDS, outcome.reason)
 
     def _failed(self, why: str) -> None:
         """One failure is about one text; several in a row are about the carrier."""
