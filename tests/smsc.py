@@ -317,11 +317,12 @@ class Session(asyncio.Protocol):
             smsc.counts["throttled"] += 1
             self.put(answer, THROTTLED, sequence)
         elif chance() < manners.full:
+            smsc.counts["full"] += 1
             self.put(answer, FULL, sequence)
         elif chance() < manners.refuse:
             self.put(answer, manners.refuse_status, sequence)
         elif chance() < manners.nack:
-            smsc.counts["nacked"] += 1
+            smsc.counts["nack"] += 1
             self.put(NACK, SYSTEM_ERROR, sequence)
         else:
             self.accept(answer, sequence, body)

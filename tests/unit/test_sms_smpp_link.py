@@ -219,20 +219,31 @@ async def test_a_long_text_goes_on_where_it_was_throttled() -> None:
         assert smsc.counts["throttled"]
 
 
+async def test_a_queue_that_is_full_may_be_one_phones() -> None:
+    """Its text is to wait longer each time, and not to stop the others each time."""
+    async with linked(Manners(full=1.0)) as (relay, one, _):
+        outcome = await relay.outcome(one, relay.outgoing())
+        assert outcome == TryLater(after=None, reason="ESME_RMSGQFUL")
+        await relay.until(lambda: one.room)
+
+
+@pytest.mark.parametrize("trouble", ["nack", "full"])
 async def test_what_the_carrier_has_trouble_with_midway_waits_and_lets_others_pass(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(submission, "FIRST_REST", 60.0)
     async with linked(window=1) as (relay, one, smsc):
-        smsc.on_submit = lambda _: setattr(smsc.manners, "nack", 1.0)
+        smsc.on_submit = lambda _: setattr(smsc.manners, trouble, 1.0)
         await relay.until(lambda: one.room)
         text = relay.outgoing("long " * 80)
         one.submit([text])
-        await relay.until(lambda: smsc.counts["nacked"])
-        smsc.on_submit, smsc.manners.nack = None, 0.0
+        await relay.until(lambda: smsc.counts[trouble])
+        smsc.on_submit = None
+        setattr(smsc.manners, trouble, 0.0)
+        await relay.until(lambda: one.room)
         for _ in range(20):
             assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)
-        assert (len(smsc.taken), smsc.counts["nacked"]) == (21, 1)
+        assert (len(smsc.taken), smsc.counts[trouble]) == (21, 1)
         assert text.message_id not in relay.outcomes
     assert relay.outcomes[text.message_id] == [Unknown(reason="stopped")]
 

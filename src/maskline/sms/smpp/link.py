@@ -33,7 +33,7 @@ from maskline.sms.smpp.dialect import Dialect
 from maskline.sms.smpp.pace import Pace
 from maskline.sms.smpp.pdu import Bind, PduError
 from maskline.sms.smpp.session import Answered, Arrived, Ended, Session, Timers, Unanswered
-from maskline.sms.smpp.submission import CONGESTED, TEMPORARY, Submission
+from maskline.sms.smpp.submission import ALONE, CONGESTED, Submission
 
 FIRST_RETRY, LONGEST_RETRY = 0.5, 60.0  # seconds between attempts to connect
 FAREWELL_SECONDS = 3.0  # for the carrier's answer to unbind
@@ -247,7 +247,9 @@ class SmppLink:
         submission.answered(number, answer.status, carrier_id, busy=busy)
         pause = None
         if busy:
-            pause = self._pace.congested()
+            paused = self._pace.congested()
+            # The full queue may be one phone's: its text waits longer each time, others do not.
+            pause = None if answer.status == codes.ESME_RMSGQFUL else paused
             self._troubled(status_name(answer.status))
             self._wake_later()
         elif answer.status == codes.ESME_ROK:
@@ -256,7 +258,7 @@ class SmppLink:
         if submission.text.expires_at <= time.time_ns() // 1_000_000:
             submission.given_up("expired")
         self._settle_if_done(submission, pause)
-        if submission.to_send and not busy and answer.status in TEMPORARY:
+        if submission.to_send and answer.status in ALONE:
             self._rest(submission)
         elif submission.to_send and not submission.queued:
             submission.queued = True

@@ -11,6 +11,7 @@ from maskline.sms.smpp.dialect import Submits
 # The carrier has too much to do (it is to be left alone for a moment), or trouble of its own.
 CONGESTED = frozenset({codes.ESME_RTHROTTLED, codes.ESME_RMSGQFUL})
 TEMPORARY = frozenset({codes.ESME_RSYSERR, codes.ESME_RINVBNDSTS, codes.ESME_RX_T_APPN})
+ALONE = TEMPORARY | {codes.ESME_RMSGQFUL}  # what may be about one text alone, or one phone
 
 FIRST_REST, LONGEST_REST = 0.5, 60.0
 
@@ -55,7 +56,7 @@ class Submission:
         elif busy or status in TEMPORARY:
             self._to_send.insert(0, number)
             self._trouble = codes.status_name(status)
-            self._troubles += not busy
+            self._troubles += status in ALONE
         elif not isinstance(self._verdict, Refused):
             self._verdict = Refused(reason="rejected-by-carrier", error=codes.status_name(status))
 
