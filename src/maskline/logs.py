@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import re
 import sys
 import threading
@@ -157,7 +158,9 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
 
 def renderer(form: str, stream: TextIO) -> Processor:
     if form == "console":
-        return structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        return structlog.dev.ConsoleRenderer(
+            colors=stream.isatty() and not os.environ.get("NO_COLOR")
+        )
     return as_json
 
 

@@ -1,11 +1,12 @@
 """The formats of `--output`: odd shapes and wide characters, which the table does not hold."""
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from maskline.cli import output
+from maskline.cli import output, watch
 from maskline.cli.faults import Fault
 
 
@@ -67,6 +68,35 @@ def test_colour_is_for_cells_and_changes_no_width() -> None:
     plain, colored = written("table", {"A": 1, "B": 2}), written("table", {"A": 1, "B": 2}, "on")
     assert "\033[" not in plain
     assert colored.replace("\033[1m\033[34m", "").replace("\033[0m", "") == plain
+
+
+@pytest.mark.parametrize(
+    ("option", "terminal", "variable", "is_coloured"),
+    [
+        ("auto", True, "", True),
+        ("auto", True, "1", False),
+        ("auto", False, "", False),
+        ("on", False, "1", True),
+        ("off", True, "", False),
+    ],
+)
+def test_colour_where_it_is_wanted(
+    option: str,
+    terminal: bool,
+    variable: str,
+    is_coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", variable)
+    assert output.colored(option, terminal) is is_coloured
+
+
+def test_a_list_that_goes_on_is_watched_in_part(capsys: pytest.CaptureFixture[str]) -> None:
+    watch.draw({"ProxySessions": [{}, {}]}, datetime(2026, 11, 29, tzinfo=UTC))
+    watch.draw({"ProxySessions": [{}], "NextToken": "more"}, datetime(2026, 11, 29, tzinfo=UTC))
+    out = capsys.readouterr().out
+    assert " 2 proxy sessions at 00:00:00 UTC" in out
+    assert "the first 1 proxy sessions at 00:00:00 UTC" in out
 
 
 def test_columns_fill_the_width_to_the_last_character() -> None:

@@ -59,8 +59,8 @@ EXTRAS: dict[str, Extra] = {
             takes="none",
             fixed=True,
             documentation=(
-                "Shows the sessions as a table that is drawn anew every two seconds, until"
-                " Control-C."
+                "Shows the sessions, those of one answer, as a table that is drawn anew every two"
+                " seconds, until Control-C. --max-results says how many, 100 at most."
             ),
             type_name="boolean",
         ),

@@ -48,7 +48,7 @@ OPTIONS: tuple[Option, ...] = (
         "color",
         "color",
         choices=("on", "off", "auto"),
-        documentation="Whether tables are coloured. auto: on a terminal.",
+        documentation="Whether tables are coloured. auto: on a terminal, unless NO_COLOR is set.",
     ),
     _switch(
         "no-sign-request", "sign_request", "Send the request without a signature.", fixed=False

@@ -31,7 +31,7 @@ def run(
         while True:
             answer = services.perform(globals_, service, operation, parameters)
             sys.stdout.write(CLEAR if terminal else "")
-            draw(answer.get("ProxySessions", []), datetime.now(UTC))
+            draw(answer, datetime.now(UTC))
             sys.stdout.flush()
             time.sleep(EVERY)
     except KeyboardInterrupt:
@@ -39,9 +39,11 @@ def run(
         return 0
 
 
-def draw(sessions: list[dict[str, Any]], now: datetime) -> None:
-    """The sessions as one table, as they are at a moment."""
-    title = f"{len(sessions)} proxy sessions at {now:%H:%M:%S} UTC"
+def draw(answer: dict[str, Any], now: datetime) -> None:
+    """The sessions of an answer as one table, as they are at a moment."""
+    sessions = answer.get("ProxySessions", [])
+    first = "the first " if answer.get("NextToken") else ""
+    title = f"{first}{len(sessions)} proxy sessions at {now:%H:%M:%S} UTC"
     rows = [row(session) for session in sessions]
     write_sections([Section(title, 0, HEADERS if rows else [], rows)], sys.stdout)
 

@@ -20,14 +20,18 @@ def write(form: str, title: str, answer: Any, stream: TextIO, color: str = "auto
     if form == "table":
         from maskline.cli.output.table import write_table
 
-        colored = color == "on" or (color == "auto" and stream.isatty())
-        write_table(title, answer, stream, colored)
+        write_table(title, answer, stream, colored(color, stream.isatty()))
     elif form == "text":
         from maskline.cli.output.text import write_text
 
         write_text(answer, stream)
     else:
         _WRITERS[form](answer, stream)
+
+
+def colored(color: str, terminal: bool) -> bool:
+    """Whether a table is coloured; NO_COLOR (no-color.org) counts where no option says more."""
+    return color == "on" or (color == "auto" and terminal and not os.environ.get("NO_COLOR"))
 
 
 def _json(answer: Any, stream: TextIO) -> None:
@@ -61,7 +65,7 @@ def show(form: str, title: str, answer: Any, color: str = "auto", pager: str = "
     import io
 
     buffer = io.StringIO()
-    write(form, title, answer, buffer, "on" if color == "auto" else color)
+    write(form, title, answer, buffer, "on" if colored(color, terminal=True) else "off")
     page(buffer.getvalue(), pager)
 
 
