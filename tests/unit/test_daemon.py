@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import io
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,12 @@ import structlog
 
 from maskline import logs, settings
 from maskline.daemon import parser
+from maskline.daemon.api import welcome
 from maskline.daemon.house import at_work, open_data
 from maskline.daemon.roles import ROLES
 from maskline.daemon.upkeep import upkeep
 from maskline.engines.ground import GroundError
+from maskline.operations.access_keys import Credentials
 from maskline.settings import Settings
 
 
@@ -98,3 +101,13 @@ async def test_a_step_of_the_upkeep_that_fails_keeps_no_other_from_being_done(
         "upkeep failed", "failing", ["ValueError"],
     )  # fmt: skip
     assert "5550" not in stream.getvalue()
+
+
+def test_the_first_start_says_how_to_go_on_in_a_shells_words() -> None:
+    key = Credentials(account_id="1", access_key_id="AKIA", secret_access_key="x")
+    told = welcome(key, Path("/srv/Ann's place/var/credentials"), "http://127.0.0.1:8080")
+    line = next(line for line in told.splitlines() if "AWS_SHARED" in line)
+    assert shlex.split(line) == [
+        "export",
+        "AWS_SHARED_CREDENTIALS_FILE=/srv/Ann's place/var/credentials",
+    ]

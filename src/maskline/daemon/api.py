@@ -1,6 +1,7 @@
 """The role `api`: the HTTP door."""
 
 import asyncio
+import shlex
 import shutil
 import socket
 import sys
@@ -32,7 +33,7 @@ WELCOME = """\
 This is the first start: account {credentials.account_id} and its access key were made.
 The key is in {path}. To use it with boto3, an AWS SDK, the AWS CLI or the maskline command:
 
-  export AWS_SHARED_CREDENTIALS_FILE={path}
+  export AWS_SHARED_CREDENTIALS_FILE={quoted}
   export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION=us-east-1
   {program} chime list-voice-connectors
   aws chime-sdk-voice list-voice-connectors
@@ -82,10 +83,18 @@ class Api:
 
         credentials = await self._house.store.write(make)
         if credentials is not None:
-            told = WELCOME.format(
-                credentials=credentials, path=path, url=self._url, program=program()
-            )
-            print(told, flush=True)
+            print(welcome(credentials, path, self._url), flush=True)
+
+
+def welcome(credentials: Credentials, path: Path, url: str) -> str:
+    """How to use the first key, as a shell takes it."""
+    return WELCOME.format(
+        credentials=credentials,
+        path=path,
+        quoted=shlex.quote(str(path)),
+        url=url,
+        program=shlex.quote(program()),
+    )
 
 
 def write_credentials(path: Path, credentials: Credentials) -> None:
