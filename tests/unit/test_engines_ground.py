@@ -10,7 +10,8 @@ import pytest
 
 from maskline.engines import ground
 from maskline.engines.ground import GroundError, Runner, bound, claim, free_udp_port
-from maskline.settings import PortRange
+from maskline.engines.voice import check_ground
+from maskline.settings import PortRange, Settings
 
 
 @pytest.fixture
@@ -89,6 +90,13 @@ def test_an_ordinary_user_takes_over_from_root(tmp_path: Path) -> None:
     (tmp_path / "of-root").mkdir()
     (tmp_path / "run").symlink_to(tmp_path / "of-root")
     assert ground.run_directory(tmp_path) == tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", ["josé", 'a "b"', "a\\b", "a\nb"])
+def test_a_path_that_no_engine_takes_is_named(name: str) -> None:
+    told = r"(?s)data_dir: .* is a path that the engines cannot take"
+    with pytest.raises(GroundError, match=told):
+        check_ground(Settings(), Path("/srv") / name / "run")
 
 
 @pytest.mark.usefixtures("root")

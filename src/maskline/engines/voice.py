@@ -25,6 +25,7 @@ from maskline.settings import Address, Settings
 
 LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET_PATH = 107  # bytes; unix(7)
+UNQUOTABLE = frozenset('"\\')  # Kamailio's configuration holds paths between quotes
 
 
 class Voice:
@@ -139,6 +140,12 @@ def check_ground(settings: Settings, run: Path) -> None:
     """Raises GroundError unless the engines can run here."""
     if len(bytes(socket_path(run))) > LONGEST_SOCKET_PATH:
         raise GroundError(f"data_dir: {run} is too long a path for a socket; choose a shorter one")
+    text = str(run)  # rtpengine reads its options as ASCII, and says nothing where they are not
+    if not text.isascii() or not text.isprintable() or UNQUOTABLE & set(text):
+        raise GroundError(
+            f"data_dir: {run} is a path that the engines cannot take; choose one of ASCII"
+            ' characters, without " and \\'
+        )
     for program in ("setpriv", "kamailio", "rtpengine"):
         find(program)
     Runner.named(settings.sip.user, "sip.user")
