@@ -9,6 +9,8 @@ import pytest
 
 from maskline import settings
 from maskline.cli.profile import Beside
+from maskline.daemon.house import open_data
+from maskline.engines.ground import GroundError
 from maskline.settings import SettingsError
 from maskline.settings.document import default_file, guide
 from maskline.settings.reader import leaves
@@ -191,6 +193,45 @@ def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:
         "line 19: carriers[1].sip.address",
         "line 22: carriers[1].twilio.sid",
     }
+
+
+TRUNK = '[[carriers]]\nname = "a"\nsip.address = "192.0.2.1"\nsip.sources = ["192.0.2.1"]\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[store]\nurl = "postgres://ann:hush@db.example/maskline"',  # as others spell it
+        '[store]\nurl = "postgresql:ann:hush@db.example/maskline"',
+        '[store]\nurl = "mysql://db.example/maskline?password=hush"',
+        '[store]\nurl = ["postgresql://ann:hush@db.example/maskline"]',
+        '[api]\npublic_url = "https://ann:hush@sms.example"',
+        TRUNK + 'sip.username = "ann"\nsip.password = ["hush"]',
+        TRUNK + 'sip.inbound_username = "ann"\nsip.inbound_password = ["hush"]',
+    ],
+)
+def test_no_fault_tells_a_password(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.parse(tomllib.loads(text))
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:hush%zz@127.0.0.1:1/maskline",
+        "postgresql://ann:hush@[::1/maskline",
+        "postgresql://ann:hu/hush@127.0.0.1:1/maskline",
+        "postgresql://ann:hu:hush@127.0.0.1:1/maskline",
+        "postgresql://ann:hush sh@127.0.0.1:1/maskline",
+        "postgresql://127.0.0.1:1/maskline?password=hush%zz",
+    ],
+)
+def test_nothing_that_is_said_of_a_database_tells_its_password(url: str) -> None:
+    with pytest.raises(GroundError) as refused:
+        open_data(settings.parse({"store": {"url": url, "key": "/nowhere/key"}}))
+    assert "hush" not in str(refused.value)
+    assert "***" in str(refused.value)
 
 
 def test_a_file_of_an_editor_on_windows(tmp_path: Path) -> None:

@@ -53,4 +53,5 @@ def at(database: Database) -> Iterator[None]:
     except Fault:
         raise
     except Exception as error:  # each database's library has its own
-        raise Fault(f"{database.url}: {str(error).strip()}") from error
+        told = database.url.without_password(str(error).strip())
+        raise Fault(f"{database.url}: {told}") from error

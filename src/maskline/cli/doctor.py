@@ -196,7 +196,8 @@ def about_store(chosen: Settings) -> Iterator[Finding]:
     try:
         store.steps_done(url.text)
     except Exception as error:  # the library's own
-        yield Finding(BAD, f"{url}: {str(error).strip()}", "is it running, and store.url right?")
+        told = url.without_password(str(error).strip())
+        yield Finding(BAD, f"{url}: {told}", "is it running, and store.url right?")
     else:
         yield Finding(GOOD, f"the database {url} answers")
 

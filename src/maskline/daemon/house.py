@@ -98,7 +98,8 @@ def open_data(chosen: Settings) -> Store:
             chosen.store.url.text, chosen.store.key, cache_mebibytes=chosen.store.cache_mebibytes
         )
     except Exception as error:
-        raise GroundError(f"store.url: cannot use {chosen.store.url}: {error}") from error
+        told = chosen.store.url.without_password(str(error))
+        raise GroundError(f"store.url: cannot use {chosen.store.url}: {told}") from error
 
 
 @asynccontextmanager

@@ -7,6 +7,10 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
+from maskline.settings.values import Secret, StoreUrl, Url
+
+WITH_SECRETS = (Secret, StoreUrl, Url)  # what may hold a password is not shown
+
 
 class Faults(list[str]):
     """What is wrong with a document, a sentence for each fault."""
@@ -86,7 +90,8 @@ def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:
             raise ValueError(f"{given!r} must be true or false")
         return given
     if not isinstance(given, str):
-        raise ValueError(f"{given!r} must be a text in quotes")
+        shown = "it" if kind in WITH_SECRETS else repr(given)
+        raise ValueError(f"{shown} must be a text in quotes")
     if get_origin(kind) is Literal:
         if given not in get_args(kind):
             raise ValueError(f"{given!r} is none of {', '.join(get_args(kind))}")

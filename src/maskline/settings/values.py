@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-PASSWORD = re.compile(r"(?<=:)(?!//)[^@/]+(?=@)|(?<=password=)[^&]+")
+PASSWORD = re.compile(r"(?<=:)(?!//).+(?=@)|(?<=password=)[^&]+")
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
@@ -207,7 +207,7 @@ class StoreUrl:
         if (scheme == "sqlite" and place) or (scheme == "postgresql" and place.startswith("//")):
             return cls(text)
         raise ValueError(
-            f"{text!r} is not a store such as sqlite:var/maskline.db or postgresql://host/name"
+            f"'{cls(text)}' is not a store such as sqlite:var/maskline.db or postgresql://host/name"
         )
 
     @property
@@ -215,6 +215,12 @@ class StoreUrl:
         """The path of SQLite's file."""
         scheme, _, place = self.text.partition(":")
         return place if scheme == "sqlite" else None
+
+    def without_password(self, text: str) -> str:
+        """What a library says of the URL, which may be the password."""
+        for found in PASSWORD.finditer(self.text):
+            text = text.replace(found[0], "***")
+        return text
 
     def __str__(self) -> str:
         """The URL without its password."""
@@ -245,15 +251,17 @@ class Url:
 
     @classmethod
     def parse(cls, text: str) -> Self:
+        shown = PASSWORD.sub("***", text)
+        told = f"{shown!r} is not a URL such as https://sms.example.com"
         try:
             parts = urlsplit(text)
             wrong = parts.username is not None or (parts.port or 1) < 1
         except ValueError:
             parts, wrong = urlsplit(""), True
         if wrong or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{text!r} is not a URL such as https://sms.example.com")
+            raise ValueError(told)
         if parts.query or parts.fragment or not text.isascii() or not text.isprintable():
-            raise ValueError(f"{text!r} is not a URL such as https://sms.example.com")
+            raise ValueError(told)
         return cls(text.rstrip("/"))
 
     @property
