@@ -15,6 +15,7 @@ from maskline.settings import SettingsError
 from maskline.settings.document import default_file, guide
 from maskline.settings.reader import leaves
 from maskline.settings.schema import Settings
+from maskline.sms.http.carriers import secrets_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "configuration.md"
 
@@ -239,6 +240,14 @@ def test_a_file_of_an_editor_on_windows(tmp_path: Path) -> None:
     path.write_bytes(b'\xef\xbb\xbfdata_dir = "d"\r\n[api]\r\nlisten = "127.0.0.1:1"\r\n')
     assert settings.load(path).data_dir == tmp_path / "d"
     assert Beside(tmp_path).endpoint() == "http://127.0.0.1:1"
+
+
+def test_a_password_of_an_editor_on_windows(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(b"\xef\xbb\xbfhush\r\n")
+    trunk = settings.parse(tomllib.loads(TRUNK)).trunks["a"]
+    assert replace(trunk, username="ann", password_file=path).secret == "hush"
+    assert secrets_of((), path) == ("hush",)
 
 
 def test_every_setting_is_documented() -> None:

@@ -292,7 +292,7 @@ class CarrierSip:
     def secret(self) -> str | None:
         """Our password at the carrier; raises OSError when its file cannot be read."""
         if self.password_file is not None:
-            return self.password_file.read_text(encoding="utf-8").strip()
+            return self.password_file.read_text(encoding="utf-8-sig").strip()
         return self.password.text if self.password else None
 
 

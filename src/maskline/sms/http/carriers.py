@@ -60,7 +60,7 @@ def generic_of(name: str, http: CarrierHttp, callbacks: str) -> Generic:
 
 def secrets_of(given: tuple[Secret | None, ...], file: Path | None) -> tuple[str, ...]:
     """The secrets that were given, or those in a file, one a line; raises BadDescription."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file else []
+    lines = file.read_text(encoding="utf-8-sig").splitlines() if file else []
     found = [secret.text for secret in given if secret] + [line.strip() for line in lines]
     if not any(found):
         raise BadDescription(f"{file}: holds no secret")

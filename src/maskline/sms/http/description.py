@@ -125,7 +125,7 @@ def load(provider: str) -> Description:
     """The description of this name, or in the file at this path; raises BadDescription."""
     try:
         if "/" in provider or provider.endswith(".toml"):
-            text = Path(provider).read_text(encoding="utf-8")
+            text = Path(provider).read_text(encoding="utf-8-sig")
         elif provider in shipped():
             folder = resources.files("maskline.sms.http.providers")
             text = (folder / f"{provider}.toml").read_text(encoding="utf-8")
