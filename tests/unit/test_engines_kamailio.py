@@ -198,6 +198,9 @@ def test_a_password_that_cannot_be_read_is_found_out_before_the_start(tmp_path: 
     settings = replace(SETTINGS, carriers=(replace(carrier, sip=trunk),))
     with pytest.raises(GroundError, match=rf"password of carrier acme: .*No such file.*{file}"):
         kamailio.check_passwords(settings)
+    file.write_text("\n")
+    with pytest.raises(GroundError, match=rf"password of carrier acme: {file} is empty$"):
+        kamailio.check_passwords(settings)
     file.write_bytes(b"\xff secret")
     with pytest.raises(GroundError, match=r"password of carrier acme: UnicodeDecodeError$"):
         kamailio.check_passwords(settings)

@@ -98,11 +98,13 @@ def check_passwords(settings: Settings) -> None:
     """Raises GroundError for a carrier's password that cannot be read."""
     for name, trunk in settings.trunks.items():
         try:
-            _ = trunk.secret
+            empty = trunk.secret == ""
         except OSError as error:
             raise GroundError(f"password of carrier {name}: {error}") from None
         except ValueError as error:  # which holds what was read
             raise GroundError(f"password of carrier {name}: {type(error).__name__}") from None
+        if empty:
+            raise GroundError(f"password of carrier {name}: {trunk.password_file} is empty")
 
 
 def check_mask_keys(path: Path) -> None:
