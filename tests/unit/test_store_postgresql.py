@@ -251,6 +251,26 @@ async def test_while_there_is_no_server_all_who_wait_are_told_together(
     assert loop.time() - begun > 1
 
 
+async def test_while_there_is_no_server_reads_apart_do_not_wait_for_each_other(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take turns, and one turn after the other would wait for the server anew."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)
+    await store.read(count, apart=True)
+    name = conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(url, dbname="postgres", autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    reads = [store.read(count, apart=True) for _ in range(10)]
+    told = await asyncio.gather(*reads, return_exceptions=True)
+    assert {type(one) for one in told} == {StoreFailed}
+    assert loop.time() - begun < 2
+
+
 @pytest.mark.parametrize("runs", [1, 4])
 async def test_a_batch_that_fails_spoils_nothing_that_is_written_later(
     store: Store, runs: int

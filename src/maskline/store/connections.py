@@ -45,10 +45,11 @@ class Connections:
         self._closed = False
         self._failed_at, self._reason = 0.0, ""
 
-    async def take(self) -> AsyncConnection:
+    async def take(self, asked_at: float | None = None) -> AsyncConnection:
         """Raises psycopg.OperationalError if none can be had for CONNECT_SECONDS: who waits for
-        another one's attempt has its outcome, too."""
-        asked_at = time.monotonic()
+        another one's attempt has its outcome, too. `asked_at` is when somebody began to wait, by
+        the monotonic clock; now, if it is not given."""
+        asked_at = time.monotonic() if asked_at is None else asked_at
         await self._places.acquire()
         try:
             if self._idle:

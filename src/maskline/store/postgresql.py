@@ -132,8 +132,10 @@ class PostgresqlStore:
         self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
     ) -> T:
         if apart:
+            asked_at = time.monotonic()  # before it waits for its turn
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, lambda: asyncio.run(self._insist(self._apart, READING, work))
+                self._thread,
+                lambda: asyncio.run(self._insist(self._apart, READING, work, asked_at)),
             )
         return await self._insist(self._reading, "" if piecemeal else READING, work)
 
@@ -155,12 +157,16 @@ class PostgresqlStore:
             connections.close()
 
     async def _insist(
-        self, connections: Connections, beginning: str, work: Callable[[Transaction], T]
+        self,
+        connections: Connections,
+        beginning: str,
+        work: Callable[[Transaction], T],
+        asked_at: float | None = None,
     ) -> T:
         """Runs the work again where it failed for no fault of its own and left nothing behind."""
         for _ in range(ATTEMPTS):
             try:
-                return await self._attempt(connections, beginning, work)
+                return await self._attempt(connections, beginning, work, asked_at)
             except (*STALE, NotBegun, psycopg.errors.DeadlockDetected):
                 continue
             except psycopg.OperationalError as error:
@@ -168,9 +174,13 @@ class PostgresqlStore:
         raise StoreFailed(f"the work could not be done in {ATTEMPTS} attempts")
 
     async def _attempt(
-        self, connections: Connections, beginning: str, work: Callable[[Transaction], T]
+        self,
+        connections: Connections,
+        beginning: str,
+        work: Callable[[Transaction], T],
+        asked_at: float | None,
     ) -> T:
-        connection = await connections.take()
+        connection = await connections.take(asked_at)
         tx = PostgresqlTransaction(connection, self._cipher)
         try:
             if beginning:
