@@ -104,8 +104,8 @@ class Replies:
         if not over and self._attempts.failed(known, request):
             return
         reference = known.passage.near.reference
-        ringing.end(reference)
         ended_by, status, ours = outcome(known)
+        ringing.end(reference)
         if ours:
             if status == 503:
                 KSR.hdr.append_to_reply(RETRY + "\r\n")
@@ -125,6 +125,8 @@ def outcome(known: Kept) -> tuple[str, int, bool]:
         return "us", ringing.UNAVAILABLE, True
     if KSR.tm.t_branch_timeout() > 0:
         return ("us", status, unread()) if known.reported else ("carrier", 503, True)
+    if status == 487 and ringing.left(known.passage.near.reference):
+        return "caller", status, unread()
     return refused_by(status), status, unread()
 
 

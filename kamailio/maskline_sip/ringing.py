@@ -23,19 +23,33 @@ CONFIRM_SECONDS = 5  # within which whoever was called should confirm that it ri
 
 
 class Ringing(NamedTuple):
-    """The first request of a call, what its legs refer to it by, and when we gave the call up, in
-    seconds since the epoch; 0 where we did not."""
+    """The first request of a call, what its legs refer to it by, when we gave the call up, in
+    seconds since the epoch, 0 where we did not; and 1 where the caller hung up by a BYE."""
 
     call_id: str
     number: str
     reference: str
     since: int = 0
+    left: int = 0
 
 
 def begin(reference: str, request: sip.Message) -> None:
     """The call whose first request is at hand begins to ring, at somebody's some time."""
     number = request.first("cseq").split()[0]
     _put(call_of(reference), Ringing(KSR.pv.get("$ci"), number, reference))
+
+
+def leave(call: str) -> None:
+    """The caller says BYE to one that rings (RFC 3261 15), who answers the INVITE with 487 then."""
+    noted = _get(call_of(call))
+    if noted is not None:
+        _put(call_of(call), noted._replace(left=1))
+
+
+def left(call: str) -> bool:
+    """Whether the caller did so."""
+    noted = _get(call_of(call))
+    return noted is not None and noted.left > 0
 
 
 def end(call: str) -> None:
@@ -84,12 +98,12 @@ def refuse(call: str) -> str:
 
 
 def _put(call: str, noted: Ringing) -> None:
-    RINGING.put(call, f"{noted.call_id} {noted.number} {noted.reference} {noted.since}")
+    RINGING.put(call, " ".join(map(str, noted)))
 
 
 def _get(call: str) -> Ringing | None:
     text = RINGING.get(call)
     if text is None:
         return None
-    call_id, number, reference, since = text.split(" ")
-    return Ringing(call_id, number, reference, int(since))
+    call_id, number, reference, since, left = text.split(" ")
+    return Ringing(call_id, number, reference, int(since), int(left))

@@ -355,6 +355,8 @@ class Routes:
             self.bodies.end(known.passage)
             side = "us" if origin == CONTROL else near.side
             self.reports.hung_up(near.reference, side, request.first("reason"))
+        elif near.side == mask.CALLER:
+            ringing.leave(near.reference)
 
     def _invite(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_newtran() < 1:

@@ -235,6 +235,21 @@ def test_who_answers_when_the_caller_was_told_that_nobody_does_is_hung_up(
         assert "AnsweredTimestamp" not in latest(service)
 
 
+def stop_at_bye(peer: Peer, request: str) -> list[str]:
+    """A phone whose ringing a BYE ends (RFC 3261 15.1.2)."""
+    ended = request.startswith("BYE ")
+    return ring(peer, request) + [reply(peer.of("INVITE")[-1], 487)] * ended
+
+
+def test_a_caller_may_hang_up_by_a_bye_while_it_rings(service: Service) -> None:
+    with ringing(service, stop_at_bye) as (phone, _, sent):
+        early = phone.expect("SIP/2.0 180")
+        phone.send(within("BYE", sent, early, phone, 2))
+        assert sorted((phone.final(), phone.final())) == [200, 487]
+        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        assert (call["EndedBy"], call["SipStatus"], call["Cause"]) == ("caller", 487, 16)
+
+
 def cancelled(sent: str) -> str:
     """The CANCEL of an INVITE (RFC 3261 9.1)."""
     head = sent.partition("\r\n\r\n")[0].split("\r\n")
