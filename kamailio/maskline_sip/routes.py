@@ -402,8 +402,12 @@ class Routes:
             self.reports.ended(call, "us", ringing.UNAVAILABLE)
 
     def may_connect(self, _message: Any) -> int:
-        """Whether whoever asks for a WebSocket may have one."""
-        return 1 if self.senders.origin(source_of()) else -1
+        """Whether whoever asks for a WebSocket may have one: who has a password tells it later."""
+        source = source_of()
+        if self.senders.origin(source):
+            KSR.tcpops.tcp_set_connection_lifetime(self.settings.known_seconds)
+            return 1
+        return 1 if self.senders.guard and not self._floods(source) else -1
 
 
 def rings(reference: str) -> bool:

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from acceptance.lines import Stream
 from acceptance.peers import Peer
-from acceptance.service import Service, free_port
-from acceptance.test_carriers import masked
+from acceptance.plain_phone import Phone, within
+from acceptance.service import Service, free_port, until
+from acceptance.test_carriers import authorized, masked
 
 pytestmark = pytest.mark.xdist_group("carriers")
 
 STRANGER = "127.0.0.66"
+ACCOUNT = 'inbound_username = "acme"\ninbound_password = "secret"\n'
 
 
 @contextmanager
@@ -44,6 +47,48 @@ def test_who_asks_is_not_told_what_opens_the_gate(tmp_path: Path) -> None:
             assert told.startswith(b"HTTP/1.1 " + status)
             for name in ("secret", "salt"):
                 assert known[name].encode() not in told
+
+
+class Browser(Phone):
+    """A phone at a stranger's address, which has no way to be called but its WebSocket."""
+
+    def __init__(self, service: Service, port: int) -> None:
+        super().__init__(service)
+        own = socket.create_connection(("127.0.0.1", port), 5, source_address=(STRANGER, 0))
+        self.where, self.held = "browser.invalid", list[bytes]()
+        self.stream = Stream(own, websocket=True)
+
+    def send(self, raw: str | bytes) -> None:
+        assert isinstance(raw, str)
+        self.stream.send(raw.replace("SIP/2.0/UDP", "SIP/2.0/WS").encode())
+
+    def receive(self, seconds: float = 10) -> str:
+        until(self._has_some, seconds)
+        return self.held.pop(0).decode("latin-1")
+
+    def _has_some(self) -> bool:
+        if not self.held:
+            self.held += self.stream.received()
+        return bool(self.held)
+
+    def close(self) -> None:
+        self.stream.socket.close()
+        self.socket.close()
+
+
+def test_a_stranger_with_the_password_calls_and_is_hung_up_by_websocket(tmp_path: Path) -> None:
+    with reached_by_websocket(tmp_path, ACCOUNT) as (service, peer, port):
+        browser = Browser(service, port)
+        sent = browser.invite()
+        browser.send(sent)
+        again = authorized(sent, browser.expect("SIP/2.0 401 "), "secret")
+        browser.send(again)
+        browser.send(within("ACK", again, browser.taken(10), browser, 2))
+        until(lambda: peer.of("ACK"))
+        service.close_sessions()
+        assert "browser.invalid" not in "".join(peer.received)
+        assert browser.expect("BYE ").startswith("BYE sip:+12065550100@browser.invalid ")
+        browser.close()
 
 
 def test_a_stranger_gets_none_where_nobody_has_a_password(tmp_path: Path) -> None:

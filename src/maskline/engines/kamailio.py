@@ -224,7 +224,6 @@ loadmodule "websocket.so"
 
 event_route[xhttp:request] {
 	if ($(hdr(Upgrade){s.tolower}) == "websocket" && python_exec("may_connect")) {
-		tcp_set_connection_lifetime("KNOWN_SECONDS");
 		ws_handle_handshake();
 	} else {
 		tcp_close_connection();
@@ -249,7 +248,7 @@ def tls_lines(settings: Settings, own: Path) -> str:
 def more_lines(settings: Settings) -> str:
     """What else some transports need; it stands where all other modules are loaded."""
     websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
-    return WEBSOCKET.replace("KNOWN_SECONDS", str(KNOWN_SECONDS)) if websocket else ""
+    return WEBSOCKET if websocket else ""
 
 
 def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> dict[str, Any]:
