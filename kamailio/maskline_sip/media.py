@@ -86,7 +86,7 @@ class Media:
             {"command": "offer", "call-id": half, "from-tag": sender, **OFFERED[OFF]}
             for half in halves(call, sender, terms)
         ]
-        steps[-1] |= OFFERED[terms.receiver]
+        steps[-1] |= OFFERED[self._demanded(steps[-1]["call-id"], sender, terms)]
         if terms.family:
             steps[-1]["address-family"] = terms.family
         return self._relayed(steps, self._placed(steps[0], sender, offered), terms)
@@ -106,6 +106,16 @@ class Media:
         ]
         steps[-1] |= ANSWERED[terms.receiver]
         return self._relayed(steps, self._placed(steps[0], answerer, given), terms)
+
+    def _demanded(self, half: str, sender: str, terms: Terms) -> str:
+        """How the other side is offered encryption. Where it has demanded it, it is offered nothing
+        less: of plain sound with keys beside it (RFC 8643) many would take the plain sound."""
+        if terms.receiver != OPTIONAL:
+            return terms.receiver
+        receiver = mask.CALLED if sender == mask.CALLER else mask.CALLER
+        known = self._medias(half, receiver)
+        demanded = any(media.get("protocol") in sdp.SECURE for media in known)
+        return REQUIRED if demanded else OPTIONAL
 
     def play(self, call: str, side: str, file: str) -> int:
         """Begins to play a sound file to one side; how many milliseconds it lasts."""
@@ -143,11 +153,19 @@ class Media:
 
     def _places(self, half: str, side: str) -> list[tuple[str, int]]:
         try:
-            told = self._command({"command": "query", "call-id": half})
-            known = [media["streams"][0]["endpoint"] for media in told["tags"][side]["medias"]]
-        except (MediaDown, LookupError):  # it is new to the engine
+            known = [media["streams"][0]["endpoint"] for media in self._medias(half, side)]
+        except LookupError:
             return []
         return [(one["address"], one["port"]) for one in known]
+
+    def _medias(self, half: str, side: str) -> list[dict[str, Any]]:
+        """What the engine knows of a side's streams."""
+        try:
+            told = self._command({"command": "query", "call-id": half})
+            medias: list[dict[str, Any]] = told["tags"][side]["medias"]
+        except (MediaDown, LookupError):  # it is new to the engine
+            return []
+        return medias
 
     def _relayed(
         self, steps: Sequence[dict[str, Any]], given: sdp.Description, terms: Terms

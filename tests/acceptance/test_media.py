@@ -297,6 +297,28 @@ def test_sound_that_must_be_encrypted_and_is_not_is_refused(media: Media) -> Non
     ann.close()
 
 
+@pytest.mark.parametrize("bens", [OFF, OPTIONAL])
+@pytest.mark.parametrize(
+    ("srtp", "profile"), [(REQUIRED, "RTP/SAVP"), (OPTIONAL, "RTP/AVP"), (OFF, "RTP/AVP")]
+)
+def test_who_demands_encryption_is_not_offered_plain_sound_later(
+    media: Media, srtp: str, profile: str, bens: str
+) -> None:
+    """Where both are allowed: a telephone that wants its sound encrypted would refuse that, or take
+    it. Who knows keys beside plain sound gets them again, and who does not encrypt may begin to."""
+    call, ann, ben = f"later-{srtp}-{bens}", Side(ANN), Side(BEN)
+    there, back = Terms(OPTIONAL, bens), Terms(bens, OPTIONAL)
+    media.offer(call, "caller", phones_words(ann, srtp, ANNS_KEY), there)
+    answer = media.answer(call, "caller", "called", phones_words(ben, OFF, ""), back)
+    offer = media.offer(call, "called", ben.description("sendonly"), back)
+    assert offer.streams[0].profile == profile
+    assert sdp.keys(answer) <= sdp.keys(offer)
+    assert sdp.keys(offer)
+    media.delete(call)
+    ann.close()
+    ben.close()
+
+
 @pytest.mark.parametrize(
     "line",
     [
