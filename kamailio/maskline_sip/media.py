@@ -265,14 +265,20 @@ def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
 
 
 def accepted(given: sdp.Description, srtp: str) -> sdp.Description:
-    """What a side sent, as far as its terms allow."""
-    if srtp == REQUIRED and not all(stream.secure for stream in given.active):
-        raise sdp.Unacceptable("not encrypted")
-    if srtp != OFF:
+    """What a side sent, as far as its terms allow. Some offer the same sound twice, encrypted and
+    plain, and want one of both refused (RFC 3264 6)."""
+    if srtp == OPTIONAL:
         return given
-    if any(stream.profile in sdp.SECURE for stream in given.active):
-        raise sdp.Unacceptable("encrypted, and this carrier's srtp is off")
-    return replace(given, streams=[replace(stream, keys=[]) for stream in given.streams])
+    if srtp == REQUIRED:
+        streams = [s if s.secure else replace(s, port=0) for s in given.streams]
+    else:
+        plain = [replace(stream, keys=[]) for stream in given.streams]
+        streams = [s if s.profile in sdp.PLAIN else replace(s, port=0) for s in plain]
+    kept = replace(given, streams=streams)
+    if given.active and not kept.active:
+        told = "not encrypted" if srtp == REQUIRED else "encrypted, and this carrier's srtp is off"
+        raise sdp.Unacceptable(told)
+    return kept
 
 
 def fulfilled(relayed: sdp.Description, srtp: str) -> sdp.Description:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -314,6 +314,36 @@ def test_who_demands_encryption_is_not_offered_plain_sound_later(
     assert offer.streams[0].profile == profile
     assert sdp.keys(answer) <= sdp.keys(offer)
     assert sdp.keys(offer)
+    media.delete(call)
+    ann.close()
+    ben.close()
+
+
+@pytest.mark.parametrize("srtp", [OFF, REQUIRED])
+@pytest.mark.parametrize("order", [(OFF, REQUIRED), (REQUIRED, OFF)])
+def test_of_sound_offered_encrypted_and_plain_one_is_taken(
+    media: Media, order: tuple[str, str], srtp: str
+) -> None:
+    """And it is heard: the other stream is refused, and not the call."""
+    call, ann, ben = f"both-{order[0]}-{srtp}", Side(ANN), Side(BEN)
+    one, two = (phones_words(ann, each, ANNS_KEY) for each in order)
+    offered = replace(one, streams=[*one.streams, *two.streams])
+    offer = media.offer(call, "caller", offered, Terms(srtp, OFF))
+    ports = [stream.port > 0 for stream in offer.streams]
+    assert ports == [each == srtp for each in order]
+    place = ports.index(True)
+    ben.engine_port = offer.streams[place].port
+    bens = ben.description().streams[0]
+    given = replace(offer, address=f"IP4 {BEN}", streams=[
+        replace(bens, port=bens.port if taken else 0) for taken in ports
+    ])  # fmt: skip
+    answer = media.answer(call, "caller", "called", given, Terms(OFF, srtp))
+    assert [stream.port > 0 for stream in answer.streams] == ports
+    assert bool(sdp.keys(answer)) == (srtp == REQUIRED)
+    if srtp == OFF:
+        ann.engine_port = answer.streams[place].port
+        speak(ann, ben)
+        speak(ben, ann)
     media.delete(call)
     ann.close()
     ben.close()
