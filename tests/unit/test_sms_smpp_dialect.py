@@ -191,6 +191,7 @@ def test_a_receipt_is_for_the_text_that_went_the_other_way() -> None:
         ({}, 3, "72345", "72345"),
         ({}, 2, "2065550100", "2065550100"),
         ({"country_code": "1"}, 2, "2065550100", "+12065550100"),
+        ({"country_code": "1"}, 3, "72345", "72345"),
         ({"country_code": "44"}, 2, "07700900123", "+447700900123"),
         ({"country_code": "1", "unknown_ton": "national"}, 0, "2065550100", "+12065550100"),
         ({"country_code": "1", "unknown_ton": "national"}, 0, "00447700900123", "+447700900123"),
@@ -379,6 +380,15 @@ def test_alphabets(text: str, settings: dict, data_coding: int, count: int) -> N
 
 
 LONG = "Zażółć gęślą jaźń " * 20 + "👍🏽 the end"
+
+
+@pytest.mark.parametrize("way", ["udh", "payload"])
+def test_a_long_text_in_a_languages_alphabet_says_in_which(way: str) -> None:
+    text = "Şeker ağaç, göğüs çok güzel; söndürme! " * 6
+    bodies = written(text, long_texts=way, shift_tables=("turkish",), data_codings=("default",))
+    assert {body.esm_class for body in bodies} == {codes.ESM_HEADER}
+    back = [dialect().arrival(body, "c1", NOW) for body in bodies]
+    assert sms.join([one.text for one in back if isinstance(one, InboundText)]) == text
 
 
 @given(
