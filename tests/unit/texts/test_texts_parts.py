@@ -109,3 +109,13 @@ def test_a_carrier_that_is_back_repeats_parts_of_long_ago(carrier: Carrier, numb
     assert carrier.bring_part("b", number, 2, 2, connection="c2") == verdict
     carrier.wait(11 * MINUTE)
     assert [text.text for text in carrier.sent] == ["ab"]
+
+
+def test_a_part_whose_numbers_mean_nothing_is_a_text_of_its_own(
+    carrier: Carrier, number: str
+) -> None:
+    for part, total in ((1, 1), (0, 2), (3, 2), (-1, 2), (1, 0), (1, 256)):
+        verdict = carrier.bring_part(f"{part} of {total}", number, part, total)
+        assert carrier.sent[-1].text == f"{part} of {total}"
+        assert verdict == Accepted(message_ids=(carrier.sent[-1].message_id,))
+        carrier.accept()
