@@ -21,6 +21,8 @@ def test_texts_are_listed_by_session_and_state(carrier: Carrier, connector: str)
     carrier.bring("three", proxy(session), CAT)
     carrier.accept("a", carrier.sent[0])
     session_id = session["ProxySessionId"]
+    told = {(one["VoiceConnectorId"], one["Encoding"]) for one in carrier.messages(State="Sending")}
+    assert told == {(connector, "GSM")}
     assert len(carrier.messages(ProxySessionId=session_id)) == 2
     assert len(carrier.messages(ProxySessionId=session_id, State="Accepted")) == 1
     assert len(carrier.messages(State="Sending")) == 1
