@@ -77,11 +77,13 @@ async def open_pairs(store: Store, connector: str) -> list[tuple[str, str]]:
 
 @dataclass
 class HeldUp:
-    """An installation on PostgreSQL where a create stands still before it looks for numbers."""
+    """An installation on PostgreSQL where a create stands still before it looks for numbers. One of
+    its people has a `session` already."""
 
     installation: Installation
     connector: str
     other: str
+    session: str
     create: "asyncio.Task[dict[str, Any]]"
     go_on: asyncio.Event
     database: str
@@ -109,6 +111,7 @@ async def held_up(
     installation = Installation(store)
     connector = await installation.prepare(*NUMBERS)
     other = await installation.connector()
+    session = (await installation.open(connector, PEOPLE[0], PEOPLE[7]))["ProxySessionId"]
     reached, go_on, find = asyncio.Event(), asyncio.Event(), proxy_sessions.assign_numbers
 
     def wait_and_find(context: Context, wish: Wish) -> tuple[str, str]:
@@ -119,7 +122,7 @@ async def held_up(
     monkeypatch.setattr(proxy_sessions, "assign_numbers", wait_and_find)
     create = asyncio.create_task(installation.open(connector, *PEOPLE[:2]))
     await reached.wait()
-    yield HeldUp(installation, connector, other, create, go_on, database)
+    yield HeldUp(installation, connector, other, session, create, go_on, database)
     go_on.set()
     await create
     store.close()
@@ -138,6 +141,24 @@ async def test_a_change_of_the_terms_waits_for_sessions_that_go_by_them(held_up:
     with pytest.raises(Forbidden):
         await held_up.installation.open(held_up.connector, *PEOPLE[4:6])
     assert await held_up.installation.sessions(held_up.connector) == open_now
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [
+        ("UpdateProxySession", {"Capabilities": ["SMS"], "ExpiryMinutes": 9}),
+        ("DeleteProxySession", {}),
+    ],
+)
+async def test_a_change_of_a_session_waits_for_others_of_its_people(
+    held_up: HeldUp, operation: str, more: dict[str, Any]
+) -> None:
+    ids = {"VoiceConnectorId": held_up.connector, "ProxySessionId": held_up.session}
+    change = asyncio.create_task(held_up.installation.call(operation, **ids, **more))
+    await held_up.blocks(change, PEOPLE[0])
+    held_up.go_on.set()
+    await held_up.create
+    await change
 
 
 async def test_terms_that_stay_and_those_of_another_connector_wait_for_nobody(
