@@ -53,6 +53,8 @@ def test_an_address_of_version_6_is_itself_with_brackets_and_without() -> None:
     via = "SIP/2.0/UDP [2001:db8::1]:5060;branch=z"
     assert from_there(via, "2001:db8::1") == from_there(via, "[2001:DB8::1]")
     assert from_there(via, "2001:db8::1")[0] == via
+    large = via.upper().replace("BRANCH=Z", "branch=z")
+    assert from_there(large, "2001:db8::1")[0] == large
 
 
 def head(*lines: str, start: str = "OPTIONS sip:a SIP/2.0", drop: str = "") -> bytes:
@@ -210,7 +212,7 @@ def test_the_host_of_a_uri(uri: str, host: str) -> None:
     ("uri", "user"),
     [("sip:a%20b@h", "a b"), ("sip:anonymous@h", "anonymous"), ("sip:1-2.3(4) 5@h", "12345"),
      ("TEL:+1(2)3?x", "+123"), ("tel:+1;x=?", "+1"), ("x:sip:a@h", ""),
-     ("sip:x-1.2@h", "x-1.2"), ("sip:a%2x@h", "a%2x")],
+     ("sip:x-1.2@h", "x-1.2"), ("sip:1-x.2@h", "1-x.2"), ("sip:a%2x@h", "a%2x")],
 )  # fmt: skip
 def test_the_user_of_a_uri(uri: str, user: str) -> None:
     assert sip.user(uri) == user
