@@ -58,7 +58,7 @@ class Ways:
         """Raises NoWay for a next hop that a party named and that none of its carrier's can be: one
         of our own addresses, or one of this machine or its neighbours where the carrier is not.
         Whoever spoke from there (`flow`) may be spoken to."""
-        host = sip.host(hop).strip("[]")
+        host = sip.host(hop)
         if end_of(hop) in self._own:
             raise NoWay("a target of our own")
         if hop != flow and is_address(host) and not self._settings.may_be_at(trunk, host):
@@ -144,7 +144,7 @@ def is_address(name: str) -> bool:
 
 def named(hop: str) -> bool:
     """Whether a next hop is named, so that it would have to be asked for."""
-    host = sip.host(hop).strip("[]")
+    host = sip.host(hop)
     return bool(host) and not is_address(host)
 
 
