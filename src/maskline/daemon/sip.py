@@ -53,7 +53,7 @@ class Sip:
         self._switchboard = self._made_switchboard()
         run = run_directory(house.settings.data_dir)
         self._voice = Voice(
-            house.settings, run, house.node, self._switchboard.ask, self._trunks.look_again
+            house.settings, run, house.node, self._switchboard.ask, self._carries_again
         )
         house.announcements.update(self._voice.announcements)
         self._keys = keys_of(self._voice.mask_keys())
