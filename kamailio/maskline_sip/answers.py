@@ -6,7 +6,10 @@ from typing import Any
 
 import KSR
 
-from . import allowed
+from . import allowed, mask, sdp, sip
+from .media import MediaDown
+from .switch import SwitchDown
+from .ways import NoWay
 
 RETRY = "Retry-After: 5"
 
@@ -21,3 +24,12 @@ def later(verdict: dict[str, Any]) -> list[str]:
     """The header that tells when to try again, if the control plane says so."""
     seconds = verdict.get("RetryAfter")
     return [f"Retry-After: {seconds}"] if seconds else []
+
+
+def status_of(error: Exception) -> int:
+    """What whoever made a request is answered that failed."""
+    if isinstance(error, sdp.Unacceptable):
+        return 488
+    if isinstance(error, sip.Malformed | mask.Refused):
+        return 400
+    return 503 if isinstance(error, SwitchDown | MediaDown | NoWay) else 500

@@ -13,38 +13,36 @@ from urllib.parse import unquote
 
 import KSR
 
-from . import allowed, errands, firsts, kept, mask, ringing, sdp, sip, sources, texts
-from .announcements import ANNOUNCED, Announcements, can_hear
-from .answers import RETRY, answer, later
-from .attempts import CONTEXT, Abandoned, Attempts
+from . import errands, firsts, kept, mask, ringing, sip, sources, texts
+from .announcements import ANNOUNCED, Announcements
+from .answers import RETRY, answer, status_of
+from .attempts import CONTEXT, Attempts
 from .balancers import Source, ends_transaction
-from .bodies import Bodies, description
-from .engines import Engines, call_of
+from .bodies import Bodies
+from .calls import Calls
+from .dialogs import Dialogs
+from .engines import Engines
 from .errands import Errands
 from .gate import Entrance, Gate
-from .kept import Kept
-from .media import Media, MediaDown
+from .media import Media
 from .messages import Messages
 from .others import Others
 from .refuse import Refuse
 from .relay import Relay
 from .replies import Replies
 from .reports import Reports
-from .route_sets import ENDED, Known, RouteSets
-from .senders import Senders, hop_of, source_of
+from .route_sets import RouteSets
+from .senders import Senders, source_of
 from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
-from .strays import NOBODYS, Strays
-from .switch import Switch, SwitchDown
+from .strays import Strays
+from .switch import Switch
 from .unfit import Unfit
-from .ways import NoWay, Ways
+from .ways import Ways
 
 ERRANDS = (*errands.METHODS, "INFO")
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
-READY = "$avp(ready)"
-TERMINATED = 487  # what tells whoever hangs up before the answer
-LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
 
 def raw() -> bytes:
@@ -68,39 +66,29 @@ class Routes:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.keys = mask.Keyring(settings.keys, settings.current_key)
         self.entry = Entrance(settings.salt)
-        self.door = Gate(settings.secret, settings.local, self.entry, settings.own_hosts)
-        self.switch = Switch(settings.switch_socket)
-        self.others = Others(settings.others)
+        self.door = door = Gate(settings.secret, settings.local, self.entry, settings.own_hosts)
+        self.others = others = Others(settings.others)
+        keys = mask.Keyring(settings.keys, settings.current_key)
+        switch, ways = Switch(settings.switch_socket), Ways(settings)
         media = Media(settings.media_control, settings.media_addresses)
-        engines = Engines(settings.node, media, self.others)
-        self.bodies = Bodies(self.keys, engines, settings, self.others)
-        self.reports = Reports(self.keys, self.switch)
-        self.route_sets = RouteSets(self.keys, self.switch)
-        self.senders = Senders(settings, self.keys)
-        self.announcements = Announcements(settings, self.door, media)
-        self.ways = Ways(settings)
-        self.errands = Errands(settings, self.door, self.ways)
-        self.attempts = Attempts(
-            settings, self.keys, self.door, self.bodies, self.reports, self.route_sets, self.ways
-        )
-        self.relay = Relay(settings, self.keys, self.door, self.bodies, self.ways)
-        self.messages = Messages(settings, self.keys, self.switch, self.relay, self.ways)
-        self.shelf = Shelf(settings, self.keys, self.entry, self.bodies, self.ways)
-        strays = Strays(self.senders, self.keys, self.reports)
+        engines = Engines(settings.node, media, others)
+        self.bodies = bodies = Bodies(keys, engines, settings, others)
+        self.reports = reports = Reports(keys, switch)
+        self.senders = senders = Senders(settings, keys)
+        self.announcements = told = Announcements(settings, door, media)
+        self.errands = Errands(settings, door, ways)
+        self.relay = relay = Relay(settings, keys, door, bodies, ways)
+        self.messages = Messages(settings, keys, switch, relay, ways)
+        sets, shelf = RouteSets(keys, switch), Shelf(settings, keys, self.entry, bodies, ways)
+        attempts = Attempts(settings, keys, door, bodies, reports, sets, ways)
+        self.calls = Calls(settings, switch, others, bodies, reports, senders, told, attempts, ways)
+        self.dialogs = Dialogs(keys, door, bodies, relay, reports, sets, senders, shelf, ways)
+        strays = Strays(senders, keys, reports)
         self.replies = Replies(
-            self.keys,
-            self.door,
-            self.bodies,
-            self.reports,
-            self.route_sets,
-            self.attempts,
-            self.shelf,
-            self.senders,
-            strays,
-        )
-        self.unfit = Unfit(self.bodies, self.reports, self.attempts, strays)
+            keys, door, bodies, reports, sets, attempts, shelf, senders, strays
+        )  # fmt: skip
+        self.unfit = Unfit(bodies, reports, attempts, strays)
 
     def child_init(self, _rank: int) -> int:
         # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
@@ -248,15 +236,15 @@ class Routes:
                 return
             if origin != CONTROL:
                 raise Refuse(481)
-            self._give_up(sip.user(request.uri))
+            self.calls.give_up(sip.user(request.uri))
         elif request.address("to").tag or request.method == "ACK":
-            self._within_dialog(request, origin, source)
+            self.dialogs.take(request, origin, source)
         elif origin == CONTROL and request.all("x-carrier") and request.method in ERRANDS:
             self._run_errand(request)
         elif request.method == "OPTIONS":
             self._options(request, origin)
         elif request.method == "INVITE":
-            self._invite(request, origin, source)
+            self.calls.begin(request, origin, source)
         elif request.method == "MESSAGE":
             self.messages.take(request, origin)
         else:
@@ -286,121 +274,6 @@ class Routes:
         else:
             answer(503 if self.others.draining and origin != CONTROL else 200)
 
-    def _within_dialog(self, request: sip.Message, origin: str, source: Source) -> None:
-        if KSR.tm.t_check_trans() >= 0:
-            return  # a retransmission, or the ACK of a failure: the transaction has it
-        method = request.method
-        passage = mask.dialog_passage(self.keys, request)
-        if passage is None:
-            if method == "ACK":
-                return
-            raise Refuse(481)
-        if method != "ACK" and KSR.tm.t_newtran() < 1:
-            return  # it came again while another worker asks what to do with it
-        if method not in allowed.METHODS:
-            raise Refuse(405)
-        firsts.check(request)
-        if method == "ACK":  # its number is its INVITE's, which the token tells
-            self.relay.send(request, passage, self.bodies.of_request(request, passage))
-            return
-        call = None if origin == CONTROL else self._call_of(method, passage)
-        if method in mask.CONTACT_METHODS:
-            near = self._completed(passage, call)
-            flow = self.senders.way_back(source, mask.next_hop(near))
-            passage = passage._replace(near=near._replace(flow=flow))
-        passage = self.relay.counted(passage)
-        body = self.bodies.of_request(request, passage)
-        known = kept.of(passage, request, self.ways.received_at())
-        if method == "BYE":
-            self._hang_up(request, known, origin)
-        else:
-            self.relay.send(request, passage, body, known)
-
-    def _call_of(self, method: str, passage: mask.Passage) -> Known | None:
-        """What is known of the call that a request is of, if it may still be made."""
-        reference = passage.near.reference
-        call = self.route_sets.known_of(reference)
-        # Who is called may not end what they have not answered (RFC 3261 15).
-        early = method == "BYE" and passage.near.side == mask.CALLED and rings(reference)
-        over = call is not None and call.state == ENDED and method != "BYE"
-        if early or over or (call is not None and belongs_elsewhere(passage, call)):
-            raise Refuse(481)
-        return call
-
-    def _completed(self, passage: mask.Passage, call: Known | None) -> mask.Leg:
-        try:
-            return self.route_sets.completed(passage.key, passage.near, call)
-        except SwitchDown:
-            # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
-            raise Refuse(500, RETRY) from None
-
-    def _hang_up(self, request: sip.Message, known: Kept, origin: str) -> None:
-        """Passes a BYE on, whose reply is written in advance. Whatever becomes of it, the call is
-        over; but where it rings still, it ends one of several phones' ringing, and its INVITE
-        tells."""
-        ready = self.door.header(mask.ok_payload(known.passage, known.asked))
-        if len(ready) < LONGEST_READY:
-            KSR.pv.sets(READY, ready)
-        near = known.passage.near
-        counts = near.reference != NOBODYS and not rings(near.reference)
-        if counts:
-            self.shelf.clear(request)
-        try:
-            self.relay.send(request, known.passage, allowed.NO_BODY, known)
-        except NoWay:
-            if counts and origin != CONTROL:
-                self.reports.report(near.reference, "Stranded")
-            raise
-        if counts:
-            self.bodies.end(known.passage)
-            side = "us" if origin == CONTROL else near.side
-            self.reports.hung_up(near.reference, side, request.first("reason"))
-        elif near.side == mask.CALLER:
-            ringing.leave(near.reference)
-
-    def _invite(self, request: sip.Message, origin: str, source: Source) -> None:
-        if KSR.tm.t_newtran() < 1:
-            return  # a retransmission
-        firsts.check(request)
-        if self.others.closed:
-            raise Refuse(503, RETRY)
-        offered = description(request)
-        if request.body and offered is None:
-            raise Refuse(415)
-        if offered and not offered.active:
-            raise sdp.Unacceptable("no sound")
-        silent, carrier = not can_hear(request, offered), self.settings.carriers[origin]
-        question = firsts.about_call(request, carrier, source.transport, silent=silent)
-        route = self.switch.ask("RouteCall", question)
-        if route["Decision"] != "Connect":
-            if KSR.tm.t_is_canceled() > 0:
-                return  # nobody listens any more, and Kamailio has told them 487
-            begin = self.announcements.begin
-            if offered and begin(request, offered, route, origin, self.ways.received_at):
-                return
-            raise Refuse(route["SipStatus"], *later(route))
-        try:
-            flow, at = self.senders.way_back(source, hop_of(request)), self.ways.received_at()
-            self.attempts.begin(request, route, carrier.mark, flow, at)
-        except Abandoned:
-            ringing.end(route["CallId"])
-            self.reports.ended(route["CallId"], "caller", TERMINATED)
-        except Exception as error:
-            ringing.end(route["CallId"])
-            self.reports.ended(route["CallId"], "us", status_of(error))
-            raise
-
-    def _give_up(self, call: str) -> None:
-        """The control plane does not want the call to ring any longer."""
-        if not ringing.overdue(call):
-            answer(200 if ringing.cancel(call) else 481)
-            return
-        answer(200)
-        reference = ringing.refuse(call)
-        if reference:
-            self.bodies.media.delete(reference)
-            self.reports.ended(call, "us", ringing.UNAVAILABLE)
-
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one: who has a password tells it later."""
         source = source_of()
@@ -408,28 +281,6 @@ class Routes:
             KSR.tcpops.tcp_set_connection_lifetime(self.settings.known_seconds)
             return 1
         return 1 if self.senders.guard and not self._floods(source) else -1
-
-
-def rings(reference: str) -> bool:
-    """Whether a call that came to this node is not answered yet. Other nodes cannot be asked: what
-    they report comes later than a quick BYE."""
-    return ringing.rings(call_of(reference))
-
-
-def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:
-    """Whether another one than the called party of this dialogue, a fork's or one whose call has
-    gone on, answered the call: that one's call it is."""
-    called = passage.far if passage.far.side == mask.CALLED else passage.near
-    return mask.CALLED in call.legs and call.legs[mask.CALLED].tag != called.tag
-
-
-def status_of(error: Exception) -> int:
-    """What whoever made a request is answered that failed."""
-    if isinstance(error, sdp.Unacceptable):
-        return 488
-    if isinstance(error, sip.Malformed | mask.Refused):
-        return 400
-    return 503 if isinstance(error, SwitchDown | MediaDown | NoWay) else 500
 
 
 def told(error: Exception, status: int) -> str:

@@ -1,0 +1,130 @@
+"""Requests within a call: whose call that is, where they lead, and the end that a BYE makes."""
+
+from __future__ import annotations
+
+import KSR
+
+from . import allowed, firsts, kept, mask, ringing, sip
+from .answers import RETRY
+from .balancers import Source
+from .bodies import Bodies
+from .engines import call_of
+from .gate import Gate
+from .kept import Kept
+from .refuse import Refuse
+from .relay import Relay
+from .reports import Reports
+from .route_sets import ENDED, Known, RouteSets
+from .senders import Senders
+from .settings import CONTROL
+from .shelf import Shelf
+from .strays import NOBODYS
+from .switch import SwitchDown
+from .ways import NoWay, Ways
+
+READY = "$avp(ready)"
+LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
+
+
+class Dialogs:
+    def __init__(
+        self,
+        keys: mask.Keyring,
+        door: Gate,
+        bodies: Bodies,
+        relay: Relay,
+        reports: Reports,
+        route_sets: RouteSets,
+        senders: Senders,
+        shelf: Shelf,
+        ways: Ways,
+    ) -> None:
+        self._keys, self._door, self._bodies, self._relay = keys, door, bodies, relay
+        self._reports, self._route_sets, self._senders = reports, route_sets, senders
+        self._shelf, self._ways = shelf, ways
+
+    def take(self, request: sip.Message, origin: str, source: Source) -> None:
+        """Passes a request of `origin` on to the other party. Raises Refuse, NoWay."""
+        if KSR.tm.t_check_trans() >= 0:
+            return  # a retransmission, or the ACK of a failure: the transaction has it
+        method = request.method
+        passage = mask.dialog_passage(self._keys, request)
+        if passage is None:
+            if method == "ACK":
+                return
+            raise Refuse(481)
+        if method != "ACK" and KSR.tm.t_newtran() < 1:
+            return  # it came again while another worker asks what to do with it
+        if method not in allowed.METHODS:
+            raise Refuse(405)
+        firsts.check(request)
+        if method == "ACK":  # its number is its INVITE's, which the token tells
+            self._relay.send(request, passage, self._bodies.of_request(request, passage))
+            return
+        call = None if origin == CONTROL else self._call_of(method, passage)
+        if method in mask.CONTACT_METHODS:
+            near = self._completed(passage, call)
+            flow = self._senders.way_back(source, mask.next_hop(near))
+            passage = passage._replace(near=near._replace(flow=flow))
+        passage = self._relay.counted(passage)
+        body = self._bodies.of_request(request, passage)
+        known = kept.of(passage, request, self._ways.received_at())
+        if method == "BYE":
+            self._hang_up(request, known, origin)
+        else:
+            self._relay.send(request, passage, body, known)
+
+    def _call_of(self, method: str, passage: mask.Passage) -> Known | None:
+        """What is known of the call that a request is of, if it may still be made."""
+        reference = passage.near.reference
+        call = self._route_sets.known_of(reference)
+        # Who is called may not end what they have not answered (RFC 3261 15).
+        early = method == "BYE" and passage.near.side == mask.CALLED and rings(reference)
+        over = call is not None and call.state == ENDED and method != "BYE"
+        if early or over or (call is not None and belongs_elsewhere(passage, call)):
+            raise Refuse(481)
+        return call
+
+    def _completed(self, passage: mask.Passage, call: Known | None) -> mask.Leg:
+        try:
+            return self._route_sets.completed(passage.key, passage.near, call)
+        except SwitchDown:
+            # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
+            raise Refuse(500, RETRY) from None
+
+    def _hang_up(self, request: sip.Message, known: Kept, origin: str) -> None:
+        """Passes a BYE on, whose reply is written in advance. Whatever becomes of it, the call is
+        over; but where it rings still, it ends one of several phones' ringing, and its INVITE
+        tells."""
+        ready = self._door.header(mask.ok_payload(known.passage, known.asked))
+        if len(ready) < LONGEST_READY:
+            KSR.pv.sets(READY, ready)
+        near = known.passage.near
+        counts = near.reference != NOBODYS and not rings(near.reference)
+        if counts:
+            self._shelf.clear(request)
+        try:
+            self._relay.send(request, known.passage, allowed.NO_BODY, known)
+        except NoWay:
+            if counts and origin != CONTROL:
+                self._reports.report(near.reference, "Stranded")
+            raise
+        if counts:
+            self._bodies.end(known.passage)
+            side = "us" if origin == CONTROL else near.side
+            self._reports.hung_up(near.reference, side, request.first("reason"))
+        elif near.side == mask.CALLER:
+            ringing.leave(near.reference)
+
+
+def rings(reference: str) -> bool:
+    """Whether a call that came to this node is not answered yet. Other nodes cannot be asked: what
+    they report comes later than a quick BYE."""
+    return ringing.rings(call_of(reference))
+
+
+def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:
+    """Whether another one than the called party of this dialogue, a fork's or one whose call has
+    gone on, answered the call: that one's call it is."""
+    called = passage.far if passage.far.side == mask.CALLED else passage.near
+    return mask.CALLED in call.legs and call.legs[mask.CALLED].tag != called.tag
