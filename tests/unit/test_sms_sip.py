@@ -258,6 +258,7 @@ async def test_links_stand_in_the_text() -> None:
         (Reply(408), Unknown(reason="no-answer")),
         (Reply(404), Refused(reason="bad-destination", error="404")),
         (Reply(415), Refused(reason="bad-content", error="415")),
+        (Reply(513), Refused(reason="bad-content", error="513")),
         (Reply(403), Refused(reason="rejected-by-carrier", error="403")),
         (Reply(603), Refused(reason="rejected-by-carrier", error="603")),
         (Reply(503, 30.0), TryLater(after=30.0, reason="sip-503")),
@@ -283,7 +284,7 @@ async def test_a_busy_trunk_rests_and_a_dead_one_has_no_room() -> None:
         assert link.room == 0
 
 
-@pytest.mark.parametrize("status", [480, 404, 603])
+@pytest.mark.parametrize("status", [480, 404, 513, 603])
 async def test_what_is_about_one_number_lets_the_trunk_work_on(status: int) -> None:
     trunk, inbox = Trunk(Reply(status, 30.0)), Inbox()
     async with running(trunk, inbox) as link:

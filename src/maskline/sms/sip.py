@@ -164,7 +164,7 @@ class SipLink:
     def _rest(self, answer: Answer | None, why: str) -> None:
         """A trunk that is silent or says 5xx gets a moment's peace; other refusals are about one
         number or one text."""
-        if answer is not None and answer.status != 408 and answer.status // 100 != 5:
+        if answer is not None and answer.status != 408 and not 500 <= answer.status < 513:
             return
         self._trouble = why
         wait = min((answer and answer.retry_after) or REST_SECONDS, LONGEST_REST)
@@ -185,7 +185,7 @@ def outcome_of(answer: Answer | None) -> Failure | None:
         return None
     if status in (404, 410, 484, 604):
         return Refused(reason="bad-destination", error=str(status))
-    if status in (413, 415, 488):
+    if status in (413, 415, 488, 513):
         return Refused(reason="bad-content", error=str(status))
     if status in (480, 486, 491) or 500 <= status < 600:
         return TryLater(after=answer.retry_after, reason=f"sip-{status}")
