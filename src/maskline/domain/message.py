@@ -60,7 +60,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
         }
     ),
     State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED, State.EXPIRED}),
-    State.FAILED: frozenset({State.DELIVERED, State.QUEUED}),
+    State.FAILED: frozenset({State.DELIVERED, State.EXPIRED, State.QUEUED}),
     State.EXPIRED: frozenset({State.DELIVERED, State.FAILED, State.QUEUED}),
     State.DELIVERED: frozenset(),
     State.REFUSED: frozenset(),

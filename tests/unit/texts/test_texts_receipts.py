@@ -59,6 +59,8 @@ def test_an_early_receipt_of_another_text_with_the_same_id_is_overwritten(
         ([Reported.EXPIRED], "Expired"),
         ([Reported.DELIVERED, Reported.UNDELIVERABLE], "Delivered"),
         ([Reported.UNDELIVERABLE, Reported.DELIVERED], "Delivered"),
+        ([Reported.UNDELIVERABLE, Reported.EXPIRED], "Expired"),
+        ([Reported.EXPIRED, Reported.UNDELIVERABLE], "Failed"),
         ([Reported.DELIVERED, Reported.DELIVERED], "Delivered"),
     ],
 )
