@@ -106,6 +106,18 @@ def callback(name: str, content: Any, kind: str = MESSAGES, **more: Any) -> Call
     return Callback(kind=kind, method="POST", url=f"{CALLBACKS}/{kind}", query="", **given)
 
 
+def test_the_name_of_a_scheme_has_no_case() -> None:
+    """RFC 9110 11.1."""
+    word = base64.b64encode(b"cb:word").decode()
+
+    def proved(authorization: str) -> bool:
+        signed = Signed("", {"authorization": authorization}, b"", 0)
+        return is_genuine(SignatureRules(kind="basic"), ["cb:word"], signed)
+
+    assert all(map(proved, (f"Basic {word}", f"basic {word}", f"BASIC  {word}")))
+    assert not any(map(proved, (f"Bearer {word}", f"Basic x{word}", word, "")))
+
+
 # -- what is sent
 
 

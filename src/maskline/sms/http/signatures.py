@@ -131,8 +131,9 @@ def jwt_is_right(rules: SignatureRules, secret: str, given: Signed) -> bool:
 
 
 def basic_is_right(_: SignatureRules, secret: str, given: Signed) -> bool:
-    right = "Basic " + base64.b64encode(secret.encode()).decode()
-    return hmac.compare_digest(given.headers.get("authorization", "").encode(), right.encode())
+    kind, proof = given.headers.get("authorization", "").partition(" ")[::2]
+    right = base64.b64encode(secret.encode())
+    return hmac.compare_digest(proof.strip().encode(), right) and kind.lower() == "basic"
 
 
 CHECKS: dict[str, Callable[[SignatureRules, str, Signed], bool]] = {
