@@ -263,6 +263,15 @@ def test_parts_by_header_and_by_tlvs() -> None:
     assert (found.text, found.part) == ("hi", Part(0x7F, 2, 3))
 
 
+def test_the_only_part_of_a_text_is_all_of_it() -> None:
+    """What is cut off at its end is no half of anything."""
+    header = bytes.fromhex("050003070101")
+    assert arrived(esm_class=0x40, short_message=header + b"hi\x1b").text == "hi"
+    half = "👍".encode("utf_16_be")[:2]
+    found = arrived(esm_class=0x40, data_coding=8, short_message=header + half)
+    assert found.text == "\ufffd"
+
+
 @pytest.mark.parametrize(
     "sar",
     [

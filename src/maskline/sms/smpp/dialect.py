@@ -118,7 +118,7 @@ class Dialect:
         port = found.ports or number_in(body.tlvs, codes.DESTINATION_PORT, 2)
         if charset is not None and not port:
             encoding = ENCODINGS.get(charset, Encoding.OTHER)
-            read = sms.read_part if part else sms.read
+            read = sms.read_part if part and part.total > 1 else sms.read
             text = read(octets, charset, found.locking, found.single)
         return InboundText(
             carrier=self.carrier,
