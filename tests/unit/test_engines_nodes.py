@@ -1,5 +1,6 @@
 """Nodes over a real store: what they tell Kamailio of each other, and whom they take for dead."""
 
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -72,6 +73,30 @@ async def test_kamailio_is_told_of_the_other_engines(town: Town) -> None:
     await second.leave()
     await first.look()
     assert town.told(ONE)["engines"] == {}
+
+
+async def test_a_node_that_there_is_no_way_to_is_in_nobodys_way(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = nodes.NgClient.open
+
+    async def no_way(client: nodes.NgClient) -> None:
+        if client.place.host == "127.0.0.2":
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        await opened(client)
+
+    first, third = town.node(ONE), replace(ONE, name="cccccccc", media_control="127.0.0.3:9")
+    await town.node(TWO).join()
+    await town.node(third).join()
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes.NgClient, "open", no_way)
+        await first.join()
+        first.drain()
+        await first.look()
+        assert town.told(ONE)["draining"]
+        assert [*town.told(ONE)["engines"]] == ["cccccccc"]
+    await first.look()
+    assert [*town.told(ONE)["engines"]] == ["bbbbbbbb", "cccccccc"]
 
 
 async def test_a_node_without_a_control_address_has_no_engine_for_others(town: Town) -> None:

@@ -63,6 +63,7 @@ class Nodes:
         self._name = own().name
         self._file, self._reader = file, reader
         self.others: dict[str, NgClient] = {}
+        self._unreached: set[str] = set()
         self.draining = asyncio.Event()
         self._draining_since = 0.0
         self._written = ""
@@ -144,11 +145,24 @@ class Nodes:
         for name, client in list(self.others.items()):
             if client.place != places.get(name):
                 self.others.pop(name).close()
+        self._unreached &= places.keys()
         for name, place in places.items():
             if name not in self.others:
-                client = NgClient(place)
-                await client.open()
-                self.others[name] = client
+                await self._reach(name, place)
+
+    async def _reach(self, name: str, place: Address) -> None:
+        """Opens a line to an rtpengine. There may be no way to it from here; that keeps nothing
+        else from being done, and the next look may find one."""
+        client = NgClient(place)
+        try:
+            await client.open()
+        except OSError as error:
+            if name not in self._unreached:
+                log.warning("no way to a node's rtpengine", other=name, reason=error.strerror)
+            self._unreached.add(name)
+        else:
+            self.others[name] = client
+            self._unreached.discard(name)
 
     def _tell_kamailio(self, live: Sequence[Node]) -> None:
         draining = self.draining.is_set()
