@@ -57,6 +57,16 @@ async def test_writes_that_wait_are_committed_together(store: Store) -> None:
     assert await store.read(count) == 101
 
 
+async def test_a_log_without_its_database_is_not_thrown_away(store: Store, tmp_path: Path) -> None:
+    """Whoever moves the database of a killed service must take its log along: all may be in it."""
+    await store.write(add("first"))
+    log = tmp_path / "other.db-wal"
+    log.write_bytes((tmp_path / "maskline.db-wal").read_bytes())
+    with pytest.raises(StoreUnusable, match=r"other\.db-wal is there"):
+        open_store(f"sqlite:{tmp_path}/other.db")
+    assert [path.name for path in tmp_path.glob("other*")] == ["other.db-wal"]
+
+
 async def test_nothing_touches_a_store_that_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

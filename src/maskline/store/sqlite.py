@@ -106,6 +106,8 @@ class SqliteStore:
     """A database in a file, for one process."""
 
     def __init__(self, path: Path, cache_mebibytes: int = CACHE_MEBIBYTES) -> None:
+        if not path.exists():
+            require_no_log(path)
         self._path, self._cache = path, cache_mebibytes
         self._cipher = cipher_beside(path)
         self._held = hold(path)
@@ -196,6 +198,17 @@ def cipher_beside(path: Path) -> Cipher:
 
 def key_file_of(path: Path) -> Path:
     return path.with_name(path.name + ".key")
+
+
+def require_no_log(path: Path) -> None:
+    """Raises StoreUnusable where a database that was here has left its log of changes: SQLite would
+    put those into a new one, or throw them away."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists():
+        raise StoreUnusable(
+            f"{log} is there, with changes of the database that had this name before;"
+            " put it beside that one by its new name, or remove it"
+        )
 
 
 def hold(path: Path) -> int:

@@ -86,7 +86,7 @@ def target(path: Path) -> Iterator[SqliteSide]:
     """A new database, which is there when the block is done and not before."""
     if path.exists():
         raise StoreUnusable(f"{path} is there already; an import makes a new database")
-    require_no_log(path)
+    sqlite.require_no_log(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     growing = path.with_name(path.name + ".importing")
     growing.unlink(missing_ok=True)
@@ -105,17 +105,6 @@ def target(path: Path) -> Iterator[SqliteSide]:
     finally:
         connection.close()
         growing.unlink(missing_ok=True)
-
-
-def require_no_log(path: Path) -> None:
-    """Raises StoreUnusable where a database that was here has left its log of changes: SQLite would
-    put those into the new one."""
-    log = path.with_name(path.name + "-wal")
-    if log.exists():
-        raise StoreUnusable(
-            f"{log} is there, with changes of the database that had this name before;"
-            " put it beside that one by its new name, or remove it"
-        )
 
 
 def flush(path: Path) -> None:
