@@ -659,6 +659,14 @@ def test_every_description_that_comes_with_us_is_tested_here(name: str) -> None:
         ('"Delivered"', '"Arrived"', "Arrived"),
         ('kind = "hmac-sha256"', 'kind = "md5"', "md5"),
         ('about = "A provider of the old kind"', "", "about"),
+        ('url = "https:', 'url = "ftp:', "request.url: 'ftp://"),
+        ('kind = "hmac-sha256"', 'kind = "hmac-sha256"\nsigned = "{url}"', "without {body}"),
+        ('kind = "hmac-sha256"', 'kind = "ed25519"\nsigned = "{body}{x}"', "there is no {x}"),
+        (
+            'kind = "hmac-sha256"',
+            'kind = "hmac-sha256"\nsigned = "{timestamp}.{body}"',
+            "signature.timestamp_header: missing",
+        ),
     ],
 )
 def test_a_description_is_refused_by_what_is_wrong_with_it(old: str, new: str, words: str) -> None:

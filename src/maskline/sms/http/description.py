@@ -142,6 +142,8 @@ def read(table: dict[str, Any]) -> Description:
     try:
         found = msgspec.convert(table, Description)
         check_placeholders(found)
+        for rules in (found.signature, found.request.signature):
+            check_signature(rules)
         check_expressions(msgspec.to_builtins(found))
     except (msgspec.ValidationError, BadTemplate) as error:
         raise BadDescription(str(error)) from None
@@ -152,6 +154,8 @@ def check_placeholders(found: Description) -> None:
     request = found.request
     basic = [request.basic.user, request.basic.password] if request.basic else []
     known = {*OFFERED, *found.values}
+    if not request.url.startswith(("http://", "https://", "{")):
+        raise BadDescription(f"request.url: {request.url!r} is not a URL such as https://…")
     for template in (request.url, request.headers, basic, request.body, request.media_body):
         for name in names(template):
             if name not in known:
@@ -159,6 +163,21 @@ def check_placeholders(found: Description) -> None:
     for name in names([*request.headers.values(), *basic]):
         if name in OFFERED:  # what people write has no place there
             raise BadDescription(f"request: {{{name}}} cannot stand in a header")
+
+
+def check_signature(rules: SignatureRules | None) -> None:
+    """Whether what is signed can be put together, and holds what it is to prove."""
+    if rules is None or rules.kind not in ("hmac-sha256", "ed25519"):
+        return
+    named = set(names(rules.signed))
+    if "body" not in named:
+        raise BadDescription("signature.signed: without {body} it would prove nothing of it")
+    headers = {"timestamp": rules.timestamp_header, "nonce": rules.nonce_header}
+    for name in sorted(named - {"body", "url"}):
+        if name not in headers:
+            raise BadDescription(f"signature.signed: there is no {{{name}}}")
+        if headers[name] is None:
+            raise BadDescription(f"signature.{name}_header: missing; signed has {{{name}}}")
 
 
 def check_expressions(parts: Mapping[str, Any]) -> None:
