@@ -51,6 +51,15 @@ def test_a_structure_with_one_scalar_is_a_row_of_its_own() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("nested", "flat"),
+    [([[{"A": 1}], [{"A": 2}]], [{"A": 1}, {"A": 2}]), ([[["a", "b"]]], [["a", "b"]])],
+)
+def test_lists_of_lists_are_one_box(nested: Any, flat: Any) -> None:
+    """As AWS CLI 2.36 draws what `ProxySessions[].Participants` picks."""
+    assert written("table", nested) == written("table", flat)
+
+
 def test_wide_characters_take_two_columns() -> None:
     table = written("table", {"Name": "漢字", "Other": "abcd"})
     row = next(line for line in table.split("\n") if "漢字" in line)

@@ -113,6 +113,9 @@ def _collect_structures(
 
 
 def _collect_items(title: str, items: list[Any], depth: int, sections: list[Section]) -> None:
+    if all(item and isinstance(item, list) and not _is_scalar(item[0]) for item in items):
+        _collect(title, [each for item in items for each in item], depth, sections)
+        return
     rows = [[str(item)] if _is_scalar(item) else item for item in items]
     flat = [row for row in rows if isinstance(row, list) and all(map(_is_scalar, row))]
     columns = max(map(len, flat), default=0)
