@@ -1,5 +1,7 @@
 """STOP, START and HELP, on each database."""
 
+import unicodedata
+
 import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, MINUTE, proxy
@@ -130,6 +132,33 @@ def test_the_keywords_of_each_language(
     assert (record["State"], record["Reason"]) == ("Handled", keyword.value)
     opted_out = carrier.desk.maskline("ListOptOuts")["OptOuts"]
     assert len(opted_out) == (keyword is Keyword.STOP)
+
+
+@pytest.mark.parametrize(
+    ("language", "stop", "start", "help_"),
+    [
+        ("en", "stop stopall unsubscribe cancel end quit revoke optout opt-out",
+         "start unstop yes subscribe", "help info"),
+        ("fr", "arret arrêt arrêter annuler", "oui reprendre", "aide"),
+        ("es", "alto parar baja cancelar", "alta sí si", "ayuda"),
+        ("de", "stopp halt abmelden ende", "anmelden ja", "hilfe"),
+        ("pt", "pare parar sair cancelar", "iniciar sim começar", "ajuda"),
+        ("it", "ferma basta annulla", "inizia sì si", "aiuto"),
+        ("nl", "stoppen afmelden einde", "starten ja", "hulp"),
+    ],
+)  # fmt: skip
+def test_what_people_say_to_stop(language: str, stop: str, start: str, help_: str) -> None:
+    meant = {Keyword.STOP: stop, Keyword.START: start, Keyword.HELP: help_}
+    for keyword, some in meant.items():
+        for word in some.split():
+            assert keyword_of(word, (language,)) is keyword
+            apart = unicodedata.normalize("NFD", f"\n “{word.title()}.” ")
+            assert keyword_of(apart, (language,)) is keyword
+            assert keyword_of(f"{word} it", (language,)) is None
+            assert language == "en" or keyword_of(word, ()) is not keyword
+    assert keyword_of("stop" + " " * 96, ()) is Keyword.STOP
+    assert keyword_of("stop" + " " * 97, ()) is None
+    assert keyword_of("", ("fr",)) is None
 
 
 def test_stop_holds_within_one_turn(carrier: Carrier, number: str) -> None:
