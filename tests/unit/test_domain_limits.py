@@ -46,6 +46,16 @@ def test_a_call_can_count_for_more_as_more_of_it_is_decided() -> None:
     assert underway.take("two", 0, {"connector": 1}) == "connector"
 
 
+def test_a_call_may_count_no_more_for_one_of_its_keys() -> None:
+    underway = Underway()
+    assert underway.take("one", 100, {"connector": 1, "carrier": 1}) is None
+    underway.free("one", "carrier")
+    underway.free("unknown", "carrier")
+    assert underway.take("two", 100, {"carrier": 1}) is None
+    assert underway.take("three", 30_099, {"connector": 1}) == "connector"
+    assert underway.take("three", 30_100, {"connector": 1}) is None  # since 100, as before
+
+
 def test_who_calls_once_is_not_remembered_for_ever() -> None:
     now = 0
     rate = Rate(lambda: now)

@@ -46,3 +46,17 @@ def test_the_cause_that_a_status_stands_for(status: int | None, cause: int) -> N
 
 def test_who_was_rung_did_not_answer() -> None:
     assert (cause_of(480, rang=True), cause_of(486, rang=True)) == (19, 17)
+
+
+@pytest.mark.parametrize(
+    ("cause", "statuses"),
+    [
+        (1, [404, 485, 604]), (16, [200]), (17, [486, 600]), (18, [480]), (22, [410]),
+        (21, [401, 402, 403, 407, 433, 603, 607]), (25, [482, 483]), (28, [484]), (38, [502]),
+        (41, [400, 481, 500, 503, 555, 599]), (63, [405]), (79, [406, 415, 501]), (102, [408, 504]),
+        (127, [413, 414, 416, 420, 421, 423, 505, 513]), (31, [302, 487, 488, 499, 606, 699]),
+    ],
+)  # fmt: skip
+def test_a_status_has_the_cause_of_rfc_3398(cause: int, statuses: list[int]) -> None:
+    """8.2.6.1."""
+    assert {cause_of(status, rang=False) for status in statuses} == {cause}
