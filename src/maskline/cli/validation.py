@@ -5,6 +5,7 @@ patterns and upper bounds are the server's business.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "float": (float, Decimal, int),
     "double": (float, Decimal, int),
     "boolean": (bool,),
-    "timestamp": (str, int, float),
+    "timestamp": (str, int, float, datetime),  # the last in YAML
 }
 COUNTED = ("string", "list", "map")
 

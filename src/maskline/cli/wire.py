@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
     """A value inside a path, a query or a header."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _encode(shape: "Shape", value: Any) -> Any:
