@@ -58,8 +58,8 @@ class Protocol(HttpToolsProtocol):
 
     most_connections = 4096
     due: float | None
-    in_head = False
-    head_bytes = 0
+    in_head = in_message = False
+    head_bytes = 0  # of a head, or of what stands around a body: all that came since there was some
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -71,13 +71,14 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self.head_bytes += len(data)
         super().data_received(data)
-        if self.head_bytes > MOST_HEAD_BYTES and self.in_head:
+        too_large = self.head_bytes > MOST_HEAD_BYTES and self.in_message
+        if too_large and not self.transport.is_closing():
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self.turn_away(status, answers.BAD_REQUEST, "The head of the request is too large")
+            self.break_off(status, answers.BAD_REQUEST, "The head of the request is too large")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.in_head = True
+        self.in_head = self.in_message = True
         self.due = self.loop.time() + HEAD_SECONDS
 
     def on_headers_complete(self) -> None:
@@ -85,13 +86,19 @@ class Protocol(HttpToolsProtocol):
         self.head_bytes = 0
         self.due = self.loop.time() + BODY_SECONDS
         super().on_headers_complete()
+        self.headers = []  # for trailers, which are nobody's
         joined = Joined(self.transport, begun=self.scope["method"] == "HEAD")
         self.cycle.transport = joined  # type: ignore[assignment]  # all that a cycle uses of it
+
+    def on_body(self, body: bytes) -> None:
+        self.head_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if body_follows(self):
             return
-        self.head_bytes = 0  # those of the body were counted, too
+        self.in_message = False
+        self.head_bytes = 0
         self.due = None
         super().on_message_complete()
 
@@ -108,8 +115,14 @@ class Protocol(HttpToolsProtocol):
             return
         if self.scope is None:
             self.transport.close()  # it never said anything
-        elif self.in_head or self.cycle is None or not self.cycle.response_started:
-            self.turn_away(HTTPStatus.REQUEST_TIMEOUT, TIMEOUT, "The request did not come in time")
+        else:
+            message = "The request did not come in time"
+            self.break_off(HTTPStatus.REQUEST_TIMEOUT, TIMEOUT, message)
+
+    def break_off(self, status: HTTPStatus, name: str, message: str) -> None:
+        """Ends the connection in the midst of a request; says why, unless an answer has begun."""
+        if self.in_head or self.cycle is None or not self.cycle.response_started:
+            self.turn_away(status, name, message)
         else:
             self.transport.abort()
 

@@ -44,7 +44,7 @@ class Parser(httptools.HttpRequestParser):
 
 def framing_of(protocol: HttpToolsProtocol) -> list[tuple[bytes, bytes]]:
     """The headers of a request that say that a body follows, and how long it is."""
-    return [(name, value) for name, value in protocol.headers if name in FRAMING]
+    return [(name, value) for name, value in protocol.scope["headers"] if name in FRAMING]
 
 
 def body_follows(protocol: HttpToolsProtocol) -> bool:
