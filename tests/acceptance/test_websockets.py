@@ -13,6 +13,8 @@ from acceptance.plain_phone import Phone, within
 from acceptance.service import Service, free_port, until
 from acceptance.test_carriers import authorized, masked
 
+from maskline.engines.kamailio import MOST_STRANGE
+
 pytestmark = pytest.mark.xdist_group("carriers")
 
 STRANGER = "127.0.0.66"
@@ -89,6 +91,14 @@ def test_a_stranger_with_the_password_calls_and_is_hung_up_by_websocket(tmp_path
         assert "browser.invalid" not in "".join(peer.received)
         assert browser.expect("BYE ").startswith("BYE sip:+12065550100@browser.invalid ")
         browser.close()
+
+
+def test_a_flood_of_strangers_gets_no_more(tmp_path: Path) -> None:
+    with reached_by_websocket(tmp_path, ACCOUNT) as (_, _, port):
+        told = [asked_for(port, host=STRANGER)[:12] for _ in range(MOST_STRANGE + 2)]
+        assert told[0] == b"HTTP/1.1 101"
+        assert told[-1] == b""
+        assert asked_for(port).startswith(b"HTTP/1.1 101")
 
 
 def test_a_stranger_gets_none_where_nobody_has_a_password(tmp_path: Path) -> None:

@@ -223,7 +223,8 @@ loadmodule "xhttp.so"
 loadmodule "websocket.so"
 
 event_route[xhttp:request] {
-	if ($(hdr(Upgrade){s.tolower}) == "websocket" && python_exec("may_connect")) {
+	if ($(hdr(Upgrade){s.tolower}) == "websocket" && $sht(strangers=>$si) <= MOST_STRANGE
+			&& python_exec("may_connect")) {
 		ws_handle_handshake();
 	} else {
 		tcp_close_connection();
@@ -248,7 +249,7 @@ def tls_lines(settings: Settings, own: Path) -> str:
 def more_lines(settings: Settings) -> str:
     """What else some transports need; it stands where all other modules are loaded."""
     websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
-    return WEBSOCKET if websocket else ""
+    return WEBSOCKET.replace("MOST_STRANGE", str(MOST_STRANGE)) if websocket else ""
 
 
 def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> dict[str, Any]:
