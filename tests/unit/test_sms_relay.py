@@ -247,6 +247,24 @@ async def test_what_makes_turns_fail_is_set_aside(relay: Relay, link: StubLink) 
     await until(lambda: len(link.sent) == 2)
 
 
+async def test_an_outcome_that_could_not_be_kept_is_kept_later(
+    relay: Relay, link: StubLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await relay.take([text("hello")])
+    await until(lambda: bool(link.sent))
+    work, faults = relay_module.take_turn, iter([ValueError("with others"), ValueError("alone")])
+
+    def fail(context: Context, what: Work) -> Done:
+        if what.outcomes and (fault := next(faults, None)):
+            raise fault
+        return work(context, what)
+
+    monkeypatch.setattr(relay_module, "take_turn", fail)
+    relay.settle([(link.sent[0].message_id, Accepted(message_ids=("x",)))])
+    await until(lambda: relay.counts["Accepted"] > 0)
+    assert (await record_of(relay, link.sent[0].message_id))["state"] == "Accepted"
+
+
 @pytest.mark.usefixtures("poisonous")
 @pytest.mark.parametrize("recorded", [True, False])
 async def test_of_a_text_that_is_given_up_something_remains(
