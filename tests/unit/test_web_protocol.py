@@ -230,6 +230,19 @@ async def test_the_head_after_a_large_body_may_come_in_pieces(connect: Connect) 
     assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+async def test_who_sends_hundreds_of_headers_is_told_and_closed(
+    connect: Connect, end: bytes
+) -> None:
+    """Sixty thousand bytes of short ones were kept as more than a megabyte, on each connection."""
+    wire = await connect()
+    wire.send(HEALTH[:-2] + b"a: b\r\n" * 199 + b"\r\n")
+    assert (await wire.answer())[0] == 200
+    wire.send(HEALTH[:-2] + b"a: b\r\n" * 205 + end)
+    assert (await wire.answer())[0] == 431
+    assert await wire.ended()
+
+
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 

@@ -18,8 +18,11 @@ from maskline.web.upgrades import Parser, body_follows
 HEAD_SECONDS = 20.0  # for the first byte of a connection, and from a request's first to its head
 BODY_SECONDS = 60.0
 MOST_HEAD_BYTES = 65_536
+MOST_HEADERS = 200  # short ones take twenty times the memory that they have bytes
 TIMEOUT = "RequestTimeoutException"
 UNAVAILABLE = "ServiceUnavailableException"
+TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+LARGE = "The head of the request is too large"
 CONTINUE = b"HTTP/1.1 100 "
 
 
@@ -71,10 +74,12 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self.head_bytes += len(data)
         super().data_received(data)
-        too_large = self.head_bytes > MOST_HEAD_BYTES and self.in_message
-        if too_large and not self.transport.is_closing():
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self.break_off(status, answers.BAD_REQUEST, "The head of the request is too large")
+        if self.in_message and self.is_large() and not self.transport.is_closing():
+            self.break_off(TOO_LARGE, answers.BAD_REQUEST, LARGE)
+
+    def is_large(self) -> bool:
+        """Whether more has come of a head, or around a body, than anybody has reason to send."""
+        return self.head_bytes > MOST_HEAD_BYTES or len(self.headers) > MOST_HEADERS
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -82,6 +87,9 @@ class Protocol(HttpToolsProtocol):
         self.due = self.loop.time() + HEAD_SECONDS
 
     def on_headers_complete(self) -> None:
+        if len(self.headers) > MOST_HEADERS:  # of a head that came whole
+            self.turn_away(TOO_LARGE, answers.BAD_REQUEST, LARGE)
+            raise ValueError(LARGE)  # so that the parser reads no further
         self.in_head = False
         self.head_bytes = 0
         self.due = self.loop.time() + BODY_SECONDS
@@ -131,6 +139,8 @@ class Protocol(HttpToolsProtocol):
 
     def turn_away(self, status: HTTPStatus, name: str, message: str) -> None:
         """The answer to what never became a request, and the end of the connection."""
+        if self.transport.is_closing():
+            return
         answer = answers.error(name, status, name.removesuffix("Exception"), message)
         headers = [
             *answer.headers,
