@@ -112,7 +112,7 @@ class Dialogs:
         if counts:
             self._bodies.end(known.passage)
             side = "us" if origin == CONTROL else near.side
-            self._reports.hung_up(near.reference, side, request.first("reason"))
+            self._reports.hung_up(near.reference, side, ", ".join(request.all("reason")))
         elif near.side == mask.CALLER:
             ringing.leave(near.reference)
 

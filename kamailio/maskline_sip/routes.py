@@ -54,11 +54,13 @@ def put(variable: str, message: bytes) -> None:
     KSR.pv.sets(variable, binascii.b2a_base64(message, newline=False).decode())
 
 
-def reason_given() -> str:
-    """The Reason of the message at hand; to ask for one that is not there would be logged."""
+def reasons_given() -> str:
+    """All that the message at hand gives, each protocol in a Reason of its own (RFC 3326 2). To ask
+    for what is not there would be logged; of more than Kamailio joins, nothing is told."""
     if KSR.hdr.is_present("Reason") < 1:
         return ""
-    return binascii.a2b_base64(KSR.pv.get("$(hdr(Reason){s.encode.base64})")).decode("latin-1")
+    joined = KSR.pv.get("$(hdr(Reason)[*]{s.encode.base64})") or ""
+    return binascii.a2b_base64(joined).decode("latin-1")
 
 
 class Routes:
@@ -161,7 +163,7 @@ class Routes:
         """A BYE was sent that had been written in advance (`ready`)."""
         try:
             call, side, halves = KSR.pv.get("$var(ended)").split(" ")
-            self.reports.hung_up(call, side, reason_given())
+            self.reports.hung_up(call, side, reasons_given())
             self.bodies.media.delete(call, int(halves))
         except Exception as error:
             KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")

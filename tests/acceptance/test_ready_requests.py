@@ -84,6 +84,18 @@ def test_the_script_and_kamailio_write_the_same(
     assert (record["EndedBy"], record["Cause"], record["SipStatus"]) == ("caller", 31, 200)
 
 
+@pytest.mark.parametrize("number", ["2", "0002"])  # which the script alone writes anew
+def test_the_cause_need_not_stand_in_the_first_reason(
+    caller: Phone, called: Phone, masked: Service, number: str
+) -> None:
+    before = len(records(masked))
+    sent, _, answer = connect(caller, called)
+    reasons = 'Reason: SIP;cause=200;text="x"\r\nReason: Q.850;cause=31\r\n'
+    bye = within("BYE", sent, answer, caller, 2).replace("CSeq: 2 ", f"CSeq: {number} ")
+    asked(caller, called, bye.replace("Max-F", f"{reasons}Max-F"))
+    assert ended_record(masked, before)["Cause"] == 31
+
+
 def test_the_called_party_hangs_up(caller: Phone, called: Phone, masked: Service) -> None:
     before = len(records(masked))
     sent, received, _ = connect(caller, called)
