@@ -40,7 +40,8 @@ class Announcements:
         received_at: Callable[[], str],
     ) -> bool:
         """Whether the caller of the INVITE at hand hears the announcement of a refusal, which
-        follows then. Where there is none or something fails, it is to be refused at once."""
+        follows then, or has hung up. Where there is none or something fails, it is to be refused at
+        once."""
         file = refusal.get("Announcement")
         if not file:
             return False
@@ -61,6 +62,9 @@ class Announcements:
         KSR.tm.t_set_fr(wait, wait)
         KSR.tm.t_on_failure("failed")
         KSR.tmx.t_suspend()
+        if KSR.tm.t_is_canceled() > 0:  # meanwhile: then it does not wait, and nothing comes after
+            self._end(call)
+            return True
         # After it: what is put on a reply before, stays on all that follow.
         body = allowed.Body("application/sdp", description)
         KSR.hdr.append_to_reply(self._door.header(progress(request, tag, received_at(), body)))
