@@ -52,10 +52,12 @@ class Settings:
 
 
 class Table:
-    """Kamailio's memory."""
+    """Kamailio's memory, and its variables."""
 
     def __init__(self) -> None:
         self.cells: dict[tuple[str, str], str] = {}
+        told: dict[str, Any] = {}
+        self.pv = SimpleNamespace(get=told.get, sets=told.__setitem__)
         self.htable = self
 
     def sht_sets(self, table: str, name: str, value: str) -> None:
