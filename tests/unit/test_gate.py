@@ -59,7 +59,7 @@ def test_the_gate_keeps_back_what_nobody_wrote(raw: bytes) -> None:
 @pytest.mark.parametrize("own", ["192.0.2.1:5060", "[2001:db8::1]:5061", "192x0.2.1:5060", "other"])
 def test_our_own_via_tells_one_of_our_addresses(own: str) -> None:
     ours = ["192.0.2.1:5060", "[2001:db8::1]:5061"]
-    door = gate.Gate("s3cret", ENTRANCE, ours)
+    door = gate.Gate("s3cret", "l0cal", ENTRANCE, ours)
     raw = leaving("INVITE sip:x SIP/2.0", door.header(PAYLOAD), VIA.replace(ours[0], own))
     if own in ours:
         assert f"Via: SIP/2.0/UDP {own};".encode() in door.leave(raw)

@@ -40,7 +40,7 @@ def crypto(octets: int, suite: str = "AES_CM_128_HMAC_SHA1_80") -> str:
      "telephone-event/8000"],
 )  # fmt: skip
 def test_a_known_codec_passes(codec: str) -> None:
-    text = described(f"a=rtpmap:96 {codec}", media="m=audio 4000 RTP/AVP 96")
+    text = described(f"a=rtpmap:96 {codec}", media="m=audio 4000 RTP/AVP 96 0")
     assert passed(text) == text
     assert passed(text.replace(codec, codec.swapcase())) == text
 
@@ -57,7 +57,8 @@ def test_an_unknown_codec_does_not_pass(codec: str) -> None:
 
 @pytest.mark.parametrize("payload", [0, 3, 8, 9, 13, 18])
 def test_a_codec_with_a_number_of_its_own_needs_no_map(payload: int) -> None:
-    text = described(media=f"m=audio 4000 RTP/AVP {payload}")
+    beside = 8 if payload == 0 else 0  # comfort noise alone is no sound
+    text = described(media=f"m=audio 4000 RTP/AVP {payload} {beside}")
     assert passed(text) == text
 
 
