@@ -28,6 +28,7 @@ from maskline_sip import allowed, gate, kept, mask, ready, sdp, sip
 ROUNDS, TIMES, COLD_TIMES = 10, 200, 41
 CACHES = bytearray(16 << 20)  # more than a core has for itself
 LINE = 64
+LOCAL = "1" * 32  # the mark of what Kamailio says by itself
 HERE, PEER = "192.0.2.1:5060", "192.0.2.12:5060"
 NUMBER, SHOWN = "+19135550199", f"sip:+19135550199@{HERE}"
 CALLED = f"sip:+14015550101@{PEER}"
@@ -59,7 +60,7 @@ class Sample:
     def __init__(self) -> None:
         self.keys = mask.Keyring({"a": bytes(range(64))}, "a")
         self.entrance = gate.Entrance("1" * 32)
-        self.gate = gate.Gate("0" * 32, "1" * 32, self.entrance, [HERE])
+        self.gate = gate.Gate("0" * 32, LOCAL, self.entrance, [HERE])
         sender, receiver = "<sip:+12065550100@192.0.2.11:5060>", f"<sip:{NUMBER}@{HERE}>"
         contact = ("Contact", "<sip:+12065550100@192.0.2.11:5060;transport=UDP>")
         dialog = [("From", f"{sender};tag=5711a1"), ("Call-ID", "1-5711@192.0.2.11")]
@@ -100,7 +101,7 @@ class Sample:
         """Kamailio's own 100, as the gate sees it."""
         _, *headers = self.entrance.mark(self.invite).split(b"\r\n\r\n")[0].split(b"\r\n")
         kept = [h for h in headers if h.startswith((b"Via", b"From", b"To", b"Call-ID", b"CSeq"))]
-        own = self.gate.header(b"").split(" sealed")[0].encode() + b" local"
+        own = f"{gate.PRIVATE}: {LOCAL} {gate.LOCAL}".encode()
         return b"\r\n".join([b"SIP/2.0 100 Trying", *kept, own, b"", b""])
 
 

@@ -182,7 +182,7 @@ def test_two_services_do_not_share_a_data_directory(own_service: Service) -> Non
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     service = Service(tmp_path, more_settings="max_sesion_minutes = 5\n")
     told = refused(service)
-    assert f"{service.config}: max_sesion_minutes: no such setting; did you mean" in told
+    assert f"{service.config}: line 1: max_sesion_minutes: no such setting; did you mean" in told
 
 
 def test_a_broken_database_is_named(tmp_path: Path) -> None:
