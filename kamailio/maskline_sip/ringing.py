@@ -22,34 +22,33 @@ UNAVAILABLE = 480  # what its caller is told
 CONFIRM_SECONDS = 5  # within which whoever was called should confirm that it rings no more
 
 
+# What came to a call that rings has cells of its own: the note of the call is written once, so that
+# nobody puts it back whom another worker's end of it overtakes.
+SINCE, LEFT = "since", "left"
+
+
 class Ringing(NamedTuple):
-    """The first request of a call, what its legs refer to it by, when we gave the call up, in
-    seconds since the epoch, 0 where we did not; and 1 where the caller hung up by a BYE."""
+    """The first request of a call, and what its legs refer to it by."""
 
     call_id: str
     number: str
     reference: str
-    since: int = 0
-    left: int = 0
 
 
 def begin(reference: str, request: sip.Message) -> None:
     """The call whose first request is at hand begins to ring, at somebody's some time."""
     number = request.first("cseq").split()[0]
-    _put(call_of(reference), Ringing(KSR.pv.get("$ci"), number, reference))
+    RINGING.put(call_of(reference), " ".join(Ringing(KSR.pv.get("$ci"), number, reference)))
 
 
 def leave(call: str) -> None:
     """The caller says BYE to one that rings (RFC 3261 15), who answers the INVITE with 487 then."""
-    noted = _get(call_of(call))
-    if noted is not None:
-        _put(call_of(call), noted._replace(left=1))
+    RINGING.put(f"{call_of(call)} {LEFT}", "1")
 
 
 def left(call: str) -> bool:
     """Whether the caller did so."""
-    noted = _get(call_of(call))
-    return noted is not None and noted.left > 0
+    return rings(call) and RINGING.get(f"{call_of(call)} {LEFT}") is not None
 
 
 def end(call: str) -> None:
@@ -57,7 +56,7 @@ def end(call: str) -> None:
 
 
 def rings(call: str) -> bool:
-    return RINGING.get(call) is not None
+    return RINGING.get(call_of(call)) is not None
 
 
 def given_up() -> bool:
@@ -71,8 +70,8 @@ def cancel(call: str) -> bool:
     noted = _get(call)
     if noted is None:
         return False
-    if not noted.since:  # first: when the phone has stopped, another worker takes the note away
-        _put(call, noted._replace(since=int(time.time())))
+    if RINGING.get(f"{call} {SINCE}") is None:
+        RINGING.put(f"{call} {SINCE}", str(int(time.time())))
     if KSR.tmx.t_cancel_callid(noted.call_id, noted.number, GIVEN_UP) < 0:
         end(call)
         return False
@@ -81,8 +80,8 @@ def cancel(call: str) -> bool:
 
 def overdue(call: str) -> bool:
     """Whether a call was cancelled, and the phone does not confirm it."""
-    noted = _get(call)
-    return noted is not None and 0 < noted.since < time.time() - CONFIRM_SECONDS
+    since = RINGING.get(f"{call} {SINCE}")
+    return rings(call) and since is not None and int(since) < time.time() - CONFIRM_SECONDS
 
 
 def refuse(call: str) -> str:
@@ -97,13 +96,6 @@ def refuse(call: str) -> str:
     return noted.reference if done > 0 else ""
 
 
-def _put(call: str, noted: Ringing) -> None:
-    RINGING.put(call, " ".join(map(str, noted)))
-
-
 def _get(call: str) -> Ringing | None:
     text = RINGING.get(call)
-    if text is None:
-        return None
-    call_id, number, reference, since, left = text.split(" ")
-    return Ringing(call_id, number, reference, int(since), int(left))
+    return None if text is None else Ringing(*text.split(" "))

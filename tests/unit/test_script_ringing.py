@@ -83,3 +83,23 @@ def test_what_kamailio_does_not_find_rings_no_more(ringing: ModuleType, kamailio
     assert not ringing.cancel(CALL)
     assert not ringing.rings(CALL)
     assert not ringing.overdue(CALL)
+
+
+def test_a_call_that_is_answered_as_it_is_given_up_rings_no_more(
+    ringing: ModuleType, kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker has its answer between what this one reads and what it writes."""
+    ringing.begin(REFERENCE, INVITE)
+    put = kamailio.sht_sets
+
+    def overtaken(table: str, name: str, value: str) -> None:
+        ringing.end(REFERENCE)
+        put(table, name, value)
+
+    monkeypatch.setattr(kamailio, "sht_sets", overtaken)
+    monkeypatch.setattr(kamailio, "t_cancel_callid", lambda *_: 1)  # it is there for a while yet
+    ringing.cancel(CALL)
+    ringing.leave(REFERENCE)
+    assert not ringing.rings(CALL)
+    assert not ringing.overdue(CALL)
+    assert not ringing.left(REFERENCE)
