@@ -146,6 +146,7 @@ class Bodies:
             "" if known else family,
             tuple(ours.codecs) if ours else (),
             tuple(theirs.codecs) if theirs else (),
+            new,
         )
 
     def halves(self, passage: mask.Passage) -> int:

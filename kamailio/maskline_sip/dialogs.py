@@ -8,7 +8,6 @@ from . import allowed, firsts, kept, mask, ringing, sip
 from .answers import RETRY
 from .balancers import Source
 from .bodies import Bodies
-from .engines import call_of
 from .gate import Gate
 from .kept import Kept
 from .refuse import Refuse
@@ -79,7 +78,7 @@ class Dialogs:
         reference = passage.near.reference
         call = self._route_sets.known_of(reference)
         # Who is called may not end what they have not answered (RFC 3261 15).
-        early = method == "BYE" and passage.near.side == mask.CALLED and rings(reference)
+        early = method == "BYE" and passage.near.side == mask.CALLED and ringing.rings(reference)
         over = call is not None and call.state == ENDED and method != "BYE"
         if early or over or (call is not None and belongs_elsewhere(passage, call)):
             raise Refuse(481)
@@ -100,7 +99,7 @@ class Dialogs:
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)
         near = known.passage.near
-        counts = near.reference != NOBODYS and not rings(near.reference)
+        counts = near.reference != NOBODYS and not ringing.rings(near.reference)
         if counts:
             self._shelf.clear(request)
         try:
@@ -115,12 +114,6 @@ class Dialogs:
             self._reports.hung_up(near.reference, side, ", ".join(request.all("reason")))
         elif near.side == mask.CALLER:
             ringing.leave(near.reference)
-
-
-def rings(reference: str) -> bool:
-    """Whether a call that came to this node is not answered yet. Other nodes cannot be asked: what
-    they report comes later than a quick BYE."""
-    return ringing.rings(call_of(reference))
 
 
 def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:

@@ -48,13 +48,15 @@ ANSWERED: dict[str, dict[str, Any]] = {
 class Terms:
     """What holds for the sound of a message's sender and of its receiver: SRTP (RFC 4568) is off,
     optional or required; `family` is the receiver's, IP4 or IP6, or empty where it is known; the
-    codecs of each side are those that it may use, the preferred first, or any."""
+    codecs of each side are those that it may use, the preferred first, or any; `new` when the
+    engine knows nothing of the receiver that could be asked for."""
 
     sender: str = OFF
     receiver: str = OFF
     family: str = ""
     sender_codecs: tuple[str, ...] = ()
     receiver_codecs: tuple[str, ...] = ()
+    new: bool = False
 
 
 PLAIN = Terms()
@@ -110,7 +112,7 @@ class Media:
     def _demanded(self, half: str, sender: str, terms: Terms) -> str:
         """How the other side is offered encryption. Where it has demanded it, it is offered nothing
         less: of plain sound with keys beside it (RFC 8643) many would take the plain sound."""
-        if terms.receiver != OPTIONAL:
+        if terms.receiver != OPTIONAL or terms.new:
             return terms.receiver
         receiver = mask.CALLED if sender == mask.CALLER else mask.CALLER
         known = self._medias(half, receiver)

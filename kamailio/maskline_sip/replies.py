@@ -9,7 +9,6 @@ from .answers import RETRY
 from .attempts import CONTEXT, Attempts
 from .bodies import Bodies
 from .endings import cause_told, refused_by
-from .engines import call_of
 from .gate import Gate
 from .kept import Kept
 from .relay import BACK
@@ -144,7 +143,7 @@ def is_surplus(reply: sip.Message, known: Kept) -> bool:
 def is_given_up(known: Kept) -> bool:
     """Whether the caller was told that nobody answers, though the phone had not said so yet."""
     unanswered = known.first and not known.answered and ringing.given_up()
-    return unanswered and not ringing.rings(call_of(known.passage.near.reference))
+    return unanswered and not ringing.rings(known.passage.near.reference)
 
 
 def told_cause(status: int) -> int | None:

@@ -56,6 +56,8 @@ def end(call: str) -> None:
 
 
 def rings(call: str) -> bool:
+    """Whether a call that came to this node is not answered yet. Other nodes cannot be asked: what
+    they report comes later than a quick BYE."""
     return RINGING.get(call_of(call)) is not None
 
 
