@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from acceptance.plain_phone import Phone
 from acceptance.service import Service, running
 
 
@@ -17,3 +18,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def own_service(tmp_path: Path) -> Iterator[Service]:
     """A running service for one test, which may do with it what it wants and leave it running."""
     yield from running(tmp_path)
+
+
+@pytest.fixture
+def caller(masked: Service) -> Iterator[Phone]:
+    """Whoever calls, at the service of the module."""
+    phone = Phone(masked)
+    yield phone
+    phone.socket.close()
+
+
+@pytest.fixture
+def called(masked: Service) -> Iterator[Phone]:
+    """Whoever is called, behind its carrier."""
+    phone = Phone(masked, masked.carrier_port)
+    yield phone
+    phone.socket.close()

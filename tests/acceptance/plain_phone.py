@@ -4,7 +4,8 @@ import os
 import re
 import socket
 
-from acceptance.service import Service
+from acceptance.lines import Stream
+from acceptance.service import Service, until
 from acceptance.test_leak import PROXY_NUMBER
 
 ALICE, BOB = "+12065550100", "+14015550101"
@@ -91,6 +92,34 @@ class Phone:
             f"Contact: <sip:{BOB}@{self.where}>\r\n{more}{kind}"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
+
+
+class Connected(Phone):
+    """A phone that speaks over a connection, which Via names as that `transport`."""
+
+    transport: str
+
+    def __init__(self, service: Service, stream: Stream) -> None:
+        super().__init__(service)
+        self.stream = stream
+        self.held: list[bytes] = []
+
+    def send(self, raw: str | bytes) -> None:
+        text = raw if isinstance(raw, str) else raw.decode()
+        self.stream.send(text.replace("SIP/2.0/UDP", f"SIP/2.0/{self.transport}").encode())
+
+    def receive(self, seconds: float = 10) -> str:
+        until(self._has_some, seconds)
+        return self.held.pop(0).decode("latin-1")
+
+    def _has_some(self) -> bool:
+        if not self.held:
+            self.held += self.stream.received()
+        return bool(self.held)
+
+    def close(self) -> None:
+        self.stream.socket.close()
+        self.socket.close()
 
 
 def header(message: str, name: str) -> str:

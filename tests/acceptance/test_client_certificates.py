@@ -10,39 +10,23 @@ from pathlib import Path
 import pytest
 from acceptance.lines import Stream
 from acceptance.peers import Peer
-from acceptance.plain_phone import Phone
-from acceptance.service import Service, free_port, until
+from acceptance.plain_phone import Connected, Phone
+from acceptance.service import Service, free_port
 from acceptance.test_carriers import answered, hang_up, masked, section
 from authority import Authority, Pair
 
 pytestmark = pytest.mark.xdist_group("carriers")
 
 
-class Encrypted(Phone):
+class Encrypted(Connected):
     """A phone that speaks TLS, with whatever certificate its context has."""
 
+    transport = "TLS"
+
     def __init__(self, service: Service, port: int, context: ssl.SSLContext) -> None:
-        super().__init__(service)
         own = socket.create_connection(("127.0.0.1", port), 10)
-        self.stream = Stream(context.wrap_socket(own, server_hostname="127.0.0.1"))
-        self.held: list[bytes] = []
-
-    def send(self, raw: str | bytes) -> None:
-        text = raw if isinstance(raw, str) else raw.decode()
-        self.stream.send(text.replace("SIP/2.0/UDP", "SIP/2.0/TLS").encode())
-
-    def receive(self, seconds: float = 10) -> str:
-        until(self._has_some, seconds)
-        return self.held.pop(0).decode("latin-1")
-
-    def _has_some(self) -> bool:
-        if not self.held:
-            self.held += self.stream.received()
-        return bool(self.held)
-
-    def close(self) -> None:
-        self.stream.socket.close()
-        self.socket.close()
+        stream = Stream(context.wrap_socket(own, server_hostname="127.0.0.1"))
+        super().__init__(service, stream)
 
 
 def tls_of(theirs: Pair, shown: Pair | None) -> str:

@@ -24,20 +24,6 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     assert lines_telling(service.log, told) == []
 
 
-@pytest.fixture
-def caller(masked: Service) -> Iterator[Phone]:
-    phone = Phone(masked)
-    yield phone
-    phone.socket.close()
-
-
-@pytest.fixture
-def called(masked: Service) -> Iterator[Phone]:
-    phone = Phone(masked, masked.carrier_port)
-    yield phone
-    phone.socket.close()
-
-
 @pytest.mark.parametrize(
     ("more", "body", "ids", "status"),
     [

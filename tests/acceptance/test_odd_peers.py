@@ -12,24 +12,10 @@ pytestmark = pytest.mark.xdist_group("odd-peers")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     for service in running(tmp_path_factory.mktemp("odd-peers")):
         open_session(service)
         yield service
-
-
-@pytest.fixture
-def caller(service: Service) -> Iterator[Phone]:
-    phone = Phone(service)
-    yield phone
-    phone.socket.close()
-
-
-@pytest.fixture
-def called(service: Service) -> Iterator[Phone]:
-    phone = Phone(service, service.carrier_port)
-    yield phone
-    phone.socket.close()
 
 
 def untagged(called: Phone, request: str, status: int) -> None:

@@ -21,20 +21,6 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture
-def caller(masked: Service) -> Iterator[Phone]:
-    phone = Phone(masked)
-    yield phone
-    phone.socket.close()
-
-
-@pytest.fixture
-def called(masked: Service) -> Iterator[Phone]:
-    phone = Phone(masked, masked.carrier_port)
-    yield phone
-    phone.socket.close()
-
-
 def common(message: str) -> list[str]:
     """The lines that a message shares with the others of its dialog."""
     return [line for line in message.split("\r\n") if line.split(":")[0] not in PROPER]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from acceptance.lines import Stream
 from acceptance.peers import Peer
-from acceptance.plain_phone import Phone, within
+from acceptance.plain_phone import Connected, within
 from acceptance.service import Service, free_port, until
 from acceptance.test_carriers import authorized, masked
 
@@ -51,31 +51,15 @@ def test_who_asks_is_not_told_what_opens_the_gate(tmp_path: Path) -> None:
                 assert known[name].encode() not in told
 
 
-class Browser(Phone):
+class Browser(Connected):
     """A phone at a stranger's address, which has no way to be called but its WebSocket."""
 
+    transport = "WS"
+
     def __init__(self, service: Service, port: int) -> None:
-        super().__init__(service)
         own = socket.create_connection(("127.0.0.1", port), 5, source_address=(STRANGER, 0))
-        self.where, self.held = "browser.invalid", list[bytes]()
-        self.stream = Stream(own, websocket=True)
-
-    def send(self, raw: str | bytes) -> None:
-        assert isinstance(raw, str)
-        self.stream.send(raw.replace("SIP/2.0/UDP", "SIP/2.0/WS").encode())
-
-    def receive(self, seconds: float = 10) -> str:
-        until(self._has_some, seconds)
-        return self.held.pop(0).decode("latin-1")
-
-    def _has_some(self) -> bool:
-        if not self.held:
-            self.held += self.stream.received()
-        return bool(self.held)
-
-    def close(self) -> None:
-        self.stream.socket.close()
-        self.socket.close()
+        super().__init__(service, Stream(own, websocket=True))
+        self.where = "browser.invalid"
 
 
 def test_a_stranger_with_the_password_calls_and_is_hung_up_by_websocket(tmp_path: Path) -> None:
