@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from acceptance.peers import SDP, Peer, reply
-from acceptance.service import free_port
+from acceptance.service import free_port, until
 from acceptance.test_carriers import masked, record
 from acceptance.test_client_certificates import Encrypted
 from authority import Authority
@@ -44,7 +44,7 @@ def test_a_call_in_the_open_is_refused_though_its_carrier_is_encrypted(tmp_path:
         secured = Encrypted(service, port, ssl.create_default_context(cafile=str(authority.ca)))
         plain.send(plain.invite(body=KEYED))
         assert plain.final() == 403
-        assert record(service)["Reason"] == "encryption-required"
+        until(lambda: record(service).get("Reason") == "encryption-required")
         assert not peer.of("INVITE")
         secured.send(secured.invite(body=KEYED))
         secured.taken(10)
