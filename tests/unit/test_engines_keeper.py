@@ -14,6 +14,7 @@ from maskline.engines import keeper
 from maskline.engines.keeper import Keeper
 from maskline.engines.ng import NgSilence
 from maskline.operations import TABLE, Context, Policy
+from maskline.operations.calls import recorded_call
 from maskline.store import Store, Transaction, open_store
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
@@ -35,6 +36,7 @@ class Engines:
         self.deaf = asyncio.Event()
         self.deaf.set()
         self.unreached: list[str] = []
+        self.answers: dict[str, int | None] = {}
 
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         self.hung_up.append(leg["CallId"])
@@ -42,7 +44,7 @@ class Engines:
         if leg["CallId"] in self.unreached:
             self.unreached.remove(leg["CallId"])
             return 503
-        return 200
+        return self.answers.get(leg["CallId"], 200)
 
     async def cancel(self, call_id: str) -> int | None:
         self.cancelled.append(call_id)
@@ -145,6 +147,23 @@ async def test_the_calls_of_a_deleted_session_are_hung_up(house: House) -> None:
     await house.settled()
     assert sorted(house.engines.hung_up) == ["a", "b"]
     assert await house.live() == []
+
+
+@pytest.mark.parametrize(("answers", "status"), [((200, 481), 200), ((None, 503), 500)])
+async def test_a_call_that_a_phone_takes_the_end_of_is_not_lost(
+    house: House, answers: tuple[int | None, int | None], status: int
+) -> None:
+    """Also when nothing was reported yet as the phone answered, or in the same millisecond."""
+    house.engines.answers = dict(zip("ab", answers, strict=True))
+    await house.answer(call_id := await house.dial())
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    await house.keeper.hang_up_due()
+    await house.settled()
+    ended = {"CallId": call_id, "Event": "Ended", "EndedBy": "us", "SipStatus": 200}
+    await house.do("switch", "ReportCall", **ended, Timestamp=house.now)
+    call = await house.store.read(lambda tx: recorded_call(house.context(tx), call_id))
+    assert call is not None
+    assert (call.ended_by, call.sip_status) == ("us", status)
 
 
 async def test_who_cannot_be_reached_is_hung_up_later(

@@ -15,6 +15,7 @@ import structlog
 from maskline.domain.call import Call
 from maskline.engines.ng import NgSilence
 from maskline.operations import Context, complete_call, live_calls, take_calls_to_hang_up
+from maskline.operations.calls import LOST_STATUS
 from maskline.store import Store, Transaction
 
 HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
@@ -24,6 +25,7 @@ HANG_UPS_AT_ONCE = 50
 FAREWELL_SECONDS = 3.0
 FAREWELL_PAUSE = 0.1  # in which the end of a call that rang is reported
 
+OK = 200
 UNREACHED = 503  # to a BYE: there is no way to that party now
 # Seconds after each of which is tried again, until whoever is there has long hung up.
 INSISTING = (5, 10, 20, *[40] * 20)
@@ -172,15 +174,17 @@ class Keeper:
             del self._ending[call.call_id]
 
     async def _end(self, call: Call) -> None:
-        """Hangs up both legs, then ends the record if nobody else did."""
+        """Hangs up both legs, then ends the record if nobody else did: what Kamailio reports of our
+        BYE may come later than its answer."""
         statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
         log.info("call hung up", call_id=call.call_id, statuses=statuses)
         for leg, status in zip(call.legs, statuses, strict=True):
             if status == UNREACHED:
                 self._insisting.add(task := asyncio.create_task(self._insist(call.call_id, leg)))
                 task.add_done_callback(self._insisting.discard)
+        told = OK if OK in statuses else LOST_STATUS
         await self._store.write(
-            lambda tx: complete_call(self._context(tx), call.call_id), beside=True
+            lambda tx: complete_call(self._context(tx), call.call_id, told), beside=True
         )
 
     async def _insist(self, call_id: str, leg: Mapping[str, str]) -> None:

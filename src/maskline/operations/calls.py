@@ -264,15 +264,16 @@ def complete_lost_calls(context: Context) -> int:
     return len(ended)
 
 
-def complete_call(context: Context, call_id: str) -> None:
-    """Ends the record of a call that is over without anybody having told us when."""
+def complete_call(context: Context, call_id: str, sip_status: int = LOST_STATUS) -> None:
+    """Ends the record of a call that we have ended, or that is over without anybody having told us
+    when."""
     context.tx.lock(call_id)
     row = context.tx.one("get_call", call_id=call_id)
     assert row is not None, call_id
-    lost = CallEvent(
-        happening=Happening.ENDED, at=context.now, ended_by=Party.US, sip_status=LOST_STATUS
+    over = CallEvent(
+        happening=Happening.ENDED, at=context.now, ended_by=Party.US, sip_status=sip_status
     )
-    save(context, apply(rows.call(row), lost))
+    save(context, apply(rows.call(row), over))
 
 
 def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Call:
