@@ -196,6 +196,23 @@ def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:
     }
 
 
+def test_what_carriers_say_about_each_other_has_the_line_of_who_says_it(tmp_path: Path) -> None:
+    trunk = '[[carriers]]\nname = "{}"\nsip.address = "192.0.2.1"\n{}\n'
+    user = 'sip.inbound_username = "ann"\nsip.inbound_password = "hush"'
+    more = 'sip.sources = ["192.0.2.1"]\nsip.failover_carriers = ["gamma"]'
+    path = tmp_path / "maskline.toml"
+    path.write_text(
+        trunk.format("acme", user) + trunk.format("gl.obex", user) + trunk.format("beta", more)
+    )
+    with pytest.raises(SettingsError) as refused:
+        settings.load(path)
+    assert refused.value.faults == [
+        "line 4: carriers[0].sip.inbound_username: 'ann' is another carrier's",
+        "line 9: carriers[1].sip.inbound_username: 'ann' is another carrier's",
+        "line 15: carriers[2].sip.failover_carriers: 'gamma' is no other carrier with a SIP trunk",
+    ]
+
+
 TRUNK = '[[carriers]]\nname = "a"\nsip.address = "192.0.2.1"\nsip.sources = ["192.0.2.1"]\n'
 
 
@@ -393,7 +410,7 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         (trunk("number_format = 'national'"), "carriers[0].sip.country: missing"),
         (trunk("country = 'XX'"), "carriers[0].sip.country: 'XX' is no country"),
         (trunk("transport = 'auto'"), "carriers[0].sip.transport: auto needs a name"),
-        (trunk("failover_carriers = ['b']"), "carriers.acme.sip.failover_carriers: 'b' is no"),
+        (trunk("failover_carriers = ['b']"), "carriers[0].sip.failover_carriers: 'b' is no"),
         (trunk("prefixes = ['44']"), "carriers[0].sip.prefixes: '44' is no beginning"),
         (
             trunk("").replace("192.0.2.20:5060", "[2001:db8::1]:5060"),

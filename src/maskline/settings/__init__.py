@@ -92,7 +92,6 @@ def parse(table: dict[str, Any]) -> Settings:
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
     sip.check(settings.sip, faults)
-    sip.check_trunks(settings.trunks, faults)
     if settings.media.address.wildcard:
         faults.add("media.address", f"{settings.media.address} names no address to send sound to")
     second = settings.media.second_address
@@ -115,6 +114,7 @@ def check_carrier(carrier: Carrier, place: str, settings: Settings, faults: Faul
         faults.add(place, f"carries texts by {' and by '.join(ways)}: choose one")
     if carrier.sip is not None:
         sip.check_trunk(carrier.sip, settings.sip, f"{place}.sip", faults)
+        sip.check_others(carrier.name, carrier.sip, settings.trunks, f"{place}.sip", faults)
     if carrier.smpp is not None:
         smpp.check(carrier.smpp, f"{place}.smpp", faults)
     if carrier.twilio is not None:

@@ -366,15 +366,15 @@ def check_accounts(trunk: CarrierSip, place: str, faults: Faults) -> None:
         faults.add(f"{place}.sources", "missing; without inbound_username nobody could call")
 
 
-def check_trunks(trunks: Mapping[str, CarrierSip], faults: Faults) -> None:
-    """What trunks say about each other."""
-    users: set[str] = set()
-    for name, trunk in trunks.items():
-        for other in trunk.failover_carriers:
-            if other not in trunks or other == name:
-                told = f"{other!r} is no other carrier with a SIP trunk"
-                faults.add(f"carriers.{name}.sip.failover_carriers", told)
-        if trunk.inbound_username in users:
-            told = f"{trunk.inbound_username!r} is another carrier's"
-            faults.add(f"carriers.{name}.sip.inbound_username", told)
-        users |= {trunk.inbound_username} if trunk.inbound_username else set()
+def check_others(
+    name: str, trunk: CarrierSip, trunks: Mapping[str, CarrierSip], place: str, faults: Faults
+) -> None:
+    """What a trunk says about those of other carriers."""
+    for other in trunk.failover_carriers:
+        if other not in trunks or other == name:
+            faults.add(
+                f"{place}.failover_carriers", f"{other!r} is no other carrier with a SIP trunk"
+            )
+    users = [one.inbound_username for other, one in trunks.items() if other != name]
+    if trunk.inbound_username is not None and trunk.inbound_username in users:
+        faults.add(f"{place}.inbound_username", f"{trunk.inbound_username!r} is another carrier's")
