@@ -92,6 +92,7 @@ def parse(table: dict[str, Any]) -> Settings:
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
     sip.check(settings.sip, faults)
+    sip.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
     if settings.media.address.wildcard:
         faults.add("media.address", f"{settings.media.address} names no address to send sound to")
     second = settings.media.second_address

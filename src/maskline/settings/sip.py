@@ -3,7 +3,7 @@
 # ruff: noqa: RUF009 - `setting` makes a field, and every default is a frozen value
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -337,9 +337,14 @@ def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> Non
         faults.add(f"{place}.country", "missing; national numbers are those of a country")
     if trunk.country is not None and trunk.country not in phonenumbers.SUPPORTED_REGIONS:
         faults.add(f"{place}.country", f"{trunk.country!r} is no country such as US")
-    for prefix in trunk.prefixes:
+    check_prefixes(trunk.prefixes, f"{place}.prefixes", faults)
+
+
+def check_prefixes(prefixes: Iterable[str], place: str, faults: Faults) -> None:
+    """Numbers are compared as +44…, so that another beginning would be that of none."""
+    for prefix in prefixes:
         if not PREFIX.fullmatch(prefix):
-            faults.add(f"{place}.prefixes", f"{prefix!r} is no beginning such as +44")
+            faults.add(place, f"{prefix!r} is no beginning such as +44")
 
 
 def reached(door: Sip, address: Endpoint, transport: str) -> bool:
