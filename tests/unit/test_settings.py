@@ -412,6 +412,11 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         (trunk("transport = 'auto'"), "carriers[0].sip.transport: auto needs a name"),
         (trunk("failover_carriers = ['b']"), "carriers[0].sip.failover_carriers: 'b' is no"),
         (trunk("prefixes = ['44']"), "carriers[0].sip.prefixes: '44' is no beginning"),
+        (trunk("domain = 'acme example'"), "carriers[0].sip.domain: 'acme example' is no address"),
+        (
+            trunk("tls.server_name = 'a, b'"),
+            "carriers[0].sip.tls.server_name: 'a, b' is no address",
+        ),
         ("barred_prefixes = ['+53', '53']", "barred_prefixes: '53' is no beginning such as +44"),
         ("barred_prefixes = ['+1-900']", "barred_prefixes: '+1-900' is no beginning"),
         (

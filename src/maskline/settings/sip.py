@@ -338,6 +338,18 @@ def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> Non
     if trunk.country is not None and trunk.country not in phonenumbers.SUPPORTED_REGIONS:
         faults.add(f"{place}.country", f"{trunk.country!r} is no country such as US")
     check_prefixes(trunk.prefixes, f"{place}.prefixes", faults)
+    if trunk.domain is not None:
+        check_host(trunk.domain, f"{place}.domain", faults)
+    if trunk.tls.server_name is not None:
+        check_host(trunk.tls.server_name, f"{place}.tls.server_name", faults)
+
+
+def check_host(text: str, place: str, faults: Faults) -> None:
+    """What stands in SIP addresses or in a certificate; it is passed on as it was written."""
+    try:
+        Endpoint.parse(text)
+    except ValueError as error:
+        faults.add(place, str(error))
 
 
 def check_prefixes(prefixes: Iterable[str], place: str, faults: Faults) -> None:
