@@ -197,6 +197,27 @@ def test_the_doctor_without_a_server(
     assert [state for text, state in found.items() if "is free for" in text] == ["ok"] * 3
 
 
+def test_the_doctor_asks_the_server_of_the_settings_that_were_named(
+    live: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Not the one of the directory that it is called in, nor with its key."""
+    write_settings(tmp_path)
+    port = int(live.url.rpartition(":")[2])
+    folder = tmp_path / "second"
+    folder.mkdir()
+    write_settings(folder, api=port)
+    (folder / "maskline.toml").rename(folder / "api-1.toml")
+    key = (
+        f"aws_access_key_id = {live.operator.id}\naws_secret_access_key = {live.operator.secret}\n"
+    )
+    (folder / "data/credentials").write_text(f"[default]\n{key}")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    _, found = findings(capsys, "--config", "second/api-1.toml")
+    assert found[f"a server answers at {live.url}"] == "ok"
+    assert found["the access key is accepted, and the database answers"] == "ok"
+
+
 def test_the_doctor_names_every_wrong_setting(played: PlayedServer, capsys: Output) -> None:
     Path("bad.toml").write_text('data_dir = "x"\nwrong = 1\n[api]\nlisten = "nonsense"\n')
     code, found = findings(capsys, "--config", "bad.toml")

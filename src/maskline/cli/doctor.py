@@ -21,6 +21,7 @@ from maskline.cli.connection import connect
 from maskline.cli.faults import Fault
 from maskline.cli.globals import Globals
 from maskline.cli.options import Option
+from maskline.cli.profile import Beside
 from maskline.cli.wire import Request
 from maskline.settings import Address, CarrierSmpp, Settings, SettingsError
 
@@ -46,6 +47,7 @@ class Finding(NamedTuple):
 def run(values: Values, bare: list[str], globals_: Globals) -> int:
     """Look at everything and tell; the exit code. Raises Fault where something is bad."""
     path = Path(str(values.get("config", "maskline.toml")))
+    globals_.profile.beside = Beside(path.parent, path.name)
     bad = 0
     for finding in examine(path, globals_):
         bad += finding.state == BAD

@@ -85,8 +85,9 @@ class Beside:
     `make serve` writes `maskline.toml` there, and the first access key into the data directory.
     """
 
-    def __init__(self, directory: Path = Path()) -> None:
+    def __init__(self, directory: Path = Path(), name: str = "maskline.toml") -> None:
         self._directory = directory
+        self._name = name
         self._section: Section | None = None
 
     @property
@@ -116,7 +117,7 @@ class Beside:
 
     def _settings(self) -> dict[str, object]:
         """The server's settings file, unchecked: checking is the server's own business."""
-        path = self._directory / "maskline.toml"
+        path = self._directory / self._name
         if not path.is_file():
             return {}
         import tomllib
