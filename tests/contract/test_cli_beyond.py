@@ -218,6 +218,21 @@ def test_the_doctor_asks_the_server_of_the_settings_that_were_named(
     assert found["the access key is accepted, and the database answers"] == "ok"
 
 
+def test_the_doctor_finds_a_process_without_the_api_at_its_own_door(
+    played: PlayedServer, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    played.play(Answer(200, json.dumps({"engines": {"kamailio": "up"}}).encode()))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    write_settings(Path())
+    door = f'[health]\nlisten = "{played.url.removeprefix("http://")}"\n'
+    text = Path("maskline.toml").read_text()
+    Path("maskline.toml").write_text(text.replace("[api]", f"{door}[api]"))
+    _, found = findings(capsys)
+    assert found[f"a server answers at {played.url}"] == "ok"
+    assert found["kamailio is up"] == "ok"
+    assert not [text for text in found if "listen" in text or text.startswith("no server")]
+
+
 def test_the_doctor_names_every_wrong_setting(played: PlayedServer, capsys: Output) -> None:
     Path("bad.toml").write_text('data_dir = "x"\nwrong = 1\n[api]\nlisten = "nonsense"\n')
     code, found = findings(capsys, "--config", "bad.toml")

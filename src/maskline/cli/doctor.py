@@ -68,15 +68,26 @@ def examine(path: Path, globals_: Globals) -> Iterator[Finding]:
         yield from about_data(chosen.data_dir)
         yield from about_programs()
         yield from about_carriers(chosen)
+    yield from about_server(chosen, globals_)
+
+
+def about_server(chosen: Settings | None, globals_: Globals) -> Iterator[Finding]:
+    """What the server says, if it runs. One without the API has a door for its health alone."""
     client = connect_without_key(globals_)
     answer, findings = ask_health(client)
+    api = answer is not None
+    if not api and chosen and chosen.health.listen:
+        client = client._replace(endpoint=f"http://{chosen.health.listen}")
+        answer, findings = ask_health(client)
     yield from findings
     if answer:
         yield from about_engines(answer)
         yield from about_clock(answer)
-        yield from about_key(globals_)
     elif chosen:
         yield from about_ports(chosen)
+    if api:
+        yield from about_key(globals_)
+    elif chosen:
         yield from about_store(chosen)
 
 
@@ -209,6 +220,8 @@ def about_ports(chosen: Settings) -> Iterator[Finding]:
     places: list[tuple[str, Address, socket.SocketKind]] = [
         ("api.listen", chosen.api.listen, socket.SOCK_STREAM)
     ]
+    if chosen.health.listen:
+        places.append(("health.listen", chosen.health.listen, socket.SOCK_STREAM))
     for listener in chosen.sip.listen:
         kind = socket.SOCK_DGRAM if listener.transport == "udp" else socket.SOCK_STREAM
         places.append(("sip.listen", listener.address, kind))
