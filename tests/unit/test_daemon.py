@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from maskline import logs, settings
+from maskline import daemon, logs, settings
 from maskline.daemon import parser
 from maskline.daemon.api import welcome
 from maskline.daemon.house import at_work, open_data
@@ -22,6 +22,7 @@ from maskline.daemon.upkeep import upkeep
 from maskline.engines.ground import GroundError
 from maskline.operations.access_keys import Credentials
 from maskline.settings import Settings
+from maskline.store import StoreFailed
 
 
 @pytest.fixture
@@ -45,6 +46,23 @@ def test_a_file_that_is_no_database(chosen: Settings) -> None:
     (chosen.data_dir / "maskline.db").write_text("something else " * 1000)
     with pytest.raises(GroundError, match=r"store\.url: cannot use .+ not a database"):
         open_data(chosen)
+
+
+def test_a_database_that_fails_while_the_service_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk is full, say; played, and without what a process does to itself at its start."""
+
+    async def full(_chosen: Settings, _roles: list[str]) -> None:
+        raise StoreFailed("database or disk is full")
+
+    path = tmp_path / "maskline.toml"
+    path.write_text("")
+    monkeypatch.setattr(daemon, "serve", full)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    monkeypatch.setattr("os.umask", lambda _mode: 0)
+    assert daemon.run(path, ["all"]) == 1
+    assert capsys.readouterr().err == f"maskline: {path}: store.url: database or disk is full\n"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from maskline.daemon.upkeep import upkeep
 from maskline.engines.ground import GroundError, claim
 from maskline.guard import guarded
 from maskline.settings import Settings, SettingsError
+from maskline.store import StoreFailed
 
 log = structlog.get_logger()
 
@@ -43,6 +44,8 @@ def run(path: Path, roles: list[str]) -> int:
         uvloop.run(serve(chosen, roles))
     except SettingsError as error:
         return refuse(path, error.faults)
+    except StoreFailed as error:  # a full disk, or one that is gone between two questions
+        return refuse(path, [f"store.url: {error}"])
     except (GroundError, OSError) as error:
         return refuse(path, [str(error)])
     finally:

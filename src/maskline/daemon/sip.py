@@ -124,9 +124,9 @@ class Sip:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        trunks = self._trunks.keep(self._probe, self._tell)
         await self._nodes.join()
         await self._switchboard.recover()
+        trunks = self._trunks.keep(self._probe, self._tell)
         work = (self._keeper.keep(), self._recorder.keep(), self._nodes.keep())
         async with (
             self._voice.running(),
