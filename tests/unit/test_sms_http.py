@@ -584,7 +584,7 @@ async def test_two_pictures_are_drawn_at_a_time_also_when_nobody_waits_for_them_
     begun: list[bytes] = []
     goes_on = threading.Event()
 
-    def slow(content: bytes) -> tuple[str, bytes]:
+    def slow(content: bytes, _: int) -> tuple[str, bytes]:
         begun.append(content)
         goes_on.wait(30)
         return "image/png", content

@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin
 
 from maskline.sms import pictures
 from maskline.sms.pictures import NotAPicture, drawn_anew
@@ -120,6 +120,53 @@ def test_a_photograph_becomes_no_larger_file(kind: str) -> None:
     assert len(drawn_anew(content)[1]) <= len(content)
     fine = saved(photograph, kind, quality=95)
     assert len(content) < len(drawn_anew(fine)[1]) <= len(fine)
+
+
+@pytest.mark.parametrize(("mode", "colours"), [("1", 2), ("L", 256), ("P", 256)])
+def test_a_drawing_in_few_colours_becomes_no_larger_file(mode: str, colours: int) -> None:
+    drawing = Image.effect_noise((200, 200), 90).quantize(colours) if mode == "P" else None
+    drawing = drawing or Image.effect_noise((200, 200), 90).convert(mode)
+    content = saved(drawing, "PNG")
+    _, clean = drawn_anew(content)
+    assert len(clean) < len(content) * 1.1
+    with Image.open(io.BytesIO(clean)) as after:
+        assert after.convert("RGB").tobytes() == drawing.convert("RGB").tobytes()
+
+
+def test_a_moving_picture_is_written_by_what_moves() -> None:
+    """Else some kilobytes become megabytes: each frame of them takes as much as the first."""
+    still = Image.effect_noise((200, 200), 90).convert("RGB").quantize(200)
+    frames = [still.copy() for _ in range(20)]
+    for place, frame in enumerate(frames):
+        frame.paste(place, (place, place, place + 9, place + 9))
+    content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    _, clean = drawn_anew(content)
+    assert len(clean) < len(content) * 2
+    with Image.open(io.BytesIO(clean)) as after:
+        for place, frame in enumerate(frames):
+            after.seek(place)
+            differs = ImageChops.difference(after.convert("RGB"), frame.convert("RGB"))
+            assert max(most for _, most in differs.getextrema()) < 20
+
+
+def test_what_a_frame_lets_shine_through_is_not_the_frame_before() -> None:
+    frames = [Image.new("RGBA", (40, 24), (0, 0, 0, 0)) for _ in range(3)]
+    for place, frame in enumerate(frames):
+        frame.paste((200, 30, 90, 255), (place * 10, 0, place * 10 + 8, 8))
+    content = saved(
+        frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50, disposal=2
+    )
+    with Image.open(io.BytesIO(drawn_anew(content)[1])) as after:
+        after.seek(2)
+        assert after.convert("RGBA").getpixel((2, 2)) == (0, 0, 0, 0)
+        assert after.convert("RGBA").getpixel((22, 2)) == (200, 30, 90, 255)
+
+
+def test_what_would_become_too_large_a_file_does_not_pass() -> None:
+    photograph = saved(Image.effect_noise((200, 200), 60).convert("RGB"), "PNG")
+    assert drawn_anew(photograph)[0] == "image/png"
+    with pytest.raises(NotAPicture, match="too-large"):
+        drawn_anew(photograph, 10_000)
 
 
 @pytest.mark.parametrize(("kind", "moving"), [("PNG", False), ("PNG", True), ("WEBP", False)])

@@ -89,7 +89,7 @@ class Pictures:
         "How many hours such a link works; then the picture is erased.", 72, least=1, most=8_760
     )
     max_bytes: int = setting(
-        "The largest file that is fetched from a provider, in bytes.",
+        "The largest file that is fetched from a provider or made of one, in bytes.",
         5_242_880,
         least=1_024,
         most=52_428_800,

@@ -100,7 +100,7 @@ class MediaIntake:
             return None
         try:
             content_type, clean = await asyncio.get_running_loop().run_in_executor(
-                self._drawing, drawn_anew, reply.body
+                self._drawing, drawn_anew, reply.body, self._rules.most_bytes
             )
         except NotAPicture as error:
             raise NotPassedOn(f"no picture: {error}") from None

@@ -12,30 +12,35 @@ from PIL import Image, ImageOps, ImageSequence
 
 MOST_PIXELS = 40_000_000  # of all frames together; a pixel takes four bytes while it is drawn anew
 MOST_FRAMES = 300
+MOST_BYTES = 5_242_880  # of what is made, unless somebody says otherwise
+MOST_COLOURS = 256  # of a palette
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 QUALITIES = (88, 75, 60, 45)  # of JPEG and WebP: the first that makes a file no larger than it came
-MOVING: dict[str, dict[str, Any]] = {"GIF": {"disposal": 2}, "WEBP": {"quality": QUALITIES[0]}}
 
 
 class NotAPicture(Exception):
     """What it is cannot be passed on. The text is a word for the log."""
 
 
-def drawn_anew(content: bytes) -> tuple[str, bytes]:
+def drawn_anew(content: bytes, most_bytes: int = MOST_BYTES) -> tuple[str, bytes]:
     """The content type and the bytes of a JPEG, PNG, GIF or WebP picture, drawn anew.
 
-    What it is stands in its bytes, whatever anybody calls it. Raises NotAPicture.
+    What it is stands in its bytes, whatever anybody calls it. Raises NotAPicture, also for one that
+    would become larger than `most_bytes`.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a hostile file makes the library say
             with Image.open(io.BytesIO(content), formats=tuple(TYPES)) as picture:
                 kind = kind_of(picture)
-                return TYPES[kind], written(picture, kind, len(content))
+                clean = written(picture, kind, len(content))
     except NotAPicture:
         raise
     except Exception as error:  # the library raises whatever a broken file makes it stumble over
         raise NotAPicture(type(error).__name__) from None
+    if len(clean) > most_bytes:
+        raise NotAPicture("too-large")
+    return TYPES[kind], clean
 
 
 def kind_of(picture: Image.Image) -> str:
@@ -45,33 +50,49 @@ def kind_of(picture: Image.Image) -> str:
 
 
 def written(picture: Image.Image, kind: str, came: int) -> bytes:
+    """`came` is how large the file was that it came in: carriers may take no larger ones."""
     frames = getattr(picture, "n_frames", 1) if kind != "JPEG" else 1
     width, height = picture.size
     if frames > MOST_FRAMES or width * height * frames > MOST_PIXELS:
         raise NotAPicture("too-many-pixels")
-    return write_moving(picture, kind) if frames > 1 else write_still(picture, kind, came)
-
-
-def write_still(picture: Image.Image, kind: str, came: int) -> bytes:
-    """`came` is how large the file was that it came in: carriers may take no larger ones."""
+    if frames > 1:
+        return write_moving(picture, kind, came)
     still = bare(ImageOps.exif_transpose(picture), "RGBA" if has_alpha(picture) else "RGB")
+    return smallest(few_colours(still) if kind == "PNG" else still, kind, came, {})
+
+
+def write_moving(picture: Image.Image, kind: str, came: int) -> bytes:
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(picture):
+        frames.append(bare(frame, "RGBA"))
+        durations.append(duration_of(frame))
+    first, *rest = frames
+    choices = {"save_all": True, "append_images": rest, "duration": durations, "loop": 0}
+    # What a GIF's frame lets shine through shows the one before, unless that is taken away. Where
+    # nothing shines through, each frame is written as what it changes: that takes far less.
+    if kind == "GIF" and not all(is_opaque(frame) for frame in frames):
+        choices["disposal"] = 2
+    return smallest(first, kind, came, choices)
+
+
+def smallest(picture: Image.Image, kind: str, came: int, choices: dict[str, Any]) -> bytes:
+    """The file in the first quality that makes it no larger than it came, else in the last."""
     for quality in QUALITIES if kind in ("JPEG", "WEBP") else QUALITIES[:1]:
         into = io.BytesIO()
-        still.save(into, kind, quality=quality)
+        picture.save(into, kind, quality=quality, **choices)
         if into.tell() <= came:
             break
     return into.getvalue()
 
 
-def write_moving(picture: Image.Image, kind: str) -> bytes:
-    frames, durations = [], []
-    for frame in ImageSequence.Iterator(picture):
-        frames.append(bare(frame, "RGBA"))
-        durations.append(duration_of(frame))
-    into, choices = io.BytesIO(), MOVING.get(kind, {})
-    first, *rest = frames
-    first.save(into, kind, save_all=True, append_images=rest, duration=durations, loop=0, **choices)
-    return into.getvalue()
+def few_colours(picture: Image.Image) -> Image.Image:
+    """The same with a palette, made anew, if it has so few colours: a file then takes a third."""
+    colours = picture.getcolors(MOST_COLOURS) if picture.mode == "RGB" else None
+    return picture.quantize(len(colours), dither=Image.Dither.NONE) if colours else picture
+
+
+def is_opaque(picture: Image.Image) -> bool:
+    return picture.getchannel("A").getextrema() == (255, 255)
 
 
 def bare(picture: Image.Image, mode: str) -> Image.Image:
