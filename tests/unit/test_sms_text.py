@@ -406,6 +406,22 @@ def test_parts_that_never_came_are_shown() -> None:
     assert gsm.DEFAULT.encode(sms.MISSING) is not None
 
 
+@pytest.mark.parametrize("width", [1, 67, 133])
+def test_parts_of_odd_length_are_whole_again(width: int) -> None:
+    """140 octets less a header with a reference of 16 bits are 133: some carriers cut so."""
+    text = "Привет, 一 Ānn 🎉! " * 20
+    octets = text.encode("utf_16_be")
+    parts = [octets[start : start + width] for start in range(0, len(octets), width)]
+    kept = {number: sms.read_part(part, "ucs2") for number, part in enumerate(parts, 1)}
+    "".join(kept.values()).encode()  # fit to be kept
+    assert sms.joined(kept, len(parts)) == text
+
+
+def test_a_part_of_odd_length_without_its_neighbour_is_read_to_its_last_character() -> None:
+    kept = sms.read_part("abc".encode("utf_16_be")[:5], "ucs2")
+    assert sms.joined({1: kept}, 2) == "ab\ufffd[...]"
+
+
 def test_a_character_cut_in_two_is_whole_again_or_shown_as_lost() -> None:
     octets = "a👍b".encode("utf_16_be")
     first, second = (sms.read_part(half, "ucs2") for half in (octets[:4], octets[4:]))

@@ -34,6 +34,9 @@ HALF = re.compile(f"[{chr(KEPT + 0xD800)}-{chr(KEPT + 0xDFFF)}]")
 KEPT_ESCAPE = 0x10E000
 LANGUAGES = 16  # more than there are
 ESCAPE = re.compile(f"([{chr(KEPT_ESCAPE)}-{chr(KEPT_ESCAPE + LANGUAGES**2 - 1)}])(.?)", re.DOTALL)
+# So are the octets of a part that was cut within a unit of UTF-16: the next one has the other half.
+KEPT_OCTET = 0x10E100
+OCTETS = re.compile(f"[{chr(KEPT_OCTET)}-{chr(KEPT_OCTET + 0xFF)}]+")
 
 
 def read(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
@@ -46,10 +49,16 @@ def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0
     if charset == "gsm":
         text = gsm.alphabet(locking, single).decode(octets)
         return text[:-1] + kept_escape(locking, single) if text.endswith(gsm.ESC) else text
+    if charset == "ucs2" and len(octets) % 2:
+        return "".join(chr(KEPT_OCTET + octet) for octet in octets)
     if charset == "ucs2":
         text = read_utf16(octets)
     else:
         text = octets.decode(PYTHON_NAMES[charset], "replace")
+    return without_nul(text)
+
+
+def without_nul(text: str) -> str:
     return text.rstrip("\0").replace("\0", UNREADABLE) if "\0" in text else text
 
 
@@ -86,7 +95,13 @@ def escaped(found: re.Match[str]) -> str:
     return alphabet.unescaped(gsm.ESC + found[2]) if found[2] else ""
 
 
+def kept_octets(found: re.Match[str]) -> str:
+    """What the octets say that one part, or several on end, had."""
+    return without_nul(read_utf16(bytes(ord(sign) - KEPT_OCTET for sign in found[0])))
+
+
 def mended(text: str) -> str:
+    text = OCTETS.sub(kept_octets, text)
     text = ESCAPE.sub(escaped, text).replace(gsm.ESC, "")
     if HALF.search(text):
         halves = HALF.sub(lambda half: chr(ord(half[0]) - KEPT), text)
