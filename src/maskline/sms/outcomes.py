@@ -201,7 +201,7 @@ class Reporting:
             return
         segment = receipt.carrier, receipt.message_id
         before = self.segments.get(segment, row["reported"])
-        if not receipt.state.final or before == receipt.state:
+        if not receipt.state.final or before in (receipt.state, Reported.DELIVERED):
             return
         message_id = row["message_id"]
         ids = row["outbound_ids"] or 1

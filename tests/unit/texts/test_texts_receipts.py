@@ -103,6 +103,20 @@ def test_receipts_of_a_segment_that_come_together_count_once(carrier: Carrier, n
     assert carrier.states() == ["Delivered"]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_segment_that_was_delivered_stays_delivered(
+    carrier: Carrier, number: str, at_once: bool
+) -> None:
+    carrier.bring("long", number)
+    carrier.answer(Accepted(message_ids=("a", "b"), segments=2))
+    states = (Reported.DELIVERED, Reported.UNDELIVERABLE, Reported.DELIVERED)
+    for some in [states] if at_once else [(each,) for each in states]:
+        together(carrier, "a", *some)
+        assert carrier.states() == ["Accepted"]
+    carrier.report("b")
+    assert carrier.states() == ["Delivered"]
+
+
 def test_a_long_text_is_delivered_when_all_its_segments_are(carrier: Carrier, number: str) -> None:
     carrier.bring("hello " * 60, number)
     carrier.answer(Accepted(message_ids=("a", "b", "c"), segments=3))
