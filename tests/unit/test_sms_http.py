@@ -130,12 +130,17 @@ async def test_a_busy_carrier_is_left_alone_for_as_long_as_it_says(twilio: FakeT
         assert link.health.up
 
 
-async def test_wrong_keys_keep_texts_waiting(twilio: FakeTwilio) -> None:
+async def test_wrong_keys_keep_texts_waiting(
+    twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inbox = Inbox()
     async with running(twilio, inbox, token="wrong") as link:
         link.submit([text("a")])
         await until(lambda: inbox.outcomes)
         assert link.health.detail == "credentials-refused"
+        assert not link.health.up
+        monkeypatch.setattr("maskline.sms.trouble.NEWS_SECONDS", 0.0)
+        assert link.health.up  # as far as anybody knows, after so long
     assert inbox.outcomes["a"] == TryLater(after=60.0, reason="credentials-refused")
 
 

@@ -284,6 +284,31 @@ async def test_a_busy_trunk_rests_and_a_dead_one_has_no_room() -> None:
         assert link.room == 0
 
 
+async def test_a_trunk_that_answers_again_is_well_whatever_it_says_of_a_number() -> None:
+    trunk, inbox = Trunk(Reply(503, 0.05), Reply(404)), Inbox()
+    async with running(trunk, inbox) as link:
+        for well in (False, True):
+            inbox.outcomes.clear()
+            link.submit([outgoing()])
+            async with asyncio.timeout(10):
+                while not inbox.outcomes:
+                    await asyncio.sleep(0.001)
+            assert link.health.up is well
+
+
+async def test_trouble_of_long_ago_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No text may come for hours that would show that the trunk is well again."""
+    trunk, inbox = Trunk(Reply(503, 0.05)), Inbox()
+    async with running(trunk, inbox) as link:
+        link.submit([outgoing()])
+        async with asyncio.timeout(10):
+            while not inbox.outcomes:
+                await asyncio.sleep(0.001)
+        assert not link.health.up
+        monkeypatch.setattr("maskline.sms.trouble.NEWS_SECONDS", 0.0)
+        assert link.health.up
+
+
 @pytest.mark.parametrize("status", [480, 404, 513, 603])
 async def test_what_is_about_one_number_lets_the_trunk_work_on(status: int) -> None:
     trunk, inbox = Trunk(Reply(status, 30.0)), Inbox()

@@ -23,6 +23,7 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
+from maskline.sms.trouble import Trouble
 from maskline.sms.window import Window
 from maskline.store import StoreFailed
 
@@ -100,7 +101,7 @@ class SipLink:
         self._most_bytes = MOST_BYTES_UDP if packets else MOST_BYTES
         self._window = Window(carrier, AT_ONCE, self._outcome, self._ready)
         self._paused_until = 0.0
-        self._trouble = ""
+        self._trouble = Trouble()
 
     @property
     def carrier(self) -> str:
@@ -113,7 +114,7 @@ class SipLink:
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(up=self._up() and not self._trouble, detail=self._trouble)
+        return LinkHealth(up=self._up() and not self._trouble.why, detail=self._trouble.why)
 
     @property
     def connections(self) -> Mapping[str, int]:
@@ -141,7 +142,6 @@ class SipLink:
             failure = await self._failure(text, place, piece)
             if failure is not None:
                 return failure
-        self._trouble = ""
         return Accepted(message_ids=(), segments=len(pieces), encoding=Encoding.UTF8)
 
     async def _failure(self, text: Outgoing, place: int, piece: bytes) -> Failure | None:
@@ -152,7 +152,9 @@ class SipLink:
             name = call_id(text.message_id, place)
             answer = await self._send(text.source, text.destination, name, piece)
             failure = outcome_of(answer)
-            if failure is not None:
+            if failure is None:
+                self._trouble.over()
+            else:
                 self._rest(answer, failure.reason)
             if place == 0 or not isinstance(failure, TryLater):
                 return failure
@@ -165,8 +167,9 @@ class SipLink:
         """A trunk that is silent or says 5xx gets a moment's peace; other refusals are about one
         number or one text."""
         if answer is not None and answer.status != 408 and not 500 <= answer.status < 513:
+            self._trouble.over()
             return
-        self._trouble = why
+        self._trouble.seen(why)
         wait = min((answer and answer.retry_after) or REST_SECONDS, LONGEST_REST)
         self._paused_until = time.monotonic() + wait
         asyncio.get_running_loop().call_later(wait, self._ready)

@@ -10,6 +10,7 @@ from maskline.courier import Courier, NotSent, Unanswered
 from maskline.sms.http.answers import BAD_KEYS, BAD_KEYS_SECONDS
 from maskline.sms.http.provider import Provider
 from maskline.sms.port import Inbox, LinkHealth, Outcome, Outgoing, TryLater, Unknown
+from maskline.sms.trouble import Trouble
 from maskline.sms.window import Window
 
 PAUSE_SECONDS = 1.0  # after a "try later" that says no time
@@ -59,7 +60,7 @@ class HttpLink:
         self._rate = Rate(per_second, time.monotonic)
         self._paused_until = 0.0
         self._waking: asyncio.TimerHandle | None = None
-        self._trouble = ""
+        self._trouble = Trouble()
         self._failures = 0
         self._served_at = -BAD_KEYS_SECONDS  # when a text was last taken, or refused for good
 
@@ -75,7 +76,7 @@ class HttpLink:
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(up=not self._trouble, detail=self._trouble)
+        return LinkHealth(up=not self._trouble.why, detail=self._trouble.why)
 
     @property
     def connections(self) -> Mapping[str, int]:
@@ -113,7 +114,8 @@ class HttpLink:
         elif isinstance(outcome, Unknown):
             self._failed(outcome.reason)
         else:
-            self._trouble, self._failures = "", 0
+            self._trouble.over()
+            self._failures = 0
             self._served_at = time.monotonic()
         return outcome
 
@@ -130,9 +132,9 @@ class HttpLink:
             self._pause(PAUSE_SECONDS * 2 ** min(self._failures - FAILURES, 6), why)
 
     def _pause(self, seconds: float, why: str) -> None:
-        if why != self._trouble:
+        if why != self._trouble.why:
             log.warning("carrier takes no texts", carrier=self.carrier, reason=why)
-        self._trouble = why
+        self._trouble.seen(why)
         until = time.monotonic() + min(seconds, LONGEST_PAUSE)
         self._paused_until = max(self._paused_until, until)
 
