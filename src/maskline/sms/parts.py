@@ -9,13 +9,14 @@ import msgspec
 from maskline.domain.message import Encoding
 from maskline.sms.body import UNREADABLE, Body, seal, unseal
 from maskline.sms.port import InboundText
-from maskline.sms.repetition import REPEATED_WITHIN
+from maskline.sms.repetition import REPEATED_WITHIN, answered_until
 from maskline.sms.text import joined
 from maskline.sms.turn import Turn
 from maskline.store import Row
 
 AT_ONCE = 200
 MOST_OPEN_PARTS = 1_000  # of one sender, that wait for others
+PHONE_REPEATS = 120_000  # how long a phone tries a part again, whatever its carrier was answered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,9 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     tx, whole = turn.context.tx, whole_of(text)
     assert text.part is not None
     late: tuple[Late, ...] = ()
-    before = [row for row in tx.all("list_parts", **whole) if row["number"] == text.part.number]
-    if before and not comes_again(turn, text, key, before[0]):  # the reference is used again
+    known = tx.all("list_parts", **whole)
+    before = [row for row in known if row["number"] == text.part.number]
+    if before and not comes_again(turn, text, key, known):  # the reference is used again
         late = give_up(turn, whole)
         tx.run("forget_parts", **whole)
         before = []
@@ -66,15 +68,23 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
     return Joined(text=words, parts=read, message_ids=(message_id,), late=late)
 
 
-def comes_again(turn: Turn, text: InboundText, key: str, known: Row) -> bool:
-    """Whether a part is a known one once more, and not of a later text that says the same. One that
-    went into a text comes again soon, or soon after its carrier is back."""
+def comes_again(turn: Turn, text: InboundText, key: str, parts: Sequence[Row]) -> bool:
+    """Whether a part is one of those that are known once more, and not of a later text that says
+    the same. One that went into a text comes again soon, or soon after its carrier is back; but of
+    a text that came whole, and whose carrier has our answer, only as long as a phone tries."""
+    assert text.part is not None
+    known = next(row for row in parts if row["number"] == text.part.number)
     if known["repeat_key"] != key:
         return False
-    name = f"{turn.work.holder}/{text.connection}"
-    current = turn.context.tx.one("get_connection", connection=name)
-    began = max(known["received_at"], current["opened_at"] if current else 0)
-    return known["message_id"] is None or bool(turn.context.now - began <= REPEATED_WITHIN)
+    if known["message_id"] is None:
+        return True
+    tx, now, came = turn.context.tx, turn.context.now, known["received_at"]
+    came_whole = len(parts) == text.part.total and len({row["message_id"] for row in parts}) == 1
+    then = tx.one("get_connection", connection=known["connection"])
+    if came_whole and then is not None and came <= answered_until(then):
+        return bool(now - came <= PHONE_REPEATS)
+    current = tx.one("get_connection", connection=f"{turn.work.holder}/{text.connection}")
+    return bool(now - max(came, current["opened_at"] if current else 0) <= REPEATED_WITHIN)
 
 
 def parts_of(turn: Turn, text: InboundText) -> Row:
@@ -95,6 +105,7 @@ def insert(turn: Turn, text: InboundText, key: str, whole: dict[str, Any]) -> No
         sealed_text=seal(turn.context.tx.cipher, body, purpose(whole)),
         encoding=text.encoding.value,
         repeat_key=key,
+        connection=f"{turn.work.holder}/{text.connection}" if text.connection else None,
         received_at=text.received_at,
     )
 

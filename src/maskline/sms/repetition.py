@@ -138,9 +138,14 @@ class Repetitions:
         current = self._turn.context.tx.one("get_connection", connection=name)
         began = max(then["seen_at"], current["opened_at"] if current else 0)
         soon: bool = self._turn.context.now - began <= REPEATED_WITHIN
-        surely_answered = max(then["has_answers_until"], then["seen_at"] - ANSWER_LOST - 1)
-        lost: bool = row["received_at"] > surely_answered
+        lost: bool = row["received_at"] > answered_until(then)
         return soon and lost
+
+
+def answered_until(connection: Row) -> int:
+    """The carrier surely has our answers to all that came by a connection until then."""
+    until: int = max(connection["has_answers_until"], connection["seen_at"] - ANSWER_LOST - 1)
+    return until
 
 
 def told_before(row: Row) -> Verdict:

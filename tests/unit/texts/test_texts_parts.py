@@ -100,6 +100,44 @@ def test_a_reference_may_be_used_again_for_a_text_that_begins_alike(
     assert [text.text for text in carrier.sent] == ["hello one", "hello one", "hello two"]
 
 
+def test_a_person_may_say_the_same_twice_at_length_under_one_reference(
+    carrier: Carrier, number: str
+) -> None:
+    """Its carrier has our answers: the connection has stood for a minute since."""
+    for place in range(2):
+        carrier.bring_part("hello ", number, 1, 2)
+        carrier.bring_part("again", number, 2, 2)
+        carrier.accept(f"id-{place}")
+        carrier.wait(3 * MINUTE)
+    assert [text.text for text in carrier.sent] == ["hello again"] * 2
+
+
+def test_a_part_that_a_phone_tries_again_is_none_of_a_later_text(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring_part("a", number, 1, 2)
+    verdict = carrier.bring_part("b", number, 2, 2)
+    carrier.accept()
+    carrier.has_answers_until = carrier.desk.now
+    carrier.wait(2 * MINUTE)
+    assert carrier.bring_part("b", number, 2, 2) == verdict
+    carrier.wait(HOUR)
+    assert [text.text for text in carrier.sent] == ["ab"]
+
+
+def test_a_part_whose_answer_was_lost_with_its_connection_comes_again_later(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring_part("a", number, 1, 2)
+    verdict = carrier.bring_part("b", number, 2, 2)
+    carrier.accept()
+    carrier.connections = ("c2",)
+    carrier.wait(9 * MINUTE)
+    assert carrier.bring_part("b", number, 2, 2, connection="c2") == verdict
+    carrier.wait(HOUR)
+    assert [text.text for text in carrier.sent] == ["ab"]
+
+
 def test_a_carrier_that_is_back_repeats_parts_of_long_ago(carrier: Carrier, number: str) -> None:
     carrier.bring_part("a", number, 1, 2)
     verdict = carrier.bring_part("b", number, 2, 2)

@@ -339,10 +339,10 @@ SELECT (
 -- Changes no row when the part is there.
 INSERT INTO message_parts
     (carrier, source, destination, reference, total, number, sealed_text, encoding, repeat_key,
-     received_at)
+     connection, received_at)
 VALUES
     (:carrier, :source, :destination, :reference, :total, :number, :sealed_text, :encoding,
-     :repeat_key, :received_at)
+     :repeat_key, :connection, :received_at)
 ON CONFLICT DO NOTHING
 
 -- name: list_parts
