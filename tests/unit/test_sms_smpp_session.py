@@ -179,6 +179,17 @@ def test_wrong_answers_change_nothing() -> None:
     assert sent(one) == []  # nobody answers an answer
 
 
+def test_a_generic_nack_is_no_success_whatever_status_it_has() -> None:
+    one = bound()
+    one.submit(codes.SUBMIT_SM, MESSAGE.write(), "a", 2.0)
+    nack = pdu(codes.GENERIC_NACK, 2, b"", codes.ESME_ROK)
+    assert one.receive(nack, 3.0) == [Answered("a", codes.ESME_RUNKNOWNERR, "")]
+    other = started()
+    assert other.receive(pdu(codes.GENERIC_NACK, 1, b"", codes.ESME_ROK), 1.0) == [
+        Ended("the carrier refused the bind", codes.ESME_RUNKNOWNERR)
+    ]
+
+
 def test_a_late_answer_is_told_as_late() -> None:
     one = bound()
     one.submit(codes.SUBMIT_SM, MESSAGE.write(), "a", 2.0)

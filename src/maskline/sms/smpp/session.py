@@ -321,6 +321,8 @@ class Session:
     def _take_response(
         self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
     ) -> None:
+        if command_id == codes.GENERIC_NACK and status == codes.ESME_ROK:
+            status = codes.ESME_RUNKNOWNERR  # whatever it says, it is a "no"
         submit = self._submits.get(sequence)
         if submit is not None and answers(submit, command_id):
             del self._submits[sequence]
