@@ -46,6 +46,8 @@ REQUESTS: dict[State, frozenset[int]] = {
     State.UNBINDING: ALWAYS,
 }
 SUBMITTING = frozenset({State.BOUND_TX, State.BOUND_TRX})
+# Here a text may cross our request, or the carrier's answer: it is to come again.
+BETWEEN = frozenset({State.BINDING, State.UNBINDING})
 
 # What a bind leads to.
 BOUND: dict[int, State] = {
@@ -297,6 +299,8 @@ class Session:
             self._take_response(command_id, status, sequence, body, events)
         elif command_id in REQUESTS[self.state]:
             self._take_request(command_id, sequence, body, events)
+        elif command_id in BODIES and self.state in BETWEEN:
+            self._respond(command_id, sequence, codes.ESME_RX_T_APPN)
         elif command_id in ANSWERED_BY_RESPONSE:
             self._respond(command_id, sequence, codes.ESME_RINVBNDSTS)
         elif command_id not in (codes.OUTBIND, codes.ALERT_NOTIFICATION):  # these have no answer
@@ -312,11 +316,10 @@ class Session:
             except PduError as error:
                 self.malformed += 1
                 self._respond(command_id, sequence, error.status)
-        elif command_id == codes.ENQUIRE_LINK:
+        elif command_id in ALWAYS:
             self._respond(command_id, sequence, codes.ESME_ROK)
-        elif command_id == codes.UNBIND:
-            self._respond(command_id, sequence, codes.ESME_ROK)
-            events.append(self._end("the carrier unbound"))
+            if command_id == codes.UNBIND:
+                events.append(self._end("the carrier unbound"))
 
     def _take_response(
         self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
