@@ -176,6 +176,13 @@ def test_a_receipt_is_for_the_text_that_went_the_other_way() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("way", "whole"), [("udh", False), ("sar", False), ("payload", True)])
+def test_a_receipt_is_for_all_of_a_text_that_goes_in_one_request(way: str, whole: bool) -> None:
+    found = dialect(long_texts=way).arrival(receipt(PLAIN, 4), "c1", NOW)
+    assert isinstance(found, Receipt)
+    assert found.whole is whole
+
+
 # --- numbers
 
 

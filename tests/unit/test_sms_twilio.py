@@ -249,6 +249,7 @@ def test_a_status_is_read_from_a_callback(status: str, code: str, state: Reporte
             source="+19135550199",
             destination="+14015550101",
             reference=513,
+            whole=True,
         )
     ]
     assert reading.thanks.status == 204

@@ -164,6 +164,7 @@ def early_receipt(row: Row) -> Receipt:
         source=row["source"],
         destination=row["destination"],
         reference=row["reference"],
+        whole=bool(row["whole"]),
     )
 
 
@@ -239,7 +240,8 @@ def resolve_doubt(turn: Turn, receipt: Receipt, came_at: int) -> None:
 
     Of a pair only one text is under way at a time. Still a receipt may be about one that was sent
     twice long ago: so it must carry our reference, or no other answer of the pair is missing. A
-    text of several segments is left alone: only some may have been taken.
+    text of several segments is left alone, unless the receipt speaks for all: only some may have
+    been taken.
     """
     if receipt.source is None or receipt.destination is None:
         return
@@ -255,7 +257,7 @@ def resolve_doubt(turn: Turn, receipt: Receipt, came_at: int) -> None:
         body = unseal(tx.cipher, row["sealed_body"], message_id)
     except UNREADABLE:
         return
-    if body.media or utf16_units(body.text) > SURELY_ONE_SEGMENT:
+    if not receipt.whole and (body.media or utf16_units(body.text) > SURELY_ONE_SEGMENT):
         return
     tx.run("forget_unanswered_submit", **pair, message_id=message_id)
     settle(turn, [(message_id, Accepted(message_ids=(receipt.message_id,)))])
@@ -279,6 +281,7 @@ def keep_early(turn: Turn, receipt: Receipt) -> None:
         source=receipt.source,
         destination=receipt.destination,
         reference=receipt.reference,
+        whole=int(receipt.whole),
         reported_at=receipt.at,
         kept_at=turn.context.now,
     )

@@ -89,7 +89,8 @@ class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     came. `at` is when it happened, or came, in milliseconds since the epoch. `source` and
     `destination` are those of the text (so they are swapped in the PDU), `reference` what
     `Outgoing.reference` was (user_message_reference), where the carrier says them: they find the
-    text whose answer was lost with the connection.
+    text whose answer was lost with the connection. `whole` says that it speaks for all of the text,
+    which went in one request, however many segments it has.
     """
 
     carrier: str
@@ -100,6 +101,7 @@ class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     source: str | None = None
     destination: str | None = None
     reference: int | None = None
+    whole: bool = False
 
 
 class Outgoing(Struct, frozen=True, kw_only=True, gc=False):

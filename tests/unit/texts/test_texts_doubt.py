@@ -101,6 +101,23 @@ def test_a_text_of_several_segments_stays_in_doubt(
     assert carrier.states() == [state]
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_receipt_for_all_of_a_long_text_tells_that_the_carrier_has_it(
+    carrier: Carrier, number: str, early: bool
+) -> None:
+    """Over HTTP a text goes in one request: it is taken as a whole, or not at all."""
+    carrier.bring("hello " * 40, number)
+    told = {"source": number, "destination": BEN, "reference": carrier.sent[0].reference}
+    if early:
+        carrier.report("id-9", whole=True, **told)
+    carrier.answer(Unknown(reason="no-answer"))
+    if not early:
+        carrier.report("id-9", whole=True, **told)
+    assert carrier.states() == ["Delivered"]
+    carrier.wait(HOUR)
+    assert len(carrier.sent) == 1
+
+
 def test_texts_of_a_process_that_is_gone_are_taken_over(carrier: Carrier, number: str) -> None:
     carrier.bring("hello", number)
     carrier.life = "another.1"

@@ -208,6 +208,7 @@ class Generic:
                 source=self._number(found(rules.source, item)) or None,
                 destination=self._number(found(rules.destination, item)) or None,
                 reference=int(reference) if re.fullmatch(r"\d{1,5}", reference) else None,
+                whole=True,
             )
 
     def _number(self, value: Any) -> str:

@@ -198,6 +198,7 @@ class Twilio:
             source=one_of(fields, "From") or None,
             destination=one_of(fields, "To") or None,
             reference=int(reference) if reference.isdecimal() and len(reference) < 6 else None,
+            whole=True,
         )
 
 

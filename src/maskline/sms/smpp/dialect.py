@@ -85,6 +85,7 @@ class Dialect:
             source=destination,
             destination=source,
             reference=number_in(body.tlvs, codes.USER_MESSAGE_REFERENCE, 2),
+            whole=self._settings.long_texts == "payload",
         )
 
     def number(self, ton: int, address: str) -> str:

@@ -229,6 +229,7 @@ class SmppLink:
             source=text.source,
             destination=text.destination,
             reference=text.reference,
+            whole=submission.parts == 1,
         )
 
     def told(self, connection: Connection, answers: Sequence[Answered | Unanswered]) -> None:

@@ -32,6 +32,11 @@ class Submission:
         self._done = False
 
     @property
+    def parts(self) -> int:
+        """How many requests carry the text."""
+        return len(self._submits.bodies)
+
+    @property
     def to_send(self) -> int:
         """How many segments are to be sent now."""
         return 0 if self._done or self._verdict else len(self._to_send)

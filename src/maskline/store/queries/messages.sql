@@ -224,13 +224,14 @@ WHERE messages.message_id = each.value ->> 0
 -- carrier that begins to count anew gives ids again: about another pair, or after an hour, the newest
 -- holds.
 INSERT INTO early_receipts
-    (carrier, sent_id, reported, error, source, destination, reference, reported_at, kept_at)
+    (carrier, sent_id, reported, error, source, destination, reference, whole, reported_at,
+     kept_at)
 VALUES
-    (:carrier, :sent_id, :reported, :error, :source, :destination, :reference, :reported_at,
-     :kept_at)
+    (:carrier, :sent_id, :reported, :error, :source, :destination, :reference, :whole,
+     :reported_at, :kept_at)
 ON CONFLICT (carrier, sent_id) DO UPDATE SET
     reported = excluded.reported, error = excluded.error, source = excluded.source,
-    destination = excluded.destination, reference = excluded.reference,
+    destination = excluded.destination, reference = excluded.reference, whole = excluded.whole,
     reported_at = excluded.reported_at, kept_at = excluded.kept_at
 WHERE early_receipts.source <> excluded.source
     OR early_receipts.destination <> excluded.destination
