@@ -4,6 +4,7 @@ with a password where the carrier asks for one."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import KSR
@@ -75,7 +76,8 @@ class Attempts:
         reason: Exception = NoWay("no target takes the call")
         while attempt["tried"] < len(targets):
             target = targets[attempt["tried"]]
-            attempt |= {"tried": attempt["tried"] + 1, "authorized": False}
+            attempt |= {"tried": attempt["tried"] + 1}
+            challenges.forget()
             try:
                 self._send(request, attempt, target, len(targets) > attempt["tried"])
             except NoWay as error:
@@ -94,9 +96,9 @@ class Attempts:
         attempt: dict[str, Any],
         target: Target,
         others: bool,
-        more: tuple[tuple[str, str], ...] = (),
+        more: Sequence[tuple[str, str]] = (),
     ) -> None:
-        passage = self._passage(request, attempt, target)
+        passage = self._passage(request, attempt, target, authorized=bool(more))
         self._keep_half(attempt, passage)
         body = self._bodies.first_offer(passage, description(request), target.hop)
         # When hardly anything can keep the call from this target any more: what holds for its
@@ -132,7 +134,7 @@ class Attempts:
         attempt["halves"] = halves
 
     def _passage(
-        self, request: sip.Message, attempt: dict[str, Any], target: Target
+        self, request: sip.Message, attempt: dict[str, Any], target: Target, *, authorized: bool
     ) -> mask.Passage:
         carrier = target.carrier
         shown = f"sip:{target.caller}@{self._settings.host_told(target)}"
@@ -141,7 +143,7 @@ class Attempts:
             attempt["reference"], shown, target.uri, attempt["trunk"], carrier.mark, recorded
         )
         passage = mask.first_passage(self._keys, request, call, attempt["flow"])
-        return self._counted(passage, attempt["authorized"]) if carrier.account else passage
+        return self._counted(passage, authorized) if carrier.account else passage
 
     def _counted(self, passage: mask.Passage, authorized: bool) -> mask.Passage:
         """The answer to a challenge has the next CSeq (RFC 3261 22.2); so has all that follows,
@@ -161,10 +163,8 @@ class Attempts:
         attempt = json.loads(text)
         target = self._settings.targets(attempt["route"])[attempt["tried"] - 1]
         try:
-            if self._authorize(request, attempt, target):
-                return True
             if not may_be_tried_elsewhere():
-                return False
+                return self._authorize(request, attempt, target)
             self._suspect(target)
             self._next(request, attempt)
         except Exception as error:  # whatever it is, this call has ended, and is to be reported
@@ -189,14 +189,12 @@ class Attempts:
         return over is not None and KSR.pv.get(BRANCH) < over
 
     def _authorize(self, request: sip.Message, attempt: dict[str, Any], target: Target) -> bool:
-        if attempt["authorized"] or KSR.tm.t_branch_timeout() > 0:
+        """Whether the target asks for a password, and gets it."""
+        headers = challenges.authorization(target.carrier, "INVITE", target.uri)
+        if not headers:
             return False
-        header = challenges.authorization(target.carrier, "INVITE", target.uri)
-        if header is None:
-            return False
-        attempt["authorized"] = True
         others = attempt["tried"] < len(attempt["route"]["Targets"])
-        self._send(request, attempt, target, others, (header,))
+        self._send(request, attempt, target, others, headers)
         return True
 
     def _suspect(self, target: Target) -> None:

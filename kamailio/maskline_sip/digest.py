@@ -44,50 +44,67 @@ def parameters(header: str) -> dict[str, str]:
     }
 
 
+def strongest(challenges: Sequence[str], account: Account) -> dict[str, str]:
+    """Of the challenges of each realm the one that is answered, the strongest of all first."""
+    found: dict[str, str] = {}
+    for algorithm in HASHES:
+        for challenge in challenges:
+            given = parameters(challenge)
+            if _asks(given, account) and _algorithm(given) == algorithm:
+                found.setdefault(given.get("realm", ""), challenge)
+    return found
+
+
+def is_stale(challenge: str) -> bool:
+    """Whether it says that our password was right, and its nonce too old (RFC 7616 3.3)."""
+    return parameters(challenge).get("stale", "").lower() == "true"
+
+
 def answer(
-    challenges: Sequence[str], account: Account, method: str, uri: str, client: str = ""
-) -> str | None:
-    """The credentials for the strongest challenge that we understand, None for none. `client` is
-    the client's nonce, by chance when empty."""
-    read = [given for given in map(parameters, challenges) if _asks(given, account)]
-    for algorithm, digest in HASHES.items():
-        for given in read:
-            if given.get("algorithm", "MD5").upper() == algorithm:
-                return _credentials(given, algorithm, digest, account, method, uri, client)
-    return None
-
-
-def _asks(challenge: dict[str, str], account: Account) -> bool:
-    """Whether a challenge is one, and its realm the account's."""
-    realm = challenge.get("realm", "")
-    return bool(challenge.get("nonce")) and account.realm in (None, realm)
-
-
-def _credentials(
-    given: dict[str, str],
-    algorithm: str,
-    digest: Callable[[bytes], str],
+    challenges: Sequence[str],
     account: Account,
     method: str,
     uri: str,
-    client: str,
-) -> str:
-    fields = {
-        "username": account.username,
-        "realm": given.get("realm", ""),
-        "nonce": given["nonce"],
-        "uri": uri,
-        "algorithm": algorithm,
-    }
-    offered = [one.strip() for one in given.get("qop", "").split(",")]
-    if "auth" in offered:
-        fields |= {"qop": "auth", "nc": "00000001", "cnonce": client or secrets.token_hex(8)}
-    fields["response"] = response(fields, digest, account.password, method)
-    if "opaque" in given:
-        fields["opaque"] = given["opaque"]
+    client: str = "",
+    count: int = 1,
+) -> str | None:
+    """The credentials for the strongest challenge that we understand, None for none. `client` is
+    the client's nonce, by chance when empty; `count` tells how often its nonce was answered."""
+    for challenge in strongest(challenges, account).values():
+        given = parameters(challenge)
+        fields = {
+            "username": account.username,
+            "realm": given.get("realm", ""),
+            "nonce": given["nonce"],
+            "uri": uri,
+            "algorithm": _algorithm(given),
+        }
+        if "qop" in given:
+            client = client or secrets.token_hex(8)
+            fields |= {"qop": "auth", "nc": f"{count:08x}", "cnonce": client}
+        if "opaque" in given:
+            fields["opaque"] = given["opaque"]
+        return _credentials(fields, account, method)
+    return None
+
+
+def _algorithm(challenge: dict[str, str]) -> str:
+    return challenge.get("algorithm", "MD5").upper()
+
+
+def _asks(challenge: dict[str, str], account: Account) -> bool:
+    """Whether a challenge is one, its realm the account's, and the request alone is to be proven:
+    not its body, too (`auth-int`)."""
+    realm, wanted = challenge.get("realm", ""), challenge.get("qop", "auth")
+    proven = "auth" in [one.strip() for one in wanted.split(",")]
+    return bool(challenge.get("nonce")) and account.realm in (None, realm) and proven
+
+
+def _credentials(fields: dict[str, str], account: Account, method: str) -> str:
+    told = response(fields, HASHES[fields["algorithm"]], account.password, method)
     return "Digest " + ", ".join(
         f"{name}={text}" if name in ("algorithm", "qop", "nc") else f'{name}="{quoted(text)}"'
-        for name, text in fields.items()
+        for name, text in {**fields, "response": told}.items()
     )
 
 

@@ -81,15 +81,14 @@ class Errands:
         KSR.hdr.append(self._door.header(sip.write(start, headers)))
 
     def failed(self, kept: dict[str, Any]) -> None:
-        """Answers a challenge, once."""
+        """Answers a challenge."""
         carrier = self._settings.carriers[kept["carrier"]]
-        if KSR.tm.t_branch_timeout() > 0 or kept.get("answered"):
+        if KSR.tm.t_branch_timeout() > 0:
             return
-        header = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
-        if header is None:
-            return
-        kept |= {"answered": True, "cseq": kept["cseq"] + 1}
-        self._relay(kept, carrier, [header])
+        headers = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
+        if headers:
+            kept["cseq"] += 1
+            self._relay(kept, carrier, headers)
 
 
 def uri(kept: dict[str, Any], carrier: Carrier) -> str:

@@ -16,7 +16,7 @@ from .settings import Carrier, Settings
 from .tables import Table
 from .ways import NoWay, Ways, contact
 
-HOP, AUTHORIZED = "$avp(hop)", "$avp(authorized)"
+HOP = "$avp(hop)"
 BACK = "$avp(back)"  # `Body.back` of the offer at hand
 AHEAD = Table("ahead")  # how far ahead a leg's numbers are
 # What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
@@ -67,17 +67,16 @@ class Relay:
             raise NoWay("not sent")
 
     def failed(self, known: Kept, request: sip.Message) -> None:
-        """Answers a challenge, once, with the next number. All that follows on that leg is one
+        """Answers a challenge with the next number. All that follows on that leg is one
         ahead, too: its new Contact tells, and our memory for what has none or is refused."""
         passage = known.passage
         carrier = self._asked_by(passage.far)
         over = KSR.tm.t_branch_timeout() > 0 or KSR.tm.t_is_canceled() > 0
-        if carrier is None or over or KSR.pv.get(AUTHORIZED):
+        if carrier is None or over:
             return
-        header = challenges.authorization(carrier, request.method, passage.far.target)
-        if header is None:
+        headers = challenges.authorization(carrier, request.method, passage.far.target)
+        if not headers:
             return
-        KSR.pv.sets(AUTHORIZED, "1")
         passage = mask.numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
         if passage.far.tag:
             AHEAD.put(self._name(passage.key, passage.far), passage.far.cseq or "")
@@ -86,7 +85,7 @@ class Relay:
         else:
             body = self._bodies.of_request(request, passage)
         known = known._replace(passage=passage)
-        self.send(request, passage, body, known, KSR.pv.get(HOP), (header,))
+        self.send(request, passage, body, known, KSR.pv.get(HOP), headers)
 
     def counted(self, passage: mask.Passage) -> mask.Passage:
         """The passage with the numbers that its legs have come to meanwhile."""

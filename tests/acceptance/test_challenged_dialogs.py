@@ -19,11 +19,11 @@ ACCOUNT = 'username = "maskline"\npassword = "secret"'
 UNASKED = ("ACK", "CANCEL", "OPTIONS")
 
 
-def permits(request: str, password: str = "secret") -> bool:
+def permits(request: str, password: str = "secret", name: str = "Proxy-Authorization") -> bool:
     """Whether a request brings the right answer to a challenge, for just this request."""
-    if "\r\nProxy-Authorization: " not in request:
+    if f"\r\n{name}: " not in request:
         return False
-    given = parameters(header(request, "Proxy-Authorization"))
+    given = parameters(header(request, name))
     method, uri = request.split(" ")[:2]
     wanted = response(given, HASHES["SHA-256"], password, method)
     return given["uri"] == uri and given["response"] == wanted
@@ -57,11 +57,17 @@ class Suspicious:
         if number <= self.highest:
             return [reply(request, 500)]
         self.highest = number
-        if not permits(request, self.password):
-            return [reply(request, 407, more=challenge())]
+        if asked := self.asked(request):
+            return [asked]
         if method in self.refused:
             return [reply(request, 488)]
         return accept(peer, request)
+
+    def asked(self, request: str) -> str:
+        """The challenge that a request gets, empty for none."""
+        if permits(request, self.password):
+            return ""
+        return reply(request, 407, more=challenge())
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +242,66 @@ def test_a_wrong_password_is_tried_once(carrier: Peer, phone: Phone) -> None:
     phone.send(within("BYE", sent, answer, phone, 3))
     assert final(phone).startswith("SIP/2.0 480")
     assert numbers(carrier, "BYE") == [4, 5]
+
+
+@dataclass
+class Chain(Suspicious):
+    """A proxy and the server behind it, of one realm, which both ask: of each request these one
+    after the other, whatever it brings."""
+
+    steps: list[tuple[int, str]] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+
+    def answered(self, peer: Peer, request: str, method: str) -> list[str]:
+        self.seen.append(method)
+        step = self.seen.count(method) - 1
+        if step >= len(self.steps):
+            return accept(peer, request)
+        status, nonce = self.steps[step]
+        name = "WWW" if status == 401 else "Proxy"
+        asked = f'{name}-Authenticate: Digest realm="acme", nonce={nonce}, qop="auth-int,auth"'
+        return [reply(request, status, more=f"{asked}, algorithm=SHA-256\r\n")]
+
+
+STALE = '"p2", stale=TRUE'
+PROXY, SERVER = "Proxy-Authorization", "Authorization"
+
+
+def told(request: str) -> dict[str, tuple[str, str]]:
+    """The nonces that a request answers, and how often; each answer is right."""
+    found = {}
+    for name in (PROXY, SERVER):
+        if f"\r\n{name}: " in request:
+            assert permits(request, name=name)
+            given = parameters(header(request, name))
+            found[name] = given["nonce"], given["nc"].lstrip("0")
+    return found
+
+
+def test_a_proxy_and_the_server_behind_it_may_both_ask(carrier: Peer, phone: Phone) -> None:
+    """RFC 3261 22.3; and a nonce may become too old meanwhile (RFC 7616 3.3)."""
+    carrier.answer = Chain(steps=[(407, '"p1"'), (401, '"s1"'), (407, STALE)])
+    sent, answer = answered(phone)
+    phone.send(within("BYE", sent, answer, phone, 2))
+    assert final(phone).startswith("SIP/2.0 200")
+    for method, first in (("INVITE", 1), ("BYE", 5)):
+        assert numbers(carrier, method) == list(range(first, first + 4))
+        assert [told(one) for one in dict.fromkeys(carrier.of(method))] == [
+            {},
+            {PROXY: ("p1", "1")},
+            {PROXY: ("p1", "2"), SERVER: ("s1", "1")},
+            {PROXY: ("p2", "1"), SERVER: ("s1", "2")},
+        ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "sent"), [([(407, STALE)] * 9, 4), ([(407, '"p1"'), (407, '"p3"')], 2)]
+)
+def test_who_asks_again_and_again_is_not_answered_for_ever(
+    carrier: Peer, phone: Phone, steps: list[tuple[int, str]], sent: int
+) -> None:
+    """Nor who asks for the same again, which says that the password is wrong."""
+    carrier.answer = Chain(steps=steps)
+    phone.send(phone.invite())
+    assert final(phone).startswith("SIP/2.0 480")
+    assert numbers(carrier, "INVITE") == list(range(1, 1 + sent))

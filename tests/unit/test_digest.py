@@ -58,6 +58,19 @@ def test_the_strongest_challenge_is_answered() -> None:
     assert answer(challenges[2:], ANN, "INVITE", "sip:b@h") is None
 
 
+def test_a_challenge_for_the_body_too_leaves_another_to_be_answered() -> None:
+    """RFC 7616 3.4: `auth-int` alone we do not have; without qop a server would not take it."""
+    challenges = [
+        'Digest realm="r", nonce="1", algorithm=SHA-256, qop="auth-int"',
+        'Digest realm="r", nonce="2", algorithm=MD5, qop="auth-int,auth"',
+        'Digest realm="r", nonce="3", algorithm=MD5-sess, qop="auth"',
+    ]
+    told = answer(challenges, ANN, "INVITE", "sip:b@h")
+    assert told is not None
+    assert parameters(told)["nonce"] == "2"
+    assert answer([challenges[0], challenges[2]], ANN, "INVITE", "sip:b@h") is None
+
+
 def test_a_realm_that_is_not_the_accounts_is_not_answered() -> None:
     others, ours = ('Digest realm="r", nonce="1"', 'Digest realm="acme", nonce="2"')
     account = Account("ann", "secret", "acme")
