@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import KSR
@@ -163,8 +164,9 @@ class Attempts:
         attempt = json.loads(text)
         target = self._settings.targets(attempt["route"])[attempt["tried"] - 1]
         try:
-            if not may_be_tried_elsewhere():
-                return self._authorize(request, attempt, target)
+            with suppress(NoWay):  # who challenged us is gone: as if nothing had been said
+                if not may_be_tried_elsewhere():
+                    return self._authorize(request, attempt, target)
             self._suspect(target)
             self._next(request, attempt)
         except Exception as error:  # whatever it is, this call has ended, and is to be reported
