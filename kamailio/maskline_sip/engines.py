@@ -3,6 +3,10 @@
 The sound of a call stays with the engine that its first offer went to: that of the node that took
 the call, whose name its id begins with; or, where that one is down, another node's. Then the
 reference that the call's legs hold names that node behind the id.
+
+What comes late, such as an answer that is repeated when its call was hung up, an engine takes for
+the same call or for a new one, and keeps ports for it. So each end is noted before the engine hears
+of it, and looked for after all else that it is told: whatever comes first, the end is the last.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from . import sdp
 from .media import Media, MediaDown
@@ -33,9 +37,18 @@ def node_of(reference: str) -> str:
     return node or call[:NODE_LENGTH]
 
 
+class Notes(Protocol):
+    """Texts by names that all workers know; see `tables`."""
+
+    def put(self, name: str, value: str) -> None: ...
+    def get(self, name: str) -> str | None: ...
+
+
 class Engines:
-    def __init__(self, node: str, own: Media, others: Others) -> None:
-        self._node, self._own, self._others = node, own, others
+    """`over` has the references of the calls that ended of late."""
+
+    def __init__(self, node: str, own: Media, others: Others, over: Notes) -> None:
+        self._node, self._own, self._others, self._over = node, own, others, over
         self._known: dict[Engine, Media] = {}
         self._failed_at: dict[str, float] = {}
 
@@ -53,19 +66,29 @@ class Engines:
 
     def offer(self, reference: str, *given: Any) -> sdp.Description:
         try:
-            return self._of(reference).offer(call_of(reference), *given)
+            relayed = self._of(reference).offer(call_of(reference), *given)
         except MediaDown:
             self._failed_at[node_of(reference)] = time.monotonic()
             raise
+        self._end_again(reference)
+        return relayed
 
     def answer(self, reference: str, *given: Any) -> sdp.Description:
-        return self._of(reference).answer(call_of(reference), *given)
+        relayed = self._of(reference).answer(call_of(reference), *given)
+        self._end_again(reference)
+        return relayed
+
+    def _end_again(self, reference: str) -> None:
+        """Ends what the engine has just been told of a call that is over."""
+        if self._over.get(reference):
+            self.delete(reference)
 
     def places(self, reference: str, *given: Any) -> list[tuple[str, int]]:
         return self._of(reference).places(call_of(reference), *given)
 
     def delete(self, reference: str, *given: Any) -> None:
         """Ends the call's media; nothing is waited for, nor lost when its engine is gone."""
+        self._over.put(reference, "1")
         with suppress(OSError):
             self._of(reference).delete(call_of(reference), *given)
 

@@ -37,6 +37,7 @@ from .settings import BALANCER, CONTROL, Settings
 from .shelf import Shelf
 from .strays import Strays
 from .switch import Switch
+from .tables import Table
 from .unfit import Unfit
 from .ways import Ways
 
@@ -74,7 +75,7 @@ class Routes:
         keys = mask.Keyring(settings.keys, settings.current_key)
         switch, ways = Switch(settings.switch_socket), Ways(settings)
         media = Media(settings.media_control, settings.media_addresses)
-        engines = Engines(settings.node, media, others)
+        engines = Engines(settings.node, media, others, Table("over"))
         self.bodies = bodies = Bodies(keys, engines, settings, others)
         self.reports = reports = Reports(keys, switch)
         self.senders = senders = Senders(settings, keys)

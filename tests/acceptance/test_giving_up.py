@@ -1,6 +1,7 @@
 """Calls that ring when their session is closed: the phone stops ringing, the caller is told, and
 whoever answers at that very moment is hung up."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 from acceptance.peers import SDP, Peer, header, reply
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
-from acceptance.plain_phone import ALICE, BOB, Phone, connect, within
+from acceptance.plain_phone import ALICE, BOB, Phone, connect, forked, from_called, within
 from acceptance.plain_phone import SDP as PLAIN_SDP
 from acceptance.service import Service, running, until
+from acceptance.test_call_soak import media_sessions
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import search_for
 
@@ -337,3 +339,45 @@ def give_up(service: Service, folder: Path, number: int, how: Callable[[Service]
 def calls(service: Service) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
     return found
+
+
+def hung_up_by_called(caller: Phone, called: Phone, received: str) -> None:
+    """The called party's BYE."""
+    called.send(from_called("BYE", forked(received, "bobs"), called, 1))
+    bye = caller.expect("BYE ")
+    caller.reply(bye, 200)
+    called.expect("SIP/2.0 200")
+
+
+def repeated_answer(caller: Phone, called: Phone, offer: str) -> None:
+    """An answer that comes again when its call is over: its ACK was lost, say."""
+    sent = caller.invite(body=offer)
+    caller.send(sent)
+    received = called.receive()
+    called.reply(received, 200, PLAIN_SDP)
+    answer = caller.taken()
+    caller.send(within("ACK", sent, answer, caller))
+    assert called.receive().startswith("ACK ")
+    hung_up_by_called(caller, called, received)
+    called.reply(received, 200, PLAIN_SDP)
+
+
+def crossed_change(caller: Phone, called: Phone, status: int) -> None:
+    """A party hangs up, and only then answers what the other one wanted to change."""
+    sent, received, answer = connect(caller, called)
+    change = moved(within("INVITE", sent, answer, caller, 2), caller)
+    caller.send(change.replace("audio 17000", "audio 17010"))
+    again = called.expect("INVITE ")
+    hung_up_by_called(caller, called, received)
+    called.reply(again, status, PLAIN_SDP * (status == 200))
+
+
+def test_what_comes_after_the_end_takes_no_ports(service: Service) -> None:
+    """rtpengine would take it for the same call, or for a new one, and keep its ports."""
+    before = set(asyncio.run(media_sessions(service)))
+    late: list[tuple[Callable[..., None], Any]] = [(repeated_answer, PLAIN_SDP)]
+    late += [(repeated_answer, ""), (crossed_change, 200), (crossed_change, 481)]
+    for speak, how in late:
+        with two_phones(service) as (called, caller):
+            speak(caller, called, how)
+    until(lambda: set(asyncio.run(media_sessions(service))) <= before, what="rtpengine")

@@ -80,7 +80,11 @@ def unused() -> int:
 
 def engines(found: Others) -> closing[Engines]:
     own = Media(("127.0.0.1", unused()), ["127.0.0.1"])
-    return closing(Engines(OURS, own, found))
+    return closing(Engines(OURS, own, found, Notes()))
+
+
+class Notes(dict[str, str]):
+    put = dict[str, str].__setitem__
 
 
 def test_a_reference_names_the_call_and_the_node_with_its_sound() -> None:
@@ -115,6 +119,24 @@ def test_the_sound_of_a_node_that_is_gone_cannot_be_changed_but_ended(tmp_path: 
         with pytest.raises(MediaDown):
             all_of_them.offer(DEAD + CALL, "caller", OFFER)
         all_of_them.delete(DEAD + CALL)
+
+
+def test_a_call_that_is_over_is_ended_whatever_else_is_told_of_it(
+    tmp_path: Path, theirs: Rtpengine
+) -> None:
+    """An offer or an answer that overtakes the end, or comes after it."""
+    with engines(others(tmp_path, theirs.port)) as all_of_them:
+        all_of_them.offer(THEIRS + CALL, "caller", OFFER)
+        all_of_them.delete(THEIRS + CALL, 1)
+        all_of_them.offer(THEIRS + CALL, "caller", OFFER)
+        all_of_them.answer(THEIRS + CALL, "caller", "called", OFFER)
+        all_of_them.offer(f"{OURS}{CALL}~{THEIRS}", "caller", OFFER)
+    told = [(one["command"], one["call-id"]) for one in theirs.asked]
+    both = [("delete", THEIRS + CALL), ("delete", f"{THEIRS}{CALL}/called")]
+    assert told[:2] == [("offer", THEIRS + CALL), ("delete", THEIRS + CALL)]
+    assert told[2:] == [
+        ("offer", THEIRS + CALL), *both, ("answer", THEIRS + CALL), *both, ("offer", OURS + CALL),
+    ]  # fmt: skip
 
 
 def test_a_request_or_an_answer_that_got_lost_is_asked_for_again(theirs: Rtpengine) -> None:
