@@ -18,6 +18,7 @@ from .senders import Senders
 from .shelf import Shelf
 from .strays import Strays
 from .unfit import unread
+from .ways import Ways
 
 NOT_YET_RINGING = (181, 182)
 CAUSE = "$avp(cause)"  # of the latest refusal: its status, and the Q.850 cause that it told
@@ -35,8 +36,9 @@ class Replies:
         shelf: Shelf,
         senders: Senders,
         strays: Strays,
+        ways: Ways,
     ) -> None:
-        self._strays = strays
+        self._strays, self._ways = strays, ways
         self._senders = senders
         self._keys, self._door, self._bodies, self._shelf = keys, door, bodies, shelf
         self._reports, self._routes, self._attempts = reports, routes, attempts
@@ -61,6 +63,7 @@ class Replies:
             known = known.knowing(far, token)
         payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
         self._note(reply, known, far)
+        self._ways.back(passage.near.trunk, known.asked.vias[0])
         KSR.hdr.append(self._door.header(payload))  # at last: nothing can be refused any more
         return True
 
@@ -105,6 +108,7 @@ class Replies:
         reference = known.passage.near.reference
         ended_by, status, ours = outcome(known)
         ringing.end(reference)
+        self._ways.back(known.passage.near.trunk, known.asked.vias[0])
         if ours:
             if status == 503:
                 KSR.hdr.append_to_reply(RETRY + "\r\n")

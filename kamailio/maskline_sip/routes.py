@@ -89,7 +89,7 @@ class Routes:
         self.dialogs = Dialogs(keys, door, bodies, relay, reports, sets, senders, shelf, ways)
         strays = Strays(senders, keys, reports)
         self.replies = Replies(
-            keys, door, bodies, reports, sets, attempts, shelf, senders, strays
+            keys, door, bodies, reports, sets, attempts, shelf, senders, strays, ways
         )  # fmt: skip
         self.unfit = Unfit(bodies, reports, attempts, strays)
 

@@ -69,6 +69,21 @@ class Ways:
         where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
         return contact(self._settings, where, KSR.pv.get("$proto"))
 
+    def back(self, trunk: str, via: str) -> None:
+        """Replies to the request of the transaction at hand, whose topmost Via this is, need a new
+        connection when the one is gone that it came by (RFC 3261 18.2.2): only to whom shows a
+        certificate as the carrier of whoever asked has it, whom `trunk` marks. A place whose name
+        is looked for in its certificate gets nothing before it was."""
+        get = KSR.pv.get
+        if get("$T_req($proto)") != "tls" or get("$T_req($conid)") is not None:
+            return
+        carrier = self._settings.marked.get(trunk)
+        self._choose_certificate(carrier)
+        port = port_of("sip:" + via.partition(";")[0].split()[-1])
+        place = f"sip:{bracketed(get('$T_req($si)'))}:{port};transport=tls"
+        if VERIFIED.get(f"place {verified_as(place)}"):
+            KSR.set_reply_no_connect()
+
     def _choose_certificate(self, carrier: Carrier | None) -> None:
         """Which section of tls.cfg holds if a connection has to be made."""
         KSR.tls.set_connect_server_id(carrier.tls_profile if carrier else "default")

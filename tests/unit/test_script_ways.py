@@ -29,6 +29,7 @@ class Kamailio:
             get=self.told.get,
         )  # fmt: skip
         self.tls = SimpleNamespace(set_connect_server_id=self.sections.append)
+        self.replies_connect = True
         self.htable = self.tcpops = self
 
     def sht_get(self, _table: str, name: str) -> str | None:
@@ -51,6 +52,9 @@ class Kamailio:
 
     def set_forward_no_connect(self) -> None:
         self.connects = False
+
+    def set_reply_no_connect(self) -> None:
+        self.replies_connect = False
 
 
 @pytest.fixture
@@ -144,6 +148,28 @@ def test_a_place_is_reached_by_the_connection_whose_certificate_was_seen(
         assert (kamailio.chosen, kamailio.keeps_to_it) == (7, 1)
         ways.Ways(Calling()).take(PLACE, PLACE, "acme", own=True)
         assert not kamailio.keeps_to_it
+
+
+def test_an_answer_makes_a_connection_where_the_callers_is_gone_as_its_carrier_wants_it(
+    ways: ModuleType, kamailio: Kamailio
+) -> None:
+    """But none to a place that has shown the right certificate and is not connected."""
+    back = ways.Ways(Calling("sip.acme.example")).back
+    kamailio.told |= {"$T_req($proto)": "tls", "$T_req($conid)": 3, "$T_req($si)": "192.0.2.2"}
+    via = "SIP/2.0/TLS sip.acme.example:5071;branch=z9hG4bK1;rport=1"
+    back("acme", via)
+    assert kamailio.sections == []
+    del kamailio.told["$T_req($conid)"]
+    for trunk in ("acme", "nobody"):
+        back(trunk, via)
+    assert kamailio.sections == ["acme", "default"]
+    assert kamailio.replies_connect
+    ways.VERIFIED.put("place 192.0.2.2:5071", "1")
+    back("acme", via)
+    assert not kamailio.replies_connect
+    kamailio.told["$T_req($proto)"] = "tcp"
+    back("acme", via)
+    assert len(kamailio.sections) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""What is said to a party whose TLS connection is gone: by a new one, to whom shows a certificate
+as that party's carrier has it, and to nobody else."""
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from acceptance.peers import Peer, accept, ignore
+from acceptance.service import Service, free_port, until
+from acceptance.test_carriers import masked
+from acceptance.test_client_certificates import Encrypted
+from authority import Authority, Pair
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+
+def end(phone: Encrypted) -> None:
+    """Closes a phone's connection when the service has closed it, too."""
+    line = phone.stream.socket
+    line.setblocking(True)
+    line.shutdown(socket.SHUT_WR)
+    with suppress(OSError):  # an end without a word
+        while line.recv(4096):
+            pass
+    phone.close()
+
+
+def test_an_answer_finds_a_caller_whose_connection_is_gone(tmp_path: Path) -> None:
+    carrier, stranger = Authority(tmp_path, "carrier"), Authority(tmp_path, "stranger")
+    us, them = carrier.issue("us", "127.0.0.1"), carrier.issue("them", "127.0.0.1")
+    gone, port, home_port = threading.Event(), free_port(), free_port()
+
+    def wait(peer: Peer, request: str) -> list[str]:
+        assert not request.startswith("INVITE") or gone.wait(10)
+        return accept(peer, request)
+
+    peer = Peer(wait, tls=them.server())
+
+    def home_of_a_caller_who_closed(service: Service, shown: Pair) -> Peer:
+        """Whoever is found at the place that the caller's Via tells."""
+        gone.clear()
+        home, calls = Peer(ignore, tls=shown.server(), port=home_port), len(peer.of("INVITE"))
+        phone = Encrypted(service, port, ssl.create_default_context(cafile=str(carrier.ca)))
+        phone.where = home.where
+        phone.send(phone.invite())
+        until(lambda: len(peer.of("INVITE")) > calls)
+        end(phone)
+        gone.set()
+        return home
+
+    with masked(
+        tmp_path, peer, f'[carriers.sip.tls]\nca = "{carrier.ca}"', transport="tls",
+        listen=(f"tls:127.0.0.1:{port}",),
+        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+    ) as (service, _):  # fmt: skip
+        home = home_of_a_caller_who_closed(service, stranger.issue("other", "127.0.0.1"))
+        until(lambda: "certificate verify failed" in service.log)
+        assert not home.received
+        home.close()
+        home = home_of_a_caller_who_closed(service, them)
+        until(lambda: any(text.startswith("SIP/2.0 200") for text in home.received))
+        home.close()
+    peer.close()
