@@ -36,7 +36,7 @@ class Ways:
         NoWay."""
         local, transport = self.choose(hop)
         carrier = self._settings.marked.get(trunk)
-        KSR.tcpops.tcp_set_otcpid_flag(0)  # of a place that was tried before
+        self._forget_connection()  # of a place that was tried before
         if transport == "tls":
             self._choose_certificate(carrier)
             if carrier and carrier.tls_names:
@@ -101,11 +101,24 @@ class Ways:
         place = verified_as(hop)
         known = VERIFIED.get(place)
         if known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0:
-            KSR.set_forward_no_connect()
-            KSR.tcpops.tcp_set_otcpid(int(known))
-            KSR.tcpops.tcp_set_otcpid_flag(1)
+            self._keep_to_connection(int(known))
         elif not first and (known or own or VERIFIED.get(f"place {place}")):
             raise NoWay("no verified connection")
+
+    def _keep_to_connection(self, number: int) -> None:
+        """That none is made instead cannot be taken back from a message, not for the place that is
+        tried next either: it is said of the branch alone. An ACK has none, and goes to one place.
+        """
+        KSR.tcpops.tcp_set_otcpid(number)
+        KSR.tcpops.tcp_set_otcpid_flag(1)
+        if KSR.pv.get("$rm") == "ACK":
+            KSR.set_forward_no_connect()
+        else:
+            KSR.tm.t_on_branch("connected")
+
+    def _forget_connection(self) -> None:
+        KSR.tcpops.tcp_set_otcpid_flag(0)
+        KSR.tm.t_on_branch("")
 
     def verified(self, hop: str, carrier: Carrier) -> bool:
         """Looks at the certificate of the connection that the reply at hand came by."""

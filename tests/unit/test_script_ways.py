@@ -29,6 +29,7 @@ class Kamailio:
             get=self.told.get,
         )  # fmt: skip
         self.tls = SimpleNamespace(set_connect_server_id=self.sections.append)
+        self.tm = SimpleNamespace(t_on_branch=self.on_branch)
         self.replies_connect = True
         self.htable = self.tcpops = self
 
@@ -49,6 +50,9 @@ class Kamailio:
 
     def tcp_set_otcpid_flag(self, on: int) -> None:
         self.keeps_to_it = on
+
+    def on_branch(self, route: str) -> None:
+        self.connects = route != "connected"
 
     def set_forward_no_connect(self) -> None:
         self.connects = False
@@ -148,6 +152,21 @@ def test_a_place_is_reached_by_the_connection_whose_certificate_was_seen(
         assert (kamailio.chosen, kamailio.keeps_to_it) == (7, 1)
         ways.Ways(Calling()).take(PLACE, PLACE, "acme", own=True)
         assert not kamailio.keeps_to_it
+
+
+@pytest.mark.parametrize("method", ["INVITE", "ACK"])
+def test_no_connection_is_made_to_the_one_place_and_to_the_next_it_is(
+    ways: ModuleType, kamailio: Kamailio, method: str
+) -> None:
+    taken = ways.Ways(Calling("sip.acme.example"))
+    ways.VERIFIED.put("192.0.2.2:5061", "7")
+    kamailio.alive, kamailio.told["$rm"] = {7}, method
+    taken.take(PLACE, PLACE, "acme", own=True)
+    assert not kamailio.connects
+    if method != "ACK":
+        other = "sip:192.0.2.3;transport=tcp"
+        taken.take(other, other, "acme", own=True)
+        assert kamailio.connects
 
 
 def test_an_answer_makes_a_connection_where_the_callers_is_gone_as_its_carrier_wants_it(
