@@ -20,6 +20,7 @@ from . import allowed, sip
 from .siv import Forged, Siv
 
 CALLER, CALLED = "caller", "called"
+ENCRYPTED = "tls"  # as the `flow` of a leg
 CONTACT_METHODS = ("INVITE", "UPDATE")
 
 
@@ -33,7 +34,8 @@ class Leg(NamedTuple):
     `own` and `peer` are the addresses of itself and of the other side as they stand in the
     party's From and To, without names and tags; `tag` is the party's own; `target` its Contact URI.
     `trunk` and `peer_trunk` are marks of the carriers of this leg and of the other. `flow` is where
-    requests to the party go when no other way leads to it: back over a connection of its own.
+    requests to the party go when no other way leads to it: back over a connection of its own, or
+    ENCRYPTED where whoever spoke over TLS names a place to be reached in the open.
     `cseq` is how far ahead of the sender's the numbers of requests to the party are (empty: not),
     `peer_cseq` the same of those to the other side. `recorded` is "1" where the sound is kept, so
     that it must be such as the recorder understands.
@@ -292,7 +294,8 @@ def later_headers(
 
 def next_hop(far: Leg) -> str:
     """Where a request within a dialogue goes next."""
-    return far.flow or (sip.address(far.routes[0]).uri if far.routes else far.target)
+    told = sip.address(far.routes[0]).uri if far.routes else far.target
+    return sip.over_tls(told) if far.flow == ENCRYPTED else far.flow or told
 
 
 def answered_leg(passage: Passage, reply: sip.Message) -> Leg:

@@ -13,7 +13,7 @@ from .refuse import Refuse
 from .relay import Relay
 from .settings import Carrier, Settings, Target
 from .switch import Switch
-from .ways import Ways, place_of, transport_of
+from .ways import Ways, transport_of
 
 
 class Messages:
@@ -54,7 +54,7 @@ class Messages:
         """A text from the control plane, which names the carrier, its target and both numbers."""
         carrier = self._settings.carriers[unquote(request.first("x-carrier"))]
         caller, called = sip.user(request.address("from").uri), sip.user(request.uri)
-        where, transport = place_of(request.uri), transport_of(request.uri)
+        where, transport = sip.place_of(request.uri), transport_of(request.uri)
         target = Target(carrier, where, transport, caller, called)
         shown = f"sip:{caller}@{self._settings.host_told(target)}"
         text = mask.Call("text", shown, target.uri, called_trunk=carrier.mark)

@@ -14,6 +14,7 @@ from .refuse import Refuse
 from .settings import Carrier, Settings
 from .ways import named, port_of, transport_of
 
+IN_THE_OPEN = ("udp", "tcp")
 FIRST = ("INVITE", "MESSAGE")  # what begins something, outside of any call
 
 
@@ -29,11 +30,15 @@ def hop_of(message: sip.Message) -> str:
     return sip.address(told[0]).uri if told else ""
 
 
-def by_name(source: Source, hop: str) -> str:
-    """Who tells a name is found where it spoke from, at the port that it tells; empty for who does
-    not. Asked for, a name would keep all of a worker's callers waiting for the name server."""
+def way_to(source: Source, hop: str, *, encrypted: bool) -> str:
+    """The `flow` of a leg whose next hop its party names. Who tells a name is found where it spoke
+    from, at the port that it tells: asked for, a name would keep all of a worker's callers waiting
+    for the name server. Who spoke over TLS hears nothing in the open. Else empty."""
+    secured = encrypted and transport_of(hop) in IN_THE_OPEN
+    if secured:
+        hop = sip.over_tls(hop)
     if not named(hop):
-        return ""
+        return mask.ENCRYPTED if secured else ""
     transport = transport_of(hop)
     return f"sip:{bracketed(source.address)}:{port_of(hop)};transport={transport}"
 
@@ -69,11 +74,12 @@ class Senders:
 
     def way_back(self, source: Source, hop: str = "") -> str:
         """The way back to a sender who cannot be connected to (RFC 7118 5.2), who calls from
-        anywhere, or whose next `hop` is told by name. Else empty."""
+        anywhere, or whose next `hop` is told by name or as one in the open, where it is not. Else
+        empty."""
         if source.transport in ("ws", "wss") or self.origin(source) is None:
             where = f"{bracketed(source.address)}:{source.port}"
             return f"sip:{where};transport={source.transport}"
-        return by_name(source, hop)
+        return way_to(source, hop, encrypted=KSR.pv.get("$proto") == "tls")
 
     def answered_leg(self, passage: mask.Passage, reply: sip.Message) -> mask.Leg:
         """The far leg as the reply at hand describes it, which may tell another target than was
@@ -81,7 +87,8 @@ class Senders:
         source, leg = source_of(), mask.answered_leg(passage, reply)
         if leg.flow and self._keeps(leg, source):  # whatever name it tells (RFC 7118 5)
             return leg
-        return leg._replace(flow=by_name(source, mask.next_hop(leg._replace(flow=""))))
+        hop = mask.next_hop(leg._replace(flow=""))
+        return leg._replace(flow=way_to(source, hop, encrypted=source.transport == "tls"))
 
     def carrier(self) -> Carrier | None:
         """Who sent the message at hand, if that can be told by the address alone."""

@@ -248,6 +248,16 @@ def host(uri: str) -> str:
     return found[1] if found else ""
 
 
+def place_of(uri: str) -> str:
+    """Host and port of a URI, as they are written."""
+    return uri.partition(":")[2].rpartition("@")[2].partition(";")[0].partition("?")[0].strip("<>")
+
+
+def over_tls(uri: str) -> str:
+    """The host and port of a URI, to be reached over TLS."""
+    return f"sip:{place_of(uri)};transport=tls"
+
+
 _RPORT = re.compile(r";\s*rport\s*(?=;|,|$)", re.IGNORECASE)
 _SENT_BY = re.compile(r"SIP\s*/\s*2\.0\s*/\s*\S+\s+(\[[^\]]*\]|[^\s:;,]+)", re.IGNORECASE)
 

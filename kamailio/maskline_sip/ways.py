@@ -143,14 +143,9 @@ def transport_of(uri: str) -> str:
     return named or "udp"
 
 
-def place_of(hop: str) -> str:
-    """Host and port of a URI."""
-    return hop.partition(":")[2].rpartition("@")[2].partition(";")[0].strip("<>")
-
-
 def port_of(hop: str) -> int:
     """The port of a URI, or what its transport has for one."""
-    found = re.search(r":(\d{1,5})$", place_of(hop).partition("?")[0])
+    found = re.search(r":(\d{1,5})$", sip.place_of(hop))
     return int(found[1]) if found else PORTS.get(transport_of(hop), 5060)
 
 

@@ -141,7 +141,9 @@ def test_both_sides_know_how_far_numbers_are_ahead() -> None:
 @pytest.mark.parametrize(
     ("leg", "hop"),
     [(ANSWERED, "sip:r;lr"), (ANSWERED._replace(routes=()), "sip:b@10.0.0.1"),
-     (ANSWERED._replace(flow="sip:there"), "sip:there")],
+     (ANSWERED._replace(flow="sip:there"), "sip:there"),
+     (ANSWERED._replace(flow=mask.ENCRYPTED), "sip:r;transport=tls"),
+     (ANSWERED._replace(flow=mask.ENCRYPTED, routes=()), "sip:10.0.0.1;transport=tls")],
 )  # fmt: skip
 def test_where_a_request_goes_next(leg: mask.Leg, hop: str) -> None:
     assert mask.next_hop(leg) == hop

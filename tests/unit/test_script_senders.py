@@ -239,6 +239,26 @@ def test_the_way_back_to_a_sender(
     assert senders.Senders(Settings(), KEYS).way_back(senders.Source(*source), hop) == way
 
 
+@pytest.mark.parametrize(
+    ("hop", "way"),
+    [
+        ("sip:a@10.0.0.1", mask.ENCRYPTED), ("sip:a@10.0.0.1:5070;transport=TCP", mask.ENCRYPTED),
+        ("sip:a@10.0.0.1;transport=tls", ""), ("sips:a@10.0.0.1", ""),
+        ("sip:host.example", "sip:192.0.2.1:5061;transport=tls"),
+        ("sip:host.example:5099;transport=udp", "sip:192.0.2.1:5099;transport=tls"),
+    ],
+)  # fmt: skip
+def test_who_speaks_over_tls_hears_nothing_in_the_open(
+    senders: ModuleType, kamailio: Kamailio, hop: str, way: str
+) -> None:
+    """But a balancer that passes it on otherwise is spoken to so."""
+    who, source = senders.Senders(Settings(), KEYS), senders.Source("192.0.2.1", 9, "tls")
+    kamailio.at_hand |= {"$si": "192.0.2.1", "$sp": 9, "$proto": "tls"}
+    assert who.way_back(source, hop) == way
+    kamailio.at_hand["$proto"] = "udp"
+    assert who.way_back(source, "sip:192.0.2.7") == ""
+
+
 def test_requests_go_to_a_senders_proxy_or_to_itself(senders: ModuleType) -> None:
     contact, proxies = ("contact", "<sip:a@c>"), ("record-route", "<sip:p;lr>, <sip:q;lr>")
     assert senders.hop_of(request("INVITE", contact)) == "sip:a@c"
@@ -272,6 +292,8 @@ NEAR = FAR._replace(side=mask.CALLER, trunk="")
         ("192.0.2.9 tcp", "sip:b@10.0.0.2", FAR._replace(trunk="aaa", flow="kept"), "kept"),
         ("192.0.2.1 tcp", "sip:b@10.0.0.2", FAR._replace(trunk="aaa", flow="old"), ""),
         ("192.0.2.9 tcp", "sip:b@10.0.0.2", FAR._replace(flow="old"), ""),
+        ("192.0.2.1 tls", "sip:b@10.0.0.2", FAR, mask.ENCRYPTED),
+        ("192.0.2.1 tls", "sip:b@10.0.0.2;transport=tls", FAR._replace(flow=mask.ENCRYPTED), ""),
     ],
 )
 def test_the_way_to_who_answers(

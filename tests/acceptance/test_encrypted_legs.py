@@ -1,0 +1,51 @@
+"""A leg over TLS whose party names a place in the open: what follows in the call goes there over
+TLS, or not at all."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from acceptance.peers import SDP, Peer, accept, reply
+from acceptance.plain_phone import within
+from acceptance.service import free_port, until
+from acceptance.test_carriers import masked
+from authority import Authority
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+
+def test_nothing_of_an_encrypted_leg_goes_in_the_open(tmp_path: Path) -> None:
+    """Be it that TLS is spoken there, or not."""
+    authority, places = Authority(tmp_path), list[str]()
+    us, them = authority.issue("us", "127.0.0.1"), authority.issue("them", "127.0.0.1")
+
+    def answer(peer: Peer, request: str) -> list[str]:
+        if not request.startswith("INVITE"):
+            return accept(peer, request)
+        return [reply(request, 200, places[-1], SDP)]
+
+    peer = Peer(answer, tls=them.server())
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere,
+        masked(
+            tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"', transport="tls",
+            listen=(f"tls:127.0.0.1:{free_port()}",),
+            sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        ) as (_, phone),
+    ):  # fmt: skip
+        here.bind((peer.host, peer.port))
+        elsewhere.bind((peer.host, free_port()))
+        for open_place, status in ((here, 200), (elsewhere, 503)):
+            open_place.setblocking(False)
+            places.append("{}:{}".format(*open_place.getsockname()))
+            sent = phone.invite()
+            phone.send(sent)
+            taken = phone.taken(10)
+            phone.send(within("ACK", sent, taken, phone))
+            phone.send(within("BYE", sent, taken, phone, 2))
+            assert phone.final() == status
+            with pytest.raises(BlockingIOError):
+                open_place.recv(4096)
+        until(lambda: len(peer.of("ACK")) == len(peer.of("BYE")) == 1)
+    peer.close()
