@@ -10,6 +10,7 @@ from contextlib import suppress
 import KSR
 
 from . import allowed, mask, sdp, sip
+from .addresses import address_of
 from .engines import Engines
 from .media import OFF, MediaDown, Terms
 from .others import Others
@@ -137,7 +138,7 @@ class Bodies:
     def _terms(self, sender: mask.Leg, receiver: mask.Leg, *, new: bool = False) -> Terms:
         """What holds for the sound between two legs; `new` when the engine does not know the
         receiver yet."""
-        family = "IP6" if sip.host(receiver.target).startswith("[") else "IP4"
+        family = family_of(receiver)
         known = not new or family not in self._settings.media_families
         ours, theirs = (self._settings.marked.get(leg.trunk) for leg in (sender, receiver))
         return Terms(
@@ -171,6 +172,14 @@ class Bodies:
         session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
         text = sdp.write(relayed, session, int(time.time() * 1000) % 2**31)
         return allowed.Body("application/sdp", text, offers)
+
+
+def family_of(leg: mask.Leg) -> str:
+    """The version of IP of a party's place: who tells a name is where it spoke from."""
+    host = sip.host(leg.target)
+    if address_of(host) is None:
+        host = sip.host(mask.next_hop(leg))
+    return "IP6" if host.startswith("[") else "IP4"
 
 
 def early_answers() -> dict[str, str]:

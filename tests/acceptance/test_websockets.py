@@ -56,8 +56,9 @@ class Browser(Connected):
 
     transport = "WS"
 
-    def __init__(self, service: Service, port: int) -> None:
-        own = socket.create_connection(("127.0.0.1", port), 5, source_address=(STRANGER, 0))
+    def __init__(self, service: Service, port: int, host: str = STRANGER) -> None:
+        there = "::1" if ":" in host else "127.0.0.1"
+        own = socket.create_connection((there, port), 5, source_address=(host, 0))
         super().__init__(service, Stream(own, websocket=True))
         self.where = "browser.invalid"
 
@@ -88,3 +89,15 @@ def test_a_flood_of_strangers_gets_no_more(tmp_path: Path) -> None:
 def test_a_stranger_gets_none_where_nobody_has_a_password(tmp_path: Path) -> None:
     with reached_by_websocket(tmp_path, "") as (_, _, port):
         assert asked_for(port, host=STRANGER) == b""
+
+
+def test_who_calls_over_ipv6_without_an_offer_is_offered_sound_over_ipv6(tmp_path: Path) -> None:
+    peer, port = Peer(), free_port("::1")
+    with masked(
+        tmp_path, peer, "", listen=(f"ws:[::1]:{port}",), sources='127.0.0.1/32", "::1/128'
+    ) as (service, _):
+        browser = Browser(service, port, "::1")
+        browser.send(browser.invite(body=""))
+        assert "c=IN IP6 ::1\r\n" in browser.taken(10)
+        browser.close()
+    peer.close()

@@ -230,6 +230,21 @@ def test_the_family_of_addresses_is_that_of_the_next_hop(
     assert [asked[-1].family for asked in engines.asked] == [family, "", ""]
 
 
+@pytest.mark.parametrize(
+    ("flow", "family"),
+    [("sip:[2001:db8::9]:9;transport=ws", "IP6"), ("sip:192.0.2.9:9;transport=ws", "IP4")],
+)
+def test_an_offer_in_an_answer_has_the_family_of_where_a_browser_spoke_from(
+    bodies: Any, engines: Engines, flow: str, family: str
+) -> None:
+    """It tells a name as its place (RFC 7118 5)."""
+    near = CALLER._replace(target="sip:a@x.invalid;transport=ws", flow=flow)
+    bodies._settings.media_families = {"IP4", "IP6"}
+    passage = mask.Passage("a", near, CALLED._replace(tag=""))
+    bodies.of_reply(reply(200, "INVITE"), passage, offered=False)
+    assert engines.asked[0][-1].family == family
+
+
 def test_each_sides_carrier_has_its_terms(bodies: Any, engines: Engines) -> None:
     near, far = CALLER._replace(trunk="srtp"), CALLED._replace(trunk="plain")
     bodies.of_request(request("INVITE"), mask.Passage("a", near, far))
