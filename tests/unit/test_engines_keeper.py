@@ -1,7 +1,8 @@
 """The keeper against a real store and a stand-in for the engines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from maskline.engines.keeper import Keeper
 from maskline.engines.ng import NgSilence
 from maskline.operations import TABLE, Context, Policy
 from maskline.operations.calls import recorded_call
-from maskline.store import Store, Transaction, open_store
+from maskline.store import Store, StoreFailed, Transaction, open_store
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
 LEGS = [
@@ -310,6 +311,31 @@ async def test_a_farewell_ends_every_call(house: House, monkeypatch: pytest.Monk
     await house.keeper.farewell()
     assert [call.call_id for call in await house.live()] == [ringing]
     assert set(house.engines.cancelled) == {ringing}
+
+
+async def test_a_farewell_needs_no_store(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be away just then; what is told of calls until it is back is known beside it. Those
+    whose records cannot be written keep no others from being hung up."""
+
+    async def away(_work: Any, **_how: Any) -> Any:
+        if house.engines.hung_up:
+            await asyncio.sleep(60)
+        raise StoreFailed("away")
+
+    def told(calls: Sequence[Call]) -> list[Call]:
+        answered = [replace(call, answered_at=1, legs=tuple(LEGS)) for call in calls]
+        return [] if house.engines.hung_up else [call for call in answered if call.call_id != over]
+
+    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 0.3)
+    monkeypatch.setattr(keeper, "HANG_UPS_AT_ONCE", 1)
+    for _ in range(3):
+        over = await house.dial()
+    own = Keeper(house.store, house.engines, house.engines, house.context, "", live=told)
+    await own.reconcile()
+    monkeypatch.setattr(house.store, "read", away)
+    monkeypatch.setattr(house.store, "write", away)
+    await own.farewell()
+    assert sorted(house.engines.hung_up) == ["a", "a", "b", "b"]
 
 
 async def test_work_that_fails_is_done_again() -> None:

@@ -179,6 +179,25 @@ async def test_while_the_database_keeps_nothing_no_report_is_lost(
     assert (await store_call(switchboard, call_id))["ringing_at"] == 7
 
 
+async def test_what_is_up_is_known_while_the_database_keeps_nothing(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what was recorded before, and of what is told alone."""
+    refused = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    decided = switchboard._ledger._told[refused].call
+    assert decided is not None
+    call = replace(decided, forwarded_at=1, ended_at=None)
+    recorded = [replace(call, call_id=name) for name in ("over", "up")]
+    with monkeypatch.context() as full:
+        full.setattr(switchboard._store, "write", keep_nothing)
+        switchboard._ledger.open(replace(call, call_id="new"))
+        for name, event in (("over", "Ended"), ("up", "Answered"), ("unknown", "Answered")):
+            switchboard.ask("ReportCall", {"CallId": name, "Event": event, "Timestamp": 2})
+        await asyncio.sleep(ledger.GATHER_SECONDS * 1.5)
+        up = {call.call_id: call.answered_at for call in switchboard.live(recorded)}
+    assert up == {"up": 2, "new": None}
+
+
 async def test_a_service_that_stops_leaves_to_the_next_what_it_cannot_write(
     switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

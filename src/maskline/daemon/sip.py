@@ -91,6 +91,7 @@ class Sip:
             self._house.context,
             self._house.node,
             self._nodes.hold,
+            self._switchboard.live,
         )
 
     def _made_recorder(self) -> Recorder:

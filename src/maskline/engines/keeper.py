@@ -6,7 +6,7 @@ have died, so the keeper also asks rtpengine, which holds a session for every ca
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -16,13 +16,14 @@ from maskline.domain.call import Call
 from maskline.engines.ng import NgSilence
 from maskline.operations import Context, complete_call, live_calls, take_calls_to_hang_up
 from maskline.operations.calls import LOST_STATUS
-from maskline.store import Store, Transaction
+from maskline.store import Store, StoreFailed, Transaction
 
 HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
 RECONCILE_SECONDS = 2.0
 SETTLE_MILLISECONDS = 3000  # after which rtpengine must know a call that was put through
 HANG_UPS_AT_ONCE = 50
 FAREWELL_SECONDS = 3.0
+STORE_SECONDS = 1.0  # of these, for the store to tell which calls there are
 FAREWELL_PAUSE = 0.1  # in which the end of a call that rang is reported
 
 OK = 200
@@ -56,6 +57,11 @@ async def nowhere(_call_id: str) -> bool:
     return False
 
 
+def as_recorded(calls: Sequence[Call]) -> Sequence[Call]:
+    """Where nothing is told of calls but what is recorded."""
+    return calls
+
+
 class Keeper:
     """`context` gives the context for work that nobody's request asks for.
 
@@ -63,6 +69,7 @@ class Keeper:
     own rtpengine knows, or, for a call that found this one down, that of another node (`elsewhere`
     asks them). Any node can hang up any call, but does so only where the one
     that carries it seems dead: the others reach the parties from an address they do not know.
+    `live` adds what is told of calls and not recorded yet, and leaves those that are over.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class Keeper:
         context: Callable[[Transaction], Context],
         node: str,
         elsewhere: Callable[[str], Awaitable[bool]] = nowhere,
+        live: Callable[[Sequence[Call]], Sequence[Call]] = as_recorded,
     ) -> None:
         self._store = store
         self._elsewhere = elsewhere
@@ -80,6 +88,8 @@ class Keeper:
         self._relay = relay
         self._context = context
         self._node = node
+        self._live = live
+        self._lately: Sequence[Call] = ()  # our calls, when the store told them last
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
         self._insisting: set[asyncio.Task[None]] = set()
@@ -110,9 +120,10 @@ class Keeper:
     async def reconcile(self) -> None:
         """Starts to end the calls that were put through and that rtpengine does not hold."""
         since = self._carried_since  # first: what was answered until then is known now
-        calls = await self._store.read(self._settled_calls)
+        now, self._lately = await self._store.read(self._own_calls)
+        settled = [call for call in self._lately if is_settled(call, now)]
         try:
-            gone = [call for call in calls if not await self._lives(call, since)]
+            gone = [call for call in settled if not await self._lives(call, since)]
         except NgSilence:  # it is being started again; the next round will know
             return
         self._start(gone, self._end)
@@ -131,31 +142,32 @@ class Keeper:
 
     async def carries(self) -> bool:
         """Whether this node has a call that was put through and has not ended."""
-        return bool(await self._store.read(lambda tx: self._own_calls(self._context(tx))))
+        _, calls = await self._store.read(self._own_calls)
+        return bool(calls)
 
     async def farewell(self) -> None:
         """Hangs up every call of ours, as far as that is possible in a moment."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
-                while calls := await self._store.read(
-                    lambda tx: self._own_calls(self._context(tx))
-                ):
+                while calls := await self._left():
                     self._start(calls)
                     await asyncio.wait(self._ending.values())
                     await asyncio.sleep(FAREWELL_PAUSE)
 
-    def _settled_calls(self, tx: Transaction) -> list[Call]:
-        """Our live calls, those left out that rtpengine may not have heard of yet."""
-        context = self._context(tx)
-        settled = context.now - SETTLE_MILLISECONDS
-        return [
-            call
-            for call in self._own_calls(context)
-            if max(call.forwarded_at or 0, call.answered_at or 0) <= settled
-        ]
+    async def _left(self) -> Sequence[Call]:
+        """Our live calls; where the store is away, those of its latest word. Who is on the line is
+        told that it is over all the same."""
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                _, self._lately = await self._store.read(self._own_calls)
+        except (TimeoutError, StoreFailed):
+            log.warning("calls are hung up as they were known last")
+        return self._live(self._lately)
 
-    def _own_calls(self, context: Context) -> list[Call]:
-        return live_calls(context, self._node)
+    def _own_calls(self, tx: Transaction) -> tuple[int, list[Call]]:
+        """The time, and our calls that were put through and have not ended."""
+        context = self._context(tx)
+        return context.now, live_calls(context, self._node)
 
     def _start(self, calls: Iterable[Call], work: Work | None = None) -> None:
         """Starts to end calls: by `work`, or as it is done with answered and with ringing ones."""
@@ -166,8 +178,7 @@ class Keeper:
 
     async def _ended(self, call: Call, work: Work) -> None:
         try:
-            async with self._places:
-                await work(call)
+            await work(call)
         except Exception:  # the call stays due, so it is tried again
             log.exception("hanging up failed", call_id=call.call_id)
         finally:
@@ -176,7 +187,8 @@ class Keeper:
     async def _end(self, call: Call) -> None:
         """Hangs up both legs, then ends the record if nobody else did: what Kamailio reports of our
         BYE may come later than its answer."""
-        statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
+        async with self._places:  # not while the record is written: the store may be away
+            statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
         log.info("call hung up", call_id=call.call_id, statuses=statuses)
         for leg, status in zip(call.legs, statuses, strict=True):
             if status == UNREACHED:
@@ -199,8 +211,14 @@ class Keeper:
     async def _give_up(self, call: Call) -> None:
         """Cancels a call that rings. Its end is reported by whoever sees it, unless it is answered
         at this moment: then it comes again, to be hung up."""
-        status = await self._line.cancel(call.call_id)
+        async with self._places:
+            status = await self._line.cancel(call.call_id)
         log.info("call given up", call_id=call.call_id, status=status)
+
+
+def is_settled(call: Call, now: int) -> bool:
+    """Whether rtpengine must have heard of a call."""
+    return max(call.forwarded_at or 0, call.answered_at or 0) <= now - SETTLE_MILLISECONDS
 
 
 async def again(work: Callable[[], Awaitable[object]], pause: float) -> None:

@@ -7,7 +7,7 @@ in the journal.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, reduce
 from itertools import islice
@@ -79,6 +79,13 @@ class Ledger:
                 recorded = recorded or told.call
                 recorded = recorded and reduce(apply, told.events, recorded)
         return recorded
+
+    def live(self, recorded: Sequence[Call]) -> list[Call]:
+        """The calls that are up, by their records and by all that is told and not written yet."""
+        by_id = {call.call_id: call for call in recorded}
+        ids = by_id.keys() | self._keeping.keys() | self._told.keys()
+        found = (self.known(call_id, by_id.get(call_id)) for call_id in ids)
+        return [call for call in found if call and call.live]
 
     async def drain(self) -> None:
         """Waits until all is written, or cannot be for now."""

@@ -61,6 +61,7 @@ class Switchboard:
         self._operations = load(SERVICE).operations
         self._underway = Underway()
         self._ledger = Ledger(store, context, journal, self._underway)
+        self.live = self._ledger.live
 
     def ask(self, name: str, request: dict[str, Any]) -> Answer | Awaitable[Answer]:
         """The operation's answer, at once where there is nothing to wait for; raises
