@@ -7,7 +7,7 @@ from a_call import CALL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.domain.call import Call, CallEvent, Happening, Party, apply
+from maskline.domain.call import LOST_STATUS, Call, CallEvent, Happening, Party, apply
 
 RINGING = CallEvent(happening=Happening.RINGING, at=2000)
 LEGS = tuple(
@@ -83,6 +83,29 @@ def test_who_answers_is_hung_up_and_not_a_fork_that_moved_before(
     order: tuple[CallEvent, ...],
 ) -> None:
     assert after(*order).legs == ANSWERED.legs
+
+
+@pytest.mark.parametrize("at", [3999, 4000, 4001])
+def test_an_end_that_is_told_counts_before_one_that_was_guessed(at: int) -> None:
+    """Who looks for calls that are gone may be ahead of who reports, be it by another's clock."""
+    lost = CallEvent(
+        happening=Happening.ENDED, at=at, sip_status=LOST_STATUS, ended_by=Party.US, cause=None
+    )
+    told = after(ANSWERED, ENDED)
+    for order in itertools.permutations([ENDED, lost, replace(lost, at=at + 1)]):
+        assert after(ANSWERED, *order) == told
+    assert after(replace(lost, at=at + 1), lost).ended_at == at
+
+
+def test_a_call_that_is_answered_was_not_lost() -> None:
+    """As when its node, which only could not tell the others, was taken for dead. An answer that
+    was known then tells nothing new."""
+    lost = CallEvent(happening=Happening.ENDED, at=4000, sip_status=LOST_STATUS, ended_by=Party.US)
+    assert after(RINGING, lost, ANSWERED) == after(RINGING, ANSWERED)
+    assert after(RINGING, lost, ANSWERED, ENDED) == after(RINGING, ANSWERED, ENDED)
+    assert after(ANSWERED, lost, ANSWERED, replace(ANSWERED, at=2500)).lost
+    refused = replace(ENDED, sip_status=486)
+    assert after(RINGING, refused, ANSWERED).ended_at == refused.at
 
 
 def test_a_call_of_which_one_has_hung_up_in_vain_is_due() -> None:

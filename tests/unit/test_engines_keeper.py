@@ -160,11 +160,16 @@ async def test_a_call_that_a_phone_takes_the_end_of_is_not_lost(
     await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
     await house.keeper.hang_up_due()
     await house.settled()
+    assert await end_of(house, call_id) == ("us", status)
     ended = {"CallId": call_id, "Event": "Ended", "EndedBy": "us", "SipStatus": 200}
     await house.do("switch", "ReportCall", **ended, Timestamp=house.now)
+    assert await end_of(house, call_id) == ("us", 200)
+
+
+async def end_of(house: House, call_id: str) -> tuple[str | None, int | None]:
     call = await house.store.read(lambda tx: recorded_call(house.context(tx), call_id))
     assert call is not None
-    assert (call.ended_by, call.sip_status) == ("us", status)
+    return call.ended_by, call.sip_status
 
 
 async def test_who_cannot_be_reached_is_hung_up_later(

@@ -83,6 +83,11 @@ class Call:
         return self.forwarded_at is not None and self.ended_at is None
 
     @property
+    def lost(self) -> bool:
+        """Whether it had to be taken for over, though nobody had said so."""
+        return (self.ended_by, self.sip_status) == (Party.US, LOST_STATUS)
+
+    @property
     def attribution(self) -> Party | None:
         """To whom the outcome is put down, None while the call lasts."""
         if self.ended_at is None:
@@ -101,14 +106,15 @@ class Call:
         return cause_of(self.sip_status, rang=self.ringing_at is not None)
 
 
-# The life of a call, as the time each report sets. Reports come late, twice or out of order, so
-# the earliest of each kind is the truth, and the record is the same in whatever order they come.
+# The life of a call until its end, as the time each report sets. Reports come late, twice or out of
+# order, so the earliest of each kind is the truth, and the record is the same in whatever order
+# they come.
 MOMENTS = {
     Happening.RINGING: "ringing_at",
     Happening.ANSWERED: "answered_at",
-    Happening.ENDED: "ended_at",
 }
 
+LOST_STATUS = 500
 TERMINATED = 487  # the caller gave up: a release as any other (RFC 3398 8.2.7)
 
 # Who stands behind a final status that nobody was named for (RFC 3261 section 21).
@@ -135,6 +141,8 @@ def apply(call: Call, event: CallEvent) -> Call:
     if event.happening is Happening.STRANDED:
         due = event.at if call.hang_up_at is None else min(call.hang_up_at, event.at)
         return call if due == call.hang_up_at else replace(call, hang_up_at=due)
+    if event.happening is Happening.ENDED:
+        return ended(call, event)
     moment = MOMENTS[event.happening]
     known: int | None = getattr(call, moment)
     if known is not None and known <= event.at:
@@ -148,13 +156,24 @@ def apply(call: Call, event: CallEvent) -> Call:
             "legs": call.legs if moved else event.legs,
             "hang_up_at": deadline(call, event.at),
         }
-    if event.happening is Happening.ENDED:
-        changes |= {
-            "sip_status": event.sip_status,
-            "ended_by": event.ended_by,
-            "cause": event.cause,
-        }
+        if call.lost and call.answered_at is None:  # it is not: it lives until its end is told
+            changes |= {"ended_at": None, "ended_by": None, "sip_status": None}
     return replace(call, **changes)
+
+
+def ended(call: Call, event: CallEvent) -> Call:
+    """The earliest end counts; but what somebody has told counts before what we had to guess."""
+    end = replace(
+        call,
+        ended_at=event.at,
+        ended_by=event.ended_by,
+        sip_status=event.sip_status,
+        cause=event.cause,
+        outbound_carrier=event.carrier or call.outbound_carrier,
+    )
+    if call.ended_at is None:
+        return end
+    return end if (end.lost, event.at) < (call.lost, call.ended_at) else call
 
 
 def same_dialogs(call: Call, event: CallEvent) -> bool:

@@ -12,10 +12,9 @@ from typing import Protocol
 
 import structlog
 
-from maskline.domain.call import Call
+from maskline.domain.call import LOST_STATUS, Call
 from maskline.engines.ng import NgSilence
 from maskline.operations import Context, complete_call, live_calls, take_calls_to_hang_up
-from maskline.operations.calls import LOST_STATUS
 from maskline.store import Store, StoreFailed, Transaction
 
 HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import NamedTuple
 
-from maskline.domain.call import Call, CallEvent, Happening, Party, apply
+from maskline.domain.call import LOST_STATUS, Call, CallEvent, Happening, Party, apply
 from maskline.domain.limits import Underway
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
@@ -25,7 +25,6 @@ LEFT_ALONE = 15_000
 
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
-LOST_STATUS = 500
 
 
 def route_call(context: Context, request: Request) -> Answer:
