@@ -116,6 +116,31 @@ def test_no_key_gives_more_than_it_has(desk: Desk) -> None:
             create_access_key(context, more)
 
 
+def test_a_key_manages_no_key_that_may_do_more(desk: Desk) -> None:
+    """Nor does one of the operator's with a short list, in another account."""
+    tenant = desk.maskline("CreateAccount", Name="tenant")["AccessKey"]
+    weaker = {"Actions": ["chime:Get*"]}
+    equal, weak, strong, other = (
+        {"AccessKeyId": desk.maskline("CreateAccessKey", **grant)["AccessKey"]["AccessKeyId"]}
+        for grant in ({"Actions": ["maskline:*", "chime:Get*"]}, weaker, {}, {"Resources": ["x"]})
+    )
+    desk.access_key_id = equal["AccessKeyId"]
+    for key in (strong, other, {"AccessKeyId": tenant["AccessKeyId"]}):
+        for operation, change in (
+            ("DeleteAccessKey", {}),
+            ("RotateAccessKey", {}),
+            ("UpdateAccessKey", {"Status": "Inactive"}),
+            ("UpdateAccessKey", weaker),
+        ):
+            with pytest.raises(Forbidden):
+                desk.maskline(operation, **key, **change)
+    desk.maskline("UpdateAccessKey", **weak, Status="Inactive")
+    desk.maskline("DeleteAccessKey", **weak)
+    desk.maskline("UpdateAccessKey", **equal, **weaker)  # itself, for good
+    with pytest.raises(Forbidden):
+        desk.maskline("UpdateAccessKey", **equal, Actions=["maskline:*"])
+
+
 def test_a_key_is_rotated_although_the_account_has_all_that_it_can_have(desk: Desk) -> None:
     desk.policy = Policy(quotas=Quotas(access_keys=2))
     old = {"AccessKeyId": desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"]}

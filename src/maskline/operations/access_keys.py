@@ -72,10 +72,9 @@ def rotate_access_key(context: Context, request: Request) -> Answer:
 
     An account that has all the keys that it can have may have one more, to change to.
     """
-    old = require_key(context, request["AccessKeyId"])
-    grant = allowed_grant(context, {}, grant_of(old))
+    old = manageable_key(context, request["AccessKeyId"])
     require_room(context, "access_keys", old["account_id"], beyond=1)
-    credentials = make_access_key(context, old["account_id"], grant)
+    credentials = make_access_key(context, old["account_id"], grant_of(old))
     return {"AccessKey": shown_with_secret(context, credentials)}
 
 
@@ -93,7 +92,7 @@ def list_access_keys(context: Context, request: Request) -> Answer:
 
 def update_access_key(context: Context, request: Request) -> Answer:
     """Enables or disables a key, or replaces what it may do."""
-    row = require_key(context, request["AccessKeyId"])
+    row = manageable_key(context, request["AccessKeyId"])
     grant = allowed_grant(context, request, grant_of(row))
     status = request.get("Status")
     active = bool(row["active"]) if status is None else status == "Active"
@@ -109,8 +108,7 @@ def update_access_key(context: Context, request: Request) -> Answer:
 
 
 def delete_access_key(context: Context, request: Request) -> Answer:
-    row = require_key(context, request["AccessKeyId"])
-    require_own_key(context)
+    row = manageable_key(context, request["AccessKeyId"])
     refuse_own_key(context, row)
     context.tx.run("delete_access_key", access_key_id=row["access_key_id"])
     return {}
@@ -139,10 +137,24 @@ def allowed_grant(context: Context, request: Request, default: Grant) -> Grant:
     actions, resources = (tuple(request.get(member) or ()) for member in ("Actions", "Resources"))
     require_few_stars(Grant(actions, resources))
     grant = Grant(actions or default.actions, resources or default.resources)
+    require_covered(context, grant, "An access key cannot allow more than the key that asks for it")
+    return grant
+
+
+def manageable_key(context: Context, access_key_id: str) -> Row:
+    """The row of a key that the key that asks may rotate, change and delete: one that allows no
+    more than it does itself. Else a key with a short list could disable those of everybody else.
+    """
+    row = require_key(context, access_key_id)
+    require_covered(context, grant_of(row), "The access key allows more than the key that asks")
+    return row
+
+
+def require_covered(context: Context, grant: Grant, refusal: str) -> None:
+    """Raises Forbidden unless the key that asks, if one does, may do all that a grant allows."""
     own = require_own_key(context)
     if own is not None and not grant_of(own).covers(grant):
-        raise Forbidden("An access key cannot allow more than the key that asks for it")
-    return grant
+        raise Forbidden(refusal)
 
 
 def require_own_key(context: Context) -> Row | None:
