@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from maskline import daemon, logs, settings
-from maskline.daemon import parser
+from maskline.daemon import leave, parser
 from maskline.daemon.api import welcome
 from maskline.daemon.house import at_work, open_data
 from maskline.daemon.roles import ROLES
@@ -119,6 +119,27 @@ async def test_a_step_of_the_upkeep_that_fails_keeps_no_other_from_being_done(
         "upkeep failed", "failing", ["ValueError"],
     )  # fmt: skip
     assert "5550" not in stream.getvalue()
+
+
+async def test_who_is_told_to_stop_goes_without_a_database_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("maskline.daemon.LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("maskline.daemon.LEAVE_SECONDS", 0.01)
+    stop, looks, left = asyncio.Event(), iter(["down", *["up"] * 20, *["down"] * 20]), []
+
+    class Pulse:
+        @property
+        def state(self) -> str:
+            return next(looks)
+
+    store = SimpleNamespace(break_off=lambda: left.append(len([*looks])))
+    leaving = asyncio.create_task(leave(SimpleNamespace(pulse=Pulse(), store=store), stop))  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    assert not leaving.done()
+    stop.set()
+    await leaving
+    assert left == [10]  # not for one look, and not while it answered
 
 
 def test_the_first_start_says_how_to_go_on_in_a_shells_words() -> None:

@@ -319,6 +319,34 @@ async def test_work_that_is_given_up_and_connections_that_break_harm_no_other(
     await store.write(add("afterwards"))  # no lock is left
 
 
+@pytest.mark.parametrize("closing", [False, True])
+async def test_work_under_way_is_broken_off_and_no_more_is_taken_on(
+    store: Store, closing: bool
+) -> None:
+    """Of reads in a thread of their own also where the store is closed: it would wait for them."""
+    waiting = threading.Event()
+
+    def work(tx: Transaction) -> None:
+        count(tx)
+        waiting.set()
+        awaited(tx._connection.execute(b"SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
+
+    reads = [asyncio.create_task(store.read(work, apart=True))]
+    if not closing:
+        reads += [asyncio.create_task(store.read(work)), asyncio.create_task(store.write(work))]
+    while not waiting.is_set():
+        await asyncio.sleep(0.01)
+    if closing:
+        store.close()
+    else:
+        store.break_off()
+    for read in reads:
+        with pytest.raises(StoreFailed, match=r"closed the connection|broken off"):
+            await read
+    with pytest.raises((StoreFailed, RuntimeError)):
+        await store.read(count, apart=True)
+
+
 @pytest.mark.parametrize("piecemeal", [False, True])
 async def test_a_read_that_takes_too_long_is_broken_off(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piecemeal: bool

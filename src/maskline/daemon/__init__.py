@@ -25,6 +25,9 @@ from maskline.store import StoreFailed
 
 log = structlog.get_logger()
 
+LEAVE_SECONDS = 10.0  # for which the database is waited for when it is down and we are to stop
+LOOK_SECONDS = 0.5
+
 
 def main(arguments: list[str]) -> int:
     """Runs the service under guard; the exit status."""
@@ -93,12 +96,12 @@ async def serve(chosen: Settings, roles: list[str]) -> None:
     with closing(open_data(chosen)) as store:
         house = House(chosen, store)
         house.parts += parts_of(house, roles)
-        async with AsyncExitStack() as running:
+        async with at_work(house.pulse.watch(), leave(house, stop)), AsyncExitStack() as running:
             await running.enter_async_context(house.relay.running())
             for part in house.parts:
                 await running.enter_async_context(part.running())
             gc.freeze()  # models and settings stay: nothing to collect there, again and again
-            async with at_work(upkeep(house), announce(house), house.pulse.watch()):
+            async with at_work(upkeep(house), announce(house)):
                 await stop.wait()
                 log.info("stopping")
     os.close(claimed)
@@ -109,6 +112,18 @@ async def announce(house: House) -> None:
     for part in house.parts:
         await part.up()
     print("maskline ready:", *(part.place for part in house.parts), flush=True)
+
+
+async def leave(house: House, stop: asyncio.Event) -> None:
+    """Once told to stop, goes without a database that does not answer for a while: what stops here
+    would wait for it as long as it is silent."""
+    await stop.wait()
+    down = 0.0
+    while down < LEAVE_SECONDS:
+        await asyncio.sleep(LOOK_SECONDS)
+        down = down + LOOK_SECONDS if house.pulse.state == "down" else 0.0
+    log.warning("stopping without the database, which does not answer")
+    house.store.break_off()
 
 
 def allow_many_files() -> None:

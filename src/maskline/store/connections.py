@@ -1,7 +1,10 @@
 """Connections to PostgreSQL: how they are made, and who uses which."""
 
 import asyncio
+import os
+import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -42,7 +45,8 @@ class Connections:
         self._conninfo, self._settings = conninfo(url), settings
         self._idle: list[AsyncConnection] = []
         self._places = asyncio.Semaphore(MOST)
-        self._closed = False
+        self._in_use: set[AsyncConnection] = set()
+        self._closed = self._broken_off = False
         self._failed_at, self._reason = 0.0, ""
 
     async def take(self, asked_at: float | None = None) -> AsyncConnection:
@@ -52,17 +56,27 @@ class Connections:
         asked_at = time.monotonic() if asked_at is None else asked_at
         await self._places.acquire()
         try:
-            if self._idle:
-                return self._idle.pop()
-            if self._failed_at > asked_at:
-                raise psycopg.OperationalError(self._reason)
-            return await self._connected()
+            connection = await self._next(asked_at)
         except BaseException:
             self._places.release()
             raise
+        self._in_use.add(connection)
+        if self._broken_off:  # while it was made
+            hang_up(connection)
+        return connection
+
+    async def _next(self, asked_at: float) -> AsyncConnection:
+        if self._broken_off:
+            raise psycopg.OperationalError("the work is broken off")
+        if self._idle:
+            return self._idle.pop()
+        if self._failed_at > asked_at:
+            raise psycopg.OperationalError(self._reason)
+        return await self._connected()
 
     def give_back(self, connection: AsyncConnection) -> None:
         """One that is broken, or in the midst of something, is closed."""
+        self._in_use.discard(connection)
         idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
         if idle and not self._closed:
             self._idle.append(connection)
@@ -76,6 +90,12 @@ class Connections:
         for connection in self._idle:
             connection.pgconn.finish()
         self._idle.clear()
+
+    def break_off(self) -> None:
+        """Ends the work under way, in any thread, and takes on no more."""
+        self._broken_off = True
+        for connection in list(self._in_use):
+            hang_up(connection)
 
     async def _connected(self) -> AsyncConnection:
         """A server that is being started again, or has no place for one more, is waited for; so is
@@ -105,6 +125,16 @@ class Connections:
             connection.pgconn.finish()
             raise
         return connection
+
+
+def hang_up(connection: AsyncConnection) -> None:
+    """Makes whoever waits for the server learn that it is gone. The connection stays his to close:
+    what is shut down here is a copy of its socket."""
+    with (
+        suppress(OSError, psycopg.OperationalError),
+        socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 class TruthDumper(Dumper):

@@ -74,6 +74,9 @@ class Store(Protocol):
     def failing(self) -> bool:
         """Whether the latest change could not be kept."""
 
+    def break_off(self) -> None:
+        """Lets the work under way fail, and all that follows: for a server that says nothing."""
+
     def close(self) -> None:
         """Finishes the work under way, then lets go of the database."""
 

@@ -151,7 +151,12 @@ class PostgresqlStore:
         self.failing = False
         return done
 
+    def break_off(self) -> None:
+        for connections in (self._reading, self._writing, self._apart):
+            connections.break_off()
+
     def close(self) -> None:
+        self._apart.break_off()  # the thread would wait for a server that says nothing
         self._thread.shutdown()
         for connections in (self._reading, self._writing, self._apart):
             connections.close()

@@ -153,6 +153,9 @@ class SqliteStore:
     def failing(self) -> bool:
         return self._writer.failing
 
+    def break_off(self) -> None:
+        """There is nobody to wait for but the disk, and it cannot be left."""
+
     def close(self) -> None:
         self._writer.close()
         self._apart.shutdown()
