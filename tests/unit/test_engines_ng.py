@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from maskline.engines import ng
 from maskline.engines.ng import NgClient, NgRefusal, NgSilence, decode, encode
 from maskline.settings import Address
+from maskline_sip import media
 
 VALUES = st.recursive(
     st.integers() | st.text(),
@@ -57,6 +58,7 @@ class StandIn(asyncio.DatagramProtocol):
         if len(self.heard) <= self.deaf:
             return
         answers = {
+            "delete": {"result": "error", "error-reason": "Unknown call-id"},
             "ping": {"result": "pong"},
             "query": {"result": "ok"}
             if self.heard[-1].get("call-id") == "known"
@@ -99,6 +101,16 @@ async def test_a_refusal_is_told_with_its_reason() -> None:
             await client.ask("query", **{"call-id": "x"})
         assert not await client.holds("x")
         assert await client.holds("known")
+
+
+async def test_both_halves_of_a_call_are_released() -> None:
+    """Whatever it says, as to a call that it does not know."""
+    stand_in = StandIn()
+    async with client_of(stand_in) as client:
+        await client.release("x")
+    assert stand_in.heard == [
+        {"command": "delete", "call-id": half} for half in ("x", f"x{media.SECOND}")
+    ]
 
 
 async def test_silence_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,9 @@ class Relay(Protocol):
     async def holds(self, call_id: str) -> bool:
         """Whether the call's sound is relayed; raises NgSilence when that cannot be known."""
 
+    async def release(self, call_id: str) -> None:
+        """Ends the call's sound, if it is relayed still."""
+
 
 async def nowhere(_call_id: str) -> bool:
     """Where there is no other node."""
@@ -185,7 +188,7 @@ class Keeper:
 
     async def _end(self, call: Call) -> None:
         """Hangs up both legs, then ends the record if nobody else did: what Kamailio reports of our
-        BYE may come later than its answer."""
+        BYE may come later than its answer; and the sound, if no BYE did."""
         async with self._places:  # not while the record is written: the store may be away
             statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
         log.info("call hung up", call_id=call.call_id, statuses=statuses)
@@ -197,6 +200,7 @@ class Keeper:
         await self._store.write(
             lambda tx: complete_call(self._context(tx), call.call_id, told), beside=True
         )
+        await self._relay.release(call.call_id)
 
     async def _insist(self, call_id: str, leg: Mapping[str, str]) -> None:
         """Hangs up a leg that could not be reached: its connection may come back."""

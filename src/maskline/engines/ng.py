@@ -5,12 +5,15 @@ Source: rtpengine's own documentation of the ng protocol.
 
 import asyncio
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from maskline.settings import Address
 
 Value = int | bytes | str | list[Any] | dict[str, Any]
 
+# A call between two sides that encrypt has another one beside it (maskline_sip/media.py).
+SECOND = "/called"
 FIRST_WAIT = 0.2  # seconds before a request is sent again; rtpengine answers a repeat from memory
 ATTEMPTS = 3
 
@@ -142,6 +145,12 @@ class NgClient(asyncio.DatagramProtocol):
         except NgRefusal:
             return False
         return True
+
+    async def release(self, call_id: str) -> None:
+        """Ends what rtpengine relays of a call, if it does; nothing is lost when it is silent."""
+        for half in (call_id, call_id + SECOND):
+            with suppress(NgError):
+                await self.ask("delete", **{"call-id": half})
 
 
 def accepted(answer: dict[str, Any]) -> dict[str, Any]:
