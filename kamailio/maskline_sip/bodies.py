@@ -200,8 +200,9 @@ def note_early(tag: str, given: sdp.Description) -> None:
 
 
 def kept_to(given: sdp.Description, passage: mask.Passage) -> sdp.Description:
-    """What a call may use of a description, at its beginning and whenever it is changed."""
-    return sdp.limited(given, RECORDABLE if passage.near.recorded else ())
+    """What a call may use of a description, at its beginning and whenever it is changed. Packets
+    that are recorded tell a number alone."""
+    return sdp.limited(sdp.usual(given), RECORDABLE) if passage.near.recorded else given
 
 
 def description(message: sip.Message) -> sdp.Description | None:

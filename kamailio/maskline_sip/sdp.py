@@ -313,6 +313,22 @@ def limited(description: Description, codecs: Sequence[str]) -> Description:
     return replace(description, streams=streams)
 
 
+def usual(description: Description) -> Description:
+    """The description without the codecs for which another number stands than RFC 3551 gives."""
+    streams = [
+        replace(stream, payloads=[p for p in stream.payloads if _is_usual(stream, p)])
+        if stream.port
+        else stream
+        for stream in description.streams
+    ]
+    return replace(description, streams=streams)
+
+
+def _is_usual(stream: Stream, payload: int) -> bool:
+    name = _name(stream, payload)
+    return name in EVENTS or name == STATIC_NAMES.get(payload)
+
+
 def _name(stream: Stream, payload: int) -> str:
     mapped = stream.maps.get(payload)
     return mapped.partition("/")[0].upper() if mapped else STATIC_NAMES.get(payload, "")

@@ -94,6 +94,16 @@ def test_no_change_of_the_call_brings_another_codec(phones: tuple[Phone, Peer]) 
     assert final(phone).startswith("SIP/2.0 488 ")
 
 
+def test_a_packet_s_number_tells_its_codec(phones: tuple[Phone, Peer]) -> None:
+    """One that a description alone explains would be recorded as silence."""
+    phone, peer = phones
+    named = "a=rtpmap:96 PCMU/8000\r\na=rtpmap:97 PCMA/8000\r\n"
+    connected(phone, sdp("96 97 8 101") + named)
+    assert codecs(peer.of("INVITE")[0]) == "8 101"
+    phone.send(phone.invite(body=sdp("96 97 101") + named))
+    assert final(phone).startswith("SIP/2.0 488 ")
+
+
 def test_the_person_called_cannot_either(phones: tuple[Phone, Peer], service: Service) -> None:
     phone, peer = phones
     connected(phone, sdp("8 101"))

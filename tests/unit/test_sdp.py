@@ -386,3 +386,16 @@ def test_no_address_is_written_that_is_not_looked_at(text: list[str]) -> None:
     written = sdp.write(description, 7, 8).decode().split("\r\n")
     told = {line.split(" ")[-1] for line in written if line.startswith(("c=", "o="))}
     assert told <= sdp.addresses(description) | {"0.0.0.0"}
+
+
+def test_usual_codecs_have_the_numbers_of_rfc_3551() -> None:
+    lines = (
+        "v=0", "c=IN IP4 192.0.2.1", "m=audio 4000 RTP/AVP 96 0 8 9 97 101",
+        "a=rtpmap:96 PCMU/8000", "a=rtpmap:0 pcmu/8000", "a=rtpmap:8 G729/8000",
+        "a=rtpmap:97 opus/48000/2", "a=rtpmap:101 telephone-event/8000",
+        "m=audio 0 RTP/AVP 96",
+    )  # fmt: skip
+    given = sdp.read("\r\n".join(lines).encode())
+    sound, refused = sdp.usual(given).streams
+    assert sound.payloads == [0, 9, 101]
+    assert refused == given.streams[1]
