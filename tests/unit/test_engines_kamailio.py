@@ -206,3 +206,9 @@ def test_a_password_that_cannot_be_read_is_found_out_before_the_start(tmp_path: 
         kamailio.check_passwords(settings)
     file.write_text("secret\n")
     kamailio.check_passwords(settings)
+
+
+def test_a_websockets_pings_do_not_tell_what_we_are() -> None:
+    """As they would by default."""
+    spoken = replace(SETTINGS, sip=Sip(listen=(Listener("ws", Address("192.0.2.1", 80)),)))
+    assert 'modparam("websocket", "ping_application_data", "ping")' in kamailio.more_lines(spoken)

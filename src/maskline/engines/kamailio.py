@@ -221,6 +221,8 @@ modparam("tls", "xavp_cfg", "tls")
 WEBSOCKET = """
 loadmodule "xhttp.so"
 loadmodule "websocket.so"
+# What a ping says, which else would be our version of Kamailio.
+modparam("websocket", "ping_application_data", "ping")
 
 event_route[xhttp:request] {
 	if ($(hdr(Upgrade){s.tolower}) == "websocket" && $sht(strangers=>$si) <= MOST_STRANGE
