@@ -280,7 +280,10 @@ class Routes:
     def may_connect(self, _message: Any) -> int:
         """Whether whoever asks for a WebSocket may have one: who has a password tells it later."""
         source = source_of()
-        if self.senders.origin(source):
+        origin = self.senders.origin(source)
+        if not self.senders.may_be_from(KSR.pv.get("$hdr(Origin)"), origin):
+            return -1
+        if origin:
             KSR.tcpops.tcp_set_connection_lifetime(self.settings.known_seconds)
             return 1
         return 1 if self.senders.guard and not self._floods(source) else -1

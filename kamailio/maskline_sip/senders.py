@@ -55,6 +55,16 @@ class Senders:
         known = self._settings.origin(*source)
         return known or self._named(source)
 
+    def may_be_from(self, page: str | None, origin: str | None) -> bool:
+        """Whether `origin` may have a WebSocket for a web page from there, None where whoever asks
+        is no browser (RFC 6455 10.2). Any page that is opened at a carrier's place speaks from its
+        address; none has its password."""
+        allowed = self._settings.websocket_origins
+        if page is None or allowed:
+            return page is None or page.lower() in allowed
+        carrier = self._settings.carriers.get(origin or "")
+        return origin is None or (carrier is not None and carrier.inbound_password_always)
+
     def behind(self, request: sip.Message, *, draining: bool) -> tuple[Source, str | None] | None:
         """Who sent what a balancer passed on; None when that cannot be known. What it asks for
         itself is refused with the answer: a node that takes no more calls says so."""

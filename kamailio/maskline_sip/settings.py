@@ -99,6 +99,7 @@ class Settings:
         self.own_hosts: list[str] = given["own_hosts"]
         self.listeners = [tuple(listener.split(":", 1)) for listener in given["listen"]]
         self._advertised = [tuple(listener.split(":", 1)) for listener in given["advertise"]]
+        self.websocket_origins: list[str] = given["websocket_origins"]
         self.node: str = given["node"]
         self.known_seconds: int = given["known_seconds"]
         self.most_strange: int = given["most_strange"]

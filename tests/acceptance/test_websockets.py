@@ -21,22 +21,31 @@ STRANGER = "127.0.0.66"
 ACCOUNT = 'inbound_username = "acme"\ninbound_password = "secret"\n'
 
 
+PAGE = "https://phone.example"
+
+
 @contextmanager
-def reached_by_websocket(folder: Path, settings: str) -> Iterator[tuple[Service, Peer, int]]:
+def reached_by_websocket(
+    folder: Path, settings: str, sip_settings: str = ""
+) -> Iterator[tuple[Service, Peer, int]]:
     """A service with a carrier, and the port where it takes WebSockets."""
     peer, port = Peer(), free_port()
-    with masked(folder, peer, settings, listen=(f"ws:127.0.0.1:{port}",)) as (service, _):
+    with masked(
+        folder, peer, settings, listen=(f"ws:127.0.0.1:{port}",), sip_settings=sip_settings
+    ) as (service, _):
         yield service, peer, port
     peer.close()
 
 
-def asked_for(port: int, protocol: str = "sip", host: str = "127.0.0.1") -> bytes:
-    """The answer to who asks for a WebSocket of this protocol; empty when there is none."""
+def asked_for(port: int, protocol: str = "sip", host: str = "127.0.0.1", page: str = "") -> bytes:
+    """The answer to who asks for a WebSocket of this protocol, for a web page if any; empty when
+    there is none."""
+    origin = f"Origin: {page}\r\n" if page else ""
     with socket.create_connection(("127.0.0.1", port), 5, source_address=(host, 0)) as line:
         line.sendall(
             b"GET / HTTP/1.1\r\nHost: maskline\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Protocol: %s\r\n\r\n" % protocol.encode()
+            b"Sec-WebSocket-Protocol: %s\r\n%s\r\n" % (protocol.encode(), origin.encode())
         )
         return line.recv(4096)
 
@@ -49,6 +58,7 @@ def test_who_asks_is_not_told_what_opens_the_gate(tmp_path: Path) -> None:
             assert told.startswith(b"HTTP/1.1 " + status)
             for name in ("secret", "salt"):
                 assert known[name].encode() not in told
+        assert asked_for(port, page=PAGE) == b""  # a carrier without a password is its address
 
 
 class Browser(Connected):
@@ -87,8 +97,12 @@ def test_a_flood_of_strangers_gets_no_more(tmp_path: Path) -> None:
 
 
 def test_a_stranger_gets_none_where_nobody_has_a_password(tmp_path: Path) -> None:
-    with reached_by_websocket(tmp_path, "") as (_, _, port):
+    """Nor does a web page of another site than those in the settings."""
+    listed = f'websocket_origins = ["{PAGE}:443"]'
+    with reached_by_websocket(tmp_path, "", listed) as (_, _, port):
         assert asked_for(port, host=STRANGER) == b""
+        assert asked_for(port, page=PAGE).startswith(b"HTTP/1.1 101")
+        assert asked_for(port, page="https://other.example") == b""
 
 
 def test_who_calls_over_ipv6_without_an_offer_is_offered_sound_over_ipv6(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from maskline.settings import (
     Host,
     Listener,
     Network,
+    Origin,
     Settings,
     Source,
 )
@@ -35,6 +36,7 @@ SETTINGS = Settings(
         ),
         advertise=(Listener("udp", Address("203.0.113.5", 5060)),),
         balancers=(Network("192.0.2.9/32"),),
+        websocket_origins=(Origin("https://phone.example"),),
     ),
     media=Media(address=Host("192.0.2.1")),
     carriers=(
@@ -102,6 +104,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "listen": ["udp:192.0.2.1:5060", "tcp:[2001:db8::1]:5062"],
         "advertise": ["udp:203.0.113.5:5060"],
         "balancers": ["192.0.2.9/32"],
+        "websocket_origins": ["https://phone.example"],
         "node": "0123abcd",
         "known_seconds": 600,
         "most_strange": 60,

@@ -45,6 +45,7 @@ class Settings:
     inbound_accounts = {"acme": digest.Account("acme-in", "secret")}  # noqa: RUF012
     keys, current_key = {"a": bytes(range(64))}, "a"
     known_seconds, named_sources = 77, True
+    websocket_origins: tuple[str, ...] = ()
 
     def origin(self, address: str, _port: int, transport: str) -> str | None:
         return self.carrier_at(address, transport)
@@ -257,6 +258,28 @@ def test_who_speaks_over_tls_hears_nothing_in_the_open(
     assert who.way_back(source, hop) == way
     kamailio.at_hand["$proto"] = "udp"
     assert who.way_back(source, "sip:192.0.2.7") == ""
+
+
+PAGE = "https://phone.example"
+
+
+@pytest.mark.parametrize(
+    ("page", "listed", "origin", "may"),
+    [
+        (None, [PAGE], "known", True), (None, [], "known", True), (None, [PAGE], None, True),
+        (PAGE, [], "known", False), (PAGE, [], "\nbalancer", False), ("", [], "known", False),
+        (PAGE, [], "acme", True), (PAGE, [], None, True),
+        (PAGE.upper(), [PAGE], "known", True), (PAGE + ":8443", [PAGE], "known", False),
+        ("null", [PAGE], None, False), ("null", [PAGE], "acme", False),
+    ],
+)  # fmt: skip
+def test_web_pages_that_may_have_a_websocket(
+    senders: ModuleType, page: str | None, listed: list[str], origin: str | None, may: bool
+) -> None:
+    """Without a list, those that have more to show than an address, as a password is."""
+    settings = Settings()
+    settings.websocket_origins = tuple(listed)
+    assert senders.Senders(settings, KEYS).may_be_from(page, origin) is may
 
 
 def test_requests_go_to_a_senders_proxy_or_to_itself(senders: ModuleType) -> None:

@@ -472,3 +472,25 @@ def test_a_carrier_is_at_an_address_or_a_name(text: str, host: str, port: int | 
 def test_what_is_neither_address_nor_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no"):
         settings.Endpoint.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("https://Phone.example", "https://phone.example"),
+        ("https://phone.example:443", "https://phone.example"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://[2001:db8::1]:80", "http://[2001:db8::1]"),
+        ("capacitor://localhost", "capacitor://localhost"),
+    ],
+)
+def test_an_origin_is_read_as_browsers_tell_it(text: str, read: str) -> None:
+    assert str(settings.Origin.parse(text)) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["phone.example", "https://phone.example/", "null", "*", "https://"]
+)
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an origin such as"):
+        settings.Origin.parse(text)

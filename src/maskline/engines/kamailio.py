@@ -266,6 +266,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "listen": [str(listener) for listener in settings.sip.listen],
         "advertise": [str(listener) for listener in settings.sip.advertise],
         "balancers": [str(network) for network in settings.sip.balancers],
+        "websocket_origins": [str(origin) for origin in settings.sip.websocket_origins],
         "node": around.node,
         "known_seconds": KNOWN_SECONDS,
         "most_strange": MOST_STRANGE,

@@ -12,7 +12,7 @@ import phonenumbers
 
 from maskline.settings.reader import Faults
 from maskline.settings.setting import setting
-from maskline.settings.values import Address, Endpoint, Listener, Network, Secret, Source
+from maskline.settings.values import Address, Endpoint, Listener, Network, Origin, Secret, Source
 
 Transport = Literal["udp", "tcp", "tls", "auto"]
 Codec = Literal["PCMU", "PCMA", "G722", "G729", "GSM", "OPUS", "ILBC", "AMR", "AMR-WB"]
@@ -68,6 +68,14 @@ class Sip:
         "One that keeps source addresses is not named here.",
         (),
         example="10.0.0.9/32",
+    )
+    websocket_origins: tuple[Origin, ...] = setting(
+        "The web sites whose pages may open a WebSocket to us, as browsers tell it in Origin. "
+        "Empty: pages of any site, but none from the address of a carrier that needs no password: "
+        "such a page would call in the carrier's name. What tells no Origin is no browser, and is "
+        "not asked for one.",
+        (),
+        example="https://phone.example",
     )
     mask_keys: Path | None = setting(
         "The file with the keys of the mask: the same for all nodes over one database, which "

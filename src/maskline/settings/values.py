@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 PASSWORD = re.compile(r"(?<=:)(?!//).+(?=@)|(?<=password=)[^&]+")
 
+ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
@@ -153,6 +155,25 @@ class PortRange:
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where web pages come from, as browsers tell it (RFC 6454): `https://phone.example`."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        found = ORIGIN.fullmatch(text.lower())
+        if not found:
+            raise ValueError(f"{text!r} is not an origin such as https://phone.example")
+        scheme, host, port = found.groups()
+        default = port == {"https": ":443", "http": ":80"}.get(scheme)
+        return cls(f"{scheme}://{host}{'' if default or not port else port}")
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
