@@ -400,6 +400,13 @@ def test_every_text_of_a_callback_is_read_be_it_beside_one_without_an_id() -> No
     assert reading.fault == "a text without an id"
 
 
+@pytest.mark.parametrize("odd", [{}, {"type": 5}, "odd", 7])
+def test_so_it_is_beside_something_of_another_form(odd: Any) -> None:
+    reading = provider("bandwidth").read(callback("bandwidth", [odd, own_text("1")]))
+    assert [text.message_id for text in reading.arrivals] == ["1"]
+    assert reading.fault == "not of the form that the description expects"
+
+
 def test_so_is_every_status() -> None:
     named, nameless = BANDWIDTH_STATUS[0], {"type": "message-failed", "message": {}}
     reading = provider("bandwidth").read(callback("bandwidth", [nameless, named], STATUS))

@@ -1,9 +1,10 @@
 """A provider whose API is described by data (`description`)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jmespath
@@ -42,6 +43,9 @@ from maskline.sms.port import (
 BAD_KEYS = (401, 403, 404)
 LEAST_VALIDITY, LONGEST_VALIDITY = 60, 172_800  # seconds
 DIGITS = re.compile(r"\d{7,15}")
+ODD_FORM = "not of the form that the description expects"
+
+Rules = TypeVar("Rules", MessageRules, StatusRules)
 
 
 class Generic:
@@ -108,10 +112,11 @@ class Generic:
         ):
             raise NotGenuine
         content = sent(callback)
-        try:
-            found = [*self._texts(callback, content), *self._receipts(callback, content)]
-        except JMESPathError:
-            raise Unreadable("not of the form that the description expects") from None
+        now, rules = callback.received_at, self._rules
+        found = [
+            *each(rules.messages, content, callback.kind == MESSAGES, partial(self._text, now)),
+            *each(rules.status, content, callback.kind == STATUS, partial(self._receipt, now)),
+        ]
         said = self._rules.thanks
         return Reading(
             arrivals=[each for each in found if not isinstance(each, Unreadable)],
@@ -166,50 +171,43 @@ class Generic:
         segments = count_of(found(rules.segments, answer))
         return Accepted(message_ids=(message_id,), segments=segments)
 
-    def _texts(self, callback: Callback, content: Any) -> Iterator[Arrival | Unreadable]:
-        rules = self._rules.messages
-        for item in items_of(rules, content, callback.kind == MESSAGES):
-            assert rules is not None
-            message_id = word(jmespath.search(rules.message_id, item))
-            destination = self._number(jmespath.search(rules.destination, item))
-            if not message_id or not destination:
-                yield Unreadable(f"a text without {'a destination' if message_id else 'an id'}")
-                continue
-            yield InboundText(
-                carrier=self._carrier,
-                source=self._number(jmespath.search(rules.source, item)),
-                destination=destination,
-                text=word(jmespath.search(rules.text, item)),
-                encoding=Encoding.UTF8,
-                received_at=callback.received_at,
-                message_id=message_id,
-                media=tuple(media_of(rules, item)),
-            )
+    def _text(self, now: int, rules: MessageRules, item: Any) -> InboundText:
+        message_id = word(jmespath.search(rules.message_id, item))
+        destination = self._number(jmespath.search(rules.destination, item))
+        if not message_id or not destination:
+            raise Unreadable(f"a text without {'a destination' if message_id else 'an id'}")
+        return InboundText(
+            carrier=self._carrier,
+            source=self._number(jmespath.search(rules.source, item)),
+            destination=destination,
+            text=word(jmespath.search(rules.text, item)),
+            encoding=Encoding.UTF8,
+            received_at=now,
+            message_id=message_id,
+            media=tuple(media_of(rules, item)),
+        )
 
-    def _receipts(self, callback: Callback, content: Any) -> Iterator[Arrival | Unreadable]:
-        rules = self._rules.status
-        for item in items_of(rules, content, callback.kind == STATUS):
-            assert rules is not None
-            states = {theirs.lower(): ours for theirs, ours in rules.states.items()}
-            state = states.get(word(jmespath.search(rules.state, item)).lower())
-            message_id = word(jmespath.search(rules.message_id, item))
-            if not message_id:
-                yield Unreadable("a status without an id")
-                continue
-            if state is None:
-                continue
-            reference = word(found(rules.reference, item))
-            yield Receipt(
-                carrier=self._carrier,
-                message_id=message_id,
-                state=state,
-                at=callback.received_at,
-                error=word(found(rules.error, item)) or None,
-                source=self._number(found(rules.source, item)) or None,
-                destination=self._number(found(rules.destination, item)) or None,
-                reference=int(reference) if re.fullmatch(r"\d{1,5}", reference) else None,
-                whole=True,
-            )
+    def _receipt(self, now: int, rules: StatusRules, item: Any) -> Receipt | None:
+        """None for a state that says nothing about a text of ours."""
+        states = {theirs.lower(): ours for theirs, ours in rules.states.items()}
+        state = states.get(word(jmespath.search(rules.state, item)).lower())
+        message_id = word(jmespath.search(rules.message_id, item))
+        if not message_id:
+            raise Unreadable("a status without an id")
+        if state is None:
+            return None
+        reference = word(found(rules.reference, item))
+        return Receipt(
+            carrier=self._carrier,
+            message_id=message_id,
+            state=state,
+            at=now,
+            error=word(found(rules.error, item)) or None,
+            source=self._number(found(rules.source, item)) or None,
+            destination=self._number(found(rules.destination, item)) or None,
+            reference=int(reference) if re.fullmatch(r"\d{1,5}", reference) else None,
+            whole=True,
+        )
 
     def _number(self, value: Any) -> str:
         text = word(value)
@@ -252,16 +250,31 @@ def found(expression: str | None, content: Any) -> Any:
         return None
 
 
-def items_of(
-    rules: MessageRules | StatusRules | None, content: Any, own_path: bool
-) -> Iterator[Any]:
-    """The items that these rules are for."""
+def each(
+    rules: Rules | None, content: Any, own_path: bool, read: Callable[[Rules, Any], Arrival | None]
+) -> Iterator[Arrival | Unreadable]:
+    """What is read of the items that these rules are for; of one that cannot be read, why."""
     if rules is None or (rules.when is None and not own_path):
         return
-    items = jmespath.search(rules.items, content)
-    for item in items if isinstance(items, list) else [items]:
-        if item is not None and (rules.when is None or jmespath.search(rules.when, item)):
-            yield item
+    for item in items_of(rules, content):
+        try:
+            wanted = rules.when is None or jmespath.search(rules.when, item)
+            arrival = read(rules, item) if wanted else None
+        except Unreadable as error:
+            yield error
+        except JMESPathError:
+            yield Unreadable(ODD_FORM)
+        else:
+            if arrival is not None:
+                yield arrival
+
+
+def items_of(rules: MessageRules | StatusRules, content: Any) -> list[Any]:
+    try:
+        items = jmespath.search(rules.items, content)
+    except JMESPathError:
+        raise Unreadable(ODD_FORM) from None
+    return [item for item in (items if isinstance(items, list) else [items]) if item is not None]
 
 
 def media_of(rules: MessageRules, item: Any) -> Iterator[Media]:
