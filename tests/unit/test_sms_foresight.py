@@ -2,10 +2,10 @@
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, Desk, proxy
+from desk import ANN, BEN, CAT, HOUR, Desk, proxy
 
 from maskline.operations import Policy
-from maskline.sms.foresight import foreseen, waiting
+from maskline.sms.foresight import foreseen, has_reader, waiting
 from maskline.sms.port import Accepted, InboundText, Media, TryLater, Verdict
 
 PROXY = "+19135550199"
@@ -60,3 +60,20 @@ def test_a_full_queue_keeps_back_nothing_that_will_not_stand_in_it(
     assert foretold(carrier, pictured(carrier, number, words="STOP"), most=1) is None
     assert foretold(carrier, pictured(carrier, number, source=CAT), most=1) is None
     assert foretold(carrier, pictured(carrier, number, source="12345"), most=1) is None
+
+
+def test_who_has_no_open_session_has_no_reader(carrier: Carrier) -> None:
+    session = carrier.desk.open(carrier.desk.connector(), ANN, BEN)
+
+    def reads(source: str, words: str = "See") -> bool:
+        return has_reader(
+            carrier.desk.context(""), pictured(carrier, proxy(session), source, words)
+        )
+
+    assert (reads(ANN), reads(BEN), reads(CAT), reads("12345")) == (True, True, False, False)
+    carrier.desk.now += HOUR
+    assert not reads(ANN)
+    session = carrier.desk.open(carrier.desk.connector(), ANN, BEN)
+    assert reads(ANN)
+    carrier.desk.close(session)
+    assert not reads(ANN)

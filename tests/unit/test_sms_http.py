@@ -23,6 +23,7 @@ from twilio.request_validator import RequestValidator
 from maskline.courier import Courier
 from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context, purge_pictures
+from maskline.sms.foresight import has_reader
 from maskline.sms.http import door
 from maskline.sms.http.door import Desk, Door
 from maskline.sms.http.link import HttpLink, Rate
@@ -318,7 +319,10 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, twilio: FakeTwilio) -> AsyncIterator[House]:
+async def house(
+    tmp_path: Path, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    monkeypatch.setattr(door, "has_reader", lambda *_: True)
     found = House(tmp_path, twilio)
     async with found.door.running():
         yield found
@@ -507,6 +511,17 @@ async def test_no_picture_is_fetched_for_a_text_whose_verdict_is_known(
     monkeypatch.setattr(door, "foreseen", lambda *_: verdict)
     assert (await house.deliver("messages", with_media(f"{twilio.url}/a")))[0] == status
     assert (twilio.asked, house.inbox.taken) == ([], [])
+
+
+async def test_no_picture_is_fetched_for_a_text_that_nobody_will_get(
+    house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever knows a number could fill the disk."""
+    monkeypatch.setattr(door, "has_reader", has_reader)  # there is no session
+    assert (await house.deliver("messages", with_media(f"{twilio.url}/a")))[0] == 200
+    assert twilio.asked == []
+    assert only(house).media == ()
+    assert only(house).told == "Hi\n(cut)"  # should a session be opened in this moment
 
 
 async def test_no_pictures_are_kept_of_texts_that_will_come_again(

@@ -7,6 +7,7 @@ from maskline.sms.intake import number_of
 from maskline.sms.port import Accepted, InboundText, TryLater, Verdict
 from maskline.sms.repetition import REMEMBERED
 from maskline.sms.turn import rows
+from maskline.store import Row
 
 
 def foreseen(context: Context, text: InboundText, most_queued: int) -> Verdict | None:
@@ -22,6 +23,14 @@ def foreseen(context: Context, text: InboundText, most_queued: int) -> Verdict |
     return None
 
 
+def has_reader(context: Context, text: InboundText) -> bool:
+    """Whether a session is open in which somebody may get the text."""
+    found = facts_about(context, text)
+    if found["proxy_session_id"] is None or found["ended_at"] is not None:
+        return False
+    return bool(found["expires_at"] > context.now)
+
+
 def came_before(context: Context, text: InboundText) -> bool:
     asked = rows([[0, text.carrier, repeat_key(context.tx.cipher, text)]])
     since = context.now - REMEMBERED
@@ -30,9 +39,14 @@ def came_before(context: Context, text: InboundText) -> bool:
 
 def waiting(context: Context, text: InboundText, most: int) -> int:
     """How many texts wait for the carrier that this one would go by; as far as `most`."""
-    asked = rows([[0, number_of(text.source), number_of(text.destination)]])
-    (facts,) = context.tx.all("text_facts", texts=asked)
-    if facts["proxy_session_id"] is None:
+    found = facts_about(context, text)
+    if found["proxy_session_id"] is None:
         return 0
-    row = context.tx.one("count_pending_of", carrier=facts["shown_carrier"], most=most)
+    row = context.tx.one("count_pending_of", carrier=found["shown_carrier"], most=most)
     return row["texts"] if row else 0
+
+
+def facts_about(context: Context, text: InboundText) -> Row:
+    asked = rows([[0, number_of(text.source), number_of(text.destination)]])
+    (found,) = context.tx.all("text_facts", texts=asked)
+    return found

@@ -57,6 +57,10 @@ class MediaIntake:
         # A thread goes on when nobody waits for it any more: the next one waits for its end.
         self._drawing = ThreadPoolExecutor(AT_ONCE, "pictures")
 
+    def leave_behind(self, text: InboundText) -> InboundText:
+        """The text without what came with it, which is told."""
+        return msgspec.structs.replace(text, media=(), notice=self._rules.notice)
+
     async def pass_on(
         self,
         text: InboundText,
