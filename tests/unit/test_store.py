@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from accounts import add, count
 
-from maskline.store import Store, Transaction, open_store
+from maskline.store import Store, StoreFailed, Transaction, open_store
 
 VIOLATED = (sqlite3.IntegrityError, psycopg.IntegrityError)
 READ_ONLY = (sqlite3.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
@@ -104,6 +104,24 @@ async def test_a_long_read_apart_holds_nobody_up(store: Store) -> None:
     assert await store.read(count) == 1
     others_are_done.set()
     assert await long == (0, 0)
+
+
+async def test_work_that_changes_nothing_does_not_say_that_changes_are_kept(store: Store) -> None:
+    def fail(tx: Transaction) -> None:
+        raise StoreFailed("the disk is full")
+
+    with pytest.raises(StoreFailed):
+        await store.write(fail)
+    assert store.failing
+    await store.write(count)
+    await store.write(lambda tx: tx.run("purge_audit_records", before=1, limit=1))
+    assert store.failing
+    await store.touch()
+    assert not store.failing
+    with pytest.raises(StoreFailed):
+        await store.write(fail)
+    await store.write(add("1"))
+    assert not store.failing
 
 
 def test_closing_finishes_what_was_asked_for(store_url: str, tmp_path: Path) -> None:

@@ -297,7 +297,17 @@ async def test_a_full_disk_is_the_stores_fault_and_not_the_works(store: Store) -
     with pytest.raises(StoreFailed):
         await store.write(work)
     assert store.failing
-    await store.write(lambda tx: tx.run("touch"))
+    await store.touch()
     assert not store.failing
     await store.write(add("first"))
     assert await store.read(count) == 1
+
+
+async def test_a_small_change_does_not_say_that_a_full_disk_is_well(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ROOM", 2**60)
+    with pytest.raises(StoreFailed, match="full"):
+        await store.touch()
+    monkeypatch.setattr(engine, "ROOM", 0)
+    await store.touch()

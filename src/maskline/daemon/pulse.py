@@ -30,7 +30,7 @@ class Pulse:
     async def _look(self) -> bool:
         try:
             if self._store.failing:
-                await self._store.write(lambda tx: tx.run("touch"), beside=True)
+                await self._store.touch()
             return await self._store.read(lambda tx: tx.one("look") is not None)
         except Exception:  # whatever it is, who asked for it tells more in the log
             return False

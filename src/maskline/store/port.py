@@ -70,9 +70,12 @@ class Store(Protocol):
         Raises StoreFailed when the changes could not be kept.
         """
 
+    async def touch(self) -> None:
+        """Changes what makes no difference; raises StoreFailed where that could not be kept."""
+
     @property
     def failing(self) -> bool:
-        """Whether the latest change could not be kept."""
+        """Whether the latest change could not be kept. Work that changes nothing tells nothing."""
 
     def break_off(self) -> None:
         """Lets the work under way fail, and all that follows: for a server that says nothing."""

@@ -76,6 +76,7 @@ class PostgresqlTransaction:
         self._connection = connection
         self._execute = connection.execute
         self.cipher = cipher
+        self.changed = False
 
     def one(self, query: str, **parameters: Any) -> Row | None:
         return awaited(first_row(self._execute(STATEMENTS[query], parameters)))
@@ -84,10 +85,13 @@ class PostgresqlTransaction:
         return [*awaited(all_rows(self._execute(STATEMENTS[query], parameters)))]
 
     def run(self, query: str, **parameters: Any) -> int:
-        return awaited(self._execute(STATEMENTS[query], parameters)).rowcount
+        rows = awaited(self._execute(STATEMENTS[query], parameters)).rowcount
+        self.changed |= rows > 0
+        return rows
 
     def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
+            self.changed = True
             awaited(self._connection.cursor().executemany(STATEMENTS[query], rows))
 
     def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
@@ -141,15 +145,16 @@ class PostgresqlStore:
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         try:
-            done = await self._insist(self._writing, BESIDE if beside else ALONE, work)
+            return await self._insist(self._writing, BESIDE if beside else ALONE, work)
         except StoreFailed:
             self.failing = True
             raise
         except TAKES_NO_CHANGES as error:
             self.failing = True
             raise StoreFailed(str(error)) from error
-        self.failing = False
-        return done
+
+    async def touch(self) -> None:
+        await self.write(lambda tx: tx.run("touch"), beside=True)
 
     def break_off(self) -> None:
         for connections in (self._reading, self._writing, self._apart):
@@ -189,7 +194,10 @@ class PostgresqlStore:
         tx = PostgresqlTransaction(connection, self._cipher)
         try:
             if beginning:
-                return await in_transaction(connection, beginning, work, tx)
+                done = await in_transaction(connection, beginning, work, tx)
+                if tx.changed:  # what changes nothing is kept on a full disk, too
+                    self.failing = False
+                return done
             with untouched(connection):
                 return await spawned(work, tx)
         except (*STALE, TAKES_NO_CHANGES):  # the connection is of no use for other work, either

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from maskline.store import migrations
-from maskline.store.port import Row, StoreUnusable, Transaction
+from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
 from maskline.store.secrets import Cipher, make_key_file, open_cipher
 from maskline.store.statements import QUERIES
 from maskline.store.writer import BUSY_SECONDS, Writer
@@ -23,6 +23,8 @@ CACHE_MEBIBYTES = 64
 # Pages after which the log is written back to the database. Sessions spread over the pages of many
 # indexes; written back rarely, the same page is so once for many of them.
 LOG_PAGES = 8000
+# Bytes that a disk has left, on which writing works again after it did not: those of a large group.
+ROOM = 2**20
 # Nobody else writes, but somebody with a tool may: what he did is seen after so long at the latest.
 KEPT_SECONDS = 1.0
 
@@ -148,6 +150,12 @@ class SqliteStore:
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         return await self._writer.write(work)
+
+    async def touch(self) -> None:
+        disk = os.statvfs(self._path)
+        if disk.f_bavail * disk.f_frsize < ROOM:  # a small change fits where others do not
+            raise StoreFailed(f"the disk of {self._path.name} is full")
+        await self.write(lambda tx: tx.run("touch"))
 
     @property
     def failing(self) -> bool:

@@ -35,6 +35,7 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Done:
     value: Any
+    changed: bool  # whether there was anything to be kept
 
 
 Outcome = Done | Exception
@@ -58,7 +59,7 @@ class Writer:
         self._transaction = transaction
         self._change = change
         self._jobs: deque[Job] = deque()
-        self.failing = False  # whether the latest group could not be kept
+        self.failing = False  # whether the latest changes could not be kept
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="store-flusher")
         self._loop: asyncio.AbstractEventLoop | None = None  # whose group is under way
 
@@ -125,8 +126,10 @@ class Writer:
     def _attempt(self, job: Job) -> Outcome:
         """One job inside the group's transaction; what fails takes only itself back."""
         self._connection.execute("SAVEPOINT job")
+        before = self._connection.total_changes
         try:
-            outcome: Outcome = Done(job.work(self._transaction))
+            value = job.work(self._transaction)
+            outcome: Outcome = Done(value, self._connection.total_changes > before)
         except Exception as error:
             self._connection.execute("ROLLBACK TO job")
             outcome = failure_of(error)
@@ -150,7 +153,10 @@ class Writer:
         self, loop: asyncio.AbstractEventLoop, group: list[Job], outcomes: list[Outcome]
     ) -> None:
         """Answers a group that is on the disk, and begins the next."""
-        self.failing = all(isinstance(outcome, StoreFailed) for outcome in outcomes)
+        if any(isinstance(outcome, StoreFailed) for outcome in outcomes):
+            self.failing = True
+        elif any(isinstance(outcome, Done) and outcome.changed for outcome in outcomes):
+            self.failing = False  # what changes nothing is kept on a full disk, too
         tell(group, outcomes)
         if self._jobs:
             self._begin(loop)
