@@ -1,10 +1,15 @@
-"""The databases that tests ask for."""
+"""The databases that tests ask for, and what holds for all generated examples."""
 
 from collections.abc import Iterator
 
 import pytest
 from cluster import Cluster
 from databases import ALL_DATABASES, DATABASES, new_store_url
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
