@@ -41,6 +41,7 @@ from .tables import Table
 from .unfit import Unfit
 from .ways import Ways
 
+HASTY = 0.2  # seconds that Kamailio's one process for all connections may wait
 ERRANDS = (*errands.METHODS, "INFO")
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
@@ -80,7 +81,8 @@ class Routes:
         self.reports = reports = Reports(keys, switch)
         self.senders = senders = Senders(settings, keys)
         self.announcements = told = Announcements(settings, door, media)
-        self.errands = Errands(settings, door, ways)
+        self.errands, self.ways = Errands(settings, door, ways), ways
+        self.losses = Reports(keys, Switch(settings.switch_socket, HASTY))
         self.relay = relay = Relay(settings, keys, door, bodies, ways)
         self.messages = Messages(settings, keys, switch, relay, ways)
         sets, shelf = RouteSets(keys, switch), Shelf(settings, keys, self.entry, bodies, ways)
@@ -194,6 +196,17 @@ class Routes:
         except Exception as error:
             KSR.err(f"not let in: {type(error).__name__} {_where(error)}\n")
             return -1
+        return 1
+
+    def closed(self, _message: Any) -> int:
+        """The connection at hand was closed, which a carrier had accepted. All others wait."""
+        try:
+            lost = self.ways.lost()
+            if lost:
+                told = {"CarrierName": lost[0], "Address": lost[1], "Disconnected": True}
+                self.losses.tell("ReportTrunk", told)
+        except Exception as error:
+            KSR.err(f"loss not told: {type(error).__name__} {_where(error)}\n")
         return 1
 
     # -- requests, step by step

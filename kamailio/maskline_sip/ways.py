@@ -105,6 +105,15 @@ class Ways:
         elif not first and (known or own or VERIFIED.get(f"place {place}")):
             raise NoWay("no verified connection")
 
+    def lost(self) -> tuple[str, str] | None:
+        """The carrier and the place whose verified connection is the one at hand, which was
+        closed; None where there is another one by now."""
+        place = f"{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')}"
+        known, name = VERIFIED.get(place), VERIFIED.get(f"carrier {place}")
+        if name is None or (known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0):
+            return None
+        return name, place
+
     def _keep_to_connection(self, number: int) -> None:
         """That none is made instead cannot be taken back from a message, not for the place that is
         tried next either: it is said of the branch alone. An ACK has none, and goes to one place.
@@ -129,6 +138,8 @@ class Ways:
         found = certificates.names(KSR.pv.get("$tls_peer_raw_cert"))
         if certificates.fits(found, [name.lower() for name in carrier.tls_names]):
             VERIFIED.put(place, str(KSR.pv.get("$conid")))
+            VERIFIED.put(f"carrier {place}", carrier.name)
+            KSR.tcpops.tcp_enable_closed_event()
             return True
         VERIFIED.drop(place)
         return False

@@ -4,13 +4,14 @@ as that party's carrier has it, and to nobody else."""
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from acceptance.peers import Peer, accept, ignore
 from acceptance.service import Service, free_port, until
-from acceptance.test_carriers import masked
+from acceptance.test_carriers import answered, hang_up, masked
 from acceptance.test_client_certificates import Encrypted
 from authority import Authority, Pair
 
@@ -63,4 +64,22 @@ def test_an_answer_finds_a_caller_whose_connection_is_gone(tmp_path: Path) -> No
         home = home_of_a_caller_who_closed(service, them)
         until(lambda: any(text.startswith("SIP/2.0 200") for text in home.received))
         home.close()
+    peer.close()
+
+
+def test_a_carrier_that_closed_is_connected_to_before_the_next_call(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    us, them = authority.issue("us", "127.0.0.1"), authority.issue("them", "127.0.0.1")
+    peer = Peer(tls=them.server())
+    with masked(
+        tmp_path, peer, f'probe_seconds = 600\n[carriers.sip.tls]\nca = "{authority.ca}"',
+        transport="tls", listen=(f"tls:127.0.0.1:{free_port()}",),
+        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+    ) as (_, phone):  # fmt: skip
+        hang_up(phone, *answered(phone))
+        peer.close()
+        peer = Peer(tls=them.server(), port=peer.port)
+        until(lambda: peer.of("OPTIONS"))
+        time.sleep(0.5)  # until its answer is read
+        hang_up(phone, *answered(phone))
     peer.close()

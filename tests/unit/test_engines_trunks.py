@@ -68,7 +68,7 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HURRY_SECONDS", "DOWN_SECONDS", "UNRESOLVED_SECONDS"):
+    for name in ("RECONNECT_SECONDS", "HURRY_SECONDS", "DOWN_SECONDS", "UNRESOLVED_SECONDS"):
         monkeypatch.setattr(trunks, name, 0.02)
 
 
@@ -90,6 +90,17 @@ async def test_a_failed_call_has_its_trunk_looked_at_now() -> None:
         stage.alive = set()
         stage.trunks.suspect("acme", ONE)
         await stage.until(lambda: stage.down == {"acme"})
+
+
+async def test_a_trunk_whose_connection_was_closed_is_looked_at_and_goes_on_taking_calls() -> None:
+    second = CarrierTarget(address=Endpoint.parse(TWO))
+    stage = Stage({"acme": sip(targets=(second,))})
+    stage.alive = {ONE, TWO}
+    async with stage.at_work():
+        stage.trunks.disconnected("acme")
+        stage.trunks.disconnected("nobody")
+        await stage.until(lambda: sorted(stage.probed) == [ONE, ONE, TWO, TWO])
+        assert stage.addresses("acme") == [ONE, TWO]
 
 
 async def test_all_are_looked_at_when_kamailio_was_started() -> None:

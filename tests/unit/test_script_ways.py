@@ -21,7 +21,7 @@ class Kamailio:
         self.cells: dict[str, str] = {}
         self.alive: set[int] = set()
         self.connects = True
-        self.chosen, self.keeps_to_it = 0, 0
+        self.chosen, self.keeps_to_it, self.watched = 0, 0, False
         self.told: dict[str, Any] = {}
         self.sections: list[str] = []
         self.pv = SimpleNamespace(
@@ -44,6 +44,9 @@ class Kamailio:
 
     def tcp_conid_alive(self, number: int) -> int:
         return 1 if number in self.alive else -1
+
+    def tcp_enable_closed_event(self) -> None:
+        self.watched = True
 
     def tcp_set_otcpid(self, number: int) -> None:
         self.chosen = number
@@ -312,12 +315,30 @@ def test_a_place_is_a_carriers_when_its_certificate_says_so(
     monkeypatch.setattr(ways.certificates, "fits", lambda found, wanted: bool(found & {*wanted}))
     checked = ways.Ways(Calling(*names))
     ways.VERIFIED.put("192.0.2.2:5061", "3")  # by an earlier connection
-    carrier = SimpleNamespace(tls_names=names)
+    carrier = SimpleNamespace(name="acme", tls_names=names)
     assert checked.verified(hop, carrier) is right
     looked = hop == PLACE and bool(names)
     assert ways.VERIFIED.get("place 192.0.2.2:5061") == ("1" if looked else None)
+    assert kamailio.watched is (right and looked)
     known = ("7" if right else None) if looked else "3"
     assert ways.VERIFIED.get("192.0.2.2:5061") == known
+
+
+@pytest.mark.parametrize(
+    ("host", "place"), [("192.0.2.2", "192.0.2.2"), ("2001:db8::2", "[2001:db8::2]")]
+)
+def test_a_lost_connection_is_its_carriers(
+    ways: ModuleType, kamailio: Kamailio, host: str, place: str
+) -> None:
+    """Unless it has another one, or never had one that counts."""
+    kamailio.told |= {"$si": host, "$sp": 5061}
+    at = ways.Ways(Calling("sip.acme.example"))
+    assert at.lost() is None
+    ways.VERIFIED.put(f"{place}:5061", "7")
+    ways.VERIFIED.put(f"carrier {place}:5061", "acme")
+    assert at.lost() == ("acme", f"{place}:5061")
+    kamailio.alive = {7}
+    assert at.lost() is None
 
 
 def test_our_address_where_a_request_came_in(ways: ModuleType, kamailio: Kamailio) -> None:

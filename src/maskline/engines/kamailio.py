@@ -218,6 +218,22 @@ loadmodule "tls.so"
 modparam("tls", "config", "{file}")
 modparam("tls", "xavp_cfg", "tls")
 """
+# Of connections alone that showed a carrier's certificate (maskline_sip/ways.py).
+CLOSED = """
+modparam("tcpops", "closed_event", 2)
+
+event_route[tcp:closed] {
+	python_exec("closed");
+}
+
+event_route[tcp:timeout] {
+	python_exec("closed");
+}
+
+event_route[tcp:reset] {
+	python_exec("closed");
+}
+"""
 WEBSOCKET = """
 loadmodule "xhttp.so"
 loadmodule "websocket.so"
@@ -251,7 +267,8 @@ def tls_lines(settings: Settings, own: Path) -> str:
 def more_lines(settings: Settings) -> str:
     """What else some transports need; it stands where all other modules are loaded."""
     websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
-    return WEBSOCKET.replace("MOST_STRANGE", str(MOST_STRANGE)) if websocket else ""
+    lines = CLOSED if tls.speaks_tls(settings) else ""
+    return lines + (WEBSOCKET.replace("MOST_STRANGE", str(MOST_STRANGE)) if websocket else "")
 
 
 def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> dict[str, Any]:

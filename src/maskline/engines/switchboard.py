@@ -38,6 +38,9 @@ class Places(Protocol):
     def suspect(self, name: str, address: str) -> None:
         """A call could not be carried by this target."""
 
+    def disconnected(self, name: str) -> None:
+        """A target's connection was closed, which had shown its certificate."""
+
 
 class Switchboard:
     """`context` gives the context for work that belongs to no account; `accept_text` carries out
@@ -74,14 +77,22 @@ class Switchboard:
         if name == "AcceptMessage":
             return self._accept_text(request)
         if name == "ReportTrunk":
-            if self._places:
-                self._places.suspect(request["CarrierName"], request["Address"])
+            self._heed(request)
             return {}
         if name == "DismissLeg":
             self._dismiss(request["Leg"], request["SequenceNumber"])
             return {}
         self._ledger.add(request["CallId"], event_of(request))
         return {}
+
+    def _heed(self, request: dict[str, Any]) -> None:
+        """What is told of a carrier's target."""
+        if self._places is None:
+            return
+        if request.get("Disconnected"):
+            self._places.disconnected(request["CarrierName"])
+        else:
+            self._places.suspect(request["CarrierName"], request["Address"])
 
     async def recover(self) -> None:
         """Writes what an earlier process was told and did not come to write; before the first

@@ -17,6 +17,7 @@ from maskline.settings import CarrierSip
 HURRY_SECONDS = 2.0  # between probes of a target whose state is about to change
 DOWN_SECONDS = 10.0  # between probes of one that is down, if it is not probed more often anyway
 UNRESOLVED_SECONDS = 5.0
+RECONNECT_SECONDS = 1.0
 TELL_SECONDS = 10.0
 MOST_TRIED = 4
 WARY_MILLISECONDS = 30_000
@@ -123,6 +124,13 @@ class Trunks:
         if trunk is not None:
             trunk.failed_at[address] = self._clock()
             trunk.suspected.set()
+
+    def disconnected(self, name: str) -> None:
+        """A connection was closed that had shown a target's certificate. The next one is made
+        before a call wants it, but not at once: there may be carriers that close each."""
+        trunk = self._trunks.get(name)
+        if trunk is not None:
+            asyncio.get_running_loop().call_later(RECONNECT_SECONDS, trunk.suspected.set)
 
     def look_again(self) -> None:
         """Has all targets looked at now: Kamailio was started, and sends nothing to a place over
