@@ -13,7 +13,7 @@ from .gate import Entrance
 from .kept import Kept
 from .settings import BALANCER, Settings
 from .tables import Table
-from .ways import NoWay, Ways
+from .ways import NoWay, Ways, spelt
 
 READY = Table("ready")
 # Over TLS certificates are looked at first; over WebSocket we are connected to.
@@ -65,7 +65,7 @@ class Shelf:
             BALANCER,
         ):
             return None
-        hop = mask.next_hop(passage.far)
+        hop = spelt(mask.next_hop(passage.far))
         try:
             self._ways.check(hop, passage.far.trunk)
             local, by = self._ways.choose(hop)

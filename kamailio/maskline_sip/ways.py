@@ -34,6 +34,7 @@ class Ways:
         the transport. `trunk` marks the carrier; `first` when nobody has shown a certificate yet,
         `own` when `hop` is the carrier's by its settings and not by a party's word. Raises
         NoWay."""
+        hop = spelt(hop)
         local, transport = self.choose(hop)
         carrier = self._settings.marked.get(trunk)
         self._forget_connection()  # of a place that was tried before
@@ -143,6 +144,14 @@ class Ways:
             return True
         VERIFIED.drop(place)
         return False
+
+
+def spelt(hop: str) -> str:
+    """A next hop whose address Kamailio can read: that takes none of IPv4 within one of IPv6
+    (RFC 3261 25.1) for an address."""
+    host = sip.host(hop)
+    address = address_of(host) if host.startswith("[") and "." in host else None
+    return hop.replace(host, bracketed(str(address)), 1) if address else hop
 
 
 def transport_of(uri: str) -> str:

@@ -350,6 +350,22 @@ def test_our_address_where_a_request_came_in(ways: ModuleType, kamailio: Kamaili
 
 
 @pytest.mark.parametrize(
+    ("hop", "goes"),
+    [
+        ("sip:b@[64:ff9b::192.0.2.33]:5070;lr", "sip:b@[64:ff9b::c000:221]:5070;lr"),
+        ("sip:[::ffff:192.0.2.33];transport=tcp", "sip:192.0.2.33;transport=tcp"),
+        ("sip:b@[2001:DB8::1]", "sip:b@[2001:DB8::1]"), ("sip:b.c@h.example", "sip:b.c@h.example"),
+        ("sip:b@[v.1]", "sip:b@[v.1]"),
+    ],
+)  # fmt: skip
+def test_kamailio_is_told_an_address_as_it_can_read_it(
+    ways: ModuleType, kamailio: Kamailio, hop: str, goes: str
+) -> None:
+    ways.Ways(Routing()).take(hop, hop, "acme")
+    assert (kamailio.told["$ru"], kamailio.told["$du"]) == (hop, goes)
+
+
+@pytest.mark.parametrize(
     ("hop", "end"),
     [
         ("sip:b@Host.Example", ("udp", "host.example", 5060)),
