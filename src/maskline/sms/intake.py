@@ -29,7 +29,8 @@ Numbered = tuple[int, InboundText]
 class Whole:
     """A whole text. `place` is that of what made it whole among the arrivals; None: time did.
 
-    `source` and `dialled` are in E.164 form, None where they are nothing of the kind.
+    `source` and `dialled` are in E.164 form, None where they are nothing of the kind. `began_at` is
+    when the first part of a long text came.
     """
 
     text: InboundText
@@ -39,6 +40,7 @@ class Whole:
     repeat_key: str | None = None
     segments: int = 1
     partial: bool = False
+    began_at: int | None = None
     message_id: str | None = None
     refused: str | None = None  # for what reason, whatever it says
 
@@ -94,6 +96,7 @@ def late(text: Late) -> Whole:
         dialled=number_of(text.text.destination),
         segments=text.parts,
         partial=True,
+        began_at=text.began_at,
         message_id=text.message_id,
     )
 
@@ -153,6 +156,7 @@ class Intake:
             place=place,
             segments=joined.parts,
             partial=joined.parts < part.total,
+            began_at=joined.began_at,
             message_id=joined.message_ids[0],
         )
         return [*given_up, whole]
@@ -186,7 +190,9 @@ class Intake:
         return not known["of_text"] and bool(known["of_sender"] >= MOST_OPEN_PARTS)
 
     def facts_about(self, wholes: Sequence[Whole]) -> list[Row]:
-        asked = rows([[n, each.source, each.dialled] for n, each in enumerate(wholes)])
+        asked = rows(
+            [[n, each.source, each.dialled, each.began_at] for n, each in enumerate(wholes)]
+        )
         return self.turn.context.tx.all("text_facts", texts=asked)
 
     def decide(self, wholes: Sequence[Whole]) -> None:

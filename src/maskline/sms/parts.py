@@ -21,17 +21,19 @@ PHONE_REPEATS = 120_000  # how long a phone tries a part again, whatever its car
 
 @dataclass(frozen=True, kw_only=True)
 class Late:
-    """A long text that will not be whole any more, and how many of its parts came."""
+    """A long text that will not be whole any more; how many parts came, and when the first."""
 
     text: InboundText
     parts: int
+    began_at: int
     message_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
     """What a part made: the whole text, if it was the last one missing; of a text of which some
-    was given up before and delivered, the rest. `parts` says of how many it is.
+    was given up before and delivered, the rest. `parts` says of how many it is, `began_at` when the
+    first of them came.
 
     `message_ids` is our id of the text the part belongs to, once there is one. `late` is a text
     that was given up, because its sender uses its reference again.
@@ -39,6 +41,7 @@ class Joined:
 
     text: InboundText | None = None
     parts: int = 0
+    began_at: int = 0
     message_ids: tuple[str, ...] = ()
     late: tuple[Late, ...] = ()
 
@@ -64,8 +67,11 @@ def join(turn: Turn, text: InboundText, key: str) -> Joined:
         return Joined(late=late)
     message_id = turn.context.new_id()
     tx.run("join_parts", **whole, message_id=message_id)
-    words, read = together(turn, [row for row in parts if row["message_id"] is None])
-    return Joined(text=words, parts=read, message_ids=(message_id,), late=late)
+    fresh = [row for row in parts if row["message_id"] is None]
+    words, read = together(turn, fresh)
+    began_at = first_came(fresh)
+    ids = (message_id,)
+    return Joined(text=words, parts=read, began_at=began_at, message_ids=ids, late=late)
 
 
 def comes_again(turn: Turn, text: InboundText, key: str, parts: Sequence[Row]) -> bool:
@@ -153,6 +159,10 @@ def together(turn: Turn, parts: Sequence[Row]) -> tuple[InboundText, int]:
     return text, len(words)
 
 
+def first_came(parts: Sequence[Row]) -> int:
+    return min(int(row["received_at"]) for row in parts)
+
+
 def most_demanding(parts: Sequence[Row]) -> Encoding:
     """The encoding of the whole: parts may differ, and each fits the widest one."""
     order = list(Encoding)
@@ -170,7 +180,7 @@ def give_up(turn: Turn, whole: dict[str, Any]) -> tuple[Late, ...]:
     text, read = together(turn, parts)
     text = msgspec.structs.replace(text, received_at=turn.context.now)
     turn.done.count("partial")
-    return (Late(text=text, parts=read, message_id=message_id),)
+    return (Late(text=text, parts=read, began_at=first_came(parts), message_id=message_id),)
 
 
 def overdue(turn: Turn) -> list[Late]:

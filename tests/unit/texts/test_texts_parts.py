@@ -1,7 +1,7 @@
 """Long texts, which come in parts, on each database."""
 
 from carrier import Carrier
-from desk import HOUR, MINUTE
+from desk import ANN, BEN, CAT, HOUR, MINUTE, proxy
 
 from maskline.sms.port import Accepted, Part
 
@@ -157,3 +157,21 @@ def test_a_part_whose_numbers_mean_nothing_is_a_text_of_its_own(
         assert carrier.sent[-1].text == f"{part} of {total}"
         assert verdict == Accepted(message_ids=(carrier.sent[-1].message_id,))
         carrier.accept()
+
+
+def test_a_long_text_that_was_begun_in_another_session_reaches_nobody_else(
+    carrier: Carrier, connector: str
+) -> None:
+    """By the time the last part comes, or does not, the number may mean somebody else."""
+    session = carrier.desk.open(connector, ANN, BEN)
+    number = proxy(session)
+    carrier.bring_part("for Ben ", number, 1, 2)
+    carrier.bring_part("and this", number, 1, 2, reference=8)
+    carrier.desk.now += MINUTE
+    carrier.desk.close(session)
+    others = [carrier.desk.open(connector, ANN, other) for other in (CAT, "+13035550103")]
+    assert number in map(proxy, others)
+    carrier.bring_part("alone", number, 2, 2)
+    carrier.wait(10 * MINUTE)
+    assert carrier.sent == []
+    assert [each["Reason"] for each in carrier.messages()] == ["unknown-caller"] * 2

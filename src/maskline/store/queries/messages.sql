@@ -2,7 +2,8 @@
 -- with an array for each of them.
 
 -- name: text_facts
--- What the decision about each text rests on; `texts` is [[place, source, dialled], …].
+-- What the decision about each text rests on; `texts` is [[place, source, dialled, began_at], …]. A
+-- session that is younger than the first part of a long text is none for it.
 SELECT
     CAST(arrival.value ->> 0 AS BIGINT) AS place,
     proxy_sessions.*,
@@ -22,6 +23,10 @@ LEFT JOIN claims
 LEFT JOIN proxy_sessions
     ON proxy_sessions.proxy_session_id = claims.proxy_session_id
     AND proxy_sessions.account_id = dialled.account_id
+    AND (
+        arrival.value ->> 3 IS NULL
+        OR proxy_sessions.created_at <= CAST(arrival.value ->> 3 AS BIGINT)
+    )
 LEFT JOIN phone_numbers AS shown
     ON shown.phone_number = CASE
         WHEN proxy_sessions.first_number = arrival.value ->> 1
