@@ -6,6 +6,7 @@ the American industry's guidelines, and English holds beside every other languag
 
 import unicodedata
 from enum import StrEnum
+from unicodedata import combining
 
 
 class Keyword(StrEnum):
@@ -16,9 +17,17 @@ class Keyword(StrEnum):
 
 def words(stop: str, start: str, help_: str) -> dict[Keyword, frozenset[str]]:
     return {
-        Keyword.STOP: frozenset(stop.split("|")),
-        Keyword.START: frozenset(start.split("|")),
-        Keyword.HELP: frozenset(help_.split("|")),
+        Keyword.STOP: spellings(stop.split("|")),
+        Keyword.START: spellings(start.split("|")),
+        Keyword.HELP: spellings(help_.split("|")),
+    }
+
+
+def spellings(words: list[str]) -> frozenset[str]:
+    """The words, also without their accents: people and telephones leave them out."""
+    return frozenset(words) | {
+        "".join(sign for sign in unicodedata.normalize("NFD", word) if not combining(sign))
+        for word in words
     }
 
 
@@ -29,13 +38,11 @@ WORDS: dict[str, dict[Keyword, frozenset[str]]] = {
         "start|unstop|yes|optin|opt in|opt-in|subscribe",
         "help|info",
     ),
-    "fr": words(
-        "arret|arrêt|arreter|arrêter|annuler|désabonner", "oui|reprendre|commencer", "aide"
-    ),
-    "es": words("alto|parar|baja|cancelar|detener", "alta|empezar|iniciar|si|sí", "ayuda"),
-    "de": words("stopp|halt|abmelden|ende|aufhören", "anmelden|weiter|ja", "hilfe"),
+    "fr": words("arrêt|arrêter|annuler|désabonner", "oui|reprendre|commencer", "aide"),
+    "es": words("alto|parar|baja|cancelar|detener", "alta|empezar|iniciar|sí", "ayuda"),
+    "de": words("stopp|halt|abmelden|ende|aufhören|aufhoeren", "anmelden|weiter|ja", "hilfe"),
     "pt": words("pare|parar|sair|cancelar", "iniciar|começar|sim", "ajuda"),
-    "it": words("ferma|basta|annulla|cancella", "inizia|riprendi|sì|si", "aiuto"),
+    "it": words("ferma|basta|annulla|cancella", "inizia|riprendi|sì", "aiuto"),
     "nl": words("stoppen|afmelden|einde", "starten|aanmelden|ja", "hulp"),
 }
 

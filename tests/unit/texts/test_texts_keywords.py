@@ -139,10 +139,10 @@ def test_the_keywords_of_each_language(
     [
         ("en", "stop stopall unsubscribe cancel end quit revoke optout opt-out",
          "start unstop yes subscribe", "help info"),
-        ("fr", "arret arrêt arrêter annuler", "oui reprendre", "aide"),
+        ("fr", "arret arrêt arrêter arreter annuler desabonner", "oui reprendre", "aide"),
         ("es", "alto parar baja cancelar", "alta sí si", "ayuda"),
-        ("de", "stopp halt abmelden ende", "anmelden ja", "hilfe"),
-        ("pt", "pare parar sair cancelar", "iniciar sim começar", "ajuda"),
+        ("de", "stopp halt abmelden ende aufhören aufhoren aufhoeren", "anmelden ja", "hilfe"),
+        ("pt", "pare parar sair cancelar", "iniciar sim começar comecar", "ajuda"),
         ("it", "ferma basta annulla", "inizia sì si", "aiuto"),
         ("nl", "stoppen afmelden einde", "starten ja", "hulp"),
     ],
