@@ -343,3 +343,10 @@ def test_pieces_are_small_and_hold_the_whole_text(words: str, most: int) -> None
     assert b"".join(pieces).decode() == words
     assert all(len(piece) <= most for piece in pieces)
     assert all(piece.decode() for piece in pieces[:-1])
+
+
+@pytest.mark.parametrize("unit", ["\N{WOMAN}\u200d\N{GIRL}", "กำ", "e\u0301", "\N{BOY}\U0001f3ff"])
+def test_no_piece_ends_within_what_a_reader_sees_as_a_character(unit: str) -> None:
+    pieces = split(unit * 300, 799)
+    assert len(pieces) > 1
+    assert all(piece.decode().replace(unit, "") == "" for piece in pieces)

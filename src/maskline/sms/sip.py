@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 
 import structlog
@@ -23,6 +24,7 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
+from maskline.sms.text.graphemes import graphemes
 from maskline.sms.trouble import Trouble
 from maskline.sms.window import Window
 from maskline.store import StoreFailed
@@ -201,15 +203,28 @@ def call_id(message_id: str, place: int) -> str:
 
 
 def split(text: str, most_bytes: int) -> list[bytes]:
-    """Pieces of UTF-8, broken between words where there are any, never within a character."""
+    """Pieces of UTF-8, broken between words where there are any, else between what a reader sees as
+    characters; only one that is longer than a piece is itself broken."""
+    units = [
+        part.encode()
+        for unit in graphemes(text)
+        for part in ([unit] if len(unit.encode()) <= most_bytes else unit)
+    ]
     pieces = []
-    rest = text.encode()
-    while len(rest) > most_bytes:
-        cut = most_bytes
-        while rest[cut] & 0xC0 == 0x80:  # in the middle of a character
-            cut -= 1
-        space = rest.rfind(b" ", cut // 2, cut)
-        cut = space + 1 if space >= 0 else cut
-        pieces.append(rest[:cut])
-        rest = rest[cut:]
-    return [*pieces, rest]
+    while (fits := fitting(units, most_bytes)) < len(units):
+        cut = word_end(units, fits)
+        pieces.append(b"".join(units[:cut]))
+        units = units[cut:]
+    return [*pieces, b"".join(units)]
+
+
+def fitting(units: Sequence[bytes], most_bytes: int) -> int:
+    """How many of the first units fit."""
+    sizes = accumulate(map(len, units))
+    return next((place for place, size in enumerate(sizes) if size > most_bytes), len(units))
+
+
+def word_end(units: Sequence[bytes], fits: int) -> int:
+    """Where the last word of so many units ends, if in their second half; else where they end."""
+    places = (place for place in range(fits - 1, fits // 2, -1) if units[place] == b" ")
+    return next(places, fits - 1) + 1
