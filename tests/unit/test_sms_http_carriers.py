@@ -7,6 +7,7 @@ import pytest
 
 from maskline import settings
 from maskline.settings import Carrier
+from maskline.sms.http import description
 from maskline.sms.http.carriers import BadCarrier, by_http, courier_of, link_of, provider_of
 from maskline.sms.http.generic import Generic
 from maskline.sms.http.twilio import Twilio
@@ -45,6 +46,31 @@ def test_a_described_provider_is_made_ready() -> None:
     provider = provider_of(carrier(text), PUBLIC)
     assert isinstance(provider, Generic)
     assert provider.request(TEXT, 0).headers["Authorization"] == "Bearer k"
+
+
+@pytest.mark.parametrize(
+    ("provider", "secret", "words"),
+    [
+        ("telnyx", "KEY0123", "one is no public key of 32 bytes in base64"),
+        ("telnyx", "c2hvcnQ=", "one is no public key of 32 bytes in base64"),
+        ("telnyx", "A" * 43 + "=", ""),
+        ("bandwidth", "password alone", "one is not user:password"),
+        ("bandwidth", "user:password", ""),
+        ("vonage", "anything", ""),
+        ("sinch", "anything", ""),
+    ],
+)
+def test_a_secret_that_can_prove_nothing_is_refused(provider: str, secret: str, words: str) -> None:
+    values = ", ".join(f'{name} = "v"' for name in description.load(provider).values)
+    found = carrier(
+        f'[carriers.http]\nprovider = "{provider}"\nvalues = {{ {values} }}\n'
+        f'callback_secrets = ["{secret}"]\n'
+    )
+    if words:
+        with pytest.raises(BadCarrier, match=words):
+            provider_of(found, PUBLIC)
+    else:
+        assert isinstance(provider_of(found, PUBLIC), Generic)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from maskline.sms.http.door import CARRIERS
 from maskline.sms.http.generic import Generic
 from maskline.sms.http.link import HttpLink
 from maskline.sms.http.provider import Provider
+from maskline.sms.http.signatures import fault_of_secret
 from maskline.sms.http.twilio import Account, Twilio
 
 
@@ -55,6 +56,9 @@ def generic_of(name: str, http: CarrierHttp, callbacks: str) -> Generic:
     secrets: tuple[str, ...] = ()
     if http.callback_secrets or http.callback_secrets_file:
         secrets = secrets_of(http.callback_secrets, http.callback_secrets_file)
+    for secret in secrets:
+        if rules.signature and (fault := fault_of_secret(rules.signature, secret)):
+            raise BadDescription(f"http.callback_secrets: one {fault}")
     return Generic(name, rules, values=given, secrets=secrets, callbacks=callbacks)
 
 

@@ -46,6 +46,19 @@ class Signed(Struct, frozen=True):
     now: float
 
 
+def fault_of_secret(rules: SignatureRules, secret: str) -> str:
+    """Why nothing can ever be proved by a secret; empty where something can."""
+    try:
+        if rules.kind == "ed25519":
+            ed25519_key(secret)
+        elif rules.kind == "standard-webhooks":
+            webhook_key(secret)
+    except ValueError:
+        key = "public key of 32 bytes" if rules.kind == "ed25519" else "key"
+        return f"is no {key} in base64"
+    return "is not user:password" if rules.kind == "basic" and ":" not in secret else ""
+
+
 def is_genuine(rules: SignatureRules, secrets: Sequence[str], given: Signed) -> bool:
     """Whether one of the secrets proves what was given; any other input is not genuine."""
     found = [proves(rules, secret, given) for secret in secrets]  # all: the time tells nothing
@@ -107,7 +120,7 @@ def standard_is_right(rules: SignatureRules, secret: str, given: Signed) -> bool
 def ed25519_is_right(rules: SignatureRules, secret: str, given: Signed) -> bool:
     if not is_recent(rules, given):
         return False
-    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(secret, validate=True))
+    key = ed25519_key(secret)
     proof = base64.b64decode(given.headers.get(rules.header.lower(), ""), validate=True)
     try:
         key.verify(proof, content(rules, given))
@@ -179,6 +192,10 @@ def content(rules: SignatureRules, given: Signed) -> bytes:
 
 def standard_content(name: str, stamp: str, body: bytes) -> bytes:
     return f"{name}.{stamp}.".encode() + body
+
+
+def ed25519_key(secret: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(secret, validate=True))
 
 
 def webhook_key(secret: str) -> bytes:
