@@ -210,6 +210,13 @@ def test_an_unreadable_id_is_an_answer_all_the_same() -> None:
     assert one.receive(pdu(codes.SUBMIT_SM_RESP, 2, b"x" * 99), 3.0) == [Answered("a", 0, "")]
 
 
+@pytest.mark.parametrize("body", [b"x1\0", b"x1", b"x1\0\0", b"x1\0\x04\x24\0\x09abc"])
+def test_an_id_is_read_whatever_follows_it(body: bytes) -> None:
+    one = bound()
+    one.submit(codes.SUBMIT_SM, MESSAGE.write(), "a", 2.0)
+    assert one.receive(pdu(codes.SUBMIT_SM_RESP, 2, body), 3.0) == [Answered("a", 0, "x1")]
+
+
 def test_tokens_of_a_lost_session_are_given_back_once() -> None:
     one = bound()
     for token in "ab":
