@@ -71,6 +71,9 @@ def test_who_has_no_open_session_has_no_reader(carrier: Carrier) -> None:
         )
 
     assert (reads(ANN), reads(BEN), reads(CAT), reads("12345")) == (True, True, False, False)
+    carrier.bring("STOP", proxy(session), BEN)
+    assert (reads(ANN), reads(BEN)) == (False, True)
+    carrier.bring("START", proxy(session), BEN)
     carrier.desk.now += HOUR
     assert not reads(ANN)
     session = carrier.desk.open(carrier.desk.connector(), ANN, BEN)

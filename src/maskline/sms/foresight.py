@@ -24,9 +24,9 @@ def foreseen(context: Context, text: InboundText, most_queued: int) -> Verdict |
 
 
 def has_reader(context: Context, text: InboundText) -> bool:
-    """Whether a session is open in which somebody may get the text."""
+    """Whether a session is open in which somebody may get the text, and has not said STOP."""
     found = facts_about(context, text)
-    if found["proxy_session_id"] is None or found["ended_at"] is not None:
+    if found["proxy_session_id"] is None or found["ended_at"] is not None or found["unwanted"]:
         return False
     return bool(found["expires_at"] > context.now)
 
