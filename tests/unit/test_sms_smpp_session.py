@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from maskline.sms.smpp import codes, session
 from maskline.sms.smpp.pdu import HEADER, Bind, BindResp, Data, MessageResp, ShortMessage, pdu
-from maskline.sms.smpp.session import Answered, Arrived, Bound, Ended, Session, State, Unanswered
+from maskline.sms.smpp.session import Answered, Arrived, Bound, Ended, Session, Unanswered
+from maskline.sms.smpp.states import State
 
 TIMERS = session.Timers(bind=10, response=20, enquire_link=30, inactivity=100)
 MESSAGE = ShortMessage(source_addr="1", destination_addr="2", short_message=b"hi")
@@ -347,6 +348,31 @@ def test_the_carrier_may_unbind() -> None:
     one = bound()
     assert one.receive(pdu(codes.UNBIND, 5), 2.0) == [Ended("the carrier unbound")]
     assert sent(one) == [(codes.UNBIND_RESP, 0, 5, b"")]
+
+
+def test_a_carrier_that_unbinds_may_answer_what_is_under_way() -> None:
+    one = bound()
+    for token in "ab":
+        one.submit(codes.SUBMIT_SM, MESSAGE.write(), token, 2.0)
+    sent(one)
+    first = pdu(codes.SUBMIT_SM_RESP, 2, b"x\0")
+    assert one.receive(pdu(codes.UNBIND, 5) + first, 3.0) == [Answered("a", 0, "x")]
+    assert (sent(one), one.submitting, one.closed, one.due()) == ([], False, False, 6.0)
+    last = pdu(codes.SUBMIT_SM_RESP, 3, b"y\0")
+    assert one.receive(last, 4.0) == [Answered("b", 0, "y"), Ended("the carrier unbound")]
+    assert sent(one) == [(codes.UNBIND_RESP, 0, 5, b"")]
+
+
+def test_a_carrier_that_unbinds_is_not_waited_for_long() -> None:
+    one = bound()
+    one.submit(codes.SUBMIT_SM, MESSAGE.write(), "a", 2.0)
+    sent(one)
+    assert one.receive(pdu(codes.UNBIND, 5), 3.0) == []
+    assert one.receive(pdu(codes.UNBIND, 6), 5.0) == []
+    assert one.tick(5.9) == []
+    assert one.tick(6.0) == [Ended("the carrier unbound")]
+    assert sent(one) == [(codes.UNBIND_RESP, 0, 5, b"")]
+    assert one.abandoned() == ["a"]
 
 
 def test_sequence_numbers_come_around() -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from maskline.sms.smpp import codes
 
 HEADER = Struct(">IIII")  # command_length, command_id, command_status, sequence_number
+LONGEST_ID = 64
 TAG_LENGTH = Struct(">HH")
 
 Tlvs = tuple[tuple[int, bytes], ...]
@@ -348,6 +349,13 @@ class MessageResp(NamedTuple):
 
     def write(self) -> bytes:
         return MESSAGE_RESP.write(latin_octets(self.message_id)) + write_tlvs(self.tlvs)
+
+
+def message_id_of(body: bytes) -> str:
+    """The id in a response, also if it lacks its end or odd octets follow; nothing where there is
+    none to be read: without it no receipt finds its text."""
+    message_id = body.partition(b"\0")[0]
+    return latin(message_id) if len(message_id) <= LONGEST_ID else ""
 
 
 def latin(text: bytes) -> str:

@@ -7,64 +7,41 @@ closes the connection when the session is `closed`.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from itertools import islice
 from typing import Any, NamedTuple
 
 from maskline.sms.smpp import codes
-from maskline.sms.smpp.pdu import HEADER, Bind, BindResp, Data, PduError, ShortMessage, latin
+from maskline.sms.smpp.pdu import (
+    HEADER,
+    Bind,
+    BindResp,
+    Data,
+    PduError,
+    ShortMessage,
+    message_id_of,
+)
 from maskline.sms.smpp.pdu import pdu as whole_pdu
+from maskline.sms.smpp.states import (
+    ANSWERED_BY_RESPONSE,
+    BETWEEN,
+    BOUND,
+    REQUESTS,
+    SUBMITTING,
+    State,
+)
 
 LEAST_OCTETS = 16
 MOST_OCTETS = 70_000  # a message_payload of 64 KiB with everything around it
 LAST_SEQUENCE = 0x7FFFFFFF
 LATE_ANSWERS_KNOWN = 10_000
+FAREWELL_SECONDS = 3.0  # for a carrier that unbinds to answer what is under way
 
-
-class State(Enum):
-    """Section 2.2, and what is between its states."""
-
-    OPEN = "open"  # connected; no bind was sent yet
-    BINDING = "binding"
-    BOUND_TX = "bound_tx"
-    BOUND_RX = "bound_rx"
-    BOUND_TRX = "bound_trx"
-    UNBINDING = "unbinding"  # unbind was sent
-    CLOSED = "closed"
-
-
-ALWAYS = frozenset({codes.ENQUIRE_LINK, codes.UNBIND})
-RECEIVING = ALWAYS | {codes.DELIVER_SM, codes.DATA_SM, codes.ALERT_NOTIFICATION}
-
-# The requests that the SMSC may make in each state (section 2.3); a closed session reads nothing.
-REQUESTS: dict[State, frozenset[int]] = {
-    State.OPEN: ALWAYS | {codes.OUTBIND},
-    State.BINDING: ALWAYS | {codes.OUTBIND},
-    State.BOUND_TX: ALWAYS,
-    State.BOUND_RX: RECEIVING,
-    State.BOUND_TRX: RECEIVING,
-    State.UNBINDING: ALWAYS,
-}
-SUBMITTING = frozenset({State.BOUND_TX, State.BOUND_TRX})
-# Here a text may cross our request, or the carrier's answer: it is to come again.
-BETWEEN = frozenset({State.BINDING, State.UNBINDING})
-
-# What a bind leads to.
-BOUND: dict[int, State] = {
-    codes.BIND_TRANSMITTER: State.BOUND_TX,
-    codes.BIND_RECEIVER: State.BOUND_RX,
-    codes.BIND_TRANSCEIVER: State.BOUND_TRX,
-}
-ANSWERED_BY_RESPONSE = frozenset(
-    {*RECEIVING, *BOUND, codes.SUBMIT_SM, 0x03, 0x07, 0x08, 0x21}  # query, replace, cancel, multi
-) - {codes.ALERT_NOTIFICATION}
 BODIES: dict[int, type[ShortMessage] | type[Data]] = {
     codes.DELIVER_SM: ShortMessage,
     codes.DATA_SM: Data,
 }
 RESPONSES_WITH_ID = frozenset({codes.DELIVER_SM, codes.DATA_SM})
 SUBMIT_RESPONSES = frozenset({codes.SUBMIT_SM_RESP, codes.DATA_SM_RESP})
-LONGEST_ID = 64
 EMPTY_ID = b"\0"  # the message_id of a response by an ESME, which has none
 NAMES = {
     codes.BIND_TRANSMITTER: "bind_transmitter",
@@ -165,6 +142,8 @@ class Session:
         self._submits: dict[int, Submit] = {}
         self._others: dict[int, Other] = {}
         self._late: dict[int, Any] = {}
+        # The carrier's unbind, and until when it waits for our answer.
+        self._farewell: tuple[int, float] | None = None
         self._outgoing: list[bytes] = []
 
     @property
@@ -237,6 +216,7 @@ class Session:
             times.append(self._heard + self._timers.enquire_link)
         times += [one.deadline for one in islice(self._submits.values(), 1)]
         times += [one.deadline for one in self._others.values()]
+        times += [self._farewell[1]] if self._farewell else []
         return min(times)
 
     def tick(self, now: float) -> list[Event]:
@@ -244,6 +224,8 @@ class Session:
         if self.closed:
             return []
         events = self._overdue_submits(now)
+        if left := self._take_leave(now):
+            return events + left
         for one in self._others.values():
             if one.deadline <= now:
                 return [*events, self._end(f"no answer to {NAMES[one.command_id]}")]
@@ -285,7 +267,14 @@ class Session:
         self._rest = buffer[place:]
         if len(self._rest) >= 4 and not self.closed:
             self._check_length(events)
-        return events
+        return events + self._take_leave(now)
+
+    def _take_leave(self, now: float) -> list[Event]:
+        """Lets a carrier go that unbound once it has answered what is under way, or a moment on."""
+        if self._farewell is None or self.closed or (self._submits and now < self._farewell[1]):
+            return []
+        self._respond(codes.UNBIND, self._farewell[0], codes.ESME_ROK)
+        return [self._end("the carrier unbound")]
 
     def _check_length(self, events: list[Event]) -> None:
         """Ends the session where the next PDU's length makes no sense: its end cannot be found."""
@@ -317,10 +306,11 @@ class Session:
             except PduError as error:
                 self.malformed += 1
                 self._respond(command_id, sequence, error.status)
-        elif command_id in ALWAYS:
+        elif command_id == codes.ENQUIRE_LINK:
             self._respond(command_id, sequence, codes.ESME_ROK)
-            if command_id == codes.UNBIND:
-                events.append(self._end("the carrier unbound"))
+        elif command_id == codes.UNBIND:
+            self.state = State.UNBINDING
+            self._farewell = self._farewell or (sequence, self._heard + FAREWELL_SECONDS)
 
     def _take_response(
         self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
@@ -390,10 +380,3 @@ class Session:
 
 def answers(request: Submit | Other, command_id: int) -> bool:
     return command_id in (request.command_id | codes.RESPONSE, codes.GENERIC_NACK)
-
-
-def message_id_of(body: bytes) -> str:
-    """The id in a response, also if it lacks its end or odd octets follow; nothing where there is
-    none to be read: without it no receipt finds its text."""
-    message_id = body.partition(b"\0")[0]
-    return latin(message_id) if len(message_id) <= LONGEST_ID else ""
