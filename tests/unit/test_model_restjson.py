@@ -55,6 +55,23 @@ def test_a_body_that_means_nothing_is_not_read() -> None:
     assert parse(VOICE["GetProxySession"], CONNECTOR, {}, {}, b"{") == {"VoiceConnectorId": "abc"}
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'{"":null}', b'","'])
+def test_how_much_a_body_can_hold(value: bytes) -> None:
+    """A megabyte of nothing but lists would keep all others waiting."""
+    create(b'{"Name": [' + b",".join([value] * 10_000) + b"]}")
+    with pytest.raises(BadBody, match="too many values"):
+        create(b'{"Name": [' + b",".join([value] * 30_000) + b"]}")
+
+
+def test_the_largest_requests_are_read() -> None:
+    text = "Name, of [30] {signs}," + "x" * 100
+    item = {"PhoneNumberId": "+12065550100", "ProductType": "VoiceConnector"}
+    items = [{**item, "CallingName": text, "Name": text}] * 1000
+    request = {"UpdatePhoneNumberRequestItems": items}
+    body = json.dumps(request).encode()
+    assert parse(VOICE["BatchUpdatePhoneNumber"], {}, {}, {}, body) == request
+
+
 @pytest.mark.parametrize("leaf", [b"", b"null", b"1"])
 def test_how_deep_a_body_can_be(leaf: bytes) -> None:
     def nested(levels: int, opening: bytes, closing: bytes) -> bytes:
