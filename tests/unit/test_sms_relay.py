@@ -110,7 +110,7 @@ async def refused(relay: Relay) -> list[Row]:
     where = {"state": "Refused", "received_from": 0, "received_until": 2**62}
     return await relay._store.read(
         lambda tx: tx.all(
-            "list_messages_in_state",
+            "list_messages",
             **where,
             account_id=tx.one("get_operator_account")["account_id"],
             before=2**62,

@@ -350,7 +350,7 @@ def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
         ("/search?type=phone-numbers", "search_phone_numbers"),
         ("/phone-numbers?status=Assigned", "list_phone_numbers"),
         ("/admin/phone-numbers?carrier-name=nobody", "list_imported_phone_numbers"),
-        ("/admin/messages?state=Handled", "list_messages_in_state"),
+        ("/admin/messages?state=Handled", "list_messages"),
     ],
 )
 def test_what_may_read_much_holds_nobody_up(

@@ -28,8 +28,8 @@ def list_messages(context: Context, request: Request) -> Answer:
     query = "list_messages"
     if session_id:
         query = "list_messages_of_session"
-    elif state:
-        query = "list_messages_astray" if state in ASTRAY else "list_messages_in_state"
+    elif state in ASTRAY:
+        query = "list_messages_astray"
     found = context.tx.all(
         query,
         account_id=context.account_id,

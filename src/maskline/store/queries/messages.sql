@@ -447,7 +447,7 @@ SELECT * FROM messages WHERE message_id = :message_id
 -- look at the index by time tells where to begin and where to stop reading; and one at the account's
 -- first and last, so that an index that others are in, too, is not read to where the account's begin.
 SELECT * FROM messages
-WHERE account_id = :account_id AND sequence < :before
+WHERE account_id = :account_id AND sequence < :before AND :state IN ('', state)
     AND sequence > coalesce((
         SELECT sequence FROM messages WHERE received_at < :received_from - 3600000
         ORDER BY received_at DESC LIMIT 1
@@ -473,29 +473,6 @@ SELECT * FROM messages
 WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id AND sequence < :before
     AND :state IN ('', state)
     AND received_at >= :received_from AND received_at < :received_until
-ORDER BY sequence DESC
-LIMIT :limit
-
--- name: list_messages_in_state
-SELECT * FROM messages
-WHERE account_id = :account_id AND sequence < :before AND state = :state
-    AND sequence > coalesce((
-        SELECT sequence FROM messages WHERE received_at < :received_from - 3600000
-        ORDER BY received_at DESC LIMIT 1
-    ), 0)
-    AND sequence < coalesce((
-        SELECT sequence FROM messages WHERE received_at >= :received_until + 3600000
-        ORDER BY received_at LIMIT 1
-    ), :before)
-    AND received_at >= :received_from AND received_at < :received_until
-    AND sequence >= coalesce((
-        SELECT sequence FROM messages WHERE account_id >= :account_id
-        ORDER BY account_id, sequence LIMIT 1
-    ), 0)
-    AND sequence <= coalesce((
-        SELECT sequence FROM messages WHERE account_id <= :account_id
-        ORDER BY account_id DESC, sequence DESC LIMIT 1
-    ), 0)
 ORDER BY sequence DESC
 LIMIT :limit
 
