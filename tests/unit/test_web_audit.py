@@ -8,7 +8,8 @@ import pytest
 from door import Door
 
 from maskline.domain.refusals import Conflict
-from maskline.operations import TABLE, Context, Handler
+from maskline.operations import TABLE, Context, Handler, find_access_key
+from maskline.store import Row, Transaction
 
 ANN, BEN, NUMBER = "+12065550100", "+14015550101", "+12065550198"
 CONNECTOR = {"Name": "one", "RequireEncryption": False}
@@ -181,3 +182,19 @@ def test_a_refused_change_leaves_the_note_and_nothing_else(
     reply = door.ask("POST", "/voice-connectors", CONNECTOR)
     assert door.ask("GET", "/voice-connectors").content["VoiceConnectors"] == []
     assert [each["Outcome"] for each in records(door)] == [reply.error]
+
+
+def test_what_is_beyond_a_keys_rate_leaves_no_record(tmp_path: Path, store_url: str) -> None:
+    """Else who is refused would write as much as who is not."""
+
+    def noted(tx: Transaction) -> list[Row]:
+        key = find_access_key(tx, door.key.id)
+        assert key is not None
+        return tx.all("list_audit_records", account_id=key.account_id, before=2**62, limit=100)
+
+    door = Door(tmp_path, store_url, max_requests_per_second=1)
+    told = [door.ask("POST", "/voice-connectors", CONNECTOR).status for _ in range(20)]
+    records = door.write(noted)
+    door.close()
+    assert {*told} == {201, 429}
+    assert len(records) == told.count(201)
