@@ -44,6 +44,17 @@ def router() -> Router:
     return Router([VOICE, OURS])
 
 
+def test_a_path_of_thousands_of_segments_is_not_read(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody needs a key to send one."""
+    read: list[str] = []
+    monkeypatch.setattr("maskline.model.routing.unquote", read.append)
+    with pytest.raises(NoOperation):
+        router.match("GET", "/%41" * 10_000, {})
+    assert read == []
+
+
 @pytest.mark.parametrize("model", [VOICE, OURS], ids=lambda model: model.name)
 def test_every_operation_is_found(router: Router, model: Service) -> None:
     for operation in model.operations.values():

@@ -153,6 +153,15 @@ def test_all_that_is_wrong_is_told_at_once(door: Door) -> None:
     assert reply.content["Message"].startswith("2 validation errors detected")
 
 
+def test_a_query_of_thousands_of_parameters_is_not_read(door: Door) -> None:
+    """Nobody needs a key to send one."""
+    reply = door.ask("GET", "/voice-connectors?" + "&".join(f"x{n}=" for n in range(200)))
+    assert reply.status == 200
+    reply = door.ask("GET", "/voice-connectors?" + "&" * 60_000, key=AccessKey("AKIANOBODY", "x"))
+    assert (reply.status, reply.error) == (400, "BadRequestException")
+    assert "200 parameters" in reply.content["Message"]
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b'{"Name": "\\ud800"}'])
 def test_bodies_that_are_no_json_object(door: Door, body: bytes) -> None:
     assert door.ask_bytes("POST", "/voice-connectors", body).error == "BadRequestException"

@@ -9,6 +9,8 @@ from maskline.model.service import Operation, Service
 # First segments that some clients put before every path.
 PREFIXES = ("console",)
 
+MOST_SEGMENTS = 32  # of a path; no operation's has ten
+
 # A plus sign as a client encodes it that had it encoded already, from an answer of AWS's own.
 ENCODED_PLUS = ("%2B", "%2b")
 
@@ -126,6 +128,8 @@ class Router:
 
         Raises NoOperation. An empty segment is an empty parameter, for validation to refuse.
         """
+        if raw_path.count("/") > MOST_SEGMENTS:  # strangers may send thousands
+            raise NoOperation(())
         segments = segments_of(raw_path)
         if "%" in raw_path:
             segments = [unquote(segment) for segment in segments]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from maskline.domain.refusals import Unavailable
+from maskline.domain.refusals import BadRequest, Unavailable
 from maskline.web.canonical import parameters
 from maskline.web.faults import BodyTooLarge
 
@@ -19,6 +19,7 @@ ORDINARY = 65_536
 # What large bodies under way may have together, in bodies of the largest size.
 MOST_TOGETHER = 32
 MOST_OF_ONE = 8  # access key: its id is all that one needs to know for a body to be read
+MOST_PARAMETERS = 200  # of a query, which is read for strangers too; no operation takes twenty
 
 
 class Disconnected(Exception):
@@ -94,7 +95,12 @@ def beyond(size: int) -> int:
 
 
 def query_of(query_string: bytes) -> dict[str, list[str]]:
-    """The query's values by name; bytes that are no UTF-8 become replacement characters."""
+    """The query's values by name; bytes that are no UTF-8 become replacement characters.
+
+    Raises BadRequest for more parameters than anybody has reason to send.
+    """
+    if query_string.count(b"&") >= MOST_PARAMETERS:
+        raise BadRequest(f"The query can have at most {MOST_PARAMETERS} parameters")
     found: dict[str, list[str]] = {}
     if query_string:
         for name, value in parameters(query_string):
