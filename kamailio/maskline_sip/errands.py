@@ -20,6 +20,7 @@ ERRAND = "$avp(errand)"
 METHODS = ("OPTIONS", "REGISTER")
 REPLY_MILLISECONDS = 2500
 SECONDS = re.compile("[0-9]{1,6}")  # as the control plane reads them
+TOO_BRIEF = 423
 
 
 class Errands:
@@ -75,20 +76,35 @@ class Errands:
         headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
         headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
         headers.append(("CSeq", kept["asked_cseq"]))
+        if SECONDS.fullmatch(reply.first("retry-after")):
+            headers.append(("Retry-After", reply.first("retry-after")))
+        if status == TOO_BRIEF:
+            KSR.pv.sets(ERRAND, json.dumps(kept | {"least": reply.first("min-expires")}))
         if kept["method"] == "REGISTER":
             headers.append(("Expires", granted(reply, kept["contact"]) or kept["expires"]))
         start = f"SIP/2.0 {status} {allowed.reason(status)}"
         KSR.hdr.append(self._door.header(sip.write(start, headers)))
 
     def failed(self, kept: dict[str, Any]) -> None:
-        """Answers a challenge."""
+        """Answers a challenge; or asks for the least time that a registrar gives."""
         carrier = self._settings.carriers[kept["carrier"]]
         if KSR.tm.t_branch_timeout() > 0:
             return
         headers = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
-        if headers:
+        if headers or lengthened(kept):
             kept["cseq"] += 1
             self._relay(kept, carrier, headers)
+
+
+def lengthened(kept: dict[str, Any]) -> bool:
+    """Whether a registration that was too brief is now for longer (RFC 3261 10.2.8); once."""
+    least = kept.pop("least", "")
+    longer = SECONDS.fullmatch(least) and int(least) > int(kept["expires"]) > 0
+    if not longer or kept.get("longer"):
+        return False
+    kept |= {"expires": least, "longer": True}
+    challenges.forget()  # it may be asked who we are again
+    return True
 
 
 def uri(kept: dict[str, Any], carrier: Carrier) -> str:

@@ -638,14 +638,24 @@ def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
     peer.close()
 
 
+def challenge_for_long(peer: Peer, request: str) -> list[str]:
+    """Registers nobody for less than two hours."""
+    brief = request.startswith("REGISTER") and int(header(request, "Expires")) in range(1, 7200)
+    if brief and "\r\nAuthorization: " in request:
+        return [reply(request, 423, more="Min-Expires: 7200\r\n")]
+    return challenge(peer, request)
+
+
 def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
-    peer = Peer(challenge)
+    """For as long as we want, or as it wants at least (RFC 3261 10.2.8)."""
+    peer = Peer(challenge_for_long)
     account = (
         'username = "4015550100"\npassword = "secret"\nregister = true\ndomain = "acme.example"'
     )
     with masked(tmp_path, peer, account) as (service, _):
-        until(lambda: len(peer.of("REGISTER")) == 2)
-        first, second = peer.of("REGISTER")
+        until(lambda: len(peer.of("REGISTER")) == 4)
+        first, second, *longer = peer.of("REGISTER")
+        assert [header(one, "Expires") for one in longer] == ["7200"] * 2
         assert second.startswith("REGISTER sip:acme.example SIP/2.0")
         assert header(second, "To") == "<sip:4015550100@acme.example>"
         assert header(second, "Contact") == f"<sip:4015550100@{service.sip}>"

@@ -14,7 +14,7 @@ from maskline.domain.trunk import Target
 from maskline.engines.control import Reply
 
 RENEW_AT = 0.8  # of the time that a registration holds
-RETRY_SECONDS = 20.0
+RETRY_SECONDS, LONGEST_RETRY = 20.0, 3600.0
 GOODBYE_SECONDS = 2.0
 
 REGISTERED = "registered"
@@ -59,12 +59,15 @@ async def end(name: str, targets: list[Target], register: Register) -> None:
 async def attempt(
     name: str, seconds: int, targets: list[Target], register: Register
 ) -> tuple[str, float]:
-    """How a registration went, and when to send the next one."""
-    state = "no place"
+    """How a registration went, and when to send the next one: not before the last registrar wants
+    it (RFC 3261 20.33), but within an hour."""
+    state, pause = "no place", RETRY_SECONDS
     for target in targets:
         reply = await register(name, target, seconds)
         if reply is not None and reply.status == 200:
             granted = reply.expires if reply.expires else seconds
             return REGISTERED, granted * RENEW_AT
         state = "no answer" if reply is None else f"refused {reply.status}"
-    return state, RETRY_SECONDS
+        asked = reply.retry_after if reply else None
+        pause = min(max(RETRY_SECONDS, asked or 0.0), LONGEST_RETRY)
+    return state, pause
