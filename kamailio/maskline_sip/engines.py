@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from . import sdp
@@ -66,22 +67,24 @@ class Engines:
 
     def offer(self, reference: str, *given: Any) -> sdp.Description:
         try:
-            relayed = self._of(reference).offer(call_of(reference), *given)
+            with self._minding_the_end(reference):
+                return self._of(reference).offer(call_of(reference), *given)
         except MediaDown:
             self._failed_at[node_of(reference)] = time.monotonic()
             raise
-        self._end_again(reference)
-        return relayed
 
     def answer(self, reference: str, *given: Any) -> sdp.Description:
-        relayed = self._of(reference).answer(call_of(reference), *given)
-        self._end_again(reference)
-        return relayed
+        with self._minding_the_end(reference):
+            return self._of(reference).answer(call_of(reference), *given)
 
-    def _end_again(self, reference: str) -> None:
-        """Ends what the engine has just been told of a call that is over."""
-        if self._over.get(reference):
-            self.delete(reference)
+    @contextmanager
+    def _minding_the_end(self, reference: str) -> Iterator[None]:
+        """Ends what the engine is told of a call that is over, or may come to read only later."""
+        try:
+            yield
+        finally:
+            if self._over.get(reference):
+                self.delete(reference)
 
     def places(self, reference: str, *given: Any) -> list[tuple[str, int]]:
         return self._of(reference).places(call_of(reference), *given)

@@ -121,6 +121,23 @@ def test_the_sound_of_a_node_that_is_gone_cannot_be_changed_but_ended(tmp_path: 
         all_of_them.delete(DEAD + CALL)
 
 
+def test_a_call_that_is_over_is_ended_though_nothing_is_heard_of_the_engine(
+    tmp_path: Path, theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs, and reads later what it was sent."""
+    monkeypatch.setattr(media, "WAITS", (0.01, 0.02))
+    with engines(others(tmp_path, theirs.port)) as all_of_them:
+        theirs.deaf_to = 5
+        all_of_them.delete(THEIRS + CALL, 1)
+        with pytest.raises(MediaDown):
+            all_of_them.offer(THEIRS + CALL, "caller", OFFER)
+        until = time.monotonic() + 2
+        while len(theirs.asked) < 5 and time.monotonic() < until:
+            time.sleep(0.001)
+    told = [one["command"] for one in theirs.asked]
+    assert told == ["delete", "offer", "offer", "delete", "delete"]
+
+
 def test_a_call_that_is_over_is_ended_whatever_else_is_told_of_it(
     tmp_path: Path, theirs: Rtpengine
 ) -> None:
