@@ -144,12 +144,13 @@ class Senders:
         assert self.guard is not None
         address, now = source.address, time.time()
         stale = False
-        try:
-            told = request.first("authorization")
-            name = self.guard.check(told, request.method, request.uri, address, now)
-        except digest.Stale:
-            name, stale = None, True
-        if name is None:
-            asked = self.guard.challenges(address, now, stale=stale)
-            raise Refuse(401, *(f"WWW-Authenticate: {one}" for one in asked))
-        return name
+        for told in request.all("authorization"):  # one may be for a proxy before us (22.3)
+            try:
+                name = self.guard.check(told, request.method, request.uri, address, now)
+            except digest.Stale:
+                stale = True
+            else:
+                if name is not None:
+                    return name
+        asked = self.guard.challenges(address, now, stale=stale)
+        raise Refuse(401, *(f"WWW-Authenticate: {one}" for one in asked))

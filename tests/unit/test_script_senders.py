@@ -111,6 +111,18 @@ def test_a_stranger_is_the_carrier_whose_password_it_has(
     assert friends == ["192.0.2.9"]
 
 
+def test_credentials_for_another_realm_hide_none(senders: ModuleType) -> None:
+    """A proxy before us may have asked, too (RFC 3261 22.3)."""
+    who = senders.Senders(Settings(), KEYS)
+    told = answered(senders, who, request("INVITE"), "secret").first("authorization")
+    source = senders.Source("192.0.2.9", 5070, "udp")
+    others = [("authorization", 'Digest realm="pbx", username="acme-in"'), ("authorization", "X")]
+    for given in ([*others, ("authorization", told)], [("authorization", told), *others]):
+        assert who.by_password(request("INVITE", *given), source) == "acme"
+    with pytest.raises(Refuse):
+        who.by_password(request("INVITE", *others), source)
+
+
 def test_the_connection_of_a_carrier_may_be_silent_for_longer(
     senders: ModuleType, kamailio: Kamailio
 ) -> None:
