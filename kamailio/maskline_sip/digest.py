@@ -1,5 +1,6 @@
 """Digest authentication of SIP (RFC 3261 22.4, RFC 7616, RFC 8760): answering a carrier's
-challenge, and challenging a carrier that calls from no fixed address. Pure: time is an argument."""
+challenge, and challenging a carrier that calls from no fixed address. Pure: time is an argument.
+Texts hold a character for each octet, as `sip` reads them."""
 
 from __future__ import annotations
 
@@ -114,7 +115,7 @@ def response(
     """The response to a challenge (RFC 7616 3.4.1), with or without qop."""
 
     def hashed(*parts: str) -> str:
-        return digest(":".join(parts).encode())
+        return digest(":".join(parts).encode("latin-1"))
 
     secret = hashed(fields["username"], fields["realm"], password)
     middle = [fields["nonce"]]

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import KSR
 
@@ -55,7 +55,7 @@ class Errands:
         local, transport = self._ways.take(hop, hop, carrier.mark, first=first, own=True)
         told = self._settings.told(transport, local)
         parameter = "" if transport == "udp" else f";transport={transport}"
-        kept["contact"] = f"sip:{carrier.username}@{told}{parameter}"
+        kept["contact"] = f"sip:{user(carrier)}@{told}{parameter}"
         payload = written(kept, carrier, told, more)
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(ERRAND, json.dumps(kept))
@@ -115,6 +115,11 @@ def uri(kept: dict[str, Any], carrier: Carrier) -> str:
     return hop
 
 
+def user(carrier: Carrier) -> str:
+    """Our user name as it stands in a URI (RFC 3261 25.1)."""
+    return quote(carrier.username or "", "!*'()&=+$,?/", "latin-1")
+
+
 def written(
     kept: dict[str, Any],
     carrier: Carrier,
@@ -123,7 +128,7 @@ def written(
 ) -> bytes:
     host = carrier.host or kept["hop"].partition(":")[2].partition(";")[0]
     registers = kept["method"] == "REGISTER"
-    own = f"sip:{carrier.username}@{host}" if registers else f"sip:maskline@{local}"
+    own = f"sip:{user(carrier)}@{host}" if registers else f"sip:maskline@{local}"
     headers = [
         ("Max-Forwards", "70"),
         ("From", f"<{own}>;tag={kept['tag']}"),

@@ -16,6 +16,8 @@ from .addresses import address_of, bracketed, is_here, is_nearby
 from .digest import Account
 
 CONTROL, BALANCER = "\ncontrol", "\nbalancer"  # no carrier has such a name
+# What is compared with, or written as, text of SIP's: for each octet of UTF-8 a character (`sip`).
+OCTETS = {"username", "realm", "password", "inbound_username", "inbound_password"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Settings:
         ends = [given["control"], given["media_control"], *(at for _, at in self.listeners)]
         self._own_ports = {int(end.rpartition(":")[2]) for end in ends}
         named = [field.name for field in dataclasses.fields(Carrier)]
-        carriers = [Carrier(*(c[name] for name in named)) for c in given["carriers"]]
+        carriers = [Carrier(*(value_of(c, name) for name in named)) for c in given["carriers"]]
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.marked = {carrier.mark: carrier for carrier in carriers}
         self._sources = [
@@ -215,3 +217,9 @@ class Settings:
         ours = [where for kind, where in self.listeners if kind == transport]
         fitting = [where for where in ours if where.startswith("[") == six]
         return next(iter(fitting or ([] if six else ours)), None)
+
+
+def value_of(carrier: dict[str, Any], name: str) -> Any:
+    """A value of a carrier's settings, as Carrier has it."""
+    value = carrier[name]
+    return value.encode().decode("latin-1") if value and name in OCTETS else value

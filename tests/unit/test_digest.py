@@ -1,6 +1,7 @@
 """Digest authentication, against the examples of the RFCs and against itself."""
 
 import re
+from hashlib import md5
 
 import pytest
 
@@ -42,6 +43,22 @@ def test_without_qop_as_of_old() -> None:
         HASHES["MD5"], "zanzibar", "REGISTER",
     )  # fmt: skip
     assert "cnonce" not in parameters(told)
+
+
+def test_names_may_have_any_letters() -> None:
+    """A server hashes the octets that it wrote, UTF-8 as a rule (RFC 7616 4)."""
+
+    def octets(text: str) -> str:
+        return text.encode().decode("latin-1")
+
+    asked = octets('Digest realm="Zürich", nonce="1"')
+    told = answer([asked], Account(octets("zoë"), octets("пароль")), "INVITE", "sip:b@h")
+    assert told is not None
+    assert octets('username="zoë", realm="Zürich"') in told
+    secret, request = (
+        md5(text.encode()).hexdigest() for text in ("zoë:Zürich:пароль", "INVITE:sip:b@h")
+    )
+    assert parameters(told)["response"] == md5(f"{secret}:1:{request}".encode()).hexdigest()
 
 
 def test_the_strongest_challenge_is_answered() -> None:

@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from maskline_sip import sip
+from maskline_sip import settings, sip
 
 OURS = "sip:4015550100@192.0.2.1:5060"
 MODULES = ("tables", "challenges", "errands", "gate", "ways")
@@ -62,3 +62,20 @@ def test_of_others_bindings_none_is_followed(errands: ModuleType) -> None:
 
 def test_the_only_binding_is_ours_whatever_was_made_of_it(errands: ModuleType) -> None:
     assert granted(errands, "Contact: <sip:4015550100@10.0.0.1:1024>;expires=60") == "60"
+
+
+def test_a_user_name_is_written_as_a_uri_has_it(errands: ModuleType) -> None:
+    """Some are addresses themselves. Calls to the Contact are known by it again."""
+    name = "zoë@acme.example".encode().decode("latin-1")
+    written = errands.user(SimpleNamespace(username=name))
+    assert written == "zo%C3%AB%40acme.example"
+    assert sip.user(f"sip:{written}@192.0.2.1") == name
+    assert errands.user(SimpleNamespace(username="+4015550100")) == "+4015550100"
+    assert errands.user(SimpleNamespace(username=None)) == ""
+
+
+def test_what_sip_reads_as_octets_is_held_so() -> None:
+    carrier = {"username": "zoë", "password": None, "name": "zoë"}
+    assert settings.value_of(carrier, "username") == "zo\xc3\xab"
+    assert settings.value_of(carrier, "password") is None
+    assert settings.value_of(carrier, "name") == "zoë"
