@@ -5,10 +5,13 @@ import importlib
 import io
 import json
 import shlex
+import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -16,13 +19,14 @@ import structlog
 from maskline import daemon, logs, settings
 from maskline.daemon import leave, parser
 from maskline.daemon.api import welcome
-from maskline.daemon.house import at_work, open_data
+from maskline.daemon.house import House, at_work, open_data
 from maskline.daemon.roles import ROLES
 from maskline.daemon.upkeep import upkeep
+from maskline.domain.limits import Places
 from maskline.engines.ground import GroundError
 from maskline.operations.access_keys import Credentials
 from maskline.settings import Settings
-from maskline.store import StoreFailed
+from maskline.store import StoreFailed, Transaction
 
 
 @pytest.fixture
@@ -63,6 +67,21 @@ def test_a_database_that_fails_while_the_service_starts(
     monkeypatch.setattr("os.umask", lambda _mode: 0)
     assert daemon.run(path, ["all"]) == 1
     assert capsys.readouterr().err == f"maskline: {path}: store.url: database or disk is full\n"
+
+
+def test_a_clock_that_is_set_back_bounds_nothing_for_longer(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls a second, and the places of those who hear an announcement."""
+    with closing(open_data(chosen)) as store:
+        policy = House(chosen, store).context(cast(Transaction, None)).settings
+        rate, places = policy.rate, replace(cast(Places, policy.announcing), most=1)
+        assert rate is not None
+        assert (rate.allows("caller", 1), places.take(500)) == (True, True)
+        wall, monotonic = time.time_ns(), time.monotonic_ns()
+        monkeypatch.setattr(time, "time_ns", lambda: wall - 3600 * 10**9)
+        monkeypatch.setattr(time, "monotonic_ns", lambda: monotonic + 2 * 10**9)
+        assert (rate.allows("caller", 1), places.take(500)) == (True, True)
 
 
 @pytest.mark.parametrize(

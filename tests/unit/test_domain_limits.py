@@ -95,3 +95,14 @@ def test_who_called_within_the_second_is_remembered_however_many_call() -> None:
     now = 1000
     rate.allows("another", 1)
     assert all(rate.full(f"late {caller}", 1) for caller in range(MANY + 1))
+
+
+def test_a_clock_that_is_set_back_makes_no_call_count_twice() -> None:
+    """Until it is once more what it was, that would be."""
+    underway = Underway()
+    hour = 3_600_000
+    assert underway.take("one", hour, {"connector": 1}) is None
+    underway.store(["one"], hour + 5)
+    assert underway.take("two", hour - 29_000, {"connector": 1}) == "connector"
+    assert underway.take("two", 0, {"connector": 1}) is None
+    assert underway.take("three", 1, {"connector": 1}) == "connector"

@@ -49,9 +49,9 @@ class House:
         policy = replace(
             policy_of(settings),
             carriers_down=self.carriers_down,
-            rate=Rate(clock),
+            rate=Rate(steady),
             announcements=self.announcements,
-            announcing=Places(clock, settings.announcements.most_at_once),
+            announcing=Places(steady, settings.announcements.most_at_once),
         )
         self.context = contexts(policy, self.node)
         self.relay = Relay(
@@ -88,6 +88,11 @@ def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:
 def clock() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def steady() -> int:
+    """Milliseconds by a clock that nobody sets back."""
+    return time.monotonic_ns() // 1_000_000
 
 
 def open_data(chosen: Settings) -> Store:

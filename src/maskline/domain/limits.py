@@ -92,8 +92,12 @@ class Underway:
                 self._stored.setdefault(call, now)
 
     def _forget_old(self, now: int) -> None:
-        old = [call for call, at in self._stored.items() if at <= now - SECOND]
-        old += [call for call, (at, _) in self._taken.items() if at <= now - LONGEST_WRITE]
+        """Nor does what the clock had long before it until it was set back count any more."""
+        coming = now + LONGEST_WRITE
+        old = [call for call, at in self._stored.items() if not now - SECOND < at < coming]
+        old += [
+            call for call, (at, _) in self._taken.items() if not now - LONGEST_WRITE < at < coming
+        ]
         for call in old:
             self._taken.pop(call, None)
             self._stored.pop(call, None)

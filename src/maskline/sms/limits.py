@@ -47,7 +47,9 @@ class Limits:
         """Whether one more text of this sender is within a minute's number of them."""
         if not self._per_sender:
             return True
-        due = max(self._senders.get(sender, 0.0), now - MINUTE)
+        due = self._senders.get(sender, 0.0)
+        if not now - MINUTE < due < now + MINUTE:  # long ago, or the clock was set back since
+            due = now - MINUTE
         if due + MINUTE / self._per_sender > now:
             return False
         self._senders[sender] = due + MINUTE / self._per_sender

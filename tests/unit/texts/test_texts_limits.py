@@ -20,6 +20,14 @@ def test_a_sender_may_send_so_many_a_minute(carrier: Carrier, number: str) -> No
     assert isinstance(carrier.bring("later", number), Accepted)
 
 
+def test_a_sender_may_send_on_when_the_clock_was_set_back(carrier: Carrier, number: str) -> None:
+    carrier.limits = Limits(per_sender_minute=1)
+    assert isinstance(carrier.bring("one", number), Accepted)
+    carrier.desk.now -= 3_600_000
+    assert isinstance(carrier.bring("two", number), Accepted)
+    assert isinstance(carrier.bring("three", number), Refused)
+
+
 def test_what_is_put_off_is_not_counted(carrier: Carrier, number: str) -> None:
     carrier.limits = Limits(per_sender_minute=1)
     carrier.full = ("acme",)
