@@ -4,6 +4,7 @@ import pytest
 from desk import ANN, BEN, Desk
 
 from maskline.operations import live_calls, take_calls_to_hang_up
+from maskline.operations.calls import recorded_call, save
 from maskline.operations.nodes import (
     ALIVE,
     KeysDiffer,
@@ -104,3 +105,26 @@ def test_what_rang_on_a_dead_node_is_over(desk: Desk) -> None:
     bury_node(desk.context(), call[:8])
     assert live_calls(desk.context()) == []
     assert desk.maskline("GetCall", CallId=call)["Call"]["EndedBy"] == "us"
+
+
+def test_a_report_that_was_begun_before_puts_no_hang_up_off(desk: Desk) -> None:
+    """Nor one of a call that is to be hung up as it is answered."""
+    call = desk.switch("RouteCall", CarrierName="acme", Caller=ANN, Called=PROXY)["CallId"]
+    begun = recorded_call(desk.context(), call)
+    desk.switch("ReportCall", CallId=call, Event="Answered", Timestamp=desk.now, Legs=[LEG] * 2)
+    answered = recorded_call(desk.context(), call)
+    join_nodes(desk.context(), replace(ONE, name=call[:8]))
+    desk.now += ALIVE + 1
+    bury_node(desk.context(), call[:8])
+    for before in (answered, begun):
+        assert before is not None
+        save(desk.context(), replace(before, answered_at=1, legs=(LEG, LEG)))
+        due = list_due(desk)
+        assert due == [call]
+
+
+def list_due(desk: Desk) -> list[str]:
+    rows = desk.context().tx.all(
+        "list_calls_to_hang_up", now=desk.now, node="", left_alone_since=desk.now, limit=9
+    )
+    return [row["call_id"] for row in rows]

@@ -1,4 +1,5 @@
 -- name: put_call
+-- No record that was read before somebody else had the call hung up puts that off.
 INSERT INTO calls
     (call_id, account_id, voice_connector_id, proxy_session_id, proxy_session_name, carrier,
      caller, dialled,
@@ -20,7 +21,10 @@ ON CONFLICT (call_id) DO UPDATE SET
     sip_status = excluded.sip_status,
     cause = excluded.cause,
     legs = excluded.legs,
-    hang_up_at = excluded.hang_up_at
+    hang_up_at = CASE
+        WHEN calls.hang_up_at < excluded.hang_up_at THEN calls.hang_up_at
+        ELSE coalesce(excluded.hang_up_at, calls.hang_up_at)
+    END
 
 -- name: get_call
 SELECT * FROM calls WHERE call_id = :call_id
