@@ -166,6 +166,32 @@ async def test_who_cannot_be_asked_is_given_more_time(
         assert await town.names() == ["aaaaaaaa"]
 
 
+async def test_who_goes_by_another_clock_is_not_dead(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as it says something, again and again; by ours it may be hours ago."""
+    first, second = town.node(ONE), replace(TWO, media_control="127.0.0.2:9")
+
+    async def say(node: Node) -> None:
+        town.now -= 2 * GONE
+        await town.store.write(lambda tx: put_node(town.context(tx), node))
+        town.now += 2 * GONE
+
+    await first.join()
+    await say(second)
+    await first.look()
+    town.now += 4000
+    await say(second)
+    with steady(monkeypatch, 0):
+        await first.look()
+        await first.look()
+        assert await town.names() == ["aaaaaaaa", "bbbbbbbb"]
+        assert [*town.told(ONE)["engines"]] == ["bbbbbbbb"]
+        monkeypatch.setattr(nodes, "ALIVE", -1)  # it has said nothing since
+        await first.look()
+    assert await town.names() == ["aaaaaaaa"]
+
+
 async def test_who_took_a_dead_nodes_place_does_not_answer_for_it(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

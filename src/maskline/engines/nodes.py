@@ -7,6 +7,7 @@ finds that first sees to its calls.
 import asyncio
 import hashlib
 import json
+import math
 import os
 import time
 from base64 import b64decode
@@ -21,6 +22,7 @@ from maskline.engines.keeper import again
 from maskline.engines.ng import NgClient, NgSilence
 from maskline.operations import Context
 from maskline.operations.nodes import (
+    ALIVE,
     KeysDiffer,
     MaskKeys,
     Node,
@@ -63,6 +65,8 @@ class Nodes:
         self._name = own().name
         self._file, self._reader = file, reader
         self.others: dict[str, NgClient] = {}
+        # When each node said last that it lives: by its own clock, and by ours as we saw it.
+        self._heard: dict[str, tuple[int, float]] = {}
         self._unreached: set[str] = set()
         self.draining = asyncio.Event()
         self._draining_since = 0.0
@@ -120,20 +124,32 @@ class Nodes:
         if own != self._told or now - self._told_at >= TELL_SECONDS:
             await self._store.write(lambda tx: put_node(self._context(tx), own), beside=True)
             self._told, self._told_at = own, now
-        live, dead = await self._store.read(self._known)
+        known, alive, silent = await self._store.read(self._known)
         self._looked_at = time.monotonic()
+        speaking = self._speaking(known)
+        live = [node for node in known if node.name in alive | speaking]
+        dead = [node for node in known if node.name in silent - speaking]
         await self._connect(live)
         self._tell_kamailio(live)
         for node in dead:
             await self._see_to(node, live)
 
-    def _known(self, tx: Transaction) -> tuple[list[Node], list[Node]]:
-        """The living, ourselves among them, and those that may be dead."""
+    def _known(self, tx: Transaction) -> tuple[list[Node], set[str], set[str]]:
+        """All nodes; and who lives, ourselves among them, and who may be dead, by our clock."""
         context = self._context(tx)
         nodes = known_nodes(context)
-        live = [node for node in nodes if is_alive(context, node) or node.name == self._name]
-        dead = [node for node in nodes if may_be_dead(context, node) and node not in live]
-        return live, dead
+        alive = {node.name for node in nodes if is_alive(context, node)} | {self._name}
+        return nodes, alive, {node.name for node in nodes if may_be_dead(context, node)} - alive
+
+    def _speaking(self, nodes: Sequence[Node]) -> set[str]:
+        """Who has said something lately, as we have seen ourselves: by another's clock, or when our
+        own is set, it may seem long ago."""
+        now, before = time.monotonic(), self._heard
+        self._heard = {}
+        for node in nodes:
+            seen_at, heard_at = before.get(node.name, (node.seen_at, -math.inf))
+            self._heard[node.name] = node.seen_at, heard_at if seen_at == node.seen_at else now
+        return {name for name, (_, at) in self._heard.items() if now - at <= ALIVE / 1000}
 
     async def _connect(self, live: Sequence[Node]) -> None:
         """Lines to the rtpengines of the others; new ones where they have moved."""
