@@ -80,7 +80,7 @@ def answer(
             "uri": uri,
             "algorithm": _algorithm(given),
         }
-        if "qop" in given:
+        if given.get("qop"):
             client = client or secrets.token_hex(8)
             fields |= {"qop": "auth", "nc": f"{count:08x}", "cnonce": client}
         if "opaque" in given:
@@ -96,7 +96,7 @@ def _algorithm(challenge: dict[str, str]) -> str:
 def _asks(challenge: dict[str, str], account: Account) -> bool:
     """Whether a challenge is one, its realm the account's, and the request alone is to be proven:
     not its body, too (`auth-int`)."""
-    realm, wanted = challenge.get("realm", ""), challenge.get("qop", "auth")
+    realm, wanted = challenge.get("realm", ""), challenge.get("qop") or "auth"
     proven = "auth" in [one.strip() for one in wanted.split(",")]
     return bool(challenge.get("nonce")) and account.realm in (None, realm) and proven
 

@@ -88,6 +88,12 @@ def test_a_challenge_for_the_body_too_leaves_another_to_be_answered() -> None:
     assert answer([challenges[0], challenges[2]], ANN, "INVITE", "sip:b@h") is None
 
 
+def test_an_empty_qop_is_none() -> None:
+    told = answer(['Digest realm="r", nonce="1", qop=""'], ANN, "INVITE", "sip:b@h")
+    assert told is not None
+    assert "qop" not in parameters(told)
+
+
 def test_a_realm_that_is_not_the_accounts_is_not_answered() -> None:
     others, ours = ('Digest realm="r", nonce="1"', 'Digest realm="acme", nonce="2"')
     account = Account("ann", "secret", "acme")
