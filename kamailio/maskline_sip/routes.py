@@ -234,6 +234,7 @@ class Routes:
         else:
             origin = self.senders.proven(origin, request, source)
         if origin is not None:
+            self.ways.answer_at_place(request.first("via"))
             self._known(request, origin, source)
 
     def _parsed(self, source: Source) -> sip.Message:

@@ -259,7 +259,15 @@ def over_tls(uri: str) -> str:
 
 
 _RPORT = re.compile(r";\s*rport\s*(?=;|,|$)", re.IGNORECASE)
-_SENT_BY = re.compile(r"SIP\s*/\s*2\.0\s*/\s*\S+\s+(\[[^\]]*\]|[^\s:;,]+)", re.IGNORECASE)
+_SENT_BY = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*\S+\s+(\[[^\]]*\]|[^\s:;,]+)(?:\s*:\s*(\d{1,5}))?", re.IGNORECASE
+)
+
+
+def sent_by_port(via: str) -> int | None:
+    """The port where the sender of a request listens, by its Via; None where that tells none."""
+    found = _SENT_BY.match(via)
+    return int(found[2]) if found and found[2] else None
 
 
 def received(request: Message, host: str, port: int) -> Message:

@@ -14,6 +14,7 @@ from .tables import Table
 
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # of others 5060 (RFC 3261 19.1.2, RFC 7118)
+CONNECTED = ("tcp", "tls")
 SERVER_NAME = "$xavp(tls=>server_name)"
 VERIFIED = Table("verified")  # TLS connections whose certificates were found right
 
@@ -70,6 +71,19 @@ class Ways:
         where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
         return contact(self._settings, where, KSR.pv.get("$proto"))
 
+    def answer_at_place(self, via: str) -> None:
+        """Replies to the request at hand, whose topmost Via this is, go where its sender listens if
+        the connection is gone by then (RFC 3261 18.2.2). Where rport stands in it, Kamailio would
+        look for the port that the connection had, over TLS without a port for 5060."""
+        transport = KSR.pv.get("$proto")
+        if transport not in CONNECTED:
+            return
+        port = sip.sent_by_port(via)
+        if port is None or "rport" in via.lower():
+            where = f"{bracketed(KSR.pv.get('$si'))}:{port or PORTS.get(transport, 5060)}"
+            KSR.force_rport()  # the one of the address that it is told now
+            KSR.corex.set_source_address(f"{transport}:{where}")
+
     def back(self, trunk: str, via: str) -> None:
         """Replies to the request of the transaction at hand, whose topmost Via this is, need a new
         connection when the one is gone that it came by (RFC 3261 18.2.2): only to whom shows a
@@ -80,7 +94,7 @@ class Ways:
             return
         carrier = self._settings.marked.get(trunk)
         self._choose_certificate(carrier)
-        port = port_of("sip:" + via.partition(";")[0].split()[-1])
+        port = sip.sent_by_port(via) or PORTS["tls"]
         place = f"sip:{bracketed(get('$T_req($si)'))}:{port};transport=tls"
         if VERIFIED.get(f"place {verified_as(place)}"):
             KSR.set_reply_no_connect()

@@ -31,6 +31,8 @@ class Kamailio:
         self.tls = SimpleNamespace(set_connect_server_id=self.sections.append)
         self.tm = SimpleNamespace(t_on_branch=self.on_branch)
         self.replies_connect = True
+        self.source = ""
+        self.corex = SimpleNamespace(set_source_address=self.set_source)
         self.htable = self.tcpops = self
 
     def sht_get(self, _table: str, name: str) -> str | None:
@@ -59,6 +61,12 @@ class Kamailio:
 
     def set_forward_no_connect(self) -> None:
         self.connects = False
+
+    def force_rport(self) -> None:
+        self.source = "forced "
+
+    def set_source(self, place: str) -> None:
+        self.source += place
 
     def set_reply_no_connect(self) -> None:
         self.replies_connect = False
@@ -322,6 +330,26 @@ def test_a_place_is_a_carriers_when_its_certificate_says_so(
     assert kamailio.watched is (right and looked)
     known = ("7" if right else None) if looked else "3"
     assert ways.VERIFIED.get("192.0.2.2:5061") == known
+
+
+@pytest.mark.parametrize(
+    ("proto", "via", "source"),
+    [
+        ("tcp", "SIP/2.0/TCP 10.0.0.1:5071;rport;branch=b", "forced tcp:[2001:db8::2]:5071"),
+        ("tls", "SIP/2.0/TLS h.example;RPORT=9;branch=b", "forced tls:[2001:db8::2]:5061"),
+        ("tls", "SIP / 2.0 / TLS [2001:db8::9] : 77 ;rport", "forced tls:[2001:db8::2]:77"),
+        ("tls", "SIP/2.0/TLS h.example;branch=b", "forced tls:[2001:db8::2]:5061"),
+        ("tcp", "SIP/2.0/TCP h.example", "forced tcp:[2001:db8::2]:5060"),
+        ("tls", "SIP/2.0/TLS 10.0.0.1:5071;branch=b", ""),
+        ("udp", "SIP/2.0/UDP 10.0.0.1:5071;rport", ""), ("ws", "SIP/2.0/WS x.invalid;rport", ""),
+    ],
+)  # fmt: skip
+def test_a_reply_goes_where_the_sender_listens_if_the_connection_is_gone(
+    ways: ModuleType, kamailio: Kamailio, proto: str, via: str, source: str
+) -> None:
+    kamailio.told |= {"$proto": proto, "$si": "2001:db8::2"}
+    ways.Ways(Calling()).answer_at_place(via)
+    assert kamailio.source == source
 
 
 @pytest.mark.parametrize(
