@@ -319,6 +319,28 @@ async def test_work_that_is_given_up_and_connections_that_break_harm_no_other(
     await store.write(add("afterwards"))  # no lock is left
 
 
+async def test_nobody_waits_for_ever_behind_work_that_hangs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a server that is frozen: who asks is gone by the time that it answers."""
+    monkeypatch.setattr(connections, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(postgresql, "APART_SECONDS", 0.2)
+
+    def hang(tx: Transaction) -> None:
+        awaited(tx._connection.execute(b"SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
+
+    hanging = [asyncio.create_task(store.write(hang, beside=True)) for _ in range(connections.MOST)]
+    hanging += [asyncio.create_task(store.read(hang, apart=True))]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreFailed, match="in use"):
+        await store.write(add("1"), beside=True)
+    with pytest.raises(StoreFailed, match="does not answer"):
+        await store.read(count, apart=True)
+    assert await store.read(count) == 0
+    store.break_off()
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+
 @pytest.mark.parametrize("closing", [False, True])
 async def test_work_under_way_is_broken_off_and_no_more_is_taken_on(
     store: Store, closing: bool

@@ -23,6 +23,8 @@ AsyncConnection = psycopg.AsyncConnection[DictRow]
 MOST = 4
 CONNECT_SECONDS = 10.0
 CONNECT_AGAIN_SECONDS = 0.1
+# Longer than work waits for a lock. Whoever asked has given up by then, and would ask again.
+TURN_SECONDS = 40.0
 # What holds unless the URL says otherwise. A connection that was forgotten on its way, by a
 # firewall say, is found out soon and not when TCP gives up. A server that says nothing leaves time
 # for the next one, where the URL names several or the name has several addresses.
@@ -51,10 +53,11 @@ class Connections:
 
     async def take(self, asked_at: float | None = None) -> AsyncConnection:
         """Raises psycopg.OperationalError if none can be had for CONNECT_SECONDS: who waits for
-        another one's attempt has its outcome, too. `asked_at` is when somebody began to wait, by
-        the monotonic clock; now, if it is not given."""
+        another one's attempt has its outcome, too; or if all are in use for TURN_SECONDS.
+        `asked_at` is when somebody began to wait, by the monotonic clock; now, if it is not given.
+        """
         asked_at = time.monotonic() if asked_at is None else asked_at
-        await self._places.acquire()
+        await self._turn()
         try:
             connection = await self._next(asked_at)
         except BaseException:
@@ -64,6 +67,13 @@ class Connections:
         if self._broken_off:  # while it was made
             hang_up(connection)
         return connection
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise psycopg.OperationalError("all connections are in use for too long") from None
 
     async def _next(self, asked_at: float) -> AsyncConnection:
         if self._broken_off:

@@ -36,6 +36,8 @@ STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items
 LONGEST_WAIT = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
 # Of connections for reading. A read that takes longer is broken off: nobody waits for its answer.
 READ_ONLY = "SET default_transaction_read_only = on; SET statement_timeout = '30s'"
+# For which a read apart waits, also for its turn: the server breaks it off before, if it can.
+APART_SECONDS = 60.0
 LOCK_MILLISECONDS = 2000
 ATTEMPTS = 5 * MOST
 # A migration has changed a table that statements of the connection were prepared for; or psycopg
@@ -136,12 +138,19 @@ class PostgresqlStore:
         self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
     ) -> T:
         if apart:
-            asked_at = time.monotonic()  # before it waits for its turn
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread,
-                lambda: asyncio.run(self._insist(self._apart, READING, work, asked_at)),
-            )
+            return await self._read_apart(work)
         return await self._insist(self._reading, "" if piecemeal else READING, work)
+
+    async def _read_apart(self, work: Callable[[Transaction], T]) -> T:
+        asked_at = time.monotonic()  # before it waits for its turn
+        reading = asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: asyncio.run(self._insist(self._apart, READING, work, asked_at))
+        )
+        try:
+            async with asyncio.timeout(APART_SECONDS):
+                return await reading
+        except TimeoutError:
+            raise StoreFailed("the database does not answer") from None
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         try:
