@@ -363,6 +363,16 @@ def test_a_carrier_that_unbinds_may_answer_what_is_under_way() -> None:
     assert sent(one) == [(codes.UNBIND_RESP, 0, 5, b"")]
 
 
+def test_a_carrier_that_unbinds_gets_our_answers_before() -> None:
+    one = bound()
+    arrived = Arrived(codes.DELIVER_SM, 5, MESSAGE)
+    octets = pdu(codes.DELIVER_SM, 5, MESSAGE.write()) + pdu(codes.UNBIND, 6)
+    assert one.receive(octets, 3.0) == [arrived]
+    one.answer(codes.DELIVER_SM, 5, codes.ESME_ROK)
+    assert one.tick(3.1) == [Ended("the carrier unbound")]
+    assert sent(one) == [(codes.DELIVER_SM_RESP, 0, 5, b"\0"), (codes.UNBIND_RESP, 0, 6, b"")]
+
+
 def test_a_carrier_that_unbinds_is_not_waited_for_long() -> None:
     one = bound()
     one.submit(codes.SUBMIT_SM, MESSAGE.write(), "a", 2.0)

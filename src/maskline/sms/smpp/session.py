@@ -34,7 +34,7 @@ LEAST_OCTETS = 16
 MOST_OCTETS = 70_000  # a message_payload of 64 KiB with everything around it
 LAST_SEQUENCE = 0x7FFFFFFF
 LATE_ANSWERS_KNOWN = 10_000
-FAREWELL_SECONDS = 3.0  # for a carrier that unbinds to answer what is under way
+FAREWELL_SECONDS = 3.0  # for what is under way, both ways, when a carrier unbinds
 
 BODIES: dict[int, type[ShortMessage] | type[Data]] = {
     codes.DELIVER_SM: ShortMessage,
@@ -142,6 +142,7 @@ class Session:
         self._submits: dict[int, Submit] = {}
         self._others: dict[int, Other] = {}
         self._late: dict[int, Any] = {}
+        self._to_answer = 0  # requests of the peer's that wait for `answer`
         # The carrier's unbind, and until when it waits for our answer.
         self._farewell: tuple[int, float] | None = None
         self._outgoing: list[bytes] = []
@@ -186,6 +187,7 @@ class Session:
 
     def answer(self, command_id: int, sequence_number: int, status: int) -> None:
         """Answers what `Arrived`. An answer that comes after the end goes nowhere."""
+        self._to_answer -= 1
         if not self.closed:
             self._respond(command_id, sequence_number, status)
 
@@ -270,8 +272,9 @@ class Session:
         return events + self._take_leave(now)
 
     def _take_leave(self, now: float) -> list[Event]:
-        """Lets a carrier go that unbound once it has answered what is under way, or a moment on."""
-        if self._farewell is None or self.closed or (self._submits and now < self._farewell[1]):
+        """Lets a carrier go that unbound once all is answered that is under way, or a moment on."""
+        under_way = self._submits or self._to_answer
+        if self._farewell is None or self.closed or (under_way and now < self._farewell[1]):
             return []
         self._respond(codes.UNBIND, self._farewell[0], codes.ESME_ROK)
         return [self._end("the carrier unbound")]
@@ -303,6 +306,7 @@ class Session:
         if kind is not None:
             try:
                 events.append(Arrived(command_id, sequence, kind.read(body)))
+                self._to_answer += 1
             except PduError as error:
                 self.malformed += 1
                 self._respond(command_id, sequence, error.status)
