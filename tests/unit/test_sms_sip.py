@@ -262,6 +262,7 @@ async def test_links_stand_in_the_text() -> None:
         (Reply(403), Refused(reason="rejected-by-carrier", error="403")),
         (Reply(603), Refused(reason="rejected-by-carrier", error="603")),
         (Reply(503, 30.0), TryLater(after=30.0, reason="sip-503")),
+        (Reply(503, 999_999.0), TryLater(after=3_600.0, reason="sip-503")),
         (Reply(500), TryLater(after=None, reason="sip-500")),
         (Reply(480), TryLater(after=None, reason="sip-480")),
     ],

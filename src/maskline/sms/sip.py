@@ -34,6 +34,7 @@ BUSY_SECONDS = 5
 MOST_BYTES_UDP, MOST_BYTES = 800, 20_000
 AT_ONCE = 16
 REST_SECONDS, LONGEST_REST = 1.0, 60.0
+LONGEST_WAIT = 3_600.0  # of a text, whatever the trunk says: as over HTTP
 PATIENCE_SECONDS = 600.0  # with a trunk that has begun a text and puts off the rest
 # What the relay says in HTTP's words where SIP's number means something else (RFC 3892).
 SIP_STATUSES = {429: 480}
@@ -193,7 +194,8 @@ def outcome_of(answer: Answer | None) -> Failure | None:
     if status in (413, 415, 488, 513):
         return Refused(reason="bad-content", error=str(status))
     if status in (480, 486, 491) or 500 <= status < 600:
-        return TryLater(after=answer.retry_after, reason=f"sip-{status}")
+        wait = answer.retry_after
+        return TryLater(after=wait and min(wait, LONGEST_WAIT), reason=f"sip-{status}")
     return Refused(reason="rejected-by-carrier", error=str(status))
 
 
