@@ -122,6 +122,20 @@ def test_a_photograph_becomes_no_larger_file(kind: str) -> None:
     assert len(content) < len(drawn_anew(fine)[1]) <= len(fine)
 
 
+def test_a_file_of_the_least_quality_is_tried_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time takes as long, and whoever sends pictures chooses how long."""
+    content = saved(Image.effect_noise((200, 200), 60).convert("RGB"), "WEBP", quality=1)
+    tried, save = [], Image.Image.save
+
+    def noted(picture: Image.Image, into: io.BytesIO, kind: str, *, quality: int) -> None:
+        tried.append(quality)
+        save(picture, into, kind, quality=quality)
+
+    monkeypatch.setattr(Image.Image, "save", noted)
+    drawn_anew(content)
+    assert tried == [88, 45]
+
+
 @pytest.mark.parametrize(("mode", "colours"), [("1", 2), ("L", 256), ("P", 256)])
 def test_a_drawing_in_few_colours_becomes_no_larger_file(mode: str, colours: int) -> None:
     drawing = Image.effect_noise((200, 200), 90).quantize(colours) if mode == "P" else None

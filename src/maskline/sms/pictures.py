@@ -17,6 +17,8 @@ MOST_COLOURS = 256  # of a palette
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 QUALITIES = (88, 75, 60, 45)  # of JPEG and WebP: the first that makes a file no larger than it came
 
+FAR_TOO_LARGE = 2  # times
+
 
 class NotAPicture(Exception):
     """What it is cannot be passed on. The text is a word for the log."""
@@ -76,12 +78,16 @@ def write_moving(picture: Image.Image, kind: str, came: int) -> bytes:
 
 
 def smallest(picture: Image.Image, kind: str, came: int, choices: dict[str, Any]) -> bytes:
-    """The file in the first quality that makes it no larger than it came, else in the last."""
-    for quality in QUALITIES if kind in ("JPEG", "WEBP") else QUALITIES[:1]:
+    """The file in the first quality that makes it no larger than it came, else in the last. Where
+    it is far too large, those between are passed over: each takes as long as the first."""
+    qualities = list(QUALITIES if kind in ("JPEG", "WEBP") else QUALITIES[:1])
+    size = came + 1
+    while qualities and size > came:
         into = io.BytesIO()
-        picture.save(into, kind, quality=quality, **choices)
-        if into.tell() <= came:
-            break
+        picture.save(into, kind, quality=qualities.pop(0), **choices)
+        size = into.tell()
+        if size > FAR_TOO_LARGE * came:
+            qualities = qualities[-1:]
     return into.getvalue()
 
 
