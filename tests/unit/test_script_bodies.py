@@ -1,12 +1,11 @@
 """Which bodies pass, and how each description passes the media engine."""
 
-import importlib
-import sys
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline_sip import allowed, mask, sdp, sip
 
@@ -68,15 +67,8 @@ class Table:
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", Table())  # type: ignore[arg-type]
-    names = ("maskline_sip.tables", "maskline_sip.bodies")
-    for name in names:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("maskline_sip.bodies")
-    for name in names:
-        monkeypatch.delitem(sys.modules, name)
-    return module
+def module() -> ModuleType:
+    return loaded("bodies", Table())
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Which challenges are answered, of one reply and of several, and how often."""
 
-import importlib
-import sys
-from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline_sip import sip
 from maskline_sip.digest import HASHES, Account, parameters, response
@@ -25,11 +23,8 @@ class Kamailio:
 
 
 @pytest.fixture
-def challenges(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setitem(sys.modules, "KSR", Kamailio())  # type: ignore[arg-type]
-    monkeypatch.delitem(sys.modules, "maskline_sip.challenges", raising=False)
-    yield importlib.import_module("maskline_sip.challenges")
-    sys.modules.pop("maskline_sip.challenges")
+def challenges() -> ModuleType:
+    return loaded("challenges", Kamailio())
 
 
 def ask(challenges: ModuleType, status: int, *asked: Asked) -> list[tuple[str, dict[str, str]]]:

@@ -1,11 +1,9 @@
 """Calls that ring, as the script notes them for the control plane."""
 
-import importlib
-import sys
-from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline_sip import sip
 
@@ -14,7 +12,6 @@ INVITE = sip.parse(
     b"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
     b"To: <sip:b@h>\r\nCall-ID: theirs\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n"
 )
-CHANGED = ("maskline_sip.tables", "maskline_sip.engines", "maskline_sip.ringing")
 
 
 class Kamailio:
@@ -50,14 +47,9 @@ def kamailio() -> Kamailio:
 
 
 @pytest.fixture
-def ringing(kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    parts = SimpleNamespace(htable=kamailio, tmx=kamailio, pv=SimpleNamespace(get=lambda _: "ours"))
-    monkeypatch.setitem(sys.modules, "KSR", parts)  # type: ignore[arg-type]
-    for name in CHANGED:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module("maskline_sip.ringing")
-    for name in CHANGED:
-        sys.modules.pop(name, None)
+def ringing(kamailio: Kamailio) -> ModuleType:
+    at_hand = SimpleNamespace(get=lambda _: "ours")
+    return loaded("ringing", SimpleNamespace(htable=kamailio, tmx=kamailio, pv=at_hand))
 
 
 def test_a_call_is_known_by_its_id_and_tells_where_its_sound_is(

@@ -1,13 +1,12 @@
 """Who a request is from: by address, by name, by the call that it belongs to, or by a password; and
 the way back to them."""
 
-import importlib
-import sys
 import time
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline_sip import digest, mask, sip
 from maskline_sip.refuse import Refuse
@@ -18,12 +17,6 @@ ACME = SimpleNamespace(
 )
 KNOWN = SimpleNamespace(
     name="known", mark="bbb", inbound_username=None, inbound_password_always=False
-)
-MODULES = (
-    "maskline_sip.tables",
-    "maskline_sip.sources",
-    "maskline_sip.ways",
-    "maskline_sip.senders",
 )
 
 
@@ -66,13 +59,7 @@ def friends() -> list[str]:
 
 @pytest.fixture
 def senders(kamailio: Kamailio, friends: list[str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", kamailio)  # type: ignore[arg-type]
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("maskline_sip.senders")
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    named = {"192.0.2.2": "known"}
+    module, named = loaded("senders", kamailio), {"192.0.2.2": "known"}
     looked_up = SimpleNamespace(carrier_at=named.get, befriend=friends.append)
     monkeypatch.setattr(module, "sources", looked_up)
     return module
@@ -329,6 +316,7 @@ NEAR = FAR._replace(side=mask.CALLER, trunk="")
         ("192.0.2.9 tcp", "sip:b@10.0.0.2", FAR._replace(flow="old"), ""),
         ("192.0.2.1 tls", "sip:b@10.0.0.2", FAR, mask.ENCRYPTED),
         ("192.0.2.1 tls", "sip:b@10.0.0.2;transport=tls", FAR._replace(flow=mask.ENCRYPTED), ""),
+        ("192.0.2.9 tcp", "sip:b@10.0.0.2", FAR._replace(trunk="gone", flow="old"), ""),
     ],
 )
 def test_the_way_to_who_answers(

@@ -1,11 +1,10 @@
 """Strangers, as the script counts them: each address, and each network of IPv6."""
 
-import importlib
-import sys
 from collections import Counter
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline.engines.kamailio import MOST_STRANGE
 
@@ -33,14 +32,8 @@ def counts() -> Counts:
 
 
 @pytest.fixture
-def sources(counts: Counts, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", SimpleNamespace(htable=counts))  # type: ignore[arg-type]
-    for name in ("maskline_sip.tables", "maskline_sip.sources"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("maskline_sip.sources")
-    for name in ("maskline_sip.tables", "maskline_sip.sources"):
-        monkeypatch.delitem(sys.modules, name)
-    return module
+def sources(counts: Counts) -> ModuleType:
+    return loaded("sources", SimpleNamespace(htable=counts))
 
 
 def test_addresses_of_one_customer_are_counted_together(sources: ModuleType) -> None:

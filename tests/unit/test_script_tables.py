@@ -1,12 +1,11 @@
 """Tables of the script: what Kamailio's memory gives is believed when it is what was put there."""
 
 import hashlib
-import importlib
-import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_kamailio import loaded
 
 
 class Memory:
@@ -37,12 +36,8 @@ def memory() -> Memory:
 
 
 @pytest.fixture
-def tables(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", SimpleNamespace(htable=memory))  # type: ignore[arg-type]
-    monkeypatch.delitem(sys.modules, "maskline_sip.tables", raising=False)
-    module = importlib.import_module("maskline_sip.tables")
-    monkeypatch.delitem(sys.modules, "maskline_sip.tables")
-    return module
+def tables(memory: Memory) -> ModuleType:
+    return loaded("tables", SimpleNamespace(htable=memory))
 
 
 @pytest.mark.parametrize("value", ["", "1", "a b\nc", "x" * 2000])

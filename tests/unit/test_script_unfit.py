@@ -1,18 +1,13 @@
 """Final replies that cannot be passed on: who asked is answered by us, and who answered is told."""
 
-import importlib
-import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline_sip import kept, mask, sdp
 
-MODULES = (
-    "tables", "engines", "ringing", "challenges", "ways", "sources", "senders", "bodies", "reports",
-    "route_sets", "attempts", "strays", "unfit",
-)  # fmt: skip
 LEG = mask.Leg("ref", mask.CALLER, "c", "t", "<sip:o>", "<sip:p>", "sip:t")
 ASKED = mask.Asked((), "<sip:a>", "<sip:b>", (), "192.0.2.1", "1 INVITE")
 CALL = kept.Kept(mask.Passage("a", LEG, LEG._replace(tag="")), ASKED, "INVITE", offered=True)
@@ -53,13 +48,7 @@ def world() -> World:
 
 @pytest.fixture
 def unfit(world: World, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", world)  # type: ignore[arg-type]
-    names = [f"maskline_sip.{name}" for name in MODULES]
-    for name in names:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("maskline_sip.unfit")
-    for name in names:
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    module = loaded("unfit", world)
     monkeypatch.setattr(module, "ringing", SimpleNamespace(end=world.note("rings no more")))
     return module
 

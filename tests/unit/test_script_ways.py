@@ -1,17 +1,15 @@
 """Where a next hop leads to, as the script reads it, however it is written; and whether a
 certificate was seen there."""
 
-import importlib
-import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_kamailio import loaded
 
 from maskline_sip.settings import Settings
 
 PLACE = "sip:192.0.2.2:5061;transport=tls"
-MODULES = ("maskline_sip.tables", "maskline_sip.ways")
 
 
 class Kamailio:
@@ -78,14 +76,8 @@ def kamailio() -> Kamailio:
 
 
 @pytest.fixture
-def ways(kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setitem(sys.modules, "KSR", kamailio)  # type: ignore[arg-type]
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("maskline_sip.ways")
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name)
-    return module
+def ways(kamailio: Kamailio) -> ModuleType:
+    return loaded("ways", kamailio)
 
 
 class Listening:

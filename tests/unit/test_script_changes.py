@@ -1,0 +1,125 @@
+"""Calls that are changed while they last: who is found where, and whose sound goes where."""
+
+from typing import Any
+
+import pytest
+from fake_kamailio import (
+    ACME,
+    CALL,
+    CONTROL,
+    GLOBEX,
+    OFFER,
+    Call,
+    Script,
+    answered,
+    hang_up,
+    invite,
+    reply,
+)
+
+from maskline_sip import sip
+
+MOVED = OFFER.replace(b"192.0.2.11", b"192.0.2.12")
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def call(script: Script) -> Call:
+    return answered(script)
+
+
+def moves(script: Script) -> list[dict[str, Any]]:
+    return [one for one in script.control.events() if one["Event"] == "Moved"]
+
+
+def test_who_moves_is_found_where_they_say(script: Script, call: Call) -> None:
+    script.request(*call.by("called", "INVITE", body=OFFER))
+    asked = script.sent
+    assert f"<sip:moved@{GLOBEX}>" not in str(asked)
+    assert script.reply(reply(asked, 200, body=OFFER), ACME)
+    assert moves(script) == [{"CallId": CALL, "Event": "Moved", "SipStatus": 200}]
+    legs = script.control.told[-1][1]["Legs"]
+    script.request(hang_up(legs[1]), CONTROL)
+    assert script.sent.uri == f"sip:moved@{GLOBEX}"
+
+
+@pytest.mark.parametrize("method", ["INFO", "OPTIONS", "UPDATE", "INVITE", "BYE"])
+@pytest.mark.parametrize("status", [199, 200, 299, 481])
+def test_a_reply_within_a_call_is_passed_on(
+    script: Script, call: Call, method: str, status: int
+) -> None:
+    """Also without a Contact: there is a dialogue."""
+    script.request(*call.by("caller", method))
+    told = reply(script.sent, status).replace(f"Contact: <sip:ben@{GLOBEX}>\r\n".encode(), b"")
+    assert script.reply(told)
+    assert script.sent.address("to") == call.anns.address("to")
+    assert script.sent.cseq == (2, method)
+    assert not moves(script)
+
+
+def test_what_rings_again_within_a_call_is_no_other_call(script: Script, call: Call) -> None:
+    before = len(script.control.told)
+    script.request(*call.by("caller", "INVITE", body=OFFER))
+    asked = script.sent
+    assert script.reply(reply(asked, 199))
+    assert script.reply(reply(asked, 486))
+    assert len(script.control.told) == before
+    script.fails(486)
+    assert len(script.control.told) == before
+    assert not script.engine.given("delete")
+
+
+@pytest.mark.parametrize("status", [488, 300, 491])
+def test_a_change_that_is_refused_changes_nothing(script: Script, call: Call, status: int) -> None:
+    """RFC 3261 14.1: where it named another place for the sound, the old one holds again."""
+    script.request(*call.by("caller", "INVITE", body=MOVED))
+    asked = script.sent
+    script.engine.done.clear()
+    assert script.reply(reply(asked, status))
+    ((reference, side, given, _),) = script.engine.given("offer")
+    assert (reference, side) == (CALL, "caller")
+    assert "192.0.2.11" in given.place(given.streams[0])
+    script.engine.done.clear()
+    script.request(*call.by("caller", "INVITE", body=OFFER, number=3))
+    asked = script.sent
+    script.engine.done.clear()
+    assert script.reply(reply(asked, status))
+    assert not script.engine.given("offer")  # it named no other place
+
+
+def test_a_change_that_is_taken_is_not_taken_back(script: Script, call: Call) -> None:
+    script.request(*call.by("caller", "INVITE", body=MOVED))
+    asked = script.sent
+    script.engine.done.clear()
+    assert script.reply(reply(asked, 199))
+    assert script.reply(reply(asked, 299, body=OFFER))
+    assert not script.engine.given("offer")
+
+
+def test_a_party_is_found_by_the_connection_that_it_came_by(script: Script, call: Call) -> None:
+    """RFC 7118 5.2: nobody can connect to a browser."""
+    raw, source = call.by("caller", "INVITE")
+    script.request(raw, f"{source}:8443", "ws")
+    token = sip.user(sip.address(script.sent.first("contact")).uri)
+    opened = script.routes.reports._keys.open(token)
+    assert opened
+    assert opened[1].flow == f"sip:{ACME}:8443;transport=ws"
+
+
+def test_who_came_by_a_proxy_is_found_by_it_also_when_they_move(script: Script) -> None:
+    """The Record-Route of the first request holds, whatever later ones say (RFC 3261 12.2)."""
+    script.request(invite(("Record-Route", f"<sip:{ACME}:5080;lr>")))
+    sent = script.sent
+    assert script.reply(reply(sent, 200, body=OFFER))
+    call = Call(sent, script.sent)
+    assert [given[:3] for given in script.engine.given("answer")] == [(CALL, "caller", "called")]
+    script.request(*call.by("caller", "UPDATE"))
+    moved = Call(script.sent, call.anns)
+    script.request(*moved.by("called", "INFO"))
+    assert script.sent.uri == f"sip:moved@{ACME}"
+    assert script.sent.first("route") == f"<sip:{ACME}:5080;lr>"
+    assert script.kamailio.cells["$du"] == f"sip:{ACME}:5080;lr"

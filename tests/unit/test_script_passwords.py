@@ -1,0 +1,178 @@
+"""Carriers that ask for our password within a call (RFC 3261 22): who gets it, how often, and the
+numbers of all requests that follow."""
+
+import pytest
+from fake_kamailio import (
+    ACME,
+    CONTROL,
+    GLOBEX,
+    INITECH,
+    OFFER,
+    OURS,
+    PROXY,
+    Call,
+    Script,
+    answered,
+    carrier,
+    invite,
+    proves,
+    reply,
+    route,
+    target,
+    within,
+)
+
+from maskline_sip import sip
+
+CHALLENGE = ("WWW-Authenticate", 'Digest realm="initech", nonce="n1", algorithm=MD5, qop="auth"')
+
+
+@pytest.fixture
+def asking() -> Script:
+    """Ben's carrier asks for our password."""
+    script = Script()
+    script.control.answers["RouteCall"] = route(target("initech", f"{INITECH}:5060"))
+    return script
+
+
+@pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE", "INVITE", "OPTIONS"])
+def test_a_password_is_asked_for_within_a_call_too(asking: Script, method: str) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    script.request(*call.by("caller", method))
+    sent, hop = script.sent, script.kamailio.cells["$du"]
+    assert sent.cseq[0] == 2
+    assert script.reply(reply(sent, 401, CHALLENGE), INITECH)
+    assert "n1" not in str(script.sent)
+    script.kamailio.cells["$du"] = ""
+    script.fails(401)
+    again = script.sent
+    assert again.first("authorization").startswith('Digest username="maskline"')
+    assert f'uri="sip:ben@{GLOBEX}"' in again.first("authorization")
+    assert (again.cseq[0], again.method) == (3, method)
+    assert proves(again)
+    assert script.kamailio.cells["$du"] == hop
+    script.reply(reply(again, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    assert not script.relayed  # once
+    script.request(*call.by("caller", "INFO", number=3))
+    assert script.sent.cseq[0] == 4  # all that follows is ahead
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    assert script.sent.cseq[0] == 5
+    script.request(*call.by("caller", "INFO", number=4))
+    assert script.sent.cseq[0] == 6
+    script.request(*call.by("called", "INFO", number=7))
+    assert script.sent.cseq[0] == 7
+
+
+@pytest.mark.parametrize("says", [{"t_is_canceled": 1}, {"t_branch_timeout": 1}])
+def test_who_gave_up_or_fell_silent_gets_no_password(asking: Script, says: dict[str, int]) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    script.request(*call.by("caller", "INVITE"))
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.fails(401, **says)
+    assert not script.relayed
+
+
+def test_what_is_not_sent_again_waits_for_no_challenge(asking: Script) -> None:
+    """A PRACK names the number of an INVITE."""
+    script, call = asking, answered(asking, source=INITECH)
+    script.request(*call.by("caller", "PRACK"))
+    assert not script.kamailio.given("t_on_failure")
+    script.request(*call.by("caller", "INFO"))
+    assert script.kamailio.given("t_on_failure") == [("failed",)]
+    script.request(*call.by("called", "INFO"))  # Ann's carrier knows us by none
+    assert not script.kamailio.given("t_on_failure")
+
+
+def test_a_refusal_that_asks_for_nothing_is_the_last_word(asking: Script) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    script.request(*call.by("caller", "INFO"))
+    script.reply(reply(script.sent, 486), INITECH)
+    script.fails(486)
+    assert not script.relayed
+    assert not script.kamailio.given("err")
+
+
+def challenged(script: Script, call: Call, method: str, number: int) -> Call:
+    """The call after a request of Ann's that is carried out once our password is told."""
+    script.request(*call.by("caller", method, number=number))
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    assert script.reply(reply(script.sent, 200), INITECH)
+    return call._replace(anns=script.sent) if script.sent.first("contact") else call
+
+
+def number_of(script: Script, call: Call, number: int) -> int:
+    """The number of Ann's next request, as Ben's side gets it."""
+    script.request(*call.by("caller", "INFO", number=number))
+    return script.sent.cseq[0]
+
+
+def test_a_new_contact_tells_every_node_how_far_ahead_the_numbers_are(asking: Script) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    call = challenged(script, call, "INVITE", 2)
+    known = dict(script.kamailio.tables)
+    script.kamailio.tables.clear()  # another node, which saw nothing of it
+    assert number_of(script, call, 3) == 4
+    call = challenged(script, call, "UPDATE", 4)
+    script.kamailio.tables.clear()
+    script.kamailio.tables.update(known)  # one that saw the first of both
+    assert number_of(script, call, 5) == 7
+
+
+def test_a_carrier_may_ask_again_and_again(asking: Script) -> None:
+    """As some do whenever a session timer is refreshed."""
+    script, call = asking, answered(asking, source=INITECH)
+    for number in range(2, 11):
+        call = challenged(script, call, "UPDATE", number)
+    call = challenged(script, call, "INFO", 11)
+    assert number_of(script, call, 12) == 22
+
+
+def test_the_contact_of_who_is_asked_tells_it_too(asking: Script) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    call = challenged(script, call, "INFO", 2)
+    script.request(*call.by("called", "UPDATE", number=1))
+    update = script.sent
+    script.kamailio.tables.clear()
+    script.request(within_of(call, update))
+    assert script.sent.cseq[0] == 4
+
+
+def within_of(call: Call, update: sip.Message) -> bytes:
+    """An INFO of Ann's, to where Ben says that he is now."""
+    raw, _ = call.by("caller", "INFO", number=3)
+    before = sip.address(call.anns.first("contact")).uri
+    return raw.replace(before.encode(), sip.address(update.first("contact")).uri.encode())
+
+
+def test_the_numbers_of_another_call_are_its_own(asking: Script) -> None:
+    script = asking
+    one = challenged(script, answered(script, source=INITECH), "INFO", 2)
+    script.request(invite().replace(b"anns-call", b"another").replace(b"tag=ann", b"tag=amy"))
+    sent = script.sent
+    assert script.reply(reply(sent, 200, body=OFFER, tag="bob"), INITECH)
+    other = Call(sent, script.sent)
+    assert number_of(script, other, 2) == 2
+    assert number_of(script, one, 3) == 4
+
+
+def test_over_tls_a_text_waits_for_a_certificate_and_a_partys_own_place_does_not() -> None:
+    """A carrier's place is asked by an OPTIONS first; a Contact may lead where nobody looks."""
+    names = {"tls_names": ["sip.globex.example"]}
+    script = Script(
+        carriers=[carrier("acme", ACME), carrier("globex", GLOBEX, **names)],
+        listen=[f"udp:{OURS}:5060", f"tls:{OURS}:5061"],
+    )
+    place = f"{GLOBEX}:5061;transport=tls"
+    text = invite(("X-Carrier", "globex"), body=b"hi", method="MESSAGE", uri=f"sip:{PROXY}@{place}")
+    script.request(text, CONTROL)
+    assert script.answered == [503]
+    assert not script.relayed
+    sent = answered(script).bens
+    told = reply(sent, 200, body=OFFER).replace(b"192.0.2.82>", b"192.0.2.83;transport=tls>")
+    script.request(invite())
+    assert script.reply(told)
+    script.request(within("BYE", script.sent))
+    assert script.relayed
