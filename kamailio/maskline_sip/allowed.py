@@ -68,13 +68,11 @@ _REFRESHER = re.compile(r";\s*refresher\s*=\s*(uac|uas)\s*(?=;|$)", re.IGNORECAS
 
 @dataclass(frozen=True)
 class Body:
-    """`offers` tells of a description that the reply is to answer it. `back` is what its sender has
-    to offer again if it is refused, where it named another place for the sound: the old one."""
+    """`offers` tells of a description that the reply is to answer it."""
 
     type: str = ""
     content: bytes = b""
     offers: bool = False
-    back: bytes = b""
 
 
 NO_BODY = Body()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 ANSWERING = ("INVITE", "UPDATE", "PRACK")
 EARLY = "$(avp(early)[*])"  # answers of those who ring, by their tags; whose came last is the last
 MOST_EARLY = 8
+BACK = "$avp(back)"  # of a request that names another place for the sound: an offer of the old one
 
 
 class Bodies:
@@ -61,15 +61,19 @@ class Bodies:
         places = self.media.places(call, sender, terms)
         relayed = self.media.offer(call, sender, given, terms)
         back = sdp.moved_back(given, places)
-        body = self._written(relayed, passage, passage.far, offers=True)
-        return dataclasses.replace(body, back=sdp.write(back, 1, 1)) if back else body
+        if back:
+            KSR.pv.sets(BACK, sdp.write(back, 1, 1).decode())
+        return self._written(relayed, passage, passage.far, offers=True)
 
-    def move_back(self, passage: mask.Passage, back: bytes) -> None:
-        """The near party's offer was refused, so it hears where it heard before (RFC 3261 14.1)."""
-        near = passage.near
+    def move_back(self, passage: mask.Passage) -> None:
+        """What the request at hand offered was refused, or could not be passed on, so the near
+        party hears where it heard before (RFC 3261 14.1)."""
+        near, back = passage.near, KSR.pv.get(BACK)
+        if not back:
+            return
         with suppress(MediaDown, sdp.Unacceptable):  # then it hears nothing until that is learnt
             terms = self._terms(near, passage.far)
-            self.media.offer(near.reference, near.side, sdp.read(back), terms)
+            self.media.offer(near.reference, near.side, sdp.read(back.encode()), terms)
 
     def _answers(self, request: sip.Message, passage: mask.Passage) -> bool:
         """Whether a description in this request answers one, and so needs no answer: in an ACK, and

@@ -17,7 +17,6 @@ from .tables import Table
 from .ways import NoWay, Ways, contact
 
 HOP = "$avp(hop)"
-BACK = "$avp(back)"  # `Body.back` of the offer at hand
 AHEAD = Table("ahead")  # how far ahead a leg's numbers are
 # What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
 NEVER_AGAIN = ("ACK", "PRACK")
@@ -40,7 +39,22 @@ class Relay:
         more: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Sends a request to `hop`, or to where its dialog leads; `known` is what its replies need
-        to know, None where there are none. Raises NoWay."""
+        to know, None where there are none. Raises NoWay. What goes nowhere changes nothing."""
+        try:
+            self._send(request, passage, body, known, hop, more)
+        except Exception:
+            self._bodies.move_back(passage)
+            raise
+
+    def _send(
+        self,
+        request: sip.Message,
+        passage: mask.Passage,
+        body: allowed.Body,
+        known: Kept | None,
+        hop: str,
+        more: Sequence[tuple[str, str]],
+    ) -> None:
         far, token = passage.far, ""
         if not hop:
             hop = mask.next_hop(far)
@@ -57,8 +71,6 @@ class Relay:
         if known:
             known = known._replace(offered=body.offers, near_token=token)
             KSR.pv.sets(CONTEXT, known.text())
-            if body.back:
-                KSR.pv.sets(BACK, body.back.decode())
             KSR.tm.t_on_reply("back")
             if self._asked_by(far) and request.method not in NEVER_AGAIN:
                 KSR.pv.sets(HOP, hop)

@@ -7,11 +7,10 @@ import KSR
 from . import allowed, challenges, kept, mask, ringing, sip
 from .answers import RETRY
 from .attempts import CONTEXT, Attempts
-from .bodies import Bodies
+from .bodies import BACK, Bodies
 from .endings import cause_told, refused_by
 from .gate import Gate
 from .kept import Kept
-from .relay import BACK
 from .reports import Reports
 from .route_sets import RouteSets
 from .senders import Senders
@@ -73,8 +72,10 @@ class Replies:
             return
         if far and not known.first and reply.status >= 200:
             self._reports.moved(known, reply.status, far)
-        if reply.status >= 300 and (back := KSR.pv.get(BACK)):
-            self._bodies.move_back(known.passage, back.encode())
+        if reply.status >= 300:
+            self._bodies.move_back(known.passage)
+        elif reply.status >= 200:
+            KSR.pv.unset(BACK)  # whatever comes of what comes again
         if reply.status in challenges.STATUSES:
             challenges.remember(reply)
         if known.first:

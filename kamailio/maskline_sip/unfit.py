@@ -28,7 +28,8 @@ class Unfit:
         was answered before: what is wrong with a repetition, or a fork's reply, ends no call."""
         if KSR.pv.get("$rs") < 200 or self._attempts.is_over() or self.settled():
             return
-        known = call_made()
+        asked = request_at_hand()
+        known = asked if asked and asked.first else None
         if known and known.answered:
             return
         if known and KSR.pv.get("$rs") >= 300:
@@ -39,6 +40,8 @@ class Unfit:
         KSR.tm.t_reply(status, allowed.reason(status))
         if known:
             self._end(known, raw, status)
+        elif asked:
+            self._bodies.move_back(asked.passage)
 
     def settled(self) -> bool:
         """Whether the request was answered by us: its reply is only repeated."""
@@ -46,8 +49,8 @@ class Unfit:
 
     def repeated(self, raw: bytes) -> None:
         """The reply at hand came again: whoever answered has not heard that there is no call."""
-        known = call_made()
-        if known:
+        known = request_at_hand()
+        if known and known.first:
             self._dismiss(raw, known)
 
     def _end(self, known: Kept, raw: bytes, status: int) -> None:
@@ -72,8 +75,7 @@ def unread() -> bool:
     return bool(KSR.pv.get(UNREAD))
 
 
-def call_made() -> Kept | None:
-    """What is kept of the request of the reply at hand, if it makes a call."""
+def request_at_hand() -> Kept | None:
+    """What is kept of the request of the reply at hand, if anything is."""
     text = KSR.pv.get(CONTEXT)
-    known = kept.read(text) if text else None
-    return known if known and known.first else None
+    return kept.read(text) if text else None

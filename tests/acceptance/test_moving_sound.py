@@ -11,6 +11,7 @@ from acceptance.plain_phone import Phone, forked, within
 from acceptance.service import Service, running
 from acceptance.test_leak import open_session
 
+NOTHING = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 77\r\n"  # no codec that we know
 PACKET = b"\x80\x08\x00\x01" + struct.pack(">I", 160) + b"AAAA" + b"\xd5" * 160
 
 
@@ -57,9 +58,13 @@ def moving(request: str, phone: Phone, body: str) -> str:
     return f"{head}{told}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
-@pytest.mark.parametrize("status", [488, 491, 200])
-def test_who_may_not_move_hears_where_they_heard(service: Service, status: int) -> None:
-    """Also while they say nothing themselves; who may move hears there."""
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("488", 488), ("491", 491), ("200", 200), ("200 with nothing", 488), ("", 400)],
+)
+def test_who_may_not_move_hears_where_they_heard(service: Service, said: str, status: int) -> None:
+    """Also while they say nothing themselves, and where what they ask or what is answered cannot be
+    passed on; who may move hears there."""
     here, there, other = Ear(), Ear(), Ear()
     caller, called = Phone(service), Phone(service, service.carrier_port)
     sent = caller.invite(body=here.described)
@@ -72,8 +77,12 @@ def test_who_may_not_move_hears_where_they_heard(service: Service, status: int) 
     here.speak(answer, 5)
     other.speak(offer, 5)
     again = moving(within("INVITE", sent, answer, caller, 2), caller, there.described)
-    caller.send(again)
-    called.reply(called.expect("INVITE "), status, other.described * (status == 200))
+    answers = {"200": other.described, "200 with nothing": NOTHING}
+    if said:
+        caller.send(again)
+        called.reply(called.expect("INVITE "), int(said[:3]), answers.get(said, ""))
+    else:
+        caller.send(again.replace("Contact: ", "Subject: "))
     assert caller.final() == status
     time.sleep(0.2)
     for ear in (here, there):

@@ -55,8 +55,8 @@ class Table:
 
     def __init__(self) -> None:
         self.cells: dict[tuple[str, str], str] = {}
-        told: dict[str, Any] = {}
-        self.pv = SimpleNamespace(get=told.get, sets=told.__setitem__)
+        self.told: dict[str, Any] = {}
+        self.pv = SimpleNamespace(get=self.told.get, sets=self.told.__setitem__)
         self.htable = self
 
     def sht_sets(self, table: str, name: str, value: str) -> None:
@@ -277,13 +277,16 @@ def test_a_recorded_call_has_sound_that_the_recorder_understands(
 
 def test_who_moved_its_sound_can_move_it_back(bodies: Any, engines: Engines) -> None:
     engines.known = [("192.0.2.11", 4000)]
-    assert bodies.of_request(request("INVITE"), PASSAGE).back == b""
+    bodies.of_request(request("INVITE"), PASSAGE)
+    engines.asked.clear()
+    bodies.move_back(PASSAGE)
+    assert not engines.asked  # it moved nothing
     engines.known = [("192.0.2.99", 5000)]
     body = bodies.of_request(request("INVITE"), PASSAGE)
     assert is_relayed(body)
     assert body.offers
     engines.asked.clear()
-    bodies.move_back(PASSAGE, body.back)
+    bodies.move_back(PASSAGE)
     command, reference, side, given, _ = engines.asked[0]
     assert (command, reference, side) == ("offer", "ref", "caller")
     places = [(given.place(stream), stream.port) for stream in given.streams]
@@ -293,9 +296,11 @@ def test_who_moved_its_sound_can_move_it_back(bodies: Any, engines: Engines) -> 
 def test_a_move_back_that_fails_is_no_fault(
     bodies: Any, engines: Engines, module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    engines.known = [("192.0.2.99", 5000)]
+    bodies.of_request(request("INVITE"), PASSAGE)
     for fault in (module.MediaDown("x"), sdp.Unacceptable("x")):
         monkeypatch.setattr(engines, "offer", lambda *_, fault=fault: (_ for _ in ()).throw(fault))
-        bodies.move_back(PASSAGE, SAID.encode())
+        bodies.move_back(PASSAGE)
 
 
 def test_to_each_receiver_descriptions_are_of_one_session_that_tells_nothing(

@@ -20,6 +20,7 @@ from fake_kamailio import (
 from maskline_sip import sip
 
 MOVED = OFFER.replace(b"192.0.2.11", b"192.0.2.12")
+NOTHING = OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 77")  # no codec that we know
 
 
 @pytest.fixture
@@ -79,6 +80,7 @@ def test_a_change_that_is_refused_changes_nothing(script: Script, call: Call, st
     script.request(*call.by("caller", "INVITE", body=MOVED))
     asked = script.sent
     script.engine.done.clear()
+    assert script.reply(reply(asked, 199))
     assert script.reply(reply(asked, status))
     ((reference, side, given, _),) = script.engine.given("offer")
     assert (reference, side) == (CALL, "caller")
@@ -91,13 +93,52 @@ def test_a_change_that_is_refused_changes_nothing(script: Script, call: Call, st
     assert not script.engine.given("offer")  # it named no other place
 
 
-def test_a_change_that_is_taken_is_not_taken_back(script: Script, call: Call) -> None:
+@pytest.mark.parametrize("status", [200, 299])
+def test_a_change_that_is_taken_is_not_taken_back(script: Script, call: Call, status: int) -> None:
     script.request(*call.by("caller", "INVITE", body=MOVED))
     asked = script.sent
     script.engine.done.clear()
     assert script.reply(reply(asked, 199))
-    assert script.reply(reply(asked, 299, body=OFFER))
+    assert script.reply(reply(asked, status, body=OFFER))
+    assert not script.reply(reply(asked, status, body=NOTHING))  # comes again
     assert not script.engine.given("offer")
+
+
+def offered_back(script: Script) -> list[tuple[str, str, str]]:
+    """Whose old place the engine was offered again."""
+    told = script.engine.given("offer")
+    return [(call, side, given.place(given.streams[0])) for call, side, given, _ in told]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_that_is_answered_by_what_cannot_pass_is_taken_back(
+    script: Script, call: Call, method: str
+) -> None:
+    script.request(*call.by("caller", method, body=MOVED))
+    asked = script.sent
+    script.engine.done.clear()
+    assert not script.reply(reply(asked, 200, body=NOTHING))
+    assert script.answered == [488]
+    assert offered_back(script) == [(CALL, "caller", "IP4 192.0.2.11")]
+    assert not script.engine.given("delete")
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_that_cannot_be_passed_on_is_taken_back(
+    script: Script, call: Call, method: str
+) -> None:
+    script.kamailio.says["t_relay"] = -1
+    script.engine.done.clear()
+    script.request(*call.by("called", method, body=MOVED))
+    assert script.answered == [503]
+    _, back = offered_back(script)
+    assert back == (CALL, "called", "IP4 192.0.2.11")
+    raw, source = call.by("called", method, body=MOVED)
+    script.kamailio.says["t_relay"] = 1
+    script.engine.done.clear()
+    script.request(raw.replace(f"Contact: <sip:moved@{GLOBEX}>\r\n".encode(), b""), source)
+    assert script.answered == [400]
+    assert len(offered_back(script)) == 2
 
 
 def test_a_party_is_found_by_the_connection_that_it_came_by(script: Script, call: Call) -> None:

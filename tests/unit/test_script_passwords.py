@@ -176,3 +176,15 @@ def test_over_tls_a_text_waits_for_a_certificate_and_a_partys_own_place_does_not
     assert script.reply(told)
     script.request(within("BYE", script.sent))
     assert script.relayed
+
+
+def test_a_change_that_cannot_be_sent_with_the_password_is_taken_back(asking: Script) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    moved = OFFER.replace(b"192.0.2.11", b"192.0.2.12")
+    script.request(*call.by("caller", "INVITE", body=moved))
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.kamailio.says["t_relay"] = -1
+    script.engine.done.clear()
+    script.fails(401)
+    offers = [given.place(given.streams[0]) for *_, given, _ in script.engine.given("offer")]
+    assert offers == ["IP4 192.0.2.12", "IP4 192.0.2.11"]
