@@ -4,13 +4,16 @@ import asyncio
 import logging
 import os
 import re
+import select
 import sys
 import threading
 import traceback
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from select import PIPE_BUF
 from typing import Any, TextIO
 
 import msgspec
@@ -33,6 +36,10 @@ SEQUENCES = list, tuple
 # the process is killed.
 GATHER_SECONDS = 0.02
 
+MOST_WAITING = 10_000  # lines that wait for whoever reads them to go on; later ones are lost
+PATIENCE = 1_000  # milliseconds that the last lines are waited for
+LONGEST_CHARACTER = 4  # bytes in UTF-8
+
 
 class Line(msgspec.Struct, kw_only=True):
     """A line of which there are very many. Nothing looks for phone numbers in it, so its texts are
@@ -47,33 +54,64 @@ class Output:
     """Where lines go. Those of the event loop are gathered for a moment and written together,
     since each writing costs as much as all else about a line; those of other threads, of a program
     without a loop and of errors are written at once. Their order stays.
+
+    Whoever reads them may stop, as a terminal does at Control-S: what the stream does not take
+    waits, and nobody waits for it.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ready = ready(stream)
         self._lines: deque[str] = deque()
+        self._lost = 0
         self._due = False
         self._writing = threading.Lock()
 
     def write(self, text: str) -> None:
         """Takes whole lines, with their ends."""
-        self._lines.append(text)
+        if len(self._lines) < MOST_WAITING:
+            self._lines.append(text)
+        else:
+            self._lost += 1
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             self.flush()
             return
+        self._flush_later(loop)
+
+    def _flush_later(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._due:
             self._due = True
-            loop.call_later(GATHER_SECONDS, self.flush)
+            loop.call_later(GATHER_SECONDS, self._flush_due, loop)
 
-    def flush(self) -> None:
+    def _flush_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due = False
+        self.flush()
+        if self._lines:
+            self._flush_later(loop)
+
+    def flush(self, patience: int = 0) -> None:
+        """Writes what the stream takes, for which is waited so many milliseconds."""
         with self._writing:
-            self._due = False
-            text = "".join(self._lines.popleft() for _ in range(len(self._lines)))
-            with suppress(OSError):  # a full disk: what is to be logged goes on without its line
-                self._stream.write(text)
-                self._stream.flush()
+            while self._lines and self._ready(patience):
+                text = self._next()
+                with suppress(OSError):  # a full disk: what is to be logged goes on without
+                    self._stream.write(text)
+                    self._stream.flush()
+        if self._lost and not self._lines:
+            lost, self._lost = self._lost, 0
+            structlog.get_logger().warning("lines are missing that nobody read", lines=lost)
+
+    def _next(self) -> str:
+        """As much as a stream that is ready takes without making us wait."""
+        text = ""
+        while self._lines and len(text) < PIPE_BUF:
+            text += self._lines.popleft()
+        length = PIPE_BUF if text.isascii() else PIPE_BUF // LONGEST_CHARACTER
+        if len(text) > length:
+            self._lines.appendleft(text[length:])
+        return text[:length]
 
     def msg(self, line: str) -> None:
         self.write(f"{line}\n")
@@ -85,6 +123,17 @@ class Output:
     # What structlog calls a line of each level by.
     debug = info = warning = msg
     error = exception = critical = urgent
+
+
+def ready(stream: TextIO) -> Callable[[int], object]:
+    """Tells, within so many milliseconds, whether a stream takes PIPE_BUF bytes."""
+    try:
+        place = stream.fileno()
+    except (OSError, ValueError):  # one in memory
+        return lambda _patience: True
+    asked = select.poll()
+    asked.register(place, select.POLLOUT)
+    return asked.poll
 
 
 class State:
@@ -117,7 +166,7 @@ def whereabouts(error: BaseException) -> dict[str, Any]:
 def flush() -> None:
     """Writes what was gathered; to be called at the end."""
     if State.output:
-        State.output.flush()
+        State.output.flush(PATIENCE)
 
 
 def reset() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -144,6 +145,66 @@ def test_a_line_looks_like_all_others(stream: io.StringIO, form: str, level: str
 
 def events(stream: io.StringIO) -> list[str]:
     return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[io.TextIOWrapper, int]]:
+    """Both ends of a pipe, which nobody reads."""
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        yield stream, read
+        logs.reset()
+        os.close(read)
+        with suppress(OSError):
+            stream.close()
+
+
+def read_now(place: int) -> str:
+    os.set_blocking(place, False)
+    found = b""
+    with suppress(BlockingIOError):
+        while part := os.read(place, 65536):
+            found += part
+    return found.decode()
+
+
+def test_nobody_waits_for_who_reads_no_more(
+    pipe: tuple[io.TextIOWrapper, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal after Control-S, or a program that has stopped; later it goes on."""
+    stream, place = pipe
+    monkeypatch.setattr(logs, "MOST_WAITING", 500)
+    logs.configure("json", "info", stream)
+    log = structlog.get_logger()
+
+    async def work() -> str:
+        for number in range(400):
+            log.info(str(number), text="ü" * 200)
+            log.error("and at once", text="x" * 10_000 if number == 3 else "")
+        read = read_now(place)
+        for _ in range(100):
+            await asyncio.sleep(logs.GATHER_SECONDS)
+            read += read_now(place)
+            if "missing" in read:
+                return read
+        raise AssertionError("it does not go on")
+
+    told = [json.loads(line) for line in asyncio.run(work()).splitlines()]
+    numbers = [int(line["event"]) for line in told if line["event"].isdigit()]
+    assert numbers == list(range(len(numbers)))
+    assert told[-1]["event"] == "lines are missing that nobody read"
+    assert told[-1]["lines"] == 800 - (len(told) - 1)
+
+
+def test_an_end_is_not_put_off_by_who_reads_no_more(
+    pipe: tuple[io.TextIOWrapper, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, _ = pipe
+    monkeypatch.setattr(logs, "PATIENCE", 1)
+    logs.configure("json", "info", stream)
+    for number in range(1000):
+        structlog.get_logger().info("much", number=number, text="x" * 200)
+    logs.flush()
 
 
 def test_a_full_disk_stops_nobody() -> None:
