@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 
 PAUSE_SECONDS = 0.5
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = [signal.SIGTERM, signal.SIGINT]
+if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
+    STOPS.append(signal.SIGHUP)  # what a closed terminal says
 DRAIN = signal.SIGUSR1  # ignored by who has nothing to finish
-RENEW = signal.SIGUSR2  # by who has no keys and certificates; a closed terminal says SIGHUP
+RENEW = signal.SIGUSR2  # by who has no keys and certificates
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 

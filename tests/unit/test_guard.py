@@ -75,6 +75,29 @@ def test_a_stop_is_passed_on(guarded: Guarded) -> None:
     assert guarded.process.wait(10) == 7
 
 
+def test_a_closed_terminal_asks_for_a_stop(guarded: Guarded) -> None:
+    guarded.start("sleep")
+    work = guarded.pid(1)
+    guarded.process.send_signal(signal.SIGHUP)
+    assert guarded.process.wait(10) == 128 + signal.SIGHUP
+    with pytest.raises(ProcessLookupError):
+        os.kill(work, 0)
+
+
+def test_nothing_is_stopped_so_that_is_to_outlive_its_terminal(guarded: Guarded) -> None:
+    """What nohup starts ignores the signal, and its children do."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        guarded.start("heed")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    guarded.pid(1)
+    time.sleep(0.1)  # until it heeds
+    guarded.process.send_signal(signal.SIGHUP)
+    guarded.process.terminate()
+    assert guarded.process.wait(10) == 7
+
+
 @pytest.mark.parametrize("number", [DRAIN, RENEW])
 def test_what_concerns_only_some_is_ignored_by_the_others(
     guarded: Guarded, number: signal.Signals

@@ -18,7 +18,8 @@ COMMAND = Command(
         "Runs the service in the foreground: the API, and as its children the programs that carry"
         " calls. At the first start the settings file is written, an account and an access key are"
         " made, and how to use them is printed. When all is up, a line beginning with maskline"
-        " ready is printed. Control-C, or SIGTERM, ends it and its children.",
+        " ready is printed. Control-C, SIGTERM, or a terminal that is closed, ends it and its"
+        " children.",
     ),
     (
         Option(

@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import resource
-import signal
 import sys
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
@@ -19,7 +18,7 @@ from maskline.daemon.house import House, at_work, open_data
 from maskline.daemon.roles import ALL, parts_of, read_roles
 from maskline.daemon.upkeep import upkeep
 from maskline.engines.ground import GroundError, claim
-from maskline.guard import guarded
+from maskline.guard import STOPS, guarded
 from maskline.settings import Settings, SettingsError
 from maskline.store import StoreFailed
 
@@ -90,7 +89,7 @@ def refuse(path: Path, faults: list[str]) -> int:
 
 
 async def serve(chosen: Settings, roles: list[str]) -> None:
-    """Runs the parts of those roles until SIGTERM or SIGINT."""
+    """Runs the parts of those roles until a stop is asked for."""
     stop = stop_signal()
     claimed = claim(chosen.data_dir)
     with closing(open_data(chosen)) as store:
@@ -135,6 +134,6 @@ def allow_many_files() -> None:
 def stop_signal() -> asyncio.Event:
     """Set when the service is told to stop."""
     told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     return told
