@@ -1,7 +1,9 @@
 """The carriers of the settings that are spoken to by HTTP, made ready."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -9,6 +11,7 @@ from maskline import settings
 from maskline.settings import Carrier
 from maskline.sms.http import description
 from maskline.sms.http.carriers import BadCarrier, by_http, courier_of, link_of, provider_of
+from maskline.sms.http.door import place_of
 from maskline.sms.http.generic import Generic
 from maskline.sms.http.twilio import Twilio
 from maskline.sms.port import Media, Outgoing
@@ -39,6 +42,18 @@ def test_twilio_is_made_ready(tmp_path: Path) -> None:
     assert "Hi%0Ahttps" in body
     assert courier_of(found).may_go_to("10.1.2.3")
     assert link_of(found, PUBLIC).carrier == "tw"
+
+
+def test_callbacks_come_to_an_address_whatever_the_carrier_is_called() -> None:
+    text = '[carriers.twilio]\naccount_sid = "AC1"\nauth_token = "secret"\n'
+    provider = provider_of(replace(carrier(text), name="Ä & B 50%"), PUBLIC)
+    told = dict(parse_qsl(provider.request(TEXT, 0).body.decode()))["StatusCallback"]
+    address = urlsplit(told)
+    assert told.isascii()
+    assert " " not in told
+    assert place_of(unquote(address.path)) == ("Ä & B 50%", "status")
+    with pytest.raises(BadCarrier, match="no / may be in it"):
+        provider_of(replace(carrier(text), name="a/b"), PUBLIC)
 
 
 def test_a_described_provider_is_made_ready() -> None:

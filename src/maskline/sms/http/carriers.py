@@ -2,6 +2,7 @@
 
 import ipaddress
 from pathlib import Path
+from urllib.parse import quote
 
 from maskline.courier import Courier
 from maskline.settings import Carrier, CarrierHttp, CarrierTwilio, Secret
@@ -25,7 +26,9 @@ def by_http(carrier: Carrier) -> bool:
 
 def provider_of(carrier: Carrier, public_url: str) -> Provider:
     """The carrier's API; raises BadCarrier, also for a file that cannot be read."""
-    callbacks = f"{public_url}{CARRIERS}{carrier.name}"
+    if "/" in carrier.name:
+        raise BadCarrier("its name stands in the addresses of callbacks, so no / may be in it")
+    callbacks = f"{public_url}{CARRIERS}{quote(carrier.name)}"
     try:
         if carrier.twilio is not None:
             return Twilio(carrier.name, account_of(carrier.twilio), callbacks)
