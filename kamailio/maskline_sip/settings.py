@@ -114,11 +114,12 @@ class Settings:
         carriers = [Carrier(*(value_of(c, name) for name in named)) for c in given["carriers"]]
         self.carriers = {carrier.name: carrier for carrier in carriers}
         self.marked = {carrier.mark: carrier for carrier in carriers}
-        self._sources = [
+        sources = [
             (ipaddress.ip_network(source), carrier["name"])
             for carrier in given["carriers"]
             for source in carrier["sources"]
         ]
+        self._sources = sorted(sources, key=lambda one: -one[0].prefixlen)  # the narrowest first
         self.named_sources: bool = given["named_sources"]
         self._known: dict[tuple[str, str], str | None] = {}
 
@@ -142,7 +143,7 @@ class Settings:
 
     def carrier_at(self, address: str, transport: str) -> str | None:
         """The carrier at an address. Where several are, the one that is called by the transport
-        that it calls by."""
+        that it calls by; of several such, the one of the narrower network."""
         source = ipaddress.ip_address(address.strip("[]"))
         names = [name for network, name in self._sources if source in network]
         called = [name for name in names if transport in self.carriers[name].transports]

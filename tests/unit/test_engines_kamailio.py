@@ -27,6 +27,7 @@ from maskline.settings import (
     Source,
 )
 from maskline.settings.schema import Media, Sip
+from maskline_sip.settings import Settings as ScriptSettings
 
 SETTINGS = Settings(
     sip=Sip(
@@ -59,7 +60,7 @@ def ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kamailio.Runner, "named", lambda *_: runner)
 
 
-def rendered(run: Path) -> Program:
+def rendered(run: Path, settings: Settings = SETTINGS) -> Program:
     around = Surroundings(
         directory=run / "kamailio",
         switch_socket=run / "switch.sock",
@@ -69,12 +70,32 @@ def rendered(run: Path) -> Program:
         node="0123abcd",
         others=run / "nodes.json",
     )
-    return kamailio.program(SETTINGS, around, ControlLine(Address("192.0.2.1", 5060)))
+    return kamailio.program(settings, around, ControlLine(Address("192.0.2.1", 5060)))
 
 
 def known(run: Path) -> dict[str, object]:
     read: dict[str, object] = json.loads((run / "kamailio" / "settings.json").read_text())
     return read
+
+
+def test_an_address_of_two_carriers_is_that_of_the_narrower_network(tmp_path: Path) -> None:
+    """Whichever stands first in the file."""
+    wide, narrow = (Source("192.0.2.0/24"),), (Source("192.0.2.20/32"), Source("198.51.100.1/32"))
+    for order in ((wide, narrow), (narrow, wide)):
+        carriers = tuple(
+            Carrier(
+                name="narrow" if sources is narrow else "wide",
+                sip=CarrierSip(
+                    address=Endpoint("192.0.2.20", 5080), transport="tcp", sources=sources
+                ),
+            )
+            for sources in order
+        )
+        rendered(tmp_path, replace(SETTINGS, carriers=carriers))
+        script = ScriptSettings.load(str(tmp_path / "kamailio" / "settings.json"))
+        assert script.carrier_at("192.0.2.20", "tcp") == "narrow"
+        assert script.carrier_at("192.0.2.20", "udp") == "narrow"
+        assert script.carrier_at("192.0.2.21", "tcp") == "wide"
 
 
 def test_the_configuration_listens_where_the_settings_say(tmp_path: Path) -> None:

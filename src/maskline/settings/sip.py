@@ -156,7 +156,9 @@ class CarrierSip:
         "Where its calls come from: networks, and names of hosts, whose addresses (A and AAAA "
         "records, of the name and of the hosts that its NAPTR and SRV records name) are looked up "
         "again and again; who answers for the name decides who may call. A call from anywhere "
-        "else is refused, unless it brings the password of inbound_username.",
+        "else is refused, unless it brings the password of inbound_username. Where an address is "
+        "several carriers', a call is that of the one which is called by its transport, and of "
+        "several such, of the one with the narrower network.",
         (),
     )
     domain: str | None = setting(
