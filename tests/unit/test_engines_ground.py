@@ -218,6 +218,15 @@ def test_a_taken_port_is_named_with_its_setting(kind: socket.SocketKind, name: s
             bound(kind, "127.0.0.1", port, "sip.listen")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_two_doors_of_ours_are_not_at_one_address(host: str) -> None:
+    """One of them would get all that is meant for the other."""
+    with bound(socket.SOCK_STREAM, host, 0, "api.listen") as door:
+        port = door.getsockname()[1]
+        with pytest.raises(GroundError, match=rf"^health\.listen: cannot use TCP port {port}"):
+            bound(socket.SOCK_STREAM, "127.0.0.1", port, "health.listen")
+
+
 def test_a_free_port_avoids_the_media_ports() -> None:
     ports = PortRange(32768, 60000)
     assert free_udp_port("127.0.0.1", ports) not in ports

@@ -210,12 +210,17 @@ def family(host: str) -> socket.AddressFamily:
 
 
 def bound(kind: socket.SocketKind, host: str, port: int, setting: str) -> socket.socket:
-    """A socket on that address; raises GroundError naming the setting when it cannot be had."""
+    """A socket on that address; raises GroundError naming the setting when it cannot be had.
+
+    One for connections listens at once, since until then others can be bound there, too.
+    """
     own = socket.socket(family(host), kind)
     if kind is socket.SOCK_STREAM:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         own.bind((host, port))
+        if kind is socket.SOCK_STREAM:
+            own.listen()
     except OSError as error:
         own.close()
         name = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
