@@ -41,7 +41,9 @@ class Kamailio:
         self.pv = SimpleNamespace(
             get=self.cells.get, sets=put, seti=put, unset=lambda name: self.cells.pop(name, None)
         )
-        self.hdr = self.htable = self.sl = self.tcpops = self.tls = self.tm = self.tmx = self
+        self.corex = self.hdr = self.htable = self.sl = self.tcpops = self.tls = self.tm = (
+            self.tmx
+        ) = self
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -314,7 +314,7 @@ def test_no_connection_is_made_to_a_place_whose_certificates_name_is_looked_for(
     below = b"Via: SIP/2.0/TLS 10.0.0.1:7777;branch=z9hG4bK0\r\nMax-Forwards"
     script.request(invite().replace(b"Max-Forwards", below), ACME, "tls")
     sent = script.sent
-    ways.VERIFIED.put(f"place {ACME}:5060", "1")
+    ways.VERIFIED.put(f"place {ACME}:5061", "1")  # where TLS has none told
     assert script.reply(reply(sent, 182))
     assert script.kamailio.given("set_reply_no_connect")
     script.fails(408, t_branch_timeout=1)
