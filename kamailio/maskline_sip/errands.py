@@ -86,9 +86,11 @@ class Errands:
         KSR.hdr.append(self._door.header(sip.write(start, headers)))
 
     def failed(self, kept: dict[str, Any]) -> None:
-        """Answers a challenge; or asks for the least time that a registrar gives."""
+        """Answers a challenge; or asks for the least time that a registrar gives. Where nobody
+        answers, the next request goes by another connection."""
         carrier = self._settings.carriers[kept["carrier"]]
         if KSR.tm.t_branch_timeout() > 0:
+            self._ways.break_off(kept["hop"])
             return
         headers = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
         if headers or lengthened(kept):

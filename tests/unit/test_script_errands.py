@@ -335,3 +335,17 @@ def test_a_strangers_errand_is_nobodys() -> None:
     node = Script()
     node.request(errand("REGISTER"), STRANGER)
     assert not node.kamailio.done
+
+
+@pytest.mark.parametrize(("timed_out", "closed"), [(1, [(3,)]), (0, [])])
+def test_who_does_not_answer_any_more_is_asked_by_another_connection(
+    secure: Script, monkeypatch: pytest.MonkeyPatch, timed_out: int, closed: list[tuple[int]]
+) -> None:
+    """The one over which it has answered until now may be cut, and TCP tells that late."""
+    secure.request(errand("OPTIONS", hop=HOP), CONTROL)
+    secure.fails(408, t_branch_timeout=1)
+    assert not secure.kamailio.given("tcp_close_connection_id")  # nobody has answered yet
+    assert shows(secure, "sip.globex.example", monkeypatch) == 200
+    secure.request(errand("OPTIONS", hop=HOP), CONTROL)
+    secure.fails(408, t_branch_timeout=timed_out)
+    assert secure.kamailio.given("tcp_close_connection_id") == closed

@@ -30,6 +30,7 @@ class Kamailio:
         self.tm = SimpleNamespace(t_on_branch=self.on_branch)
         self.replies_connect = True
         self.source = ""
+        self.closed: list[int] = []
         self.corex = SimpleNamespace(set_source_address=self.set_source)
         self.htable = self.tcpops = self
 
@@ -59,6 +60,9 @@ class Kamailio:
 
     def set_forward_no_connect(self) -> None:
         self.connects = False
+
+    def tcp_close_connection_id(self, number: int) -> None:
+        self.closed.append(number)
 
     def force_rport(self) -> None:
         self.source = "forced "
@@ -342,6 +346,25 @@ def test_a_reply_goes_where_the_sender_listens_if_the_connection_is_gone(
     kamailio.told |= {"$proto": proto, "$si": "2001:db8::2"}
     ways.Ways(Calling()).answer_at_place(via)
     assert kamailio.source == source
+
+
+@pytest.mark.parametrize(
+    ("hop", "answers", "closed"),
+    [
+        (PLACE, True, [7]), ("sip:192.0.2.2;transport=tcp", True, [7]),
+        ("sip:192.0.2.2", True, []), (PLACE, False, []),
+    ],
+)  # fmt: skip
+def test_a_connection_over_which_nobody_answers_any_more_is_closed(
+    ways: ModuleType, kamailio: Kamailio, hop: str, answers: bool, closed: list[int]
+) -> None:
+    """But one over which nobody has yet may be slow to begin."""
+    kamailio.told["$conid"] = 7
+    at = ways.Ways(Calling())
+    if answers:
+        assert at.verified(hop, SimpleNamespace(tls_names=[]))
+    at.break_off(hop)
+    assert kamailio.closed == closed
 
 
 @pytest.mark.parametrize(
