@@ -33,10 +33,17 @@ class Guarded:
         self.file = folder / "pids"
         self.file.touch()
 
-    def start(self, how: str, pause: float = 0.01) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WORK, self.file, str(pause), how], stderr=subprocess.DEVNULL
-        )
+    def start(
+        self, how: str, pause: float = 0.01, hang_up: signal.Handlers = signal.SIG_DFL
+    ) -> None:
+        """`hang_up` is what it inherits for SIGHUP, whatever these tests did."""
+        before = signal.signal(signal.SIGHUP, hang_up)
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", WORK, self.file, str(pause), how], stderr=subprocess.DEVNULL
+            )
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def pid(self, start: int) -> int:
         """The process of the start with this number, once it is there."""
@@ -86,11 +93,7 @@ def test_a_closed_terminal_asks_for_a_stop(guarded: Guarded) -> None:
 
 def test_nothing_is_stopped_so_that_is_to_outlive_its_terminal(guarded: Guarded) -> None:
     """What nohup starts ignores the signal, and its children do."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        guarded.start("heed")
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    guarded.start("heed", hang_up=signal.SIG_IGN)
     guarded.pid(1)
     time.sleep(0.1)  # until it heeds
     guarded.process.send_signal(signal.SIGHUP)
