@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from maskline.settings import http, sip, smpp
+from maskline.settings import http, sip_checks, smpp
 from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.lines import with_line
@@ -93,8 +93,8 @@ def parse(table: dict[str, Any]) -> Settings:
 
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
-    sip.check(settings.sip, faults)
-    sip.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
+    sip_checks.check(settings.sip, faults)
+    sip_checks.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
     if settings.media.address.wildcard:
         faults.add("media.address", f"{settings.media.address} names no address to send sound to")
     second = settings.media.second_address
@@ -116,8 +116,8 @@ def check_carrier(carrier: Carrier, place: str, settings: Settings, faults: Faul
     if len(ways) > 1:
         faults.add(place, f"carries texts by {' and by '.join(ways)}: choose one")
     if carrier.sip is not None:
-        sip.check_trunk(carrier.sip, settings.sip, f"{place}.sip", faults)
-        sip.check_others(carrier.name, carrier.sip, settings.trunks, f"{place}.sip", faults)
+        sip_checks.check_trunk(carrier.sip, settings.sip, f"{place}.sip", faults)
+        sip_checks.check_others(carrier.name, carrier.sip, settings.trunks, f"{place}.sip", faults)
     if carrier.smpp is not None:
         smpp.check(carrier.smpp, f"{place}.smpp", faults)
     if carrier.twilio is not None:
