@@ -196,7 +196,8 @@ class Door:
 
     def _foreseen(self, tx: Transaction, text: InboundText) -> tuple[Verdict | None, bool]:
         context = self._context(tx)
-        return foreseen(context, text, self._most_queued), has_reader(context, text)
+        verdict = foreseen(context, text, self._most_queued)
+        return verdict, verdict is None and has_reader(context, text)
 
     async def _callback(self, kind: str, scope: Scope, receive: Receive) -> Callback:
         query = scope["query_string"].decode("latin-1")
