@@ -1,4 +1,5 @@
-"""Each test of the store and of the operations runs on each database."""
+"""Each test of the store and of the operations runs on each database; those of Kamailio's script
+have a node of their own."""
 
 from functools import partial
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 from databases import DATABASES, new_store_url
 from desk import Desk
+from fake_kamailio import ACME, GLOBEX, Call, Script, answered, carrier
 from grounds import PostgresqlGround, SqliteGround
 
 
@@ -30,3 +32,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store_url", DATABASES, indirect=True)
     elif metafunc.module.__name__.startswith(("test_operations_", "test_texts_")):
         metafunc.parametrize("ground", DATABASES, indirect=True)
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def call(script: Script) -> Call:
+    return answered(script)
+
+
+@pytest.fixture
+def guarded() -> Script:
+    """One of the carriers calls from anywhere, with a password."""
+    known = {"inbound_username": "acme-in", "inbound_password": "secret"}
+    return Script(carriers=[carrier("acme", ACME, **known), carrier("globex", GLOBEX)])

@@ -31,11 +31,6 @@ INACTIVE = SDP.format("192.0.2.11", 0).encode()
 HEARD = {"Decision": "Refuse", "CallId": CALL, "SipStatus": 404}
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
 def question(script: Script) -> dict[str, Any]:
     ((operation, asked),) = script.control.asked
     assert operation == "RouteCall"

@@ -11,7 +11,6 @@ from fake_kamailio import (
     OFFER,
     Call,
     Script,
-    answered,
     hang_up,
     invite,
     reply,
@@ -21,16 +20,6 @@ from maskline_sip import sip
 
 MOVED = OFFER.replace(b"192.0.2.11", b"192.0.2.12")
 NOTHING = OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 77")  # no codec that we know
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def call(script: Script) -> Call:
-    return answered(script)
 
 
 def moves(script: Script) -> list[dict[str, Any]]:

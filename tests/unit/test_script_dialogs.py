@@ -14,7 +14,6 @@ from fake_kamailio import (
     STRANGER,
     Call,
     Script,
-    answered,
     carrier,
     hang_up,
     invite,
@@ -25,16 +24,6 @@ from fake_kamailio import (
 
 from maskline_sip import digest, sip
 from maskline_sip.switch import SwitchDown
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def call(script: Script) -> Call:
-    return answered(script)
 
 
 def ringing(script: Script) -> Call:

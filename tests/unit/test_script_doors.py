@@ -4,20 +4,7 @@ may have a WebSocket."""
 from typing import Any
 
 import KSR
-import pytest
-from fake_kamailio import ACME, GLOBEX, STRANGER, Script, carrier, invite
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def guarded() -> Script:
-    """One of the carriers calls from anywhere, with a password."""
-    known = {"inbound_username": "acme-in", "inbound_password": "secret"}
-    return Script(carriers=[carrier("acme", ACME, **known), carrier("globex", GLOBEX)])
+from fake_kamailio import ACME, STRANGER, Script, invite
 
 
 def connects(script: Script, address: str) -> int:

@@ -3,16 +3,10 @@ that of Q.850 need not be the first."""
 
 import base64
 
-import pytest
 from fake_kamailio import CALL, OFFER, Script, invite, reply, within
 
 REASONS = ("SIP;cause=200", "Q.850;cause=31")
 ENDED = {"CallId": CALL, "Event": "Ended", "EndedBy": "caller", "SipStatus": 200}
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
 
 
 def joined(*reasons: str) -> str:

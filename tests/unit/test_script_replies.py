@@ -27,11 +27,6 @@ TOLD = {"CallId": CALL, "CarrierName": "globex"}
 
 
 @pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
 def sent(script: Script) -> sip.Message:
     """The INVITE of a call that nobody has said anything of yet."""
     script.request(invite())

@@ -22,18 +22,6 @@ from maskline_sip import ringing, routes, sip
 BALANCER = "192.0.2.55"
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def guarded() -> Script:
-    """One of the carriers calls from anywhere, with a password."""
-    known = {"inbound_username": "acme-in", "inbound_password": "secret"}
-    return Script(carriers=[carrier("acme", ACME, **known), carrier("globex", GLOBEX)])
-
-
 def asked(method: str, *more: tuple[str, str], body: bytes = b"", **told: Any) -> bytes:
     return invite(*more, body=body, method=method, **told)
 
