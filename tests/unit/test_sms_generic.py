@@ -15,7 +15,7 @@ import jwt
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
@@ -475,7 +475,6 @@ def test_content_of_another_form_is_no_text(name: str, content: Any) -> None:
     ),
     max_leaves=12,
 ))  # fmt: skip
-@settings(deadline=None)
 def test_any_content_is_read_or_refused(content: Any) -> None:
     for name in VALUES:
         try:
@@ -485,7 +484,6 @@ def test_any_content_is_read_or_refused(content: Any) -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(sorted(VALUES)))
-@settings(deadline=None)
 def test_no_text_breaks_out_of_its_place(words: str, name: str) -> None:
     words = words.encode("utf-8", "replace").decode()
     text = Outgoing(
@@ -610,7 +608,6 @@ def test_requests_can_be_signed_as_standard_webhooks() -> None:
 
 
 @given(st.binary(max_size=60), st.binary(min_size=24, max_size=64), st.text("abc-", min_size=1))
-@settings(deadline=None)
 def test_standard_webhooks_are_those_of_the_library(body: bytes, key: bytes, name: str) -> None:
     body = body.hex().encode()
     secret = "whsec_" + base64.b64encode(key).decode()

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from inbox import Inbox
 from PIL import Image
@@ -404,7 +404,6 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         max_size=3,
     ),
 )  # fmt: skip
-@settings(deadline=None)
 def test_any_request_is_turned_away(
     stranger: House,
     path: str,

@@ -194,13 +194,18 @@ async def running(trunk: Trunk, inbox: Inbox, packets: bool = True) -> AsyncIter
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def told(inbox: Inbox) -> None:
+    """Returns when a text has its outcome."""
+    async with asyncio.timeout(10):
+        while not inbox.outcomes:
+            await asyncio.sleep(0.001)
+
+
 async def sent(trunk: Trunk, text: Outgoing, packets: bool = True) -> Outcome:
     inbox = Inbox()
     async with running(trunk, inbox, packets) as link:
         link.submit([text])
-        async with asyncio.timeout(10):
-            while not inbox.outcomes:
-                await asyncio.sleep(0.001)
+        await told(inbox)
     return inbox.outcomes[text.message_id]
 
 
@@ -275,10 +280,9 @@ async def test_a_busy_trunk_rests_and_a_dead_one_has_no_room() -> None:
     trunk, inbox = Trunk(Reply(503, 0.05)), Inbox()
     async with running(trunk, inbox) as link:
         link.submit([outgoing()])
+        await told(inbox)
+        assert not link.health.up
         async with asyncio.timeout(10):
-            while not inbox.outcomes:
-                await asyncio.sleep(0.001)
-            assert not link.health.up
             while not link.room:
                 await asyncio.sleep(0.01)
         trunk.is_up = False
@@ -291,9 +295,7 @@ async def test_a_trunk_that_answers_again_is_well_whatever_it_says_of_a_number()
         for well in (False, True):
             inbox.outcomes.clear()
             link.submit([outgoing()])
-            async with asyncio.timeout(10):
-                while not inbox.outcomes:
-                    await asyncio.sleep(0.001)
+            await told(inbox)
             assert link.health.up is well
 
 
@@ -302,9 +304,7 @@ async def test_trouble_of_long_ago_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     trunk, inbox = Trunk(Reply(503, 0.05)), Inbox()
     async with running(trunk, inbox) as link:
         link.submit([outgoing()])
-        async with asyncio.timeout(10):
-            while not inbox.outcomes:
-                await asyncio.sleep(0.001)
+        await told(inbox)
         assert not link.health.up
         monkeypatch.setattr("maskline.sms.trouble.NEWS_SECONDS", 0.0)
         assert link.health.up
@@ -315,9 +315,7 @@ async def test_what_is_about_one_number_lets_the_trunk_work_on(status: int) -> N
     trunk, inbox = Trunk(Reply(status, 30.0)), Inbox()
     async with running(trunk, inbox) as link:
         link.submit([outgoing()])
-        async with asyncio.timeout(10):
-            while not inbox.outcomes:
-                await asyncio.sleep(0.001)
+        await told(inbox)
         assert link.room
         assert link.health.up
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
@@ -358,7 +358,6 @@ def test_a_callback_by_get_has_its_fields_in_the_url() -> None:
     port=st.sampled_from(["", ":443", ":8443"]),
     algorithm=st.sampled_from(["HMAC_SHA1", "HMAC_SHA256"]),
 )
-@settings(deadline=None)
 def test_signatures_are_those_of_twilio(
     fields: dict[str, str], token: str, path: str, port: str, algorithm: str
 ) -> None:
@@ -369,7 +368,6 @@ def test_signatures_are_those_of_twilio(
 
 
 @given(port=st.sampled_from(["", ":443", ":8443"]), signed_port=st.booleans())
-@settings(deadline=None)
 def test_a_url_may_be_signed_with_its_port_or_without(port: str, signed_port: bool) -> None:
     own = f"https://sms.example.com{port}/carriers/tw"
     account = Account(base_url="https://api.twilio.com", account_sid=SID, auth_tokens=(TOKEN,))
