@@ -473,7 +473,7 @@ def test_calls_go_to_the_right_certificate_alone(tmp_path: Path, name: str) -> N
     with masked(
         tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"', transport="tls",
         listen=(f"tls:127.0.0.1:{free_port()}",),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
     ) as (service, phone):  # fmt: skip
         if name == "127.0.0.1":
             hang_up(phone, *answered(phone))
@@ -495,7 +495,7 @@ def test_who_cannot_be_told_of_the_end_is_hung_up_later(tmp_path: Path) -> None:
     with masked(
         tmp_path, peer, f'probe_seconds = 4\n[carriers.sip.tls]\nca = "{authority.ca}"',
         transport="tls", listen=(f"tls:127.0.0.1:{free_port()}",),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
     ) as (service, phone):  # fmt: skip
         sent, answer = answered(phone)
         until(lambda: peer.of("ACK"))

@@ -104,7 +104,7 @@ def test_whoever_connects_from_a_carriers_place_gets_no_call(tmp_path: Path) -> 
         with masked(
             tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"\n', transport="tls",
             listen=(f"tls:127.0.0.1:{door[1]}",),
-            sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+            sip_settings=us.for_sip,
         ) as (_, phone):  # fmt: skip
             hang_up(phone, *answered(phone))
             plain.connect(door)

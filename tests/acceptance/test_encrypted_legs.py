@@ -31,7 +31,7 @@ def test_nothing_of_an_encrypted_leg_goes_in_the_open(tmp_path: Path) -> None:
         masked(
             tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"', transport="tls",
             listen=(f"tls:127.0.0.1:{free_port()}",),
-            sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+            sip_settings=us.for_sip,
         ) as (_, phone),
     ):  # fmt: skip
         here.bind((peer.host, peer.port))

@@ -34,7 +34,7 @@ def test_a_call_in_the_open_is_refused_though_its_carrier_is_encrypted(tmp_path:
         tmp_path, peer, f'srtp = "required"\n[carriers.sip.tls]\nca = "{authority.ca}"',
         transport="tls", listen=(f"tls:127.0.0.1:{port}",),
         more_settings="enforce_encryption = true\n",
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
     ) as (service, plain):  # fmt: skip
         chime = service.client()
         (connector,) = chime.list_voice_connectors()["VoiceConnectors"]

@@ -35,7 +35,7 @@ def test_a_place_is_looked_at_anew(tmp_path: Path, name: str, how: signal.Signal
     choices = {"transport": "tls", "listen": (f"tls:127.0.0.1:{free_port()}",)}
     with masked(
         tmp_path, peer, f'[carriers.sip.tls]\nca = "{authority.ca}"',
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"', **choices,
+        sip_settings=us.for_sip, **choices,
     ) as (service, phone):  # fmt: skip
         hang_up(phone, *answered(phone))
         peer.close()

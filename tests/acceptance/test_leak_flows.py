@@ -43,7 +43,7 @@ def masked(
     if request.param == "tls":
         choices |= {
             "listen": (f"tls:127.0.0.1:{free_port()}",),
-            "sip_settings": f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+            "sip_settings": us.for_sip,
             "carrier_settings": f'probe_seconds = 0\n[carriers.sip.tls]\nca = "{us.ca}"',
         }
     elif request.param == "srtp":

@@ -48,7 +48,7 @@ def test_another_place_takes_the_call(tmp_path: Path) -> None:
     more += f'[carriers.sip.tls]\nca = "{authority.ca}"\n' + section("globex", second.where)
     with masked(
         tmp_path, first, more, transport="tls", listen=(f"tls:127.0.0.1:{first.told}",),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
     ) as (service, phone):  # fmt: skip
         hang_up(phone, *answered(phone))
         assert ends(service, 1) == ("caller", 200)

@@ -55,7 +55,7 @@ def test_an_answer_finds_a_caller_whose_connection_is_gone(tmp_path: Path) -> No
     with masked(
         tmp_path, peer, f'[carriers.sip.tls]\nca = "{carrier.ca}"', transport="tls",
         listen=(f"tls:127.0.0.1:{port}",),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
     ) as (service, _):  # fmt: skip
         home = home_of_a_caller_who_closed(service, stranger.issue("other", "127.0.0.1"))
         until(lambda: "certificate verify failed" in service.log)
@@ -74,7 +74,7 @@ def test_a_carrier_that_closed_is_connected_to_before_the_next_call(tmp_path: Pa
     with masked(
         tmp_path, peer, f'probe_seconds = 600\n[carriers.sip.tls]\nca = "{authority.ca}"',
         transport="tls", listen=(f"tls:127.0.0.1:{free_port()}",),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
     ) as (_, phone):  # fmt: skip
         hang_up(phone, *answered(phone))
         peer.close()

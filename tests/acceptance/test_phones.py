@@ -88,7 +88,7 @@ def service_for(folder: Path, transport: str, port: int, pairs: dict[str, Pair])
     return Service(
         folder, transport="tls", carrier_host=BEN_HOST, carrier_port=port, sources=HOSTS,
         listen=(f"tls:127.0.0.1:{free_port()}",),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
         carrier_settings=SECURE.format(ca=us.ca),
     )  # fmt: skip
 

@@ -82,7 +82,7 @@ def trunks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trunks]:
     for service in running(
         folder,
         listen=tuple(f"{way.rstrip('6')}:{where(way, port)}" for way, port in ports.items()),
-        sip_settings=f'[sip.tls]\ncertificate = "{us.certificate}"\nkey = "{us.key}"',
+        sip_settings=us.for_sip,
         carrier_settings="".join(trunk(way, carriers[way], them) for way in OUT),
     ):
         yield Trunks(service, ports, carriers, open_sessions(service), us, them)
