@@ -9,7 +9,7 @@ import KSR
 
 from . import allowed, challenges, mask, sip, texts
 from .attempts import CONTEXT, identity
-from .bodies import Bodies
+from .bodies import BACK, Bodies
 from .gate import Gate
 from .kept import Kept
 from .settings import Carrier, Settings
@@ -72,19 +72,24 @@ class Relay:
             known = known._replace(offered=body.offers, near_token=token)
             KSR.pv.sets(CONTEXT, known.text())
             KSR.tm.t_on_reply("back")
-            if self._asked_by(far) and request.method not in NEVER_AGAIN:
+            again = self._asked_by(far) and request.method not in NEVER_AGAIN
+            if again:
                 KSR.pv.sets(HOP, hop)
+            if again or KSR.pv.get(BACK):
                 KSR.tm.t_on_failure("failed")
         if KSR.tm.t_relay() < 0:
             raise NoWay("not sent")
 
     def failed(self, known: Kept, request: sip.Message) -> None:
         """Answers a challenge with the next number. All that follows on that leg is one
-        ahead, too: its new Contact tells, and our memory for what has none or is refused."""
+        ahead, too: its new Contact tells, and our memory for what has none or is refused. What
+        nobody answers changes nothing."""
         passage = known.passage
+        silent = KSR.tm.t_branch_timeout() > 0
+        if silent:
+            self._bodies.move_back(passage)
         carrier = self._asked_by(passage.far)
-        over = KSR.tm.t_branch_timeout() > 0 or KSR.tm.t_is_canceled() > 0
-        if carrier is None or over:
+        if carrier is None or silent or KSR.tm.t_is_canceled() > 0:
             return
         headers = challenges.authorization(carrier, request.method, passage.far.target)
         if not headers:

@@ -130,6 +130,22 @@ def test_a_change_that_cannot_be_passed_on_is_taken_back(
     assert len(offered_back(script)) == 2
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_that_nobody_answers_is_taken_back(
+    script: Script, call: Call, method: str
+) -> None:
+    """Kamailio says 408 itself, which is no reply that came."""
+    script.request(*call.by("caller", method, body=MOVED))
+    assert script.kamailio.given("t_on_failure") == [("failed",)]
+    script.engine.done.clear()
+    script.fails(408, t_branch_timeout=1)
+    assert offered_back(script) == [(CALL, "caller", "IP4 192.0.2.11")]
+    assert not script.answered
+    script.kamailio.says.clear()
+    script.request(*call.by("caller", method, body=OFFER, number=3))
+    assert not script.kamailio.given("t_on_failure")  # it named no other place
+
+
 def test_a_party_is_found_by_the_connection_that_it_came_by(script: Script, call: Call) -> None:
     """RFC 7118 5.2: nobody can connect to a browser."""
     raw, source = call.by("caller", "INVITE")
