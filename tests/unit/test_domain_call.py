@@ -142,6 +142,14 @@ def test_to_whom_the_outcome_is_put_down(
     )
 
 
+def test_no_time_of_a_record_is_before_one_that_came_earlier() -> None:
+    """The node that sees a call end may go by another clock than the one that saw it answered."""
+    assert after(RINGING, ANSWERED, ENDED).moments == (1000, 1000, 2000, 3000, 4000)
+    assert after(ANSWERED, replace(ENDED, at=2990)).moments == (1000, 1000, None, 3000, 3000)
+    assert after(replace(RINGING, at=900), ENDED).moments == (1000, 1000, 1000, None, 4000)
+    assert after(RINGING).moments == (1000, 1000, 2000, None, None)
+
+
 def test_a_call_is_with_the_carrier_that_took_it() -> None:
     assert after(RINGING).outbound_carrier == CALL.outbound_carrier
     assert after(replace(RINGING, carrier="globex")).outbound_carrier == "globex"

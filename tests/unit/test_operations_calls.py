@@ -115,6 +115,18 @@ def test_the_record_of_a_whole_call(desk: Desk, connector: str) -> None:
     assert desk.maskline("ListCalls", ProxySessionId="x")["Calls"] == []
 
 
+def test_a_record_goes_forward_though_nodes_clocks_are_apart(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    call = desk.dial(ANN, PROXY)
+    desk.now += 2000
+    report(desk, call, "Answered", Legs=LEGS)
+    desk.now -= 500
+    report(desk, call, "Ended", SipStatus=200, EndedBy="called")
+    record = shown(desk, call)
+    assert record["AnsweredTimestamp"] == record["EndedTimestamp"] == START + 2000
+
+
 @pytest.mark.parametrize(
     ("caller", "called", "status", "reason"),
     [

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any
 
 from maskline.domain.causes import NORMAL, cause_of
@@ -81,6 +82,16 @@ class Call:
     @property
     def live(self) -> bool:
         return self.forwarded_at is not None and self.ended_at is None
+
+    @property
+    def moments(self) -> tuple[int | None, ...]:
+        """The five times of its life, none before one that came earlier: each is told by the clock
+        of the node that saw it, and these may be apart."""
+        told = (
+            self.received_at, self.forwarded_at, self.ringing_at, self.answered_at, self.ended_at,
+        )  # fmt: skip
+        latest = accumulate((at or 0 for at in told), max)
+        return tuple(at and seen for at, seen in zip(told, latest, strict=True))
 
     @property
     def lost(self) -> bool:

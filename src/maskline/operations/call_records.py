@@ -56,6 +56,7 @@ def query_of(session_id: str | None, unassigned: bool | None) -> str:
 def shown(context: Context, row: Row) -> dict[str, Any]:
     call = rows.call(row)
     recording = context.tx.one("get_recording", call_id=call.call_id) if call.recorded else None
+    received, forwarded, ringing, answered, ended = call.moments
     return {
         "CallId": call.call_id,
         "VoiceConnectorId": call.voice_connector_id,
@@ -69,11 +70,11 @@ def shown(context: Context, row: Row) -> dict[str, Any]:
         "OutboundCarrierName": call.outbound_carrier,
         "CalledPhoneNumber": call.called,
         "ShownPhoneNumber": call.shown,
-        "ReceivedTimestamp": call.received_at,
-        "ForwardedTimestamp": call.forwarded_at,
-        "RingingTimestamp": call.ringing_at,
-        "AnsweredTimestamp": call.answered_at,
-        "EndedTimestamp": call.ended_at,
+        "ReceivedTimestamp": received,
+        "ForwardedTimestamp": forwarded,
+        "RingingTimestamp": ringing,
+        "AnsweredTimestamp": answered,
+        "EndedTimestamp": ended,
         "EndedBy": call.ended_by and call.ended_by.value,
         "Attribution": call.attribution and call.attribution.value,
         "SipStatus": call.sip_status,
