@@ -240,6 +240,25 @@ async def test_a_call_being_hung_up_is_not_hung_up_again(house: House) -> None:
     assert sorted(house.engines.hung_up) == ["a", "b"]
 
 
+async def test_silent_phones_keep_nobody_from_being_hung_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PLACE_SECONDS", 0.01)
+    own = Keeper(house.store, house.engines, house.engines, house.context, "")
+    own._places = asyncio.Semaphore(1)
+    house.engines.deaf.clear()
+    for _ in range(3):
+        await house.answer(await house.dial())
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    await own.hang_up_due()
+    async with asyncio.timeout(5):
+        while len(house.engines.hung_up) < 6:
+            await asyncio.sleep(0.001)
+    house.engines.deaf.set()
+    await asyncio.wait(list(own._ending.values()))
+    assert await house.live() == []
+
+
 async def test_a_call_without_sound_is_over(house: House) -> None:
     """As after a restart of rtpengine: both sides are told, the record is ended by us."""
     kept, lost = await house.dial(), await house.dial()

@@ -21,6 +21,7 @@ HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
 RECONCILE_SECONDS = 2.0
 SETTLE_MILLISECONDS = 3000  # after which rtpengine must know a call that was put through
 HANG_UPS_AT_ONCE = 50
+PLACE_SECONDS = 0.5  # after which who has not answered keeps nobody else from being hung up
 FAREWELL_SECONDS = 3.0
 STORE_SECONDS = 1.0  # of these, for the store to tell which calls there are
 FAREWELL_PAUSE = 0.1  # in which the end of a call that rang is reported
@@ -189,8 +190,7 @@ class Keeper:
     async def _end(self, call: Call) -> None:
         """Hangs up both legs, then ends the record if nobody else did: what Kamailio reports of our
         BYE may come later than its answer; and the sound, if no BYE did."""
-        async with self._places:  # not while the record is written: the store may be away
-            statuses = await asyncio.gather(*(self._line.hang_up(leg) for leg in call.legs))
+        statuses = await self._in_turn(*(self._line.hang_up(leg) for leg in call.legs))
         log.info("call hung up", call_id=call.call_id, statuses=statuses)
         for leg, status in zip(call.legs, statuses, strict=True):
             if status == UNREACHED:
@@ -201,6 +201,15 @@ class Keeper:
             lambda tx: complete_call(self._context(tx), call.call_id, told), beside=True
         )
         await self._relay.release(call.call_id)
+
+    async def _in_turn(self, *asked: Awaitable[int | None]) -> list[int | None]:
+        """The answers to what is asked of Kamailio, a few calls at once. A place is kept as long
+        as it takes whoever is there; neither for the silent, nor while a record is written: the
+        store may be away."""
+        async with self._places:
+            answers = asyncio.gather(*asked)
+            await asyncio.wait({answers}, timeout=PLACE_SECONDS)
+        return await answers
 
     async def _insist(self, call_id: str, leg: Mapping[str, str]) -> None:
         """Hangs up a leg that could not be reached: its connection may come back."""
@@ -214,8 +223,7 @@ class Keeper:
     async def _give_up(self, call: Call) -> None:
         """Cancels a call that rings. Its end is reported by whoever sees it, unless it is answered
         at this moment: then it comes again, to be hung up."""
-        async with self._places:
-            status = await self._line.cancel(call.call_id)
+        (status,) = await self._in_turn(self._line.cancel(call.call_id))
         log.info("call given up", call_id=call.call_id, status=status)
 
 
