@@ -79,6 +79,12 @@ class Desk:
         errors: list[dict[str, Any]] = answer["PhoneNumberErrors"]
         return errors
 
+    def tenant(self) -> str:
+        """A new account beside the operator's."""
+        made = self.maskline("CreateAccount", Name="tenant")
+        account_id: str = made["Account"]["AccountId"]
+        return account_id
+
     def connector(self, *countries: str, minutes: int = 60, **proxy: Any) -> str:
         """A new voice connector with a proxy configuration."""
         made = self.call("CreateVoiceConnector", Name="c", RequireEncryption=False)

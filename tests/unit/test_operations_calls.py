@@ -435,6 +435,48 @@ def test_unknown_and_foreign_calls_are_not_found(desk: Desk, session: dict[str, 
     assert desk.maskline("ListCalls")["Calls"] == []
 
 
+def of_another_account(desk: Desk) -> str:
+    """A new account with a number of its own, whose desk it is from now on; the connector."""
+    tenant = desk.tenant()
+    desk.import_numbers(SECOND, AccountId=tenant)
+    desk.account_id = tenant
+    return desk.connector(FallBackPhoneNumber=PROXY)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_number_of_ours_is_never_dialled_and_looks_like_one_that_nobody_has(
+    desk: Desk, closed: bool
+) -> None:
+    session = desk.open(of_another_account(desk), ANN, PROXY)
+    if closed:
+        desk.close(session)
+    told = desk.maskline("EvaluateRoute", Caller=ANN, Called=SECOND)
+    assert (told["Decision"], told["Called"]) == ("Connect", PROXY)
+    call = desk.dial(ANN, SECOND)
+    assert (call["Decision"], call["SipStatus"], "Targets" in call) == ("Reject", 404, False)
+    nobodys = desk.open(session["VoiceConnectorId"], CAT, BEN)
+    rung = desk.dial(CAT, proxy(nobodys))
+    report(desk, rung, "Ended", SipStatus=404, EndedBy="carrier")
+    record, real = shown(desk, call), shown(desk, rung)
+    assert record["Reason"] == ("fallback" if closed else "session")
+    own = ("CallId", "ProxySessionId", "CallerPhoneNumber", "CalledPhoneNumber", "Reason")
+    assert {k: v for k, v in record.items() if k not in own} == {
+        k: v for k, v in real.items() if k not in own
+    }
+    assert live_calls(desk.context("")) == []
+
+
+def test_a_participant_that_becomes_a_number_of_the_account_is_not_dialled(
+    desk: Desk, session: dict[str, Any]
+) -> None:
+    desk.import_numbers(BEN)
+    for refused in (
+        desk.dial(ANN, PROXY),
+        desk.maskline("EvaluateRoute", Caller=ANN, Called=PROXY),
+    ):
+        assert (refused["Decision"], refused["Reason"]) == ("Reject", "loop")
+
+
 def test_an_evaluated_route_is_the_real_one_without_a_record(
     desk: Desk, session: dict[str, Any]
 ) -> None:

@@ -19,6 +19,7 @@ from maskline.operations.numbering import place_of
 from maskline.store import Row, Transaction
 
 PROXY, SECOND, THIRD = "+19135550199", "+19135550198", "+19135550197"
+OTHERS = "+19135550196"
 
 
 @pytest.mark.parametrize(
@@ -100,25 +101,32 @@ def test_another_accounts_number_stays_theirs() -> None:
         desk.maskline("ImportPhoneNumbers", CarrierName="acme", E164PhoneNumbers=[BEN])
 
 
-def test_a_participant_of_an_open_session_is_no_proxy_number() -> None:
-    desk = Desk()
-    desk.import_numbers(PROXY)
-    session = desk.open(desk.connector(), ANN, BEN)
-    (error,) = desk.import_numbers(ANN)
-    assert error["ErrorCode"] == "Conflict"
-    desk.close(session)
-    assert desk.import_numbers(ANN) == []
-
-
-@pytest.mark.parametrize("operation", ["DeleteVoiceConnectorProxy", "DeleteVoiceConnector"])
-def test_a_fallback_number_is_no_proxy_number(operation: str) -> None:
-    """Calls go there, and whoever calls a proxy number without a session gets no further."""
-    desk = Desk()
+def test_no_account_hinders_the_import_of_a_number(desk: Desk) -> None:
+    """What is imported is never dialled: see the calls to such numbers."""
+    operator = desk.account_id
+    tenant = desk.account_id = desk.tenant()
     connector = desk.connector(FallBackPhoneNumber=CAT)
-    (error,) = desk.import_numbers(CAT, PROXY)
-    assert (error["PhoneNumberId"], error["ErrorCode"]) == (CAT, "Conflict")
-    desk.call(operation, VoiceConnectorId=connector)
-    assert desk.import_numbers(CAT) == []
+    desk.account_id = operator
+    desk.import_numbers(OTHERS, AccountId=tenant)
+    desk.account_id = tenant
+    desk.open(connector, ANN, BEN)
+    desk.account_id = operator
+    assert desk.import_numbers(ANN, CAT) == []
+    assert desk.import_numbers(BEN, AccountId=tenant) == []
+
+
+def test_no_answer_tells_whose_numbers_are_in_the_inventory_besides_ones_own(desk: Desk) -> None:
+    desk.import_numbers(OTHERS, AccountId=desk.tenant())
+    tenant = desk.tenant()
+    desk.import_numbers(THIRD, AccountId=tenant)
+    desk.account_id = tenant
+    for number in (PROXY, OTHERS, CAT):  # the operator's, another account's, nobody's
+        connector = desk.connector(FallBackPhoneNumber=number)
+        session = desk.open(connector, ANN, number)
+        assert {each["PhoneNumber"] for each in session["Participants"]} == {ANN, number}
+        desk.close(session)
+    with pytest.raises(BadRequest, match="proxy phone number itself"):
+        desk.open(connector, ANN, THIRD)
 
 
 def details(desk: Desk, number: str = PROXY) -> dict[str, Any]:

@@ -138,7 +138,6 @@ def test_postgresql_reads_a_page_from_its_newest_end(
         ("search_phone_numbers", "proxy_sessions_by_expiry"),
         ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
         ("purge_segments", "message_segments_by_age"),
-        ("find_fallback_number", "proxy_configurations_by_fallback"),
     ],
 )
 def test_a_query_uses_the_index_made_for_it(

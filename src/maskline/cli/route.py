@@ -66,7 +66,7 @@ REASONS = {
     "too-many-calls": "the connector or the caller has as many calls as the rules allow",
     "sms-not-allowed": "the proxy session joins them, but its capabilities do not include SMS",
     "opted-out": "the other side has said STOP to this number",
-    "loop": "the sender is itself a proxy number",
+    "loop": "one of the two is itself a proxy number of the account",
     "short-code": "the sender is an emergency or short number, which nobody could answer",
     "no-carrier": "no carrier is there to take the call on",
     "anonymous": "the caller withholds their number, so nobody can tell whose call it is",

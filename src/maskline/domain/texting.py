@@ -57,8 +57,10 @@ class TextFacts:
     """What is known about a text when it is decided.
 
     `route` is what is known of the numbers, as for a call, but that no text goes to a fallback
-    number. `stopped` tells whether the sender has said STOP to the number, `unwanted` whether the
-    other side has, `is_empty` whether there is nothing to be told.
+    number. `from_proxy_number` tells whether the sender is in the inventory, `from_own_number`
+    whether it is there as the account's that was written to. `stopped` tells whether the sender
+    has said STOP to the number, `unwanted` whether the other side has, `is_empty` whether there is
+    nothing to be told.
     """
 
     route: Facts
@@ -67,6 +69,7 @@ class TextFacts:
     media: int
     is_empty: bool
     from_proxy_number: bool
+    from_own_number: bool
     stopped: bool
     unwanted: bool
     rules: TextRules
@@ -76,7 +79,7 @@ def treat(facts: TextFacts, now: int) -> Treatment:
     """What to do with a text."""
     fault = fault_of_sender(facts) or fault_of_content(facts)
     if fault is not None and facts.route.dialled in facts.route.numbers:
-        return Refuse(fault)
+        return Refuse(fault, sip_status(fault))
     if facts.route.dialled in facts.route.numbers:
         heeded = heed(facts)
         if heeded is not None:
@@ -98,9 +101,10 @@ def forward(facts: TextFacts, now: int) -> Treatment:
 
 
 def fault_of_sender(facts: TextFacts) -> str | None:
-    """Senders that nobody could answer, and our own numbers, whose texts would go in circles."""
+    """Senders that nobody could answer, and our own numbers, whose texts would go in circles. Of
+    another account's number nobody is told that it is ours."""
     if facts.from_proxy_number:
-        return "loop"
+        return "loop" if facts.from_own_number else "unknown-caller"
     if facts.route.caller is None:
         return "sender-not-a-number"
     if e164.is_emergency_or_short(facts.route.caller):

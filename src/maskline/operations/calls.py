@@ -26,6 +26,8 @@ LEFT_ALONE = 15_000
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
 
+UNOBTAINABLE = Reject(404, "unobtainable")
+
 
 def route_call(context: Context, request: Request) -> Answer:
     """Decides a call that has arrived, and opens its record."""
@@ -48,10 +50,24 @@ def decide_call(
     try:
         route = within_limits(context, route, call_id, underway)
         call = record_of(context, request["CarrierName"], route, call_id)
+        if route.unobtainable and call.ended_at is None:
+            return {"CallId": call_id, **routes.shown(UNOBTAINABLE)}, unobtainable(call)
         return answer_to(context, request, route, call), call
     except Exception:
         underway.free(call_id)  # it may be decided anew, as another call
         raise
+
+
+def unobtainable(call: Call) -> Call:
+    """The record of a call to a number that is another account's: as if its carrier had said that
+    nobody has the number."""
+    refused = CallEvent(
+        happening=Happening.ENDED,
+        at=call.received_at,
+        sip_status=UNOBTAINABLE.sip_status,
+        ended_by=Party.CARRIER,
+    )
+    return apply(call, refused)
 
 
 def answer_to(context: Context, request: Request, route: Route, call: Call) -> Answer:

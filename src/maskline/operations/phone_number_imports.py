@@ -19,7 +19,8 @@ def import_phone_numbers(context: Context, request: Request) -> Answer:
     Only the operator knows what carriers deliver, and names another account by AccountId.
     Importing a number again changes its carrier and whether it is shared, and takes it out of the
     deletion queue if it is there, nothing else. A number that cannot be imported is named in the
-    answer and hinders no other.
+    answer and hinders no other. No use that an account makes of a number, as that of a participant
+    say, stands in the way: calls to it end as it is imported.
     """
     require_operator(context)
     account_id = account_for(context, request)
@@ -36,8 +37,6 @@ def import_phone_number(context: Context, request: Request, account_id: str, tex
     known = context.tx.one("get_phone_number", phone_number=number)
     if known is not None and known["account_id"] != account_id:
         raise Conflict("The phone number belongs to another account")
-    if known is None:
-        require_no_phone(context, number)
     place = place_of(number)
     if place.country == NO_COUNTRY:
         raise InvalidPhoneNumber(
@@ -54,14 +53,6 @@ def import_phone_number(context: Context, request: Request, account_id: str, tex
         toll_free=is_toll_free(number),
         now=context.now,
     )
-
-
-def require_no_phone(context: Context, number: str) -> None:
-    """Nobody is called at the number: what is ours is never dialled."""
-    if context.tx.one("has_open_claim", participant=number, now=context.now):
-        raise Conflict("The phone number takes part in an open proxy session")
-    if context.tx.one("find_fallback_number", phone_number=number):
-        raise Conflict("The phone number is the fallback number of a voice connector")
 
 
 def list_imported_phone_numbers(context: Context, request: Request) -> Answer:

@@ -81,17 +81,20 @@ def require_expiry(context: Context, minutes: int) -> int:
 
 
 def require_outside_number(context: Context, text: str) -> str:
-    """A number that we may dial for somebody: a phone of the outside world, not one of ours."""
+    """A number that we may dial for somebody, as far as the account may know."""
     number, _ = require_outside_numbers(context, text, text)
     return number
 
 
 def require_outside_numbers(context: Context, first: str, second: str) -> tuple[str, str]:
-    """As `require_outside_number`, for two at once."""
+    """As `require_outside_number`, for two at once. Whose else's numbers are in the inventory no
+    answer tells; that what is in it is never dialled is seen to when somebody calls."""
     numbers = require_allowed(context, first), require_allowed(context, second)
-    ours = context.tx.one("find_phone_number", first=numbers[0], second=numbers[1])
-    if ours is not None:
-        raise BadRequest(f"{e164.redact(ours['phone_number'])} is a proxy phone number itself")
+    own = context.tx.one(
+        "find_phone_number", first=numbers[0], second=numbers[1], account_id=context.account_id
+    )
+    if own is not None:
+        raise BadRequest(f"{e164.redact(own['phone_number'])} is a proxy phone number itself")
     return numbers
 
 

@@ -14,13 +14,16 @@ from maskline.operations.context import Answer, Context, Request
 from maskline.store import Row, rows
 
 UNENCRYPTED = Reject(403, "encryption-required")
+LOOP = Reject(403, "loop")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A decision, and whose call it was about."""
+    """A decision, and whose call it was about. `unobtainable` tells that the number to be called is
+    in the inventory, as another account's. It is not dialled, and nobody is told why."""
 
     decision: Decision
+    unobtainable: bool = False
     caller: str | None
     dialled: str
     account_id: str | None
@@ -33,7 +36,8 @@ class Route:
 class Known:
     """What the store tells about a caller and one of our numbers: `session` is the one for which
     the caller used the number last, running or not. The rules are those of its connector, or of the
-    number's; so is the fallback number, which is of no use to a running session."""
+    number's; so is the fallback number, which is of no use to a running session. `owners` are the
+    accounts of those in the inventory among the numbers that may be called."""
 
     rules: Rules
     account_id: str | None = None
@@ -41,6 +45,7 @@ class Known:
     session: ProxySession | None = None
     carriers: dict[str, str] = field(default_factory=dict)
     fallback_number: str | None = None
+    owners: dict[str, str] = field(default_factory=dict)
 
 
 def evaluate_route(context: Context, request: Request) -> Answer:
@@ -63,8 +68,9 @@ def evaluate_route(context: Context, request: Request) -> Answer:
 def text_rules_apply(context: Context, route: Route) -> Decision:
     """The decision about a text, once what holds for texts alone is looked at."""
     caller, decision = route.caller, route.decision
-    if caller is not None and context.tx.one("get_phone_number", phone_number=caller):
-        return Reject(403, "loop")
+    own = caller and context.tx.one("get_phone_number", phone_number=caller)
+    if own and own["account_id"] == context.account_id:
+        return LOOP
     if caller is not None and e164.is_emergency_or_short(caller):
         return Reject(403, "short-code")
     if isinstance(decision, Connect) and context.tx.one(
@@ -101,10 +107,14 @@ def find_route(
         is_premium=numbering.is_premium,
     )
     decision = decide(facts, capability, context.now)
-    if not text and not isinstance(decision, Reject):
+    owner = None if isinstance(decision, Reject) else known.owners.get(decision.called)
+    if owner is not None and owner == known.account_id:
+        decision = LOOP
+    elif not text and not isinstance(decision, Reject):
         decision = over_fitting_carriers(context, known.rules, decision)
     return Route(
         decision=decision,
+        unobtainable=owner not in (None, known.account_id),
         caller=caller_number,
         dialled=dialled or called,
         account_id=known.account_id,
@@ -185,7 +195,16 @@ def what_is_known(
         session=session,
         carriers=carriers_of(row),
         fallback_number=None if running else row["fallback_number"],
+        owners=owners_of(row),
     )
+
+
+def owners_of(route: Row) -> dict[str, str]:
+    """The accounts of the other participant and of the fallback number, if they are numbers in the
+    inventory."""
+    numbers = route["other_number"], route["fallback_number"]
+    owners = route["other_account_id"], route["fallback_account_id"]
+    return {number: owner for number, owner in zip(numbers, owners, strict=True) if owner}
 
 
 def carriers_of(route: Row) -> dict[str, str]:

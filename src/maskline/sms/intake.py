@@ -255,6 +255,7 @@ class Intake:
             media=len(whole.text.media),
             is_empty=not (whole.text.told or whole.text.media),
             from_proxy_number=bool(row["from_proxy_number"]),
+            from_own_number=bool(row["from_own_number"]),
             stopped=keeper.has_stopped(source, dialled, bool(row["stopped"])),
             unwanted=other is not None
             and keeper.has_stopped(other.phone_number, other.proxy_number, bool(row["unwanted"])),

@@ -221,6 +221,19 @@ def test_what_would_become_of_a_text_can_be_asked(
     assert isinstance(verdict, Accepted) is (decision == "Connect")
 
 
+def test_a_text_from_another_accounts_number_is_one_of_a_stranger(
+    carrier: Carrier, number: str
+) -> None:
+    """Whoever can send texts in any name would else find out which numbers are ours."""
+    desk, others = carrier.desk, "+19135550197"
+    desk.import_numbers(others, AccountId=desk.tenant())
+    answer = desk.maskline("EvaluateRoute", Caller=others, Called=number, Capability="SMS")
+    verdict = carrier.bring("hello", number, others)
+    assert isinstance(verdict, Refused)
+    assert (verdict.reason, verdict.sip_status) == ("unknown-caller", 404)
+    assert answer["Reason"] == verdict.reason
+
+
 def test_no_text_goes_to_a_barred_number(carrier: Carrier, number: str) -> None:
     carrier.desk.policy = replace(carrier.desk.policy, barred_prefixes=("+1401",))
     answer = carrier.desk.maskline("EvaluateRoute", Caller=ANN, Called=number, Capability="SMS")

@@ -56,10 +56,6 @@ ON CONFLICT (voice_connector_id) DO UPDATE SET
 -- name: get_proxy_configuration
 SELECT * FROM proxy_configurations WHERE voice_connector_id = :voice_connector_id
 
--- name: find_fallback_number
--- Of any account's; configurations are deleted with their connectors.
-SELECT fallback_number FROM proxy_configurations WHERE fallback_number = :phone_number LIMIT 1
-
 -- name: delete_proxy_configuration
 DELETE FROM proxy_configurations WHERE voice_connector_id = :voice_connector_id
 

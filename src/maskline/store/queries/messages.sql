@@ -12,6 +12,7 @@ SELECT
     dialled.voice_connector_id AS number_connector_id,
     shown.carrier AS shown_carrier,
     own.phone_number IS NOT NULL AS from_proxy_number,
+    own.account_id = dialled.account_id AS from_own_number,
     stopped.participant IS NOT NULL AS stopped,
     unwanted.participant IS NOT NULL AS unwanted
 FROM json_each(:texts) AS arrival

@@ -2,10 +2,12 @@
 SELECT * FROM phone_numbers WHERE phone_number = :phone_number
 
 -- name: find_phone_number
--- Whether one of two numbers is in the inventory.
-SELECT phone_number FROM phone_numbers WHERE phone_number = :first
+-- Whether one of two numbers is in the inventory of an account.
+SELECT phone_number FROM phone_numbers
+WHERE phone_number = :first AND account_id = :account_id
 UNION ALL
-SELECT phone_number FROM phone_numbers WHERE phone_number = :second
+SELECT phone_number FROM phone_numbers
+WHERE phone_number = :second AND account_id = :account_id
 LIMIT 1
 
 -- name: put_phone_number

@@ -103,9 +103,6 @@ DELETE FROM claims
 WHERE participant = :participant AND proxy_number = :proxy_number
     AND proxy_session_id = :proxy_session_id
 
--- name: has_open_claim
-SELECT 1 FROM claims WHERE participant = :participant AND held_until > :now LIMIT 1
-
 -- name: remember_pair_numbers
 INSERT INTO pair_numbers (participant, peer, proxy_number, used_at)
 VALUES
