@@ -425,11 +425,27 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         ),
         (trunk("srtp = 'maybe'"), "carriers[0].sip.srtp: 'maybe' is none of off, optional"),
         ("[media]\naddress = '::1'\nsecond_address = '::2'", "media.second_address: ::2 is of"),
+        ("[media]\nports = '5000-5100'", "media.ports: 5000-5100: udp:127.0.0.1:5060 of"),
+        (
+            "sip.listen = ['udp:127.0.0.2:5060', 'udp:[::1]:30000']\nmedia.second_address = '::1'",
+            "media.ports: 30000-39999: udp:[::1]:30000 of sip.listen",
+        ),
+        (
+            "media.control = '0.0.0.0:30001'",
+            "media.ports: 30000-39999: 0.0.0.0:30001 of media.control",
+        ),
+        ("media.control = '127.0.0.1:5060'", "media.control: 127.0.0.1:5060 is also an address of"),
     ],
 )
 def test_what_trunks_and_transports_need_is_told(document: str, fault: str) -> None:
     (told,) = faults(document)
     assert told.startswith(fault)
+
+
+@pytest.mark.parametrize("listen", ["udp:127.0.0.2:30000", "udp:127.0.0.1:29999"])
+def test_ports_of_sound_may_be_those_of_another_address_or_transport(listen: str) -> None:
+    more = f"sip.listen = ['{listen}', 'tcp:127.0.0.1:30000']"
+    assert settings.parse(tomllib.loads(more)).media.ports.first == 30000
 
 
 @pytest.mark.parametrize(

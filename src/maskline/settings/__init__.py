@@ -10,8 +10,8 @@ from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.lines import with_line
 from maskline.settings.reader import Faults, is_table, read
-from maskline.settings.schema import Carrier, Settings
-from maskline.settings.sip import CarrierSip, CarrierTarget, CarrierTls
+from maskline.settings.schema import Carrier, Media, Settings
+from maskline.settings.sip import CarrierSip, CarrierTarget, CarrierTls, Sip
 from maskline.settings.smpp import CarrierSmpp
 from maskline.settings.values import (
     Address,
@@ -95,17 +95,32 @@ def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
     sip_checks.check(settings.sip, faults)
     sip_checks.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
-    if settings.media.address.wildcard:
-        faults.add("media.address", f"{settings.media.address} names no address to send sound to")
-    second = settings.media.second_address
-    if second is not None and second.version == settings.media.address.version:
-        faults.add("media.second_address", f"{second} is of the same version of IP as the first")
+    check_media(settings.media, settings.sip, faults)
     names = [carrier.name for carrier in settings.carriers]
     for place, name in enumerate(names):
         if name in names[:place]:
             faults.add(f"carriers[{place}].name", f"{name!r} is the name of another carrier")
     for place, carrier in enumerate(settings.carriers):
         check_carrier(carrier, f"carriers[{place}]", settings, faults)
+
+
+def check_media(media: Media, sip: Sip, faults: Faults) -> None:
+    """Sound has addresses that it can be sent to, and its ports for itself: a packet of SIP or of
+    the control protocol that came to a port of a call's sound would go to a phone."""
+    if media.address.wildcard:
+        faults.add("media.address", f"{media.address} names no address to send sound to")
+    second = media.second_address
+    if second is not None and second.version == media.address.version:
+        faults.add("media.second_address", f"{second} is of the same version of IP as the first")
+    doors = {f"{one} of sip.listen": one.address for one in sip.listen if one.transport == "udp"}
+    if media.control is not None:
+        if media.control in doors.values():
+            faults.add("media.control", f"{media.control} is also an address of sip.listen")
+        doors[f"{media.control} of media.control"] = media.control
+    hosts = {host.text for host in media.addresses}
+    for name, door in doors.items():
+        if door.port in media.ports and (door.host in hosts or Host(door.host).wildcard):
+            faults.add("media.ports", f"{media.ports}: {name} is among them")
 
 
 def check_carrier(carrier: Carrier, place: str, settings: Settings, faults: Faults) -> None:
