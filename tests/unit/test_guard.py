@@ -27,6 +27,17 @@ def work():
 sys.exit(guard.guarded(work))
 """
 
+INTERRUPTED = """
+import os, signal, sys
+from maskline.__main__ import main
+class Interrupter:
+    def find_spec(self, name, *_):
+        if name == "maskline.daemon":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupter())
+main(["serve"])
+"""
+
 
 class Guarded:
     def __init__(self, folder: Path) -> None:
@@ -131,6 +142,13 @@ def test_a_stop_between_two_starts_is_a_stop(guarded: Guarded) -> None:
     guarded.process.terminate()
     assert guarded.process.wait(10) == 128 + signal.SIGTERM
     assert len(guarded.file.read_text().split()) == 1
+
+
+def test_control_c_before_the_guard_is_there_is_a_stop_without_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_the_work_dies_with_its_guard(guarded: Guarded) -> None:
