@@ -3,19 +3,24 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
 from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from cluster import Cluster
+
+from maskline.store.postgresql import PREPARING
 
 ALICE = "+12065550100"
 
@@ -109,6 +114,17 @@ def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
     finally:
         cluster.stop()
         service.stop()
+
+
+def test_a_start_that_waits_for_the_database_can_be_stopped(settings: str, tmp_path: Path) -> None:
+    """Another process, or the server, stands still in the midst of a change of the schema."""
+    service = Service(tmp_path, more_settings=settings, role="api")
+    with psycopg.connect(tomllib.loads(settings)["store"]["url"], autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (PREPARING,))
+        service.launch()
+        until(lambda: other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+        service.process.terminate()
+        assert service.process.wait(10) == 128 + signal.SIGTERM
 
 
 def test_a_role_without_work_says_so(settings: str, tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ def refuse(path: Path, faults: list[str]) -> int:
 
 async def serve(chosen: Settings, roles: list[str]) -> None:
     """Runs the parts of those roles until a stop is asked for."""
-    stop = stop_signal()
     claimed = claim(chosen.data_dir)
     with closing(open_data(chosen)) as store:
+        stop = stop_signal()  # a stop ends us at once before: to open may take as long as it likes
         house = House(chosen, store)
         house.parts += parts_of(house, roles)
         async with at_work(house.pulse.watch(), leave(house, stop)), AsyncExitStack() as running:
