@@ -26,6 +26,16 @@ def remember(reply: sip.Message) -> None:
     KSR.pv.sets(CHALLENGES, json.dumps(asked))
 
 
+def trouble(carrier: Carrier) -> str:
+    """What is wrong where the last reply's challenges are the last word."""
+    asked, account = json.loads(KSR.pv.get(CHALLENGES)), carrier.account
+    if account is None:
+        return "no user name and password are set"
+    if any(digest.strongest(challenges, account) for challenges in asked.values()):
+        return "the user name or the password is wrong"
+    return "its challenge is for another realm, or of a kind that we do not answer"
+
+
 def authorization(carrier: Carrier, method: str, uri: str) -> list[tuple[str, str]]:
     """The headers that answer the last reply's challenges, and those before, for a request to
     `uri`; none where we cannot: then a password is wrong, or it was asked for too often."""

@@ -21,6 +21,7 @@ METHODS = ("OPTIONS", "REGISTER")
 REPLY_MILLISECONDS = 2500
 SECONDS = re.compile("[0-9]{1,6}")  # as the control plane reads them
 TOO_BRIEF = 423
+OTHER_NAME = "its certificate is for another name"
 
 
 class Errands:
@@ -68,11 +69,12 @@ class Errands:
         """The carrier's reply, as the control plane is told of it."""
         carrier = self._settings.carriers[kept["carrier"]]
         status = reply.status
-        if not self._ways.verified(kept["hop"], carrier):
-            KSR.err(f"the certificate of carrier {carrier.name} is for another name\n")
-            status = 503
         if status in challenges.STATUSES:
             challenges.remember(reply)
+        told = refusal(reply, carrier)
+        if not self._ways.verified(kept["hop"], carrier):
+            KSR.err(f"the certificate of carrier {carrier.name} is for another name\n")
+            status, told = 503, OTHER_NAME
         headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
         headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
         headers.append(("CSeq", kept["asked_cseq"]))
@@ -82,6 +84,8 @@ class Errands:
             KSR.pv.sets(ERRAND, json.dumps(kept | {"least": reply.first("min-expires")}))
         if kept["method"] == "REGISTER":
             headers.append(("Expires", granted(reply, kept["contact"]) or kept["expires"]))
+            if status >= 300:
+                headers.append(("X-Told", told))
         start = f"SIP/2.0 {status} {allowed.reason(status)}"
         KSR.hdr.append(self._door.header(sip.write(start, headers)))
 
@@ -96,6 +100,13 @@ class Errands:
         if headers or lengthened(kept):
             kept["cseq"] += 1
             self._relay(kept, carrier, headers)
+
+
+def refusal(reply: sip.Message, carrier: Carrier) -> str:
+    """How a carrier refuses, in words for whoever runs us; not in its own, which may hold names."""
+    reason = allowed.REASONS.get(reply.status, "")
+    more = challenges.trouble(carrier) if reply.status in challenges.STATUSES else ""
+    return f"refused {reply.status} {reason}".rstrip() + (f": {more}" if more else "")
 
 
 def lengthened(kept: dict[str, Any]) -> bool:

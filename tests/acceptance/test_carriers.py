@@ -676,6 +676,35 @@ def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
     peer.close()
 
 
+def know(peer: Peer, request: str) -> list[str]:
+    """Registers whoever has the right password."""
+    if not request.startswith("REGISTER") or "\r\nAuthorization: " not in request:
+        return challenge(peer, request)
+    given = parameters(header(request, "Authorization"))
+    right = response(given, HASHES[given["algorithm"]], "secret", "REGISTER")
+    return accept(peer, request) if given["response"] == right else [reply(request, 403)]
+
+
+def test_who_is_not_registered_is_told_why_and_a_new_password_is_tried_at_once(
+    tmp_path: Path,
+) -> None:
+    peer, password = Peer(know), tmp_path / "acme.password"
+    password.write_text("wrong")
+    account = f'username = "4015550100"\npassword_file = "{password}"\nregister = true'
+    with masked(tmp_path, peer, account) as (service, _):
+
+        def stands(state: str) -> bool:
+            status, told = service.health()
+            return status == 200 and told["engines"].get("registration:acme") == state
+
+        until(lambda: stands("away: refused 403 Forbidden"))
+        assert len(peer.of("REGISTER")) == 2
+        password.write_text("secret")
+        service.process.send_signal(signal.SIGUSR2)
+        until(lambda: stands("up"))
+    peer.close()
+
+
 def grant(peer: Peer, request: str) -> list[str]:
     """Registers us for two seconds, beside another device that is registered for an hour."""
     if not request.startswith("REGISTER"):

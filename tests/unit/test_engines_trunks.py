@@ -201,3 +201,29 @@ async def test_what_is_known_is_told() -> None:
     (target,) = stage.told[0]["acme"].pop("Targets")
     assert stage.told[0]["acme"] == {"State": "up", "Trouble": None, "Registration": None}
     assert (target["Address"], target["State"], target["SinceTimestamp"]) == (ONE, "up", 1000)
+
+
+async def test_how_a_registration_stands_is_told() -> None:
+    stage = Stage({"acme": sip(), "globex": sip()})
+    stage.trunks.registered("acme", "no answer", 12.5)
+    told = stage.trunks.reports()["acme"]
+    assert told["Registration"] == "no answer"
+    assert told["RegistrationSinceTimestamp"] == 1000
+    assert told["NextRegistrationTimestamp"] == 13_500
+    assert stage.trunks.registrations() == {"acme": "no answer"}
+
+
+async def test_we_register_again_after_kamailio_was_started_when_a_place_was_looked_at() -> None:
+    """Where that was asked for before, and not while the look takes."""
+    second, held = CarrierTarget(address=Endpoint.parse(TWO)), asyncio.Event()
+    stage = Stage({"acme": sip(targets=(second,)), "globex": sip()})
+    stage.alive = {ONE, TWO}
+    async with stage.at_work():
+        stage.trunks.registered("acme", "registered", 1000)
+        stage.hold = held.wait
+        stage.trunks.look_again()
+        await stage.until(lambda: stage.probed.count(TWO) == 2)
+        assert not stage.trunks.renewal("acme").is_set()
+        held.set()
+        await stage.until(stage.trunks.renewal("acme").is_set)
+        assert not stage.trunks.renewal("globex").is_set()

@@ -18,6 +18,7 @@ from fake_kamailio import (
     reply,
 )
 
+from maskline.engines import control
 from maskline_sip import errands, settings, sip, ways
 
 BINDING = "sip:4015550100@192.0.2.1:5060"
@@ -349,3 +350,31 @@ def test_who_does_not_answer_any_more_is_asked_by_another_connection(
     secure.request(errand("OPTIONS", hop=HOP), CONTROL)
     secure.fails(408, t_branch_timeout=timed_out)
     assert secure.kamailio.given("tcp_close_connection_id") == closed
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "told"),
+    [
+        (403, (), "refused 403 Forbidden"),
+        (423, (("Min-Expires", "60"),), "refused 423"),
+        (401, (CHALLENGE,), "refused 401 Unauthorized: the user name or the password is wrong"),
+        (
+            407,
+            (("Proxy-Authenticate", 'Digest realm="x", nonce="n", algorithm=TIGER'),),
+            "refused 407: its challenge is for another realm, or of a kind that we do not answer",
+        ),
+    ],
+)
+def test_why_we_are_not_registered_is_told(
+    status: int, more: tuple[tuple[str, str], ...], told: str
+) -> None:
+    """In words of our own: the carrier's may hold names."""
+    node = registered()
+    assert node.reply(reply(node.sent, status, *more), INITECH)
+    assert node.sent.all("x-told") == [told]
+    assert control.told(str_of(node)) == told
+
+
+def str_of(node: Script) -> bytes:
+    """What leaves, as it is on the line."""
+    return sip.write(node.sent.start, [(name.title(), value) for name, value in node.sent.headers])

@@ -267,9 +267,11 @@ def about_engines(answer: Answer) -> Iterator[Finding]:
         yield Finding(BAD, "it does not answer like a Maskline server", remedy)
         return
     for engine, state in engines:
-        if state == "away":
+        if state.partition(":")[0] == "away":
             remedy = "its texts wait until it answers; why is in the log of the service"
-            yield Finding(DOUBTFUL, f"{engine} is away", remedy)
+            if engine.startswith("registration:"):
+                remedy = "until it is there, the carrier may have no calls brought to us"
+            yield Finding(DOUBTFUL, f"{engine} is {state}", remedy)
             continue
         remedy = "" if state == "up" else "its last words are in the log of the service"
         yield Finding(GOOD if state == "up" else BAD, f"{engine} is {state}", remedy)

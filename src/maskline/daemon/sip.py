@@ -16,7 +16,7 @@ from maskline.engines.journal import Journal
 from maskline.engines.keeper import Keeper
 from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
 from maskline.engines.recording.recorder import Recorder
-from maskline.engines.registration import keep_registered
+from maskline.engines.registration import REGISTERED, keep_registered
 from maskline.engines.resolver import Resolver
 from maskline.engines.sources import Sources
 from maskline.engines.supervision import State
@@ -30,7 +30,7 @@ from maskline.operations.nodes import Node
 from maskline.operations.policy import policy_of
 from maskline.sms.sip import SipLink, accept
 
-UP = State.UP.value
+UP, AWAY = State.UP.value, "away"
 DRAIN_SECONDS = 1.0
 IDLE_LOOKS = 3  # what was decided a moment ago is not written down yet
 
@@ -208,6 +208,7 @@ class Sip:
             lambda: [target for _, target in self._trunks.order([name])],
             self._voice.line.register,
             self._trunks.registered,
+            self._trunks.renewal(name),
         )
 
     async def _probe(self, carrier: str, target: Target) -> bool:
@@ -226,4 +227,9 @@ class Sip:
 
     def health(self) -> dict[str, str]:
         links = {f"sms:{link.carrier}": link.health.up for link in self._links}
-        return self._voice.health() | {name: UP if up else "away" for name, up in links.items()}
+        registrations = {
+            f"registration:{name}": UP if state == REGISTERED else f"{AWAY}: {state}"
+            for name, state in self._trunks.registrations().items()
+        }
+        texts = {name: UP if up else AWAY for name, up in links.items()}
+        return self._voice.health() | texts | registrations

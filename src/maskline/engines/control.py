@@ -33,17 +33,20 @@ UNREACHED = (408, 503)
 HIGH_CSEQ, MOST_CSEQS = 2**31 - 2**22, 2**21
 EXPIRES = re.compile(rb"\r\nExpires[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
+TOLD = re.compile(rb"\r\nX-Told: ([\x20-\x7e]{1,200})")
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A final reply; `retry_after` and `expires` are in seconds, None when it names none."""
+    """A final reply; `retry_after` and `expires` are in seconds, None when it names none. `told`
+    says in words how a carrier refused an errand, None where no carrier did."""
 
     status: int
     retry_after: float | None = None
     expires: int | None = None
+    told: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class ControlLine(asyncio.DatagramProtocol):
         status, branch = read_reply(data)
         answer = self._waiting.get(branch)
         if answer is not None and status >= 200 and not answer.done():
-            answer.set_result(Reply(status, retry_after(data), expires(data)))
+            answer.set_result(Reply(status, retry_after(data), expires(data), told(data)))
 
     async def answers(self) -> bool:
         """Whether Kamailio's workers answer an OPTIONS at all."""
@@ -268,3 +271,9 @@ def expires(reply: bytes) -> int | None:
     """For how long a registration was granted (RFC 3261 20.19)."""
     found = EXPIRES.search(reply)
     return int(found[1]) if found else None
+
+
+def told(reply: bytes) -> str | None:
+    """How a carrier refused an errand, in the script's words."""
+    found = TOLD.search(reply)
+    return found[1].decode() if found else None

@@ -5,8 +5,10 @@ Nothing of it is kept: after a crash the next registration replaces the one befo
 """
 
 import asyncio
+import random  # to part those who ask at once, not to keep secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,14 +16,29 @@ from maskline.domain.trunk import Target
 from maskline.engines.control import Reply
 
 RENEW_AT = 0.8  # of the time that a registration holds
-RETRY_SECONDS, LONGEST_RETRY = 20.0, 3600.0
+# After one failure we wait for at most the first, after each further one for twice as long (RFC
+# 5626 4.5), up to the longest: who is away may be back at any time, who refuses us seldom thinks
+# better of it. A registrar may want us to wait for longer, but no more than an hour.
+FIRST_PAUSE, LONGEST_AWAY, LONGEST_REFUSED = 20.0, 120.0, 1800.0
+LONGEST_ASKED = 3600.0
 GOODBYE_SECONDS = 2.0
 
-REGISTERED = "registered"
+REGISTERED, NO_ANSWER = "registered", "no answer"
+NOT_REACHED, NO_PLACE = "not reached", "no place"
 
 log = structlog.get_logger()
 
 Register = Callable[[str, Target, int], Awaitable[Reply | None]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a registration went: `seconds` are those that it holds, or for which the registrar wants
+    to hear nothing; `refused` whether it knows us and does not want us."""
+
+    state: str
+    seconds: float = 0.0
+    refused: bool = False
 
 
 async def keep_registered(
@@ -29,45 +46,75 @@ async def keep_registered(
     seconds: int,
     places: Callable[[], list[Target]],
     register: Register,
-    tell: Callable[[str, str], None],
+    tell: Callable[[str, str, float], None],
+    again: asyncio.Event,
 ) -> None:
     """Keeps one carrier's registration until cancelled, and ends it then, so that no call is sent
-    to who is gone. `places` gives its targets, the best first; `tell` is told how it stands:
-    `registered` or `refused 403` or `no answer`."""
-    before = ""
+    to who is gone. `places` gives its targets, the best first; `tell` is told how it stands and in
+    how many seconds it is asked for next; `again` has it asked for at once, as if for the first
+    time."""
+    before, failures = "", 0
     try:
         while True:
-            state, pause = await attempt(name, seconds, places(), register)
-            tell(name, state)
+            again.clear()
+            outcome = await attempt(name, seconds, places(), register)
+            state = outcome.state
+            failures = 0 if state == REGISTERED else failures + 1
+            pause = pause_after(outcome, failures)
+            tell(name, state, pause)
             if state != before:
-                log.info("registration", carrier=name, state=state)
+                say = log.info if state == REGISTERED else log.warning
+                say("registration", carrier=name, state=state)
                 before = state
-            await asyncio.sleep(pause)
+            if await happens(again, pause):
+                failures = 0
     finally:
         if before == REGISTERED:
             await end(name, places(), register)
 
 
+def pause_after(outcome: Outcome, failures: int) -> float:
+    """Seconds until the next registration, after so many failures in a row."""
+    if not failures:
+        return outcome.seconds * RENEW_AT
+    longest = LONGEST_REFUSED if outcome.refused else LONGEST_AWAY
+    wait = min(longest, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
+    return max(wait * random.uniform(0.5, 1.0), min(outcome.seconds, LONGEST_ASKED))
+
+
+async def happens(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it does within so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
 async def end(name: str, targets: list[Target], register: Register) -> None:
-    state = "no answer"
+    state = NO_ANSWER
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS):
-            state, _ = await attempt(name, 0, targets, register)
+            state = (await attempt(name, 0, targets, register)).state
     log.info("registration", carrier=name, state="ended" if state == REGISTERED else state)
 
 
-async def attempt(
-    name: str, seconds: int, targets: list[Target], register: Register
-) -> tuple[str, float]:
-    """How a registration went, and when to send the next one: not before the last registrar wants
-    it (RFC 3261 20.33), but within an hour."""
-    state, pause = "no place", RETRY_SECONDS
+async def attempt(name: str, seconds: int, targets: list[Target], register: Register) -> Outcome:
+    """A registration at the first target that takes it; of none, how it went at the last one."""
+    outcome = Outcome(NO_PLACE)
     for target in targets:
         reply = await register(name, target, seconds)
-        if reply is not None and reply.status == 200:
-            granted = reply.expires if reply.expires else seconds
-            return REGISTERED, granted * RENEW_AT
-        state = "no answer" if reply is None else f"refused {reply.status}"
-        asked = reply.retry_after if reply else None
-        pause = min(max(RETRY_SECONDS, asked or 0.0), LONGEST_RETRY)
-    return state, pause
+        outcome = outcome_of(reply, seconds)
+        if outcome.state == REGISTERED:
+            break
+    return outcome
+
+
+def outcome_of(reply: Reply | None, seconds: int) -> Outcome:
+    """What a reply makes of a registration for so many seconds."""
+    if reply is None:
+        return Outcome(NO_ANSWER)
+    if reply.status == 200:
+        return Outcome(REGISTERED, reply.expires or seconds)
+    if reply.told is None:  # by the carrier: Kamailio itself answers where it cannot reach it
+        return Outcome(NO_ANSWER if reply.status == 408 else NOT_REACHED)
+    return Outcome(reply.told, reply.retry_after or 0.0, not 500 <= reply.status < 600)

@@ -28,18 +28,30 @@ Probe = Callable[[str, Target], Awaitable[bool]]
 Tell = Callable[[dict[str, dict[str, Any]]], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Registration:
+    """How it stands with a carrier that wants us to register, since when, and when that is asked
+    for next (milliseconds)."""
+
+    state: str
+    since: int
+    next_at: int
+
+
 @dataclass
 class Trunk:
-    """What is known of one carrier's trunk. `registration` is how it stands with the carrier that
-    wants us to register: None where it does not; `found` what each of its places led to when that
-    was last answered."""
+    """What is known of one carrier's trunk. `registration` is None where the carrier wants none, or
+    was not asked for one yet; `forgotten` whether it may be gone, so that `renewal` has it asked
+    for; `found` what each of its places led to when that was last answered."""
 
     name: str
     settings: CarrierSip
     targets: dict[Target, Health] = field(default_factory=dict)
     found: dict[int, list[Target]] = field(default_factory=dict)
     trouble: str = ""
-    registration: str | None = None
+    registration: Registration | None = None
+    forgotten: bool = False
+    renewal: asyncio.Event = field(default_factory=asyncio.Event)
     failed_at: dict[str, int] = field(default_factory=dict)
     suspected: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -58,7 +70,7 @@ class Trunk:
         return {
             "State": "up" if self.usable else "down",
             "Trouble": self.trouble or None,
-            "Registration": self.registration,
+            **self._registration(),
             "Targets": [
                 {
                     "Address": target.address,
@@ -72,6 +84,21 @@ class Trunk:
                 for target, health in self.targets.items()
             ],
         }
+
+    def _registration(self) -> dict[str, Any]:
+        known = self.registration
+        if known is None:
+            return {"Registration": None}
+        return {
+            "Registration": known.state,
+            "RegistrationSinceTimestamp": known.since,
+            "NextRegistrationTimestamp": known.next_at,
+        }
+
+    def forget_registration(self) -> None:
+        """Has it asked for anew when the trunk was looked at, if it was asked for before."""
+        self.forgotten = self.registration is not None
+        self.suspected.set()
 
 
 class Trunks:
@@ -134,13 +161,30 @@ class Trunks:
 
     def look_again(self) -> None:
         """Has all targets looked at now: Kamailio was started, and sends nothing to a place over
-        TLS before it has seen a certificate there."""
+        TLS before it has seen a certificate there. Then registrations are asked for again:
+        passwords may be others, and connections are gone."""
         for trunk in self._trunks.values():
-            trunk.suspected.set()
+            trunk.forget_registration()
 
-    def registered(self, name: str, state: str) -> None:
-        """How the registration with a carrier stands."""
-        self._trunks[name].registration = state
+    def registered(self, name: str, state: str, pause: float) -> None:
+        """How the registration with a carrier stands, and in how many seconds it is asked for
+        next."""
+        trunk, now = self._trunks[name], self._clock()
+        before = trunk.registration
+        since = before.since if before and before.state == state else now
+        trunk.registration = Registration(state, since, now + int(pause * 1000))
+
+    def renewal(self, name: str) -> asyncio.Event:
+        """Set when the registration with a carrier is to be asked for at once."""
+        return self._trunks[name].renewal
+
+    def registrations(self) -> dict[str, str]:
+        """How those stand that were asked for."""
+        return {
+            name: trunk.registration.state
+            for name, trunk in self._trunks.items()
+            if trunk.registration
+        }
 
     def reports(self) -> dict[str, dict[str, Any]]:
         return {name: trunk.report() for name, trunk in self._trunks.items()}
@@ -152,9 +196,12 @@ class Trunks:
             if loop.time() >= resolved_until:
                 resolved_until = loop.time() + await self._resolve(trunk)
             trunk.suspected.clear()  # before: what is suspected while we look may be news
+            forgotten, trunk.forgotten = trunk.forgotten, False
             if trunk.settings.probed_every:
                 await asyncio.gather(*(self._probe(trunk, one, probe) for one in trunk.targets))
             self._judge(trunk)
+            if forgotten:
+                trunk.renewal.set()
             pause = min(self._pause(trunk), max(0.0, resolved_until - loop.time()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):  # wait_for can lose a cancellation in 3.11
