@@ -166,7 +166,10 @@ class Attempts:
         try:
             with suppress(NoWay):  # who challenged us is gone: as if nothing had been said
                 if not may_be_tried_elsewhere():
-                    return self._authorize(request, attempt, target)
+                    if self._authorize(request, attempt, target):
+                        return True
+                    if not (challenges.are_final() and passes_by(attempt, target.carrier)):
+                        return False
             self._suspect(target)
             self._next(request, attempt)
         except Exception as error:  # whatever it is, this call has ended, and is to be reported
@@ -216,6 +219,17 @@ class Attempts:
 def may_be_tried_elsewhere() -> bool:
     """After no answer at all, or one that speaks for that target alone (RFC 3263 4.3)."""
     return KSR.tm.t_branch_timeout() > 0 or KSR.pv.get("$T_reply_code") in OTHERS_MAY_TAKE_IT
+
+
+def passes_by(attempt: dict[str, Any], carrier: Carrier) -> bool:
+    """Whether there is another carrier than one that asks who we are, and is not content with what
+    it is told: so it would be at each of its places."""
+    if carrier.account:
+        KSR.err(f"carrier {carrier.name} takes no call: {challenges.trouble(carrier)}\n")
+    targets, tried = attempt["route"]["Targets"], attempt["tried"]
+    others = [one for one in targets[tried:] if one["CarrierName"] != carrier.name]
+    attempt["route"]["Targets"] = targets[:tried] + others
+    return bool(others)
 
 
 def identity(carrier: Carrier, shown: str) -> tuple[tuple[str, str], ...]:

@@ -26,11 +26,18 @@ def remember(reply: sip.Message) -> None:
     KSR.pv.sets(CHALLENGES, json.dumps(asked))
 
 
+def are_final() -> bool:
+    """Whether the failure at hand is a challenge, of which one that was not answered is left."""
+    return KSR.pv.get("$T_reply_code") in STATUSES
+
+
 def trouble(carrier: Carrier) -> str:
     """What is wrong where the last reply's challenges are the last word."""
-    asked, account = json.loads(KSR.pv.get(CHALLENGES)), carrier.account
+    asked, account = json.loads(KSR.pv.get(CHALLENGES) or "{}"), carrier.account
     if account is None:
         return "no user name and password are set"
+    if not asked:
+        return "its challenge cannot be read"
     if any(digest.strongest(challenges, account) for challenges in asked.values()):
         return "the user name or the password is wrong"
     return "its challenge is for another realm, or of a kind that we do not answer"

@@ -20,6 +20,7 @@ HOP = "$avp(hop)"
 AHEAD = Table("ahead")  # how far ahead a leg's numbers are
 # What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
 NEVER_AGAIN = ("ACK", "PRACK")
+UNKNOWN = 503  # says to the control plane that another carrier may take a text: one knows us not
 
 
 class Relay:
@@ -72,7 +73,7 @@ class Relay:
             known = known._replace(offered=body.offers, near_token=token)
             KSR.pv.sets(CONTEXT, known.text())
             KSR.tm.t_on_reply("back")
-            again = self._asked_by(far) and request.method not in NEVER_AGAIN
+            again = (text or self._asked_by(far)) and request.method not in NEVER_AGAIN
             if again:
                 KSR.pv.sets(HOP, hop)
             if again or KSR.pv.get(BACK):
@@ -88,11 +89,13 @@ class Relay:
         silent = KSR.tm.t_branch_timeout() > 0
         if silent:
             self._bodies.move_back(passage)
-        carrier = self._asked_by(passage.far)
+        carrier = self._settings.marked.get(passage.far.trunk)
         if carrier is None or silent or KSR.tm.t_is_canceled() > 0:
             return
         headers = challenges.authorization(carrier, request.method, passage.far.target)
         if not headers:
+            if request.method == "MESSAGE" and challenges.are_final():
+                KSR.tm.t_reply(UNKNOWN, allowed.reason(UNKNOWN))
             return
         passage = mask.numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
         if passage.far.tag:

@@ -410,6 +410,19 @@ def test_a_wrong_password_ends_the_call(tmp_path: Path) -> None:
     peer.close()
 
 
+def test_who_does_not_take_our_password_is_passed_by(tmp_path: Path) -> None:
+    first, second = Peer(refuse(407)), Peer()
+    more = 'username = "maskline"\npassword = "wrong"\nfailover_carriers = ["globex"]\n'
+    with masked(tmp_path, first, more + section("globex", second.where)) as (service, phone):
+        hang_up(phone, *answered(phone))
+        assert ends(service, 1) == ("caller", 200)
+        assert record(service)["OutboundCarrierName"] == "globex"
+        assert len(first.of("INVITE")) == 1
+        assert "carrier acme takes no call" in service.log
+    first.close()
+    second.close()
+
+
 def until_state(service: Service, wanted: str) -> None:
     until(lambda: state(service, "named") == wanted, 30)
 

@@ -151,10 +151,47 @@ def test_a_carrier_that_asks_for_our_password_gets_its_answer_once(
     assert script.kamailio.given("t_set_fr") == [(20_000, 3000)]  # there is another place yet
     assert not script.control.told
     refused(script, again, status, asked)
+    assert not script.sent.first(name)
+    refused(script, script.sent, 486)
     assert not script.relayed
     (ended,) = script.control.events()
-    assert (ended["EndedBy"], ended["SipStatus"]) == ("us", status)
+    assert (ended["EndedBy"], ended["SipStatus"]) == ("called", 486)
+
+
+def test_who_does_not_know_us_is_not_asked_at_another_place(script: Script) -> None:
+    """But another carrier is, and by the next call first."""
+    again = target("initech", "192.0.2.94:5060")
+    refused(script, begin(script, THERE, again, HERE), 401, CHALLENGE)
+    refused(script, script.sent, 401, CHALLENGE)
+    assert script.kamailio.cells["$du"] == f"sip:{GLOBEX}:5060"
+    assert script.kamailio.given("t_set_fr") == [(60_000, 5000)]
+    assert suspected(script) == [f"{INITECH}:5060"]
+    ((line,),) = script.kamailio.given("err")
+    assert line == "carrier initech takes no call: the user name or the password is wrong\n"
+    script.reply(reply(script.sent, 200, body=OFFER))
+    assert script.control.events()[-1]["CarrierName"] == "globex"
+
+
+def test_who_knows_us_by_no_password_is_passed_by_if_it_asks(script: Script) -> None:
+    refused(script, begin(script, HERE, THERE), 407, PROXYS)
+    assert script.kamailio.cells["$du"] == f"sip:{INITECH}:5060"
+
+
+def test_who_does_not_know_us_ends_the_call_where_there_is_nobody_else(script: Script) -> None:
+    again = target("initech", "192.0.2.94:5060")
+    refused(script, begin(script, THERE, again), 401, CHALLENGE)
+    refused(script, script.sent, 401, CHALLENGE)
+    assert not script.relayed
+    (ended,) = script.control.events()
+    assert (ended["EndedBy"], ended["SipStatus"]) == ("us", 401)
     assert not suspected(script)
+
+
+def test_a_phone_that_rang_is_not_asked_at_another_carrier(script: Script) -> None:
+    sent = begin(script, THERE, HERE)
+    script.reply(reply(sent, 180), INITECH)
+    refused(script, sent, 401)
+    assert not script.relayed
 
 
 def test_the_last_place_is_waited_for_as_long_with_a_password_as_without(script: Script) -> None:
@@ -203,7 +240,8 @@ def test_a_challenge_that_could_not_be_read_is_not_answered(script: Script) -> N
     assert not script.reply(broken)
     script.fails(401)
     assert not script.relayed
-    assert not script.kamailio.given("err")
+    ((line,),) = script.kamailio.given("err")
+    assert line == "carrier initech takes no call: its challenge cannot be read\n"
 
 
 @pytest.mark.parametrize("asked", [(), (("WWW-Authenticate", "Basic realm=x"),)])

@@ -68,6 +68,14 @@ def test_a_text_is_sent_again_with_our_password_once(script: Script) -> None:
     script.reply(reply(again, 407, CHALLENGE), INITECH)
     script.fails(407)
     assert not script.relayed
+    assert script.answered == [503]  # to the control plane: another carrier may take it
+
+
+def test_who_asks_for_a_password_that_we_have_not_takes_no_text(script: Script) -> None:
+    script.request(ours().replace(b"initech", b"acme"), CONTROL)
+    script.reply(reply(script.sent, 401, CHALLENGE))
+    script.fails(401)
+    assert script.answered == [503]
 
 
 def test_a_text_of_a_carrier_is_answered_as_the_control_plane_says(script: Script) -> None:

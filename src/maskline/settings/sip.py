@@ -230,7 +230,8 @@ class CarrierSip:
     )
     failover_carriers: tuple[str, ...] = setting(
         "Names of carriers that take a call in its place, in this order, when it is down, answers "
-        "500, 502, 503 or 504, or does not answer. They must let us show this carrier's numbers.",
+        "500, 502, 503 or 504, does not take our password, or does not answer. They must let us "
+        "show this carrier's numbers.",
         (),
     )
     prefixes: tuple[str, ...] = setting(
