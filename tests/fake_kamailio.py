@@ -357,5 +357,5 @@ def proves(request: sip.Message, password: str = "secret") -> bool:
     """Whether a request answers a challenge with this password, for itself and nothing else."""
     told = request.first("authorization") or request.first("proxy-authorization")
     given = digest.parameters(told)
-    wanted = digest.response(given, digest.HASHES["MD5"], password, request.method)
+    wanted = digest.response(given, password, request.method, request.body)
     return given["response"] == wanted

@@ -4,7 +4,6 @@ with a password where the carrier asks for one."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +11,7 @@ import KSR
 
 from . import challenges, kept, mask, ringing, sdp, sip
 from .bodies import Bodies, description
+from .challenges import Answers
 from .gate import Gate
 from .kept import Kept
 from .media import MediaDown
@@ -97,9 +97,9 @@ class Attempts:
         attempt: dict[str, Any],
         target: Target,
         others: bool,
-        more: Sequence[tuple[str, str]] = (),
+        answers: Answers | None = None,
     ) -> None:
-        passage = self._passage(request, attempt, target, authorized=bool(more))
+        passage = self._passage(request, attempt, target, authorized=answers is not None)
         self._keep_half(attempt, passage)
         body = self._bodies.first_offer(passage, description(request), target.hop)
         # When hardly anything can keep the call from this target any more: what holds for its
@@ -109,7 +109,8 @@ class Attempts:
         )
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
-        headers = (*identity(target.carrier, passage.far.peer), *more)
+        proof = answers.headers(body.content) if answers else ()
+        headers = (*identity(target.carrier, passage.far.peer), *proof)
         ours = contact(self._settings, local, transport)
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)
         known = kept.of(passage, request, attempt["at"])
@@ -195,11 +196,11 @@ class Attempts:
 
     def _authorize(self, request: sip.Message, attempt: dict[str, Any], target: Target) -> bool:
         """Whether the target asks for a password, and gets it."""
-        headers = challenges.authorization(target.carrier, "INVITE", target.uri)
-        if not headers:
+        answers = challenges.authorization(target.carrier, "INVITE", target.uri)
+        if answers is None:
             return False
         others = attempt["tried"] < len(attempt["route"]["Targets"])
-        self._send(request, attempt, target, others, headers)
+        self._send(request, attempt, target, others, answers)
         return True
 
     def _suspect(self, target: Target) -> None:

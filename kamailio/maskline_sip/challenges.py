@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import KSR
 
 from . import digest, sip
+from .digest import Account
 from .settings import Carrier
 
-# Of the latest reply what it asks, by the header of the answer; of all replies what was answered.
+# Of the latest reply what it asks, by the header of the answer; of all replies what was answered,
+# with a nonce of ours: one for all, as algorithms of a session want it.
 CHALLENGES, ANSWERED = "$(avp(challenges)[*])", "$(avp(answered)[*])"
 STATUSES = (401, 407)
 # How often one request is answered for: to a proxy, to the server behind it (RFC 3261 22.3), and
 # once more where a nonce was too old meanwhile. And for how many realms at once.
 MOST_ANSWERS, MOST_REALMS = 3, 4
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is answered to challenges: of each the header, itself, and how often it was answered.
+    `client` is our nonce."""
+
+    account: Account
+    method: str
+    uri: str
+    client: str
+    challenges: Sequence[tuple[str, str, int]]
+
+    def headers(self, body: bytes = b"") -> list[tuple[str, str]]:
+        """The headers of a request with this body."""
+        account, method, uri, client = self.account, self.method, self.uri, self.client
+        return [
+            (header, digest.answer(challenge, account, method, uri, body, client, count))
+            for header, challenge, count in self.challenges
+        ]
 
 
 def remember(reply: sip.Message) -> None:
@@ -27,7 +52,7 @@ def remember(reply: sip.Message) -> None:
 
 
 def are_final() -> bool:
-    """Whether the failure at hand is a challenge, of which one that was not answered is left."""
+    """Whether the failure at hand is a challenge: the end, if it is not answered."""
     return KSR.pv.get("$T_reply_code") in STATUSES
 
 
@@ -43,14 +68,13 @@ def trouble(carrier: Carrier) -> str:
     return "its challenge is for another realm, or of a kind that we do not answer"
 
 
-def authorization(carrier: Carrier, method: str, uri: str) -> list[tuple[str, str]]:
-    """The headers that answer the last reply's challenges, and those before, for a request to
-    `uri`; none where we cannot: then a password is wrong, or it was asked for too often."""
-    status, asked = KSR.pv.get("$T_reply_code"), KSR.pv.get(CHALLENGES)
-    account = carrier.account
-    if status not in STATUSES or not asked or account is None:
-        return []
-    times, answered = json.loads(KSR.pv.get(ANSWERED) or "[0, []]")
+def authorization(carrier: Carrier, method: str, uri: str) -> Answers | None:
+    """What answers the last reply's challenges, and those before, for a request to `uri`; None
+    where we cannot: then a password is wrong, or it was asked for too often."""
+    asked, account = KSR.pv.get(CHALLENGES), carrier.account
+    if not are_final() or not asked or account is None:
+        return None
+    times, client, answered = json.loads(KSR.pv.get(ANSWERED) or '[0, "", []]')
     held = {(header, realm): (challenge, count) for header, realm, challenge, count in answered}
     news = {
         (header, realm): (challenge, 0)
@@ -59,14 +83,12 @@ def authorization(carrier: Carrier, method: str, uri: str) -> list[tuple[str, st
         if (header, realm) not in held or digest.is_stale(challenge)
     }
     if not news or times == MOST_ANSWERS or len(held | news) > MOST_REALMS:
-        return []
+        return None
+    client = client or secrets.token_hex(8)
     answered = [(*key, text, count + 1) for key, (text, count) in (held | news).items()]
-    KSR.pv.sets(ANSWERED, json.dumps([times + 1, answered]))
-    told = [
-        (header, digest.answer([challenge], account, method, uri, count=count))
-        for header, _, challenge, count in answered
-    ]
-    return [(header, credentials) for header, credentials in told if credentials]
+    KSR.pv.sets(ANSWERED, json.dumps([times + 1, client, answered]))
+    told = [(header, challenge, count) for header, _, challenge, count in answered]
+    return Answers(account, method, uri, client, told)
 
 
 def forget() -> None:

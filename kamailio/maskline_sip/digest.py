@@ -13,10 +13,15 @@ from dataclasses import dataclass
 
 from . import sip
 
+# The strongest first.
 HASHES: dict[str, Callable[[bytes], str]] = {
+    "SHA-512-256": lambda data: hashlib.new("sha512_256", data).hexdigest(),
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
 }
+SESSION = "-sess"  # of an algorithm: the secret is made of both nonces, too
+ALGORITHMS = [f"{name}{session}" for name in HASHES for session in ("", SESSION)]
+OFFERED = ("SHA-256", "MD5")  # to callers, of whom hardly any has another
 NONCE_SECONDS = 120
 REALM = "maskline"
 _STAMP = re.compile(r"([0-9]{1,12})-")
@@ -46,9 +51,10 @@ def parameters(header: str) -> dict[str, str]:
 
 
 def strongest(challenges: Sequence[str], account: Account) -> dict[str, str]:
-    """Of the challenges of each realm the one that is answered, the strongest of all first."""
+    """Of the challenges of each realm the one to be answered, the strongest of all first; none
+    that we do not understand."""
     found: dict[str, str] = {}
-    for algorithm in HASHES:
+    for algorithm in ALGORITHMS:
         for challenge in challenges:
             given = parameters(challenge)
             if _asks(given, account) and _algorithm(given) == algorithm:
@@ -62,66 +68,80 @@ def is_stale(challenge: str) -> bool:
 
 
 def answer(
-    challenges: Sequence[str],
+    challenge: str,
     account: Account,
     method: str,
     uri: str,
+    body: bytes = b"",
     client: str = "",
     count: int = 1,
-) -> str | None:
-    """The credentials for the strongest challenge that we understand, None for none. `client` is
-    the client's nonce, by chance when empty; `count` tells how often its nonce was answered."""
-    for challenge in strongest(challenges, account).values():
-        given = parameters(challenge)
-        fields = {
-            "username": account.username,
-            "realm": given.get("realm", ""),
-            "nonce": given["nonce"],
-            "uri": uri,
-            "algorithm": _algorithm(given),
-        }
-        if given.get("qop"):
-            client = client or secrets.token_hex(8)
-            fields |= {"qop": "auth", "nc": f"{count:08x}", "cnonce": client}
-        if "opaque" in given:
-            fields["opaque"] = given["opaque"]
-        return _credentials(fields, account, method)
-    return None
+) -> str:
+    """The credentials for a challenge, one of the `strongest`. `client` is the client's nonce, by
+    chance when empty; `count` tells how often that of the challenge was answered with it."""
+    given = parameters(challenge)
+    fields = {
+        "username": account.username,
+        "realm": given.get("realm", ""),
+        "nonce": given["nonce"],
+        "uri": uri,
+        "algorithm": _algorithm(given),
+    }
+    client = client or secrets.token_hex(8)
+    if given.get("qop"):
+        fields |= {"qop": _proven(given), "nc": f"{count:08x}", "cnonce": client}
+    elif fields["algorithm"].endswith(SESSION):
+        fields["cnonce"] = client
+    if "opaque" in given:
+        fields["opaque"] = given["opaque"]
+    told = response(fields, account.password, method, body)
+    return _written({**fields, "response": told})
 
 
 def _algorithm(challenge: dict[str, str]) -> str:
-    return challenge.get("algorithm", "MD5").upper()
+    """As the RFC writes it; MD5 where none is told, and as it came where it is none of ours."""
+    told = challenge.get("algorithm", "MD5")
+    return next((name for name in ALGORITHMS if name.lower() == told.lower()), told)
+
+
+def _proven(challenge: dict[str, str]) -> str:
+    """What an answer proves: the request alone, where that is enough, since whoever passes a
+    request on may change its body; or the body, too. Empty where neither is enough."""
+    wanted = [one.strip().lower() for one in (challenge.get("qop") or "auth").split(",")]
+    return next((one for one in ("auth", "auth-int") if one in wanted), "")
 
 
 def _asks(challenge: dict[str, str], account: Account) -> bool:
-    """Whether a challenge is one, its realm the account's, and the request alone is to be proven:
-    not its body, too (`auth-int`)."""
-    realm, wanted = challenge.get("realm", ""), challenge.get("qop") or "auth"
-    proven = "auth" in [one.strip() for one in wanted.split(",")]
-    return bool(challenge.get("nonce")) and account.realm in (None, realm) and proven
+    """Whether a challenge is one, its realm the account's, and what is to be proven can be."""
+    ours = account.realm in (None, challenge.get("realm", ""))
+    return bool(challenge.get("nonce") and ours and _proven(challenge))
 
 
-def _credentials(fields: dict[str, str], account: Account, method: str) -> str:
-    told = response(fields, HASHES[fields["algorithm"]], account.password, method)
+def _written(fields: dict[str, str]) -> str:
     return "Digest " + ", ".join(
         f"{name}={text}" if name in ("algorithm", "qop", "nc") else f'{name}="{quoted(text)}"'
-        for name, text in {**fields, "response": told}.items()
+        for name, text in fields.items()
     )
 
 
-def response(
-    fields: dict[str, str], digest: Callable[[bytes], str], password: str, method: str
-) -> str:
-    """The response to a challenge (RFC 7616 3.4.1), with or without qop."""
+def response(fields: dict[str, str], password: str, method: str, body: bytes = b"") -> str:
+    """The response to a challenge of an algorithm of ours (RFC 7616 3.4.1), with or without qop.
+    `body` is the request's."""
+    algorithm = _algorithm(fields)
+    digest = HASHES[algorithm.removesuffix(SESSION)]
 
     def hashed(*parts: str) -> str:
         return digest(":".join(parts).encode("latin-1"))
 
     secret = hashed(fields["username"], fields["realm"], password)
+    if algorithm.endswith(SESSION):
+        secret = hashed(secret, fields["nonce"], fields["cnonce"])
+    request = [method, fields["uri"]]
+    if fields.get("qop") == "auth-int":
+        request.append(digest(body))
     middle = [fields["nonce"]]
     if fields.get("qop"):
         middle += [fields["nc"], fields["cnonce"], fields["qop"]]
-    return hashed(secret, *middle, hashed(method, fields["uri"]))
+    return hashed(secret, *middle, hashed(*request))
 
 
 def quoted(text: str) -> str:
@@ -141,7 +161,7 @@ class Guard:
         late = ", stale=true" if stale else ""
         return [
             f'Digest realm="{REALM}", nonce="{nonce}", algorithm={name}, qop="auth"{late}'
-            for name in HASHES
+            for name in OFFERED
         ]
 
     def check(self, header: str, method: str, uri: str, address: str, now: float) -> str | None:
@@ -149,16 +169,17 @@ class Guard:
         `Stale` for good ones whose nonce is too old."""
         given = parameters(header)
         name, account = self._accounts.get(given.get("username", ""), ("", None))
-        digest = HASHES.get(given.get("algorithm", "MD5").upper())
         needed = ("realm", "nonce", "uri", "nc", "cnonce", "response")
-        if account is None or digest is None or not all(given.get(one) for one in needed):
+        if account is None or not all(given.get(one) for one in needed):
+            return None
+        if _algorithm(given) not in OFFERED:
             return None
         if given.get("qop") != "auth" or given["realm"] != REALM or not _for(uri, given["uri"]):
             return None
         stamp = _STAMP.match(given["nonce"])
         if stamp is None or not _same(self._nonce(address, int(stamp[1])), given["nonce"]):
             return None
-        wanted = response(given, digest, account.password, method)
+        wanted = response(given, account.password, method)
         if not _same(wanted, given["response"].lower()):
             return None
         if not 0 <= now - int(stamp[1]) <= NONCE_SECONDS:

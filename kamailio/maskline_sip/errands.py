@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 import KSR
 
 from . import allowed, challenges, sip
+from .challenges import Answers
 from .gate import Gate
 from .settings import Carrier, Settings
 from .ways import NoWay, Ways, end_of
@@ -48,16 +49,18 @@ class Errands:
             "asked_cseq": request.first("cseq"),
         }
         KSR.tm.t_set_fr(REPLY_MILLISECONDS, REPLY_MILLISECONDS)
-        self._relay(kept, carrier, [])
+        self._relay(kept, carrier)
 
-    def _relay(self, kept: dict[str, Any], carrier: Carrier, more: list[tuple[str, str]]) -> None:
+    def _relay(
+        self, kept: dict[str, Any], carrier: Carrier, answers: Answers | None = None
+    ) -> None:
         first = kept["method"] == "OPTIONS"  # by which a connection is verified
         hop = kept["hop"]
         local, transport = self._ways.take(hop, hop, carrier.mark, first=first, own=True)
         told = self._settings.told(transport, local)
         parameter = "" if transport == "udp" else f";transport={transport}"
         kept["contact"] = f"sip:{user(carrier)}@{told}{parameter}"
-        payload = written(kept, carrier, told, more)
+        payload = written(kept, carrier, told, answers.headers() if answers else [])
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(ERRAND, json.dumps(kept))
         KSR.tm.t_on_reply("back")
@@ -96,10 +99,10 @@ class Errands:
         if KSR.tm.t_branch_timeout() > 0:
             self._ways.break_off(kept["hop"])
             return
-        headers = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
-        if headers or lengthened(kept):
+        answers = challenges.authorization(carrier, kept["method"], uri(kept, carrier))
+        if answers or lengthened(kept):
             kept["cseq"] += 1
-            self._relay(kept, carrier, headers)
+            self._relay(kept, carrier, answers)
 
 
 def refusal(reply: sip.Message, carrier: Carrier) -> str:

@@ -3,13 +3,12 @@ where the carrier asks for one (RFC 3261 22)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import KSR
 
 from . import allowed, challenges, mask, sip, texts
 from .attempts import CONTEXT, identity
 from .bodies import BACK, Bodies
+from .challenges import Answers
 from .gate import Gate
 from .kept import Kept
 from .settings import Carrier, Settings
@@ -37,12 +36,12 @@ class Relay:
         body: allowed.Body,
         known: Kept | None = None,
         hop: str = "",
-        more: Sequence[tuple[str, str]] = (),
+        answers: Answers | None = None,
     ) -> None:
         """Sends a request to `hop`, or to where its dialog leads; `known` is what its replies need
         to know, None where there are none. Raises NoWay. What goes nowhere changes nothing."""
         try:
-            self._send(request, passage, body, known, hop, more)
+            self._send(request, passage, body, known, hop, answers)
         except Exception:
             self._bodies.move_back(passage)
             raise
@@ -54,7 +53,7 @@ class Relay:
         body: allowed.Body,
         known: Kept | None,
         hop: str,
-        more: Sequence[tuple[str, str]],
+        answers: Answers | None,
     ) -> None:
         far, token = passage.far, ""
         if not hop:
@@ -62,8 +61,9 @@ class Relay:
             self._ways.check(hop, far.trunk, flow=far.flow)
         text = request.method == "MESSAGE"  # which belongs to no dialog, but to a carrier's place
         local, transport = self._ways.take(far.target, hop, far.trunk, own=text)
+        more = answers.headers(body.content) if answers else []
         if text:
-            more = (*identity(self._settings.marked[far.trunk], far.peer), *more)
+            more = [*identity(self._settings.marked[far.trunk], far.peer), *more]
         if request.method in mask.CONTACT_METHODS:
             token = self._keys.seal(passage.key, passage.near)
         ours = contact(self._settings, local, transport)
@@ -92,8 +92,8 @@ class Relay:
         carrier = self._settings.marked.get(passage.far.trunk)
         if carrier is None or silent or KSR.tm.t_is_canceled() > 0:
             return
-        headers = challenges.authorization(carrier, request.method, passage.far.target)
-        if not headers:
+        answers = challenges.authorization(carrier, request.method, passage.far.target)
+        if answers is None:
             if request.method == "MESSAGE" and challenges.are_final():
                 KSR.tm.t_reply(UNKNOWN, allowed.reason(UNKNOWN))
             return
@@ -105,7 +105,7 @@ class Relay:
         else:
             body = self._bodies.of_request(request, passage)
         known = known._replace(passage=passage)
-        self.send(request, passage, body, known, KSR.pv.get(HOP), headers)
+        self.send(request, passage, body, known, KSR.pv.get(HOP), answers)
 
     def counted(self, passage: mask.Passage) -> mask.Passage:
         """The passage with the numbers that its legs have come to meanwhile."""

@@ -11,7 +11,7 @@ from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, until
 from acceptance.test_carriers import answered, masked, record
 
-from maskline_sip.digest import HASHES, parameters, response
+from maskline_sip.digest import parameters, response
 
 pytestmark = pytest.mark.xdist_group("carriers")
 
@@ -25,12 +25,15 @@ def permits(request: str, password: str = "secret", name: str = "Proxy-Authoriza
         return False
     given = parameters(header(request, name))
     method, uri = request.split(" ")[:2]
-    wanted = response(given, HASHES["SHA-256"], password, method)
+    body = request.partition("\r\n\r\n")[2].encode("latin-1")
+    wanted = response(given, password, method, body)
     return given["uri"] == uri and given["response"] == wanted
 
 
 def challenge() -> str:
-    return f'Proxy-Authenticate: Digest realm="acme", nonce="{branch()}", algorithm=SHA-256\r\n'
+    """One whose answer proves the body, too, with a secret of this one alone."""
+    kind = 'algorithm=SHA-512-256-sess, qop="auth-int"'
+    return f'Proxy-Authenticate: Digest realm="acme", nonce="{branch()}", {kind}\r\n'
 
 
 @dataclass

@@ -1,11 +1,22 @@
 """Digest authentication, against the examples of the RFCs and against itself."""
 
+import hashlib
 import re
 from hashlib import md5
 
 import pytest
+from credentials import answer
 
-from maskline_sip.digest import HASHES, Account, Guard, Stale, answer, parameters, response
+from maskline_sip.digest import (
+    ALGORITHMS,
+    OFFERED,
+    SESSION,
+    Account,
+    Guard,
+    Stale,
+    parameters,
+    response,
+)
 
 # RFC 7616 3.9.1; RFC 2069's own example has no qop.
 MUFASA = {
@@ -26,9 +37,76 @@ TO = "sip:+12065550100@192.0.2.9:5060"
 GUARD = Guard(b"key", {"acme": ANN})
 
 
-@pytest.mark.parametrize("name", sorted(HASHES))
+@pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_the_examples_of_rfc_7616(name: str) -> None:
-    assert response(MUFASA, HASHES[name], "Circle of Life", "GET") == EXPECTED[name]
+    fields = {**MUFASA, "algorithm": name}
+    assert response(fields, "Circle of Life", "GET") == EXPECTED[name]
+
+
+def test_the_example_of_the_longest_hash() -> None:
+    """RFC 7616 3.9.2, with the response of its erratum 4897."""
+    given = {
+        "username": "Jäsøn Doe".encode().decode("latin-1"),
+        "realm": "api@example.org",
+        "uri": "/doe.json",
+        "nonce": "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK",
+        "nc": "00000001",
+        "cnonce": "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
+        "qop": "auth",
+        "algorithm": "SHA-512-256",
+    }
+    wanted = "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+    assert response(given, "Secret, or not?", "GET") == wanted
+
+
+# RFC 7616 3.4.2 and 3.4.3 word by word: what is hashed of a name, and of a request and its body.
+BY_HAND = {
+    "MD5": ("md5", "auth", "ann:r:secret", "INVITE:sip:b@h"),
+    "MD5-sess": ("md5", "auth", "{ann:r:secret}:n:mine", "INVITE:sip:b@h"),
+    "SHA-256": ("sha256", "auth-int", "ann:r:secret", "INVITE:sip:b@h:{v=0}"),
+    "SHA-512-256-sess": (
+        "sha512_256", "auth-int", "{ann:r:secret}:n:mine", "INVITE:sip:b@h:{v=0}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(BY_HAND))
+def test_sessions_and_bodies_are_proven(name: str) -> None:
+    kind, qop, secret, request = BY_HAND[name]
+
+    def hashed(text: str) -> str:
+        inner = re.sub(r"\{(.*?)\}", lambda one: hashed(one[1]), text)
+        return hashlib.new(kind, inner.encode()).hexdigest()
+
+    asked = f'Digest realm="r", nonce="n", algorithm={name}, qop="{qop}"'
+    account = Account("ann", "secret")
+    told = answer([asked], account, "INVITE", "sip:b@h", body=b"v=0", client="mine", count=2)
+    read = parameters(told or "")
+    assert (read["algorithm"], read["qop"]) == (name, qop)
+    middle = f"n:00000002:mine:{qop}"
+    assert read["response"] == hashed(f"{hashed(secret)}:{middle}:{hashed(request)}")
+
+
+def test_a_session_has_our_nonce_also_without_qop() -> None:
+    """RFC 2617 3.2.2.2: the secret is made of it."""
+    told = answer(['Digest realm="r", nonce="n", algorithm=md5-SESS'], ANN, "BYE", TO, client="c")
+    read = parameters(told or "")
+    assert (read["cnonce"], read["algorithm"]) == ("c", "MD5-sess")
+    assert "nc" not in read
+
+
+def test_of_what_can_be_answered_the_strongest_is() -> None:
+    """RFC 8760 2.2; whoever passes a request on may change its body, so it is proven if it must."""
+    for place, name in enumerate(ALGORITHMS):
+        challenges = [
+            f'Digest realm="r", nonce="{n}", algorithm={n}, qop="auth-int,auth"'
+            for n in reversed(ALGORITHMS[place:])
+        ]
+        read = parameters(answer(challenges, ANN, "INVITE", TO) or "")
+        assert (read["nonce"], read["qop"]) == (name, "auth")
+    assert [name for name in ALGORITHMS if not name.endswith(SESSION)] == [
+        "SHA-512-256", "SHA-256", "MD5"
+    ]  # fmt: skip
 
 
 def test_without_qop_as_of_old() -> None:
@@ -40,7 +118,7 @@ def test_without_qop_as_of_old() -> None:
     assert parameters(told)["response"] == response(
         {"username": "alice", "realm": "atlanta.com", "uri": "sip:ss2.biloxi.com",
          "nonce": "84a4cc6f3082121f32b42a2187831a9e"},
-        HASHES["MD5"], "zanzibar", "REGISTER",
+        "zanzibar", "REGISTER",
     )  # fmt: skip
     assert "cnonce" not in parameters(told)
 
@@ -65,7 +143,7 @@ def test_the_strongest_challenge_is_answered() -> None:
     challenges = [
         'Digest realm="r", nonce="1", algorithm=MD5, qop="auth"',
         'Digest realm="r", nonce="2", algorithm=SHA-256, qop="auth-int, auth", opaque="o"',
-        'Digest realm="r", nonce="3", algorithm=SHA-512-256',
+        'Digest realm="r", nonce="3", algorithm=SHA-512',
         'Bearer realm="r"',
     ]
     told = answer(challenges, ANN, "INVITE", "sip:b@h")
@@ -75,12 +153,12 @@ def test_the_strongest_challenge_is_answered() -> None:
     assert answer(challenges[2:], ANN, "INVITE", "sip:b@h") is None
 
 
-def test_a_challenge_for_the_body_too_leaves_another_to_be_answered() -> None:
-    """RFC 7616 3.4: `auth-int` alone we do not have; without qop a server would not take it."""
+def test_a_challenge_that_we_cannot_answer_leaves_another_to_be_answered() -> None:
+    """RFC 7616 3.4: a kind that we do not have; without qop a server would not take it."""
     challenges = [
-        'Digest realm="r", nonce="1", algorithm=SHA-256, qop="auth-int"',
+        'Digest realm="r", nonce="1", algorithm=SHA-256, qop="auth-conf"',
         'Digest realm="r", nonce="2", algorithm=MD5, qop="auth-int,auth"',
-        'Digest realm="r", nonce="3", algorithm=MD5-sess, qop="auth"',
+        'Digest realm="r", nonce="3", algorithm=SHA3-256, qop="auth"',
     ]
     told = answer(challenges, ANN, "INVITE", "sip:b@h")
     assert told is not None
@@ -104,7 +182,7 @@ def test_a_realm_that_is_not_the_accounts_is_not_answered() -> None:
     assert answer([others], Account("ann", "secret"), "INVITE", "sip:b@h") is not None
 
 
-@pytest.mark.parametrize("algorithm", sorted(HASHES))
+@pytest.mark.parametrize("algorithm", sorted(OFFERED))
 def test_who_knows_the_password_comes_in(algorithm: str) -> None:
     challenges = [c for c in GUARD.challenges("192.0.2.1", 1000) if f"={algorithm}," in c]
     told = answer(challenges, ANN, "INVITE", TO)
@@ -142,7 +220,8 @@ def signed(**changes: str | None) -> str:
              "nc": "1", "cnonce": "c", "algorithm": "MD5"}  # fmt: skip
     fields = {name: text for name, text in {**right, **changes}.items() if text is not None}
     told = {"realm": "", "uri": "", "nonce": "", "nc": "", "cnonce": "", **fields}
-    told = {"response": response(told, HASHES["MD5"], ANN.password, "INVITE"), **fields}
+    known = told if told.get("algorithm") in ALGORITHMS else told | {"algorithm": "MD5"}
+    told = {"response": response(known, ANN.password, "INVITE"), **fields}
     return "Digest " + ", ".join(f'{name}="{text}"' for name, text in told.items() if text)
 
 
@@ -151,6 +230,7 @@ def signed(**changes: str | None) -> str:
     [{name: text} for name in ("realm", "nonce", "uri", "nc", "cnonce", "response")
      for text in (None, "")]
     + [{"qop": None}, {"qop": "auth-int"}, {"realm": "other"}, {"algorithm": "SHA-512"},
+       {"algorithm": "SHA-512-256"}, {"algorithm": "MD5-sess"},
        {"username": "bob"}, {"uri": "sip:+12065550101@h"}, {"nonce": "1000-0"}],
 )  # fmt: skip
 def test_a_right_response_to_something_else_lets_nobody_in(changes: dict[str, str | None]) -> None:
@@ -179,7 +259,7 @@ def test_a_challenge_is_good_for_two_minutes_and_not_before_it_is_given() -> Non
             GUARD.check(signed(), "INVITE", TO, "192.0.2.1", late)
     assert not any("stale" in one for one in GUARD.challenges("192.0.2.1", 1000))
     again = GUARD.challenges("192.0.2.1", 1000, stale=True)
-    assert [parameters(one)["stale"] for one in again] == ["true"] * len(HASHES)
+    assert [parameters(one)["stale"] for one in again] == ["true"] * len(OFFERED)
 
 
 @pytest.mark.parametrize(
@@ -203,14 +283,14 @@ def test_what_is_answered_is_told_back() -> None:
         ANN,
         "BYE",
         TO,
-        "mine",
+        client="mine",
     )
     assert told is not None
     assert f'realm="{realm}"' in told
     read = parameters(told)
     assert (read["realm"], read["qop"], read["cnonce"]) == (r'a "b" \c', "auth", "mine")
     assert "opaque" not in read
-    assert read["response"] == response(read, HASHES["MD5"], ANN.password, "BYE")
+    assert read["response"] == response(read, ANN.password, "BYE")
     chosen = {
         parameters(answer(['Digest nonce="n", qop="auth"'], ANN, "BYE", TO) or "")["cnonce"]
         for _ in range(2)

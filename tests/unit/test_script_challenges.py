@@ -7,9 +7,10 @@ import pytest
 from fake_kamailio import loaded
 
 from maskline_sip import sip
-from maskline_sip.digest import HASHES, Account, parameters, response
+from maskline_sip.digest import Account, parameters, response
 
 CARRIER = SimpleNamespace(account=Account("us", "secret"))
+BODY = b"v=0"
 URI = "sip:+14015550101@acme.example"
 SERVER, PROXY = "Authorization", "Proxy-Authorization"
 NAMES = {SERVER: "WWW-Authenticate", PROXY: "Proxy-Authenticate"}
@@ -37,9 +38,9 @@ def ask(challenges: ModuleType, status: int, *asked: Asked) -> list[tuple[str, d
     challenges.remember(sip.parse("\r\n".join((*head, "", "")).encode("latin-1")))
     challenges.KSR.told["$T_reply_code"] = status
     told = challenges.authorization(CARRIER, "INVITE", URI)
-    read = [(name, parameters(text)) for name, text in told]
+    read = [(name, parameters(text)) for name, text in (told.headers(BODY) if told else [])]
     for _, given in read:
-        assert given["response"] == response(given, HASHES[given["algorithm"]], "secret", "INVITE")
+        assert given["response"] == response(given, "secret", "INVITE", BODY)
     return read
 
 
@@ -64,6 +65,16 @@ def test_what_was_answered_before_is_answered_with_it(challenges: ModuleType) ->
     ]  # fmt: skip
 
 
+def test_a_session_has_one_nonce_of_ours(challenges: ModuleType) -> None:
+    """RFC 7616 3.4.2: its secret is made of the first one."""
+    first = ask(challenges, 407, (PROXY, 'realm="a", nonce="1", qop="auth", algorithm=MD5-sess'))
+    again = ask(challenges, 401, (SERVER, 'realm="a", nonce="2", qop="auth-int"'))
+    assert len({one["cnonce"] for _, one in (*first, *again)}) == 1
+    challenges.forget()
+    anew = ask(challenges, 401, (SERVER, 'realm="a", nonce="2", qop="auth-int"'))
+    assert anew[0][1]["cnonce"] != first[0][1]["cnonce"]
+
+
 def test_the_same_again_is_a_wrong_password(challenges: ModuleType) -> None:
     assert ask(challenges, 407, (PROXY, 'realm="a", nonce="1"'))
     for more in ("", ", stale=false", ', stale="no"'):
@@ -84,7 +95,7 @@ def test_the_next_place_is_answered_anew(challenges: ModuleType) -> None:
         assert ask(challenges, 407, asked)[0][1]["nc"] == "00000001"
         challenges.forget()
     challenges.KSR.told["$T_reply_code"] = 407  # whose challenge could not be read
-    assert challenges.authorization(CARRIER, "INVITE", URI) == []
+    assert challenges.authorization(CARRIER, "INVITE", URI) is None
 
 
 def test_no_more_than_four_realms_are_answered(challenges: ModuleType) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from credentials import answer
 from fake_kamailio import (
     ACME,
     ANN,
@@ -329,7 +330,7 @@ def test_who_calls_from_anywhere_is_found_where_they_spoke_from() -> None:
     script.request(invite(), here)
     asked = [one.partition(": ")[2].strip() for (one,) in script.kamailio.given("append_to_reply")]
     account = digest.Account("acme-in", "secret")
-    told = digest.answer(asked, account, "INVITE", sip.parse(invite()).uri)
+    told = answer(asked, account, "INVITE", sip.parse(invite()).uri)
     assert told
     script.request(invite(("Authorization", told)), here)
     sent = script.sent

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from credentials import answer
 from fake_kamailio import loaded
 
 from maskline_sip import digest, mask, sip
@@ -79,7 +80,7 @@ def answered(module: ModuleType, who: Any, asked: sip.Message, password: str) ->
     assert refused.value.status == 401
     challenges = [header.partition(": ")[2] for header in refused.value.headers]
     account = digest.Account("acme-in", password)
-    told = digest.answer(challenges, account, asked.method, asked.uri)
+    told = answer(challenges, account, asked.method, asked.uri)
     assert told
     return request(asked.method, ("authorization", told))
 
