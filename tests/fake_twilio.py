@@ -65,6 +65,8 @@ class FakeTwilio:
             return 21212
         if not fields.get("Body", [""])[0] and not fields.get("MediaUrl"):
             return 21602
+        if len(fields.get("Body", [""])[0]) > 1600:
+            return 21617
         return 0
 
     def deliver(self, url: str, fields: dict[str, str], token: str = TOKEN) -> tuple[int, bytes]:

@@ -121,6 +121,30 @@ def test_the_name_of_a_scheme_has_no_case() -> None:
 # -- what is sent
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "pieces"),
+    [
+        ("telnyx", "x" * 1530, 1),
+        ("telnyx", "x" * 1531, 2),
+        ("telnyx", "[" * 766, 2),  # takes two septets
+        ("telnyx", "é" * 670, 1),
+        ("telnyx", "é" * 671, 2),
+        ("telnyx", "😀" * 336, 2),
+        ("bandwidth", "é" * 2048, 1),
+        ("bandwidth", "é" * 2049, 2),
+        ("sinch", "é" * 2001, 2),
+        ("vonage", "é" * 1001, 2),
+    ],
+)
+def test_no_provider_is_given_more_than_it_takes_at_once(
+    name: str, words: str, pieces: int
+) -> None:
+    long = msgspec.structs.replace(TEXT, text=words)
+    found = provider(name).pieces(long)
+    assert "".join(each.text for each in found) == words
+    assert [each.message_id for each in found] == ["0b5c", "0b5c-1"][:pieces]
+
+
 def test_telnyx_is_asked() -> None:
     request = provider("telnyx").request(TEXT, NOW)
     assert (request.method, request.url) == ("POST", "https://api.telnyx.com/v2/messages")

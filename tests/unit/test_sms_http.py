@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio
+from fake_twilio import SID, TOKEN, FakeTwilio, fake_twilio, segments_of
 from hypothesis import given
 from hypothesis import strategies as st
 from inbox import Inbox
@@ -53,8 +53,8 @@ def twilio() -> Iterator[FakeTwilio]:
         yield fake
 
 
-def provider(fake: FakeTwilio, token: str = TOKEN) -> Twilio:
-    account = Account(base_url=fake.url, account_sid=SID, auth_tokens=(token,))
+def provider(fake: FakeTwilio, token: str = TOKEN, mms: bool = True) -> Twilio:
+    account = Account(base_url=fake.url, account_sid=SID, auth_tokens=(token,), mms=mms)
     return Twilio("tw", account, f"{PUBLIC}/carriers/tw")
 
 
@@ -71,10 +71,10 @@ def text(name: str, to: str = "+14015550101", words: str = "Hello") -> Outgoing:
 
 @asynccontextmanager
 async def running(
-    fake: FakeTwilio, inbox: Inbox, token: str = TOKEN, **choices: Any
+    fake: FakeTwilio, inbox: Inbox, token: str = TOKEN, mms: bool = True, **choices: Any
 ) -> AsyncIterator[HttpLink]:
     rules = {"most_at_once": 8, "per_second": 1000.0} | choices
-    link = HttpLink(provider(fake, token), Courier(LOOPBACK), **rules)
+    link = HttpLink(provider(fake, token, mms), Courier(LOOPBACK), **rules)
     task = asyncio.create_task(link.run(inbox))
     await until(lambda: link.room)
     try:
@@ -102,6 +102,53 @@ async def test_a_text_goes_out_and_its_outcome_comes_back(twilio: FakeTwilio) ->
     assert {fields["Body"][0] for fields in twilio.sent} == {"Hello", "Zweite ✓"}
     sids = {outcome.message_ids[0] for outcome in inbox.outcomes.values()}  # type: ignore[union-attr]
     assert sids == {f"SM{1:032x}", f"SM{2:032x}"}
+
+
+LINKS = tuple(Media(url=f"{PUBLIC}/media/{n:024}", content_type="image/png") for n in range(10))
+NOTICE = "\n(An attachment could not be passed on.)"
+LONGEST = ("ein Wort " * 200)[:1530] + NOTICE
+
+
+@pytest.mark.parametrize("mms", [True, False])
+async def test_a_text_too_long_for_one_request_arrives_in_several_in_order(
+    twilio: FakeTwilio, mms: bool
+) -> None:
+    inbox = Inbox()
+    long = msgspec.structs.replace(text("a", words=LONGEST + "x" * 40), media=LINKS)
+    async with running(twilio, inbox, mms=mms) as link:
+        link.submit([long])
+        await until(lambda: inbox.outcomes)
+    bodies = [fields["Body"][0] for fields in twilio.sent]
+    assert "".join(bodies) == (long.text if mms else long.in_words)
+    urls = [each.url for each in LINKS]
+    pictures = [fields.get("MediaUrl", []) for fields in twilio.sent]
+    assert pictures == [[], urls if mms else []]
+    assert set(urls).isdisjoint(bodies[1].splitlines()) is mms
+    outcome = inbox.outcomes["a"]
+    assert isinstance(outcome, Accepted)
+    assert outcome.message_ids == tuple(f"SM{n:032x}" for n in (1, 2))
+    assert outcome.segments == sum(int(segments_of(fields)) for fields in twilio.sent)
+
+
+async def test_a_text_that_is_put_off_midway_goes_on_from_there(
+    twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskline.sms.http.link.PAUSE_SECONDS", 0.001)
+    taken, later = (201, {"sid": "SM1"}, {}), (429, {"code": 20429}, {})
+    inbox = Inbox()
+    async with running(twilio, inbox) as link:
+        twilio.answers += [taken, later, later]
+        link.submit([text("a", words=LONGEST + LONGEST)])
+        await until(lambda: inbox.outcomes)
+        assert inbox.outcomes["a"] == Accepted(message_ids=("SM1", f"SM{1:032x}"), segments=12)
+        assert twilio.sent[0]["Body"][0].endswith(NOTICE)
+        # Not for ever: others wait for the place that it takes.
+        monkeypatch.setattr("maskline.sms.http.link.PATIENCE_SECONDS", 0.0)
+        twilio.answers += [taken, later, later]
+        await until(lambda: link.room)
+        link.submit([text("b", words=LONGEST + LONGEST)])
+        await until(lambda: "b" in inbox.outcomes)
+        assert inbox.outcomes["b"] == Unknown(reason="throttled")
 
 
 async def test_a_refusal_is_told_and_the_link_goes_on(twilio: FakeTwilio) -> None:

@@ -344,6 +344,13 @@ def test_pieces_are_small_and_hold_the_whole_text(words: str, most: int) -> None
     assert all(piece.decode() for piece in pieces[:-1])
 
 
+def test_no_piece_ends_within_a_link() -> None:
+    links = [f"https://sms.example.com/media/{n:024}" for n in range(10)]
+    pieces = split("\n".join(["Five pictures and some words " * 10, *links]), 800)
+    assert len(pieces) == 2
+    assert all(link in (pieces[0] + b"\n" + pieces[1]).decode().splitlines() for link in links)
+
+
 @pytest.mark.parametrize("unit", ["\N{WOMAN}\u200d\N{GIRL}", "กำ", "e\u0301", "\N{BOY}\U0001f3ff"])
 def test_no_piece_ends_within_what_a_reader_sees_as_a_character(unit: str) -> None:
     pieces = split(unit * 300, 799)

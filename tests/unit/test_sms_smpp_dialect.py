@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maskline.domain.message import Encoding, Reported
 from maskline.settings import CarrierSmpp
 from maskline.sms import text as sms
-from maskline.sms.port import InboundText, Outgoing, Part, Receipt
+from maskline.sms.port import ALL, InboundText, Outgoing, Part, Receipt
 from maskline.sms.smpp import codes
 from maskline.sms.smpp.dialect import Dialect
 from maskline.sms.smpp.pdu import Data, ShortMessage
@@ -176,11 +176,11 @@ def test_a_receipt_is_for_the_text_that_went_the_other_way() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("way", "whole"), [("udh", False), ("sar", False), ("payload", True)])
-def test_a_receipt_is_for_all_of_a_text_that_goes_in_one_request(way: str, whole: bool) -> None:
+@pytest.mark.parametrize(("way", "whole"), [("udh", 0), ("sar", 0), ("payload", ALL)])
+def test_a_receipt_is_for_all_of_a_text_that_goes_in_one_request(way: str, whole: int) -> None:
     found = dialect(long_texts=way).arrival(receipt(PLAIN, 4), "c1", NOW)
     assert isinstance(found, Receipt)
-    assert found.whole is whole
+    assert found.whole_up_to == whole
 
 
 # --- numbers

@@ -290,7 +290,7 @@ async def test_a_late_answer_is_told_as_a_receipt() -> None:
         [receipt] = relay.receipts
         assert (receipt.message_id, receipt.state) == ("1", Reported.ENROUTE)
         assert (receipt.source, receipt.reference) == (text.source, text.reference)
-        assert receipt.whole  # it had one part
+        assert receipt.whole_up_to  # it had one part
         assert relay.outcomes[text.message_id] == [Unknown(reason="no answer")]
 
 

@@ -249,7 +249,7 @@ def test_a_status_is_read_from_a_callback(status: str, code: str, state: Reporte
             source="+19135550199",
             destination="+14015550101",
             reference=513,
-            whole=True,
+            whole_up_to=1600,
         )
     ]
     assert reading.thanks.status == 204

@@ -8,10 +8,11 @@ from typing import Any
 from maskline.domain.message import DEAD, Reported, State, after_report, retry_pause
 from maskline.sms.body import UNREADABLE, reference_of, unseal
 from maskline.sms.port import Accepted, Outcome, Receipt, Refused, TryLater, Unknown
+from maskline.sms.text.pieces import room_of
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
-# In units of UTF-16, what fits one segment in every alphabet: one receipt tells about all of it.
+# What fits one segment in every alphabet: one receipt tells about all of it.
 SURELY_ONE_SEGMENT = 70
 LONGEST_DOUBT = 3_600_000  # milliseconds before a text in doubt is sent again
 
@@ -164,7 +165,7 @@ def early_receipt(row: Row) -> Receipt:
         source=row["source"],
         destination=row["destination"],
         reference=row["reference"],
-        whole=bool(row["whole"]),
+        whole_up_to=row["whole"],
     )
 
 
@@ -257,16 +258,12 @@ def resolve_doubt(turn: Turn, receipt: Receipt, came_at: int) -> None:
         body = unseal(tx.cipher, row["sealed_body"], message_id)
     except UNREADABLE:
         return
-    if not receipt.whole and (body.media or utf16_units(body.text) > SURELY_ONE_SEGMENT):
+    words = "\n".join((body.text, *(each.url for each in body.media)))
+    if room_of(words) > max(receipt.whole_up_to, SURELY_ONE_SEGMENT):
         return
     tx.run("forget_unanswered_submit", **pair, message_id=message_id)
     settle(turn, [(message_id, Accepted(message_ids=(receipt.message_id,)))])
     turn.done.count("doubts resolved")
-
-
-def utf16_units(text: str) -> int:
-    """How much room a text takes at most: an emoji has two units."""
-    return len(text) + sum(sign > "\uffff" for sign in text)
 
 
 def keep_early(turn: Turn, receipt: Receipt) -> None:
@@ -281,7 +278,7 @@ def keep_early(turn: Turn, receipt: Receipt) -> None:
         source=receipt.source,
         destination=receipt.destination,
         reference=receipt.reference,
-        whole=int(receipt.whole),
+        whole=receipt.whole_up_to,
         reported_at=receipt.at,
         kept_at=turn.context.now,
     )

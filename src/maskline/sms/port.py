@@ -24,6 +24,7 @@ from msgspec import Struct
 from maskline.domain.message import Encoding, Reported
 
 MOST_MEDIA = 10  # with one text; carriers take no more
+ALL = 1_000_000  # more characters than any text has
 
 
 class Part(Struct, frozen=True, gc=False):
@@ -89,8 +90,9 @@ class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     came. `at` is when it happened, or came, in milliseconds since the epoch. `source` and
     `destination` are those of the text (so they are swapped in the PDU), `reference` what
     `Outgoing.reference` was (user_message_reference), where the carrier says them: they find the
-    text whose answer was lost with the connection. `whole` says that it speaks for all of the text,
-    which went in one request, however many segments it has.
+    text whose answer was lost with the connection. It speaks for all of a text that takes no more
+    room than `whole_up_to` (see `text.pieces.room_of`): that goes in one request, however many
+    segments it has.
     """
 
     carrier: str
@@ -101,7 +103,7 @@ class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     source: str | None = None
     destination: str | None = None
     reference: int | None = None
-    whole: bool = False
+    whole_up_to: int = 0
 
 
 class Outgoing(Struct, frozen=True, kw_only=True, gc=False):

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import accumulate
 from typing import Any, Protocol
 
 import structlog
@@ -24,7 +23,7 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
-from maskline.sms.text.graphemes import graphemes
+from maskline.sms.text.pieces import octets_of, pieces
 from maskline.sms.trouble import Trouble
 from maskline.sms.window import Window
 from maskline.store import StoreFailed
@@ -140,12 +139,12 @@ class SipLink:
         await self._window.drain()
 
     async def _outcome(self, text: Outgoing) -> Outcome:
-        pieces = split(text.in_words, self._most_bytes)
-        for place, piece in enumerate(pieces):
-            failure = await self._failure(text, place, piece)
+        parts = split(text.in_words, self._most_bytes)
+        for place, part in enumerate(parts):
+            failure = await self._failure(text, place, part)
             if failure is not None:
                 return failure
-        return Accepted(message_ids=(), segments=len(pieces), encoding=Encoding.UTF8)
+        return Accepted(message_ids=(), segments=len(parts), encoding=Encoding.UTF8)
 
     async def _failure(self, text: Outgoing, place: int, piece: bytes) -> Failure | None:
         """What kept a piece from being taken; None for nothing. One that is put off waits here, if
@@ -205,28 +204,5 @@ def call_id(message_id: str, place: int) -> str:
 
 
 def split(text: str, most_bytes: int) -> list[bytes]:
-    """Pieces of UTF-8, broken between words where there are any, else between what a reader sees as
-    characters; only one that is longer than a piece is itself broken."""
-    units = [
-        part.encode()
-        for unit in graphemes(text)
-        for part in ([unit] if len(unit.encode()) <= most_bytes else unit)
-    ]
-    pieces = []
-    while (fits := fitting(units, most_bytes)) < len(units):
-        cut = word_end(units, fits)
-        pieces.append(b"".join(units[:cut]))
-        units = units[cut:]
-    return [*pieces, b"".join(units)]
-
-
-def fitting(units: Sequence[bytes], most_bytes: int) -> int:
-    """How many of the first units fit."""
-    sizes = accumulate(map(len, units))
-    return next((place for place, size in enumerate(sizes) if size > most_bytes), len(units))
-
-
-def word_end(units: Sequence[bytes], fits: int) -> int:
-    """Where the last word of so many units ends, if in their second half; else where they end."""
-    places = (place for place in range(fits - 1, fits // 2, -1) if units[place] == b" ")
-    return next(places, fits - 1) + 1
+    """Pieces of UTF-8."""
+    return [piece.encode() for piece in pieces(text, most_bytes, octets_of)]

@@ -4,7 +4,7 @@ import pytest
 from carrier import Carrier
 from desk import ANN, BEN, HOUR, proxy
 
-from maskline.sms.port import Unknown
+from maskline.sms.port import ALL, Unknown
 
 
 def test_a_text_without_an_answer_is_sent_again_after_a_while(
@@ -109,13 +109,30 @@ def test_a_receipt_for_all_of_a_long_text_tells_that_the_carrier_has_it(
     carrier.bring("hello " * 40, number)
     told = {"source": number, "destination": BEN, "reference": carrier.sent[0].reference}
     if early:
-        carrier.report("id-9", whole=True, **told)
+        carrier.report("id-9", whole_up_to=ALL, **told)
     carrier.answer(Unknown(reason="no-answer"))
     if not early:
-        carrier.report("id-9", whole=True, **told)
+        carrier.report("id-9", whole_up_to=ALL, **told)
     assert carrier.states() == ["Delivered"]
     carrier.wait(HOUR)
     assert len(carrier.sent) == 1
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_receipt_for_a_piece_does_not_tell_that_the_carrier_has_the_whole_text(
+    carrier: Carrier, number: str, early: bool
+) -> None:
+    """A provider takes only so much at once: of such a text it may have the beginning alone."""
+    carrier.bring("x" * 200, number)
+    told = {"source": number, "destination": BEN, "reference": carrier.sent[0].reference}
+    if early:
+        carrier.report("id-9", whole_up_to=199, **told)
+    carrier.answer(Unknown(reason="no-answer"))
+    if not early:
+        carrier.report("id-9", whole_up_to=199, **told)
+    assert carrier.states() == ["InDoubt"]
+    carrier.wait(30_000)
+    assert len(carrier.sent) == 2
 
 
 def test_texts_of_a_process_that_is_gone_are_taken_over(carrier: Carrier, number: str) -> None:

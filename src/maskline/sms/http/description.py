@@ -6,16 +6,17 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from maskline.domain.message import Reported
 from maskline.sms.http.signatures import SignatureRules
 from maskline.sms.http.templates import BadTemplate, names
+from maskline.sms.port import ALL
 
 # What a placeholder of a request can stand for, beside the values that the settings give.
 OFFERED = (
@@ -23,6 +24,9 @@ OFFERED = (
     "reference", "valid_seconds", "valid_until", "media_urls", "media_url", "messages_url",
     "status_url",
 )  # fmt: skip
+
+
+Length = Annotated[int, Meta(ge=160)]  # a link must fit, and then some
 
 
 class BadDescription(Exception):
@@ -38,7 +42,9 @@ class Basic(Struct, frozen=True, forbid_unknown_fields=True):
 
 class RequestRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The request that sends a text. `media_body` takes the place of `body` for one with media;
-    without it, links stand in the text. `form`: the body is no JSON but a form."""
+    without it, links stand in the text. `form`: the body is no JSON but a form. A text of more than
+    `most_characters` goes in several requests; `most_unicode` holds for one that is not all ASCII.
+    """
 
     url: str
     method: Literal["POST", "PUT", "GET"] = "POST"
@@ -48,6 +54,12 @@ class RequestRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     media_body: dict[str, Any] | None = None
     form: bool = False
     signature: SignatureRules | None = None
+    most_characters: Length = ALL
+    most_unicode: Length = ALL
+
+    def most(self, *, plain: bool) -> int:
+        """How long a text may be that goes in one request; `plain`: all ASCII."""
+        return self.most_characters if plain else min(self.most_characters, self.most_unicode)
 
 
 class AnswerRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -24,6 +24,7 @@ from maskline.sms.http.provider import (
     Reading,
     Thanks,
     Unreadable,
+    in_pieces,
 )
 from maskline.sms.http.signatures import Signed, is_genuine, signature_headers
 from maskline.sms.http.templates import filled, filled_structure, filled_url, names
@@ -70,6 +71,11 @@ class Generic:
     @property
     def carrier(self) -> str:
         return self._carrier
+
+    def pieces(self, text: Outgoing) -> Sequence[Outgoing]:
+        pictures = pictures_in(self._rules.request.media_body) if text.media else 0
+        plain = text.words_beside(pictures).isascii()
+        return in_pieces(text, self._rules.request.most(plain=plain), pictures)
 
     def request(self, text: Outgoing, now: int) -> HttpRequest:
         rules = self._rules.request
@@ -206,7 +212,7 @@ class Generic:
             source=self._number(found(rules.source, item)) or None,
             destination=self._number(found(rules.destination, item)) or None,
             reference=int(reference) if re.fullmatch(r"\d{1,5}", reference) else None,
-            whole=True,
+            whole_up_to=self._rules.request.most(plain=False),
         )
 
     def _number(self, value: Any) -> str:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from maskline.courier import HttpReply, HttpRequest
 from maskline.sms.port import Arrival, Outcome, Outgoing
+from maskline.sms.text.pieces import pieces
 
 MESSAGES, STATUS = "messages", "status"
 
@@ -66,8 +69,11 @@ class Provider(Protocol):
     @property
     def carrier(self) -> str: ...
 
+    def pieces(self, text: Outgoing) -> Sequence[Outgoing]:
+        """The text as it fits the carrier's requests: nearly always one."""
+
     def request(self, text: Outgoing, now: int) -> HttpRequest:
-        """What to ask for the text to be sent; `now` is in milliseconds since the epoch."""
+        """What to ask for such a piece to be sent; `now` is in milliseconds since the epoch."""
 
     def outcome(self, reply: HttpReply) -> Outcome:
         """What the answer says about the text."""
@@ -77,3 +83,21 @@ class Provider(Protocol):
 
     def media_headers(self, url: str) -> Mapping[str, str]:
         """The headers to fetch media at this URL with: a provider's own may ask for our key."""
+
+
+def in_pieces(text: Outgoing, most: int, pictures: int) -> list[Outgoing]:
+    """The text as several of at most that size (see `room_of`), the last with its first so many
+    pictures; links to the others stand in the words. Each has an id of its own."""
+    *first, last = pieces(text.words_beside(pictures), most)
+    if not first:
+        return [text]
+    parts = [(words, ()) for words in first]
+    return [
+        msgspec.structs.replace(
+            text,
+            message_id=f"{text.message_id}-{place}" if place else text.message_id,
+            text=words,
+            media=media,
+        )
+        for place, (words, media) in enumerate([*parts, (last, text.media[:pictures])])
+    ]

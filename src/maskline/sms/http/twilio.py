@@ -29,6 +29,7 @@ from maskline.sms.http.provider import (
     Reading,
     Thanks,
     Unreadable,
+    in_pieces,
 )
 from maskline.sms.port import (
     MOST_MEDIA,
@@ -46,6 +47,7 @@ NO_REPLY = Thanks(
     content_type="text/xml", body=b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 )
 MOST_FIELDS = 500
+MOST_CHARACTERS = 1_600  # in a Body; one beyond the basic plane counts as two
 LONGEST_VALIDITY = 36_000  # seconds that Twilio keeps a message which waits
 HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
 BAD_KEYS = (401, 404)
@@ -71,7 +73,8 @@ REASONS = {
     "30034": "not-registered",
     **dict.fromkeys(("21211", "21214", "21217", "21408", "21612", "21614"), "bad-destination"),
     **dict.fromkeys(("21212", "21603", "21606", "21659", "21660"), "bad-source"),
-    **dict.fromkeys(("21602", "21605", "21617", "21620", "21623"), "bad-content"),
+    **dict.fromkeys(("21602", "21620", "21623"), "bad-content"),
+    **dict.fromkeys(("21605", "21617"), "too-long"),
 }
 
 
@@ -103,6 +106,13 @@ class Twilio:
     def carrier(self) -> str:
         return self._carrier
 
+    @property
+    def _pictures(self) -> int:
+        return MOST_MEDIA if self._account.mms else 0
+
+    def pieces(self, text: Outgoing) -> Sequence[Outgoing]:
+        return in_pieces(text, MOST_CHARACTERS, self._pictures)
+
     def request(self, text: Outgoing, now: int) -> HttpRequest:
         left = min(max((text.expires_at - now) // 1000, 1), LONGEST_VALIDITY)
         fields = [
@@ -111,13 +121,13 @@ class Twilio:
             ("StatusCallback", f"{self._callbacks}/{STATUS}?reference={text.reference}"),
             ("ValidityPeriod", str(left)),
         ]
-        words = text.words_beside(MOST_MEDIA if self._account.mms else 0)
+        words = text.words_beside(self._pictures)
         if words or not text.media:
             fields.append(("Body", words))
         if self._account.messaging_service_sid:
             fields.append(("MessagingServiceSid", self._account.messaging_service_sid))
         if self._account.mms:
-            fields += [("MediaUrl", media.url) for media in text.media[:MOST_MEDIA]]
+            fields += [("MediaUrl", media.url) for media in text.media[: self._pictures]]
         headers = {"Authorization": self._authorization, "Content-Type": FORM}
         return HttpRequest("POST", self._messages, headers, urlencode(fields).encode())
 
@@ -198,7 +208,7 @@ class Twilio:
             source=one_of(fields, "From") or None,
             destination=one_of(fields, "To") or None,
             reference=int(reference) if reference.isdecimal() and len(reference) < 6 else None,
-            whole=True,
+            whole_up_to=MOST_CHARACTERS,
         )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from maskline.domain.message import Encoding
 from maskline.settings import CarrierSmpp
 from maskline.sms import text as sms
-from maskline.sms.port import InboundText, Outgoing, Part, Receipt
+from maskline.sms.port import ALL, InboundText, Outgoing, Part, Receipt
 from maskline.sms.smpp import codes
 from maskline.sms.smpp.pdu import Data, ShortMessage, Tlvs, tlv
 from maskline.sms.smpp.receipts import ID_FORMS, report_of
@@ -85,7 +85,7 @@ class Dialect:
             source=destination,
             destination=source,
             reference=number_in(body.tlvs, codes.USER_MESSAGE_REFERENCE, 2),
-            whole=self._settings.long_texts == "payload",
+            whole_up_to=ALL if self._settings.long_texts == "payload" else 0,
         )
 
     def number(self, ton: int, address: str) -> str:

@@ -17,6 +17,7 @@ from maskline.settings import CarrierSmpp
 from maskline.settings.smpp import MOST_CHARACTERS
 from maskline.sms import text as sms
 from maskline.sms.port import (
+    ALL,
     Arrival,
     Inbox,
     LinkHealth,
@@ -229,7 +230,7 @@ class SmppLink:
             source=text.source,
             destination=text.destination,
             reference=text.reference,
-            whole=submission.parts == 1,
+            whole_up_to=ALL if submission.parts == 1 else 0,
         )
 
     def told(self, connection: Connection, answers: Sequence[Answered | Unanswered]) -> None:
