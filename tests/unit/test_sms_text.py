@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from maskline.domain.message import Encoding
 from maskline.sms import text as sms
-from maskline.sms.text import gsm, header
+from maskline.sms.text import gsm, header, reading
 from maskline.sms.text.graphemes import graphemes
 from maskline.sms.text.writing import CONCATENATION_OCTETS
 
@@ -414,6 +414,31 @@ def test_parts_of_odd_length_are_whole_again(width: int) -> None:
     parts = [octets[start : start + width] for start in range(0, len(octets), width)]
     kept = {number: sms.read_part(part, "ucs2") for number, part in enumerate(parts, 1)}
     "".join(kept.values()).encode()  # fit to be kept
+    assert sms.joined(kept, len(parts)) == text
+
+
+@given(TEXTS, st.sampled_from(["ucs2", "utf8", "shift_jis", "euc_kr", "iso2022_jp"]), st.data())
+def test_parts_cut_within_the_octets_of_a_character_are_whole_again(
+    text: str, charset: sms.Charset, data: st.DataObject
+) -> None:
+    """Parts of odd and of even length may stand side by side."""
+    name = reading.PYTHON_NAMES.get(charset, "utf_16_be")
+    octets = (
+        text.encode("utf_16", "surrogatepass").decode("utf_16", "replace").encode(name, "replace")
+    )
+    places = data.draw(st.lists(st.integers(0, len(octets)), max_size=6).map(sorted))
+    parts = [octets[start:end] for start, end in pairwise([0, *places, len(octets)])]
+    kept = [sms.read_part(part, charset) for part in parts]
+    "".join(kept).encode()  # fit to be kept
+    if not any(part.startswith((b"\xfe\xff", b"\xff\xfe")) for part in parts):
+        assert sms.join(kept) == sms.read(octets, charset)
+
+
+def test_parts_of_odd_and_even_length_are_whole_again() -> None:
+    text = "Привет, 一 Ānn 🎉! " * 12
+    octets = text.encode("utf_16_be")
+    parts = [octets[:133], octets[133:267], octets[267:400], octets[400:]]
+    kept = {number: sms.read_part(part, "ucs2") for number, part in enumerate(parts, 1)}
     assert sms.joined(kept, len(parts)) == text
 
 

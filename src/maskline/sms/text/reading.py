@@ -5,6 +5,8 @@ holds no lone surrogate and no NUL, which stores refuse.
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Literal
 
 from maskline.sms.text import gsm
@@ -34,14 +36,15 @@ HALF = re.compile(f"[{chr(KEPT + 0xD800)}-{chr(KEPT + 0xDFFF)}]")
 KEPT_ESCAPE = 0x10E000
 LANGUAGES = 16  # more than there are
 ESCAPE = re.compile(f"([{chr(KEPT_ESCAPE)}-{chr(KEPT_ESCAPE + LANGUAGES**2 - 1)}])(.?)", re.DOTALL)
-# So are the octets of a part that was cut within a unit of UTF-16: the next one has the other half.
-KEPT_OCTET = 0x10E100
-OCTETS = re.compile(f"[{chr(KEPT_OCTET)}-{chr(KEPT_OCTET + 0xFF)}]+")
+# So are the octets of a part in an alphabet of several octets to a character: any part may end
+# within one, and only all of them tell where each begins.
+KEPT_OCTETS = 0x10E100
+SEVERAL: tuple[Charset, ...] = ("ucs2", "utf8", "shift_jis", "iso2022_jp", "euc_kr")
 
 
 def read(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
     """The text of a whole short message; `locking` and `single` are its header's languages."""
-    return mended(read_part(octets, charset, locking, single))
+    return join([read_part(octets, charset, locking, single)])
 
 
 def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
@@ -49,13 +52,10 @@ def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0
     if charset == "gsm":
         text = gsm.alphabet(locking, single).decode(octets)
         return text[:-1] + kept_escape(locking, single) if text.endswith(gsm.ESC) else text
-    if charset == "ucs2" and len(octets) % 2:
-        return "".join(chr(KEPT_OCTET + octet) for octet in octets)
-    if charset == "ucs2":
-        text = read_utf16(octets)
-    else:
-        text = octets.decode(PYTHON_NAMES[charset], "replace")
-    return without_nul(text)
+    if charset in SEVERAL:
+        first = KEPT_OCTETS + 256 * SEVERAL.index(charset)
+        return "".join(chr(first + octet) for octet in octets)
+    return without_nul(octets.decode(PYTHON_NAMES[charset], "replace"))
 
 
 def without_nul(text: str) -> str:
@@ -81,7 +81,43 @@ def join(parts: list[str]) -> str:
 
     Every half that finds no other half becomes U+FFFD; an escape that finds nothing, nothing.
     """
-    return mended("".join(parts))
+    return mended("".join(decoded(parts)))
+
+
+def decoded(parts: Iterable[str]) -> Iterator[str]:
+    """The parts with those decoded that were kept as octets, as many together as follow on each
+    other in one alphabet."""
+    for charset, run in groupby(filter(None, parts), key=kept_charset):
+        if charset is None:
+            yield from run
+        elif charset == "ucs2":
+            yield from (without_nul(read_utf16(octets)) for octets in whole_units(run))
+        else:
+            octets = b"".join(map(kept_octets, run))
+            yield without_nul(octets.decode(PYTHON_NAMES[charset], "replace"))
+
+
+def kept_charset(part: str) -> Charset | None:
+    """In what alphabet a part's octets are kept; None where its text is."""
+    place = ord(part[0]) - KEPT_OCTETS
+    return SEVERAL[place // 256] if 0 <= place < 256 * len(SEVERAL) else None
+
+
+def kept_octets(part: str) -> bytes:
+    return bytes((ord(sign) - KEPT_OCTETS) % 256 for sign in part)
+
+
+def whole_units(parts: Iterable[str]) -> Iterator[bytes]:
+    """The octets of UTF-16 that parts have, each by itself, for it may begin with a byte order
+    mark; but where one ends within a unit, with those that follow until one does not."""
+    octets = b""
+    for part in parts:
+        octets += kept_octets(part)
+        if len(octets) % 2 == 0:
+            yield octets
+            octets = b""
+    if octets:
+        yield octets
 
 
 def kept_escape(locking: int, single: int) -> str:
@@ -95,13 +131,7 @@ def escaped(found: re.Match[str]) -> str:
     return alphabet.unescaped(gsm.ESC + found[2]) if found[2] else ""
 
 
-def kept_octets(found: re.Match[str]) -> str:
-    """What the octets say that one part, or several on end, had."""
-    return without_nul(read_utf16(bytes(ord(sign) - KEPT_OCTET for sign in found[0])))
-
-
 def mended(text: str) -> str:
-    text = OCTETS.sub(kept_octets, text)
     text = ESCAPE.sub(escaped, text).replace(gsm.ESC, "")
     if HALF.search(text):
         halves = HALF.sub(lambda half: chr(ord(half[0]) - KEPT), text)
