@@ -5,7 +5,7 @@ from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, Desk, proxy
 
 from maskline.operations import Policy
-from maskline.sms.foresight import foreseen, has_reader, waiting
+from maskline.sms.foresight import facts_about, foreseen, waiting
 from maskline.sms.port import Accepted, InboundText, Media, TryLater, Verdict
 
 PROXY = "+19135550199"
@@ -29,7 +29,7 @@ def pictured(carrier: Carrier, number: str, source: str = ANN, words: str = "See
 
 
 def foretold(carrier: Carrier, text: InboundText, most: int = 2) -> Verdict | None:
-    return foreseen(carrier.desk.context(""), text, most)
+    return foreseen(carrier.desk.context(""), text, most).verdict
 
 
 def test_a_repetition_is_known_before(carrier: Carrier, number: str) -> None:
@@ -49,8 +49,9 @@ def test_a_full_queue_is_known_before(carrier: Carrier, number: str) -> None:
 def test_a_queue_is_counted_no_further_than_needed(carrier: Carrier, number: str) -> None:
     for words in ("one", "two", "three"):
         carrier.bring(words, number)
-    text = pictured(carrier, number)
-    assert [waiting(carrier.desk.context(""), text, most) for most in (2, 4)] == [2, 3]
+    context = carrier.desk.context("")
+    facts = facts_about(context, pictured(carrier, number))
+    assert [waiting(context, facts, most) for most in (2, 4)] == [2, 3]
 
 
 def test_a_full_queue_keeps_back_nothing_that_will_not_stand_in_it(
@@ -66,9 +67,8 @@ def test_who_has_no_open_session_has_no_reader(carrier: Carrier) -> None:
     session = carrier.desk.open(carrier.desk.connector(), ANN, BEN)
 
     def reads(source: str, words: str = "See") -> bool:
-        return has_reader(
-            carrier.desk.context(""), pictured(carrier, proxy(session), source, words)
-        )
+        text = pictured(carrier, proxy(session), source, words)
+        return foreseen(carrier.desk.context(""), text, 2).has_reader
 
     assert (reads(ANN), reads(BEN), reads(CAT), reads("12345")) == (True, True, False, False)
     carrier.bring("STOP", proxy(session), BEN)

@@ -23,7 +23,7 @@ from twilio.request_validator import RequestValidator
 from maskline.courier import Courier
 from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context, purge_pictures
-from maskline.sms.foresight import has_reader
+from maskline.sms.foresight import Foreseen, foreseen
 from maskline.sms.http import door
 from maskline.sms.http.door import Desk, Door
 from maskline.sms.http.link import HttpLink, Rate
@@ -369,7 +369,7 @@ class House:
 async def house(
     tmp_path: Path, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
-    monkeypatch.setattr(door, "has_reader", lambda *_: True)
+    monkeypatch.setattr(door, "foreseen", lambda *_: Foreseen(None, has_reader=True))
     found = House(tmp_path, twilio)
     async with found.door.running():
         yield found
@@ -554,7 +554,7 @@ async def test_pictures_beyond_the_tenth_are_told(house: House, twilio: FakeTwil
 async def test_no_picture_is_fetched_for_a_text_whose_verdict_is_known(
     house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch, verdict: Any, status: int
 ) -> None:
-    monkeypatch.setattr(door, "foreseen", lambda *_: verdict)
+    monkeypatch.setattr(door, "foreseen", lambda *_: Foreseen(verdict))
     assert (await house.deliver("messages", with_media(f"{twilio.url}/a")))[0] == status
     assert (twilio.asked, house.inbox.taken) == ([], [])
 
@@ -563,7 +563,7 @@ async def test_no_picture_is_fetched_for_a_text_that_nobody_will_get(
     house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever knows a number could fill the disk."""
-    monkeypatch.setattr(door, "has_reader", has_reader)  # there is no session
+    monkeypatch.setattr(door, "foreseen", foreseen)  # there is no session
     assert (await house.deliver("messages", with_media(f"{twilio.url}/a")))[0] == 200
     assert twilio.asked == []
     assert only(house).media == ()

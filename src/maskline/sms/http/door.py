@@ -19,7 +19,7 @@ import structlog
 from maskline.courier import Courier
 from maskline.operations import Context
 from maskline.operations.pictures import find_picture
-from maskline.sms.foresight import foreseen, has_reader
+from maskline.sms.foresight import foreseen
 from maskline.sms.http.provider import (
     MESSAGES,
     STATUS,
@@ -187,17 +187,14 @@ class Door:
         """What arrived, with our links for its pictures; the verdict where none need be fetched."""
         if not isinstance(arrival, InboundText) or not arrival.media:
             return arrival
-        verdict, read = await self._store.read(lambda tx: self._foreseen(tx, arrival))
+        verdict, has_reader = await self._store.read(
+            lambda tx: foreseen(self._context(tx), arrival, self._most_queued)
+        )
         if verdict is not None:
             return verdict
-        if not read:
+        if not has_reader:
             return self._intake.leave_behind(arrival)
         return await self._intake.pass_on(arrival, desk.courier, desk.provider.media_headers)
-
-    def _foreseen(self, tx: Transaction, text: InboundText) -> tuple[Verdict | None, bool]:
-        context = self._context(tx)
-        verdict = foreseen(context, text, self._most_queued)
-        return verdict, verdict is None and has_reader(context, text)
 
     async def _callback(self, kind: str, scope: Scope, receive: Receive) -> Callback:
         query = scope["query_string"].decode("latin-1")
