@@ -6,17 +6,16 @@ Only what bears its provider's signature is read, and it is thanked for only onc
 
 import asyncio
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import structlog
 
 from maskline.courier import Courier
+from maskline.logs import whereabouts
 from maskline.operations import Context
 from maskline.operations.pictures import find_picture
 from maskline.sms.foresight import foreseen
@@ -121,7 +120,7 @@ class Door:
             if str(turned):
                 log.warning("callback turned away", carrier=carrier, reason=str(turned))
         except Exception as error:  # nothing was kept: the provider is to come again
-            log.error("callback failed", error=type(error).__name__, at=place_in_code(error))
+            log.error("callback failed", **whereabouts(error))
             answer = Answer(503, {"retry-after": str(int(BUSY_SECONDS))})
         log.info(
             "picture" if scope["path"].startswith(MEDIA) else "callback",
@@ -216,12 +215,6 @@ def place_of(path: str) -> tuple[str, str]:
     """The carrier and the kind that a path names; empty where it names none."""
     parts = path.removeprefix(CARRIERS).split("/")
     return (unquote(parts[0]), parts[1]) if len(parts) == 2 else ("", "")
-
-
-def place_in_code(error: Exception) -> str:
-    """Where an error came up. Not its text, which may hold anything."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
 
 
 async def whole_body(receive: Receive) -> bytes:
