@@ -80,7 +80,7 @@ def request(message: sip.Message) -> None:
     hold(kept.read(known.text()) == known, "a context that changes")
     token = KEYS.seal("a", first.near)
     hold(KEYS.open(token) == ("a", first.near), "a leg that changes")
-    hold(mask.dialog_passage(KEYS, message) is None, "a dialogue out of nothing")
+    hold(mask.dialog_passage(KEYS, message) is None, "a dialog out of nothing")
     if message.method == "MESSAGE":
         texts.read(message)
 

@@ -26,10 +26,10 @@ ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
 # Of a reply the number of its branch, from 0; of a failure how many there have been.
 BRANCH, OVER = "$T_branch_idx", "$avp(over)"
-# How long a target may say nothing at all: less while there is another one to try; then it may not
-# say for longer than the third that it is trying (100), which tells nothing of the phone.
+# Milliseconds that a target may say nothing at all: less while there is another to try; then it may
+# not say for longer than the third that it is trying (100), which tells nothing of the phone.
 PATIENCE, HASTE, TRYING = 5000, 3000, 20_000
-RINGING = "$avp(ringing)"  # how long the phone may ring, until it is heard of; 0 then
+RINGING = "$avp(ringing)"  # milliseconds that the phone may ring, until it is heard of; 0 then
 OTHERS_MAY_TAKE_IT = (500, 502, 503, 504)
 
 

@@ -117,7 +117,7 @@ class Dialogs:
 
 
 def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:
-    """Whether another one than the called party of this dialogue, a fork's or one whose call has
+    """Whether another one than the called party of this dialog, a fork's or one whose call has
     gone on, answered the call: that one's call it is."""
     called = passage.far if passage.far.side == mask.CALLED else passage.near
     return mask.CALLED in call.legs and call.legs[mask.CALLED].tag != called.tag

@@ -293,7 +293,7 @@ def later_headers(
 
 
 def next_hop(far: Leg) -> str:
-    """Where a request within a dialogue goes next."""
+    """Where a request within a dialog goes next."""
     told = sip.address(far.routes[0]).uri if far.routes else far.target
     return sip.over_tls(told) if far.flow == ENCRYPTED else far.flow or told
 

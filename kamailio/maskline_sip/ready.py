@@ -28,7 +28,7 @@ class Way:
 
 
 def name_of(token: str, call_id: str, sender_tag: str, receiver_tag: str) -> str:
-    """What a request within a dialogue is found by. Who does not know the dialogue cannot make it:
+    """What a request within a dialog is found by. Who does not know the dialog cannot make it:
     the token and the receiver's tag are ours."""
     return hashlib.sha256(f"{token} {call_id} {sender_tag} {receiver_tag}".encode()).hexdigest()
 

@@ -309,7 +309,7 @@ def told(error: Exception, status: int) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Module and line of a fault, never its text: it could hold a number."""
+    """Function and line of a fault, never its text: it could hold a number."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -9,7 +9,7 @@ from .kept import Kept
 from .reports import Reports
 from .senders import Senders
 
-NOBODYS = ""  # no call goes by this reference: to end such a dialogue ends no call
+NOBODYS = ""  # no call goes by this reference: to end such a dialog ends no call
 
 
 class Strays:

@@ -1,6 +1,6 @@
 """The mask over generated calls, at least 200,000 messages: forked, late, repeated, folded. What
 one party sends tells the other nothing, in no encoding and by no hash without a key; and every
-message finds the dialogue that it belongs to."""
+message finds the dialog that it belongs to."""
 
 import random
 from collections.abc import Callable
@@ -101,7 +101,7 @@ class Call:
         self, sender: Party, receiver: Party, mine: mask.Leg, peer_tag: str, token: str,
         expected: mask.Leg,
     ) -> None:  # fmt: skip
-        """A request of one party within the dialogue, and its answer."""
+        """A request of one party within the dialog, and its answer."""
         method = self.chance.choice(METHODS)
         to = f"{mine.peer};tag={peer_tag}"
         headers = [

@@ -42,7 +42,7 @@ def test_who_moves_is_found_where_they_say(script: Script, call: Call) -> None:
 def test_a_reply_within_a_call_is_passed_on(
     script: Script, call: Call, method: str, status: int
 ) -> None:
-    """Also without a Contact: there is a dialogue."""
+    """Also without a Contact: there is a dialog."""
     script.request(*call.by("caller", method))
     told = reply(script.sent, status).replace(f"Contact: <sip:ben@{GLOBEX}>\r\n".encode(), b"")
     assert script.reply(told)

@@ -125,7 +125,7 @@ INVITE = request(
 
 @pytest.mark.parametrize(("tag", "routes"), [("", ("<sip:p;lr>",)), ("t", ())])
 def test_what_is_kept_of_a_request(tag: str, routes: tuple[str, ...]) -> None:
-    """A route set is told in the replies that make a dialogue alone."""
+    """A route set is told in the replies that make a dialog alone."""
     passage = mask.Passage("a", LEG, LEG._replace(tag=tag))
     known = kept.of(passage, INVITE, "192.0.2.1:5060")
     vias = ("SIP/2.0/UDP a", "SIP/2.0/UDP b")

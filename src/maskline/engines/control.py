@@ -1,7 +1,7 @@
 """The control line to Kamailio: a small SIP client on a loopback address of its own.
 
 Kamailio knows the address (`control` in its settings) and takes from it what it takes from nobody
-else: an ACK or BYE for a leg of a call, in that leg's own dialogue, which it masks and passes on as
+else: an ACK or BYE for a leg of a call, in that leg's own dialog, which it masks and passes on as
 if the other side had sent it; a CANCEL of a call that rings, by our id of it; and a MESSAGE for a
 carrier, which it writes anew. Timers are those of RFC 3261, 17.1.2.2.
 """
@@ -228,7 +228,7 @@ def new_branch() -> str:
 def request(
     method: str, leg: Mapping[str, str], cseq: int, own: Address, branch: str, body: bytes = b""
 ) -> bytes:
-    """A request in the dialogue of a leg; the leg's values are used as they are."""
+    """A request in the dialog of a leg; the leg's values are used as they are."""
     lines = [
         f"{method} {leg['Target']} SIP/2.0",
         f"Via: SIP/2.0/UDP {own};branch={branch}",

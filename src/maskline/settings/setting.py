@@ -14,7 +14,7 @@ def setting(
 ) -> Any:
     """A setting: what it is for, its default (none: it must be given), its bounds when a number.
 
-    `example` is what the documentation shows for a setting whose default follows from others.
+    `example` is what the documentation shows for a setting without a default to be shown.
     """
     return field(
         default=default,

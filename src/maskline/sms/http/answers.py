@@ -1,4 +1,4 @@
-"""What answers mean to which a provider's own words say nothing: by their status alone."""
+"""What an answer means by its status alone, where the provider's own words say nothing."""
 
 import base64
 from collections.abc import Collection

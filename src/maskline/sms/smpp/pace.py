@@ -11,8 +11,8 @@ LONGEST_PAUSE = 30.0
 class Pace:
     """So many messages a second (None: any number), and pauses that double while it goes on.
 
-    `clock` gives seconds. A pause lasts until `resumed` finds it over; the next is as long as the
-    first again when a message was taken in between.
+    `clock` gives seconds. A pause is as long as the first again when a message was taken since the
+    last one.
     """
 
     def __init__(self, per_second: int | None, clock: Callable[[], float]) -> None:
