@@ -17,7 +17,7 @@ from maskline.settings import CarrierSmpp
 from maskline.sms.port import Outgoing
 from maskline.sms.smpp import codes
 from maskline.sms.smpp.dialect import Dialect
-from maskline.sms.smpp.pdu import Bind, BindResp, MessageResp, ShortMessage, pdu
+from maskline.sms.smpp.pdu import Bind, BindResp, ShortMessage, message_id_of, pdu
 from maskline.sms.smpp.session import Session, Timers
 
 ROUNDS, TIMES = 30, 2_000
@@ -74,13 +74,13 @@ def session_steps() -> Steps:
 
 def main() -> None:
     dialect = Dialect("acme", CarrierSmpp(host="smsc", system_id="us"))
-    text, receipt, answer = TEXT.write(), RECEIPT.write(), MessageResp("7A").write()
+    text, receipt, answer = TEXT.write(), RECEIPT.write(), b"7A\0"
     whole = pdu(codes.DELIVER_SM, 1, text)
     deliver = smpp34.DeliverSm("12065550100", "19135550199", WORDS)
     ours: Steps = {
         "codec: read deliver_sm": lambda: ShortMessage.read(text),
         "codec: read a receipt": lambda: ShortMessage.read(receipt),
-        "codec: read submit_sm_resp": lambda: MessageResp.read(answer),
+        "codec: read submit_sm_resp": lambda: message_id_of(answer),
         "codec: write submit_sm": TEXT.write,
         **session_steps(),
         "text from deliver_sm": lambda: dialect.arrival(TEXT, "c1", 0),

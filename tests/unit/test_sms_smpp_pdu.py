@@ -11,8 +11,6 @@ from maskline.sms.smpp.pdu import (
     Bind,
     BindResp,
     Data,
-    MessageResp,
-    Outbind,
     PduError,
     ShortMessage,
     pdu,
@@ -38,8 +36,6 @@ BODIES = {
     ),
     Bind: st.builds(Bind, text(15), text(8), text(12), BYTE, BYTE, BYTE, text(40)),
     BindResp: st.builds(BindResp, text(15), TLVS),
-    Outbind: st.builds(Outbind, text(15), text(8)),
-    MessageResp: st.builds(MessageResp, text(64), TLVS),
 }
 KINDS = list(BODIES)
 ASCII = st.text("0123456789+ABCabc", max_size=20)
@@ -162,7 +158,6 @@ def test_what_the_peer_is_told(octets: bytes, status: int) -> None:
 
 
 def test_responses_may_be_empty() -> None:
-    assert MessageResp.read(b"") == MessageResp()
     assert BindResp.read(b"") == BindResp()
 
 
@@ -175,9 +170,7 @@ def test_tlvs_keep_their_order_and_their_doubles() -> None:
 
 
 def test_nothing_private_is_shown() -> None:
-    shown = repr(
-        (WHOLE, Bind("us", "secret"), Outbind("them", "secret"), Data(source_addr="111", tlvs=()))
-    )
+    shown = repr((WHOLE, Bind("us", "secret"), Data(source_addr="111", tlvs=())))
     assert "secret" not in shown
     assert "111" not in shown
     assert "hi'" not in shown

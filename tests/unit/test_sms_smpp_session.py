@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskline.sms.smpp import codes, session
-from maskline.sms.smpp.pdu import HEADER, Bind, BindResp, Data, MessageResp, ShortMessage, pdu
+from maskline.sms.smpp.pdu import HEADER, Bind, BindResp, Data, ShortMessage, pdu
 from maskline.sms.smpp.session import Answered, Arrived, Bound, Ended, Session, Unanswered
 from maskline.sms.smpp.states import State
 
@@ -117,7 +117,7 @@ def test_an_answer_to_another_bind_is_none() -> None:
     one = started()
     assert one.receive(pdu(codes.BIND_RECEIVER_RESP, 1, b"x\0"), 1.0) == []
     assert one.receive(pdu(codes.BIND_TRANSCEIVER_RESP, 2, b"x\0"), 1.0) == []
-    assert (one.state, one.strays) == (State.BINDING, 2)
+    assert one.state is State.BINDING
 
 
 def test_an_odd_answer_to_a_bind_binds() -> None:
@@ -136,7 +136,7 @@ def test_submits_are_answered() -> None:
     ]  # fmt: skip
     assert one.under_way == 3
     answers = (
-        pdu(codes.SUBMIT_SM_RESP, 4, MessageResp("id4").write())
+        pdu(codes.SUBMIT_SM_RESP, 4, b"id4\0")
         + pdu(codes.SUBMIT_SM_RESP, 2, b"", codes.ESME_RTHROTTLED)
         + pdu(codes.GENERIC_NACK, 3, b"", codes.ESME_RINVCMDID)
     )
@@ -174,7 +174,7 @@ def test_wrong_answers_change_nothing() -> None:
     ]:  # fmt: skip
         assert one.receive(pdu(command, sequence, b"\0"), 2.0) == []
     assert one.receive(pdu(codes.GENERIC_NACK, 0, b"", codes.ESME_RSYSERR), 2.0) == []
-    assert (one.under_way, one.strays, one.nacks) == (1, 5, 1)
+    assert one.under_way == 1
     sent(one)
     assert one.receive(pdu(codes.SUBMIT_SM_RESP, 2, b"x\0"), 2.0) == [Answered("a", 0, "x")]
     assert one.receive(pdu(codes.SUBMIT_SM_RESP, 2, b"x\0"), 2.0) == []  # twice
@@ -247,7 +247,6 @@ def test_what_cannot_be_read_is_refused_by_its_fault() -> None:
     one = bound()
     assert one.receive(pdu(codes.DELIVER_SM, 70, MESSAGE.write()[:-1]), 2.0) == []
     assert sent(one) == [(codes.DELIVER_SM_RESP, codes.ESME_RINVMSGLEN, 70, b"\0")]
-    assert one.malformed == 1
 
 
 @pytest.mark.parametrize(

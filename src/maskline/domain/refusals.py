@@ -16,7 +16,6 @@ What goes wrong on our side is any other exception.
     │   ├── NumbersAssociated       phone numbers must be taken off it first
     │   └── GroupsAssociated        it must be taken out of its groups first
     ├── LimitExceeded               a quota is used up
-    ├── Unprocessable               understood, and not offered here
     ├── Throttled                   too many requests; later ones may succeed
     └── Unavailable                 not now; the same request may succeed later
 """
@@ -91,11 +90,6 @@ class GroupsAssociated(Conflict):
 class LimitExceeded(Refusal):
     kind = "ResourceLimitExceeded"
     code = "ResourceLimitExceeded"
-
-
-class Unprocessable(Refusal):
-    kind = "Unprocessable"
-    code = "Unprocessable"
 
 
 class Throttled(Refusal):

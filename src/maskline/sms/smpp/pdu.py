@@ -99,9 +99,6 @@ BIND = Layout(
     Field("addr_npi"),
     Field("address_range", 41),
 )
-OUTBIND = Layout(
-    Field("system_id", 16, codes.ESME_RINVSYSID), Field("password", 9, codes.ESME_RINVPASWD)
-)
 BIND_RESP = Layout(Field("system_id", 16, codes.ESME_RINVSYSID))
 SHORT_MESSAGE = Layout(
     Field("service_type", 6, codes.ESME_RINVSERTYP),
@@ -130,7 +127,6 @@ DATA = Layout(
     Field("registered_delivery"),
     Field("data_coding"),
 )
-MESSAGE_RESP = Layout(Field("message_id", 65, codes.ESME_RINVMSGID))
 
 
 def read_tlvs(body: bytes, place: int) -> Tlvs:
@@ -187,23 +183,6 @@ class Bind(NamedTuple):
 
     def write(self) -> bytes:
         return BIND.write(*octets(self))
-
-
-class Outbind(NamedTuple):
-    """The body of outbind (section 4.1.7)."""
-
-    system_id: str
-    password: str = ""
-
-    def __repr__(self) -> str:
-        return f"Outbind(system_id={self.system_id!r})"
-
-    @classmethod
-    def read(cls, body: bytes) -> Self:
-        return cls(*(latin(text) for text in OUTBIND.read(body).groups()))
-
-    def write(self) -> bytes:
-        return OUTBIND.write(*octets(self))
 
 
 class BindResp(NamedTuple):
@@ -332,23 +311,6 @@ class Data(NamedTuple):
 
     def write(self) -> bytes:
         return DATA.write(*octets(self[:10])) + write_tlvs(self.tlvs)
-
-
-class MessageResp(NamedTuple):
-    """The body of submit_sm_resp, deliver_sm_resp and data_sm_resp; a refusal may have none."""
-
-    message_id: str = ""
-    tlvs: Tlvs = ()
-
-    @classmethod
-    def read(cls, body: bytes) -> Self:
-        if not body:
-            return cls()
-        found = MESSAGE_RESP.read(body)
-        return cls(latin(found[1]), read_tlvs(body, found.end()))
-
-    def write(self) -> bytes:
-        return MESSAGE_RESP.write(latin_octets(self.message_id)) + write_tlvs(self.tlvs)
 
 
 def message_id_of(body: bytes) -> str:

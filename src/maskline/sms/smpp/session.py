@@ -119,18 +119,11 @@ class Other(NamedTuple):
 
 
 class Session:
-    """One bind.
-
-    `strays` counts responses that answer nothing, `nacks` what the peer could not read, `malformed`
-    what we could not. What we wrote before the time `read_until`, the peer has read: it answered a
-    request that stood behind it.
-    """
+    """One bind. What we wrote before the time `read_until` the peer has read: it answered what came
+    after it."""
 
     def __init__(self, command_id: int, bind: Bind, timers: Timers, now: float) -> None:
         self.state = State.OPEN
-        self.strays = 0
-        self.nacks = 0
-        self.malformed = 0
         self._command_id = command_id
         self._bind = bind
         self._timers = timers
@@ -308,7 +301,6 @@ class Session:
                 events.append(Arrived(command_id, sequence, kind.read(body)))
                 self._to_answer += 1
             except PduError as error:
-                self.malformed += 1
                 self._respond(command_id, sequence, error.status)
         elif command_id == codes.ENQUIRE_LINK:
             self._respond(command_id, sequence, codes.ESME_ROK)
@@ -329,7 +321,8 @@ class Session:
             return
         other = self._others.get(sequence)
         if other is None or not answers(other, command_id):
-            self._take_stray(command_id, status, sequence, body, events)
+            if command_id in SUBMIT_RESPONSES:
+                self._take_late(status, sequence, body, events)
             return
         del self._others[sequence]
         self.read_until = max(self.read_until, other.asked)
@@ -338,16 +331,10 @@ class Session:
         elif other.command_id == codes.UNBIND:
             events.append(self._end("unbound"))
 
-    def _take_stray(
-        self, command_id: int, status: int, sequence: int, body: bytes, events: list[Event]
-    ) -> None:
-        if command_id in SUBMIT_RESPONSES and sequence in self._late:
+    def _take_late(self, status: int, sequence: int, body: bytes, events: list[Event]) -> None:
+        if sequence in self._late:
             token = self._late.pop(sequence)
             events.append(Answered(token, status, message_id_of(body), late=True))
-        elif command_id == codes.GENERIC_NACK:
-            self.nacks += 1
-        else:
-            self.strays += 1
 
     def _bind_answered(self, status: int, body: bytes) -> Event:
         if status != codes.ESME_ROK:
