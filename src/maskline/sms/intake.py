@@ -1,7 +1,8 @@
 """Texts that arrive: known again, joined, judged, and kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from maskline.domain import e164
@@ -12,6 +13,7 @@ from maskline.domain.routing import Facts
 from maskline.domain.session import Participant, ProxySession
 from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
 from maskline.operations import numbering
+from maskline.operations.context import DAY
 from maskline.operations.routes import rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping
@@ -28,14 +30,9 @@ Numbered = tuple[int, InboundText]
 @dataclass(frozen=True, kw_only=True)
 class Whole:
     """A whole text. `place` is that of what made it whole among the arrivals; None: time did.
-
-    `source` and `dialled` are in E.164 form, None where they are nothing of the kind. `began_at` is
-    when the first part of a long text came.
-    """
+    `began_at` is when the first part of a long text came."""
 
     text: InboundText
-    source: str | None
-    dialled: str | None
     place: int | None = None
     repeat_key: str | None = None
     segments: int = 1
@@ -43,6 +40,16 @@ class Whole:
     began_at: int | None = None
     message_id: str | None = None
     refused: str | None = None  # for what reason, whatever it says
+
+    @cached_property
+    def source(self) -> str | None:
+        """In E.164 form, None where it is nothing of the kind."""
+        return number_of(self.text.source)
+
+    @cached_property
+    def dialled(self) -> str | None:
+        """The same of the number that it was sent to."""
+        return number_of(self.text.destination)
 
 
 def take_in(turn: Turn, arrivals: Sequence[Numbered]) -> dict[int, Verdict]:
@@ -92,8 +99,6 @@ def take_unusable(turn: Turn, texts: Sequence[InboundText]) -> None:
 def late(text: Late) -> Whole:
     return Whole(
         text=text.text,
-        source=number_of(text.text.source),
-        dialled=number_of(text.text.destination),
         segments=text.parts,
         partial=True,
         began_at=text.began_at,
@@ -130,20 +135,11 @@ class Intake:
     def complete(self, place: int, text: InboundText, key: str | None) -> list[Whole]:
         """The text if it is whole, or the whole text that this part completes."""
         part = text.part
-        source, dialled = number_of(text.source), number_of(text.destination)
+        alone = Whole(text=text, place=place, repeat_key=key)
         if part is None or part.total == 1 or not 1 <= part.number <= part.total <= 255:
-            return [Whole(text=text, source=source, dialled=dialled, place=place, repeat_key=key)]
+            return [alone]
         if self.has_too_many_parts(text):
-            refused = Whole(
-                text=text,
-                source=source,
-                dialled=dialled,
-                place=place,
-                repeat_key=key,
-                partial=True,
-                refused="too-many-parts",
-            )
-            return [refused]
+            return [replace(alone, partial=True, refused="too-many-parts")]
         joined = join(self.turn, text, key or "")
         given_up = [late(each) for each in joined.late]
         if joined.text is None:
@@ -151,8 +147,6 @@ class Intake:
             return given_up
         whole = Whole(
             text=joined.text,
-            source=source,
-            dialled=dialled,
             place=place,
             segments=joined.parts,
             partial=joined.parts < part.total,
@@ -168,10 +162,7 @@ class Intake:
         parts = [(place, text) for place, text in arrivals if text.part is not None]
         if not parts or not (work.full or work.crowded):
             return
-        wholes = [
-            Whole(text=text, source=number_of(text.source), dialled=number_of(text.destination))
-            for _, text in parts
-        ]
+        wholes = [Whole(text=text) for _, text in parts]
         keeper = keeping.Keeper(self.turn)
         for row in self.facts_about(wholes):
             place, text = parts[row["place"]]
@@ -285,7 +276,7 @@ class Intake:
     def record(self, whole: Whole, row: Row, rules: TextRules) -> dict[str, Any]:
         """What is known of a text whatever becomes of it."""
         policy, text = self.turn.context.settings.texts, whole.text
-        keep = rules.keep_days * keeping.DAY
+        keep = rules.keep_days * DAY
         expires_at = text.received_at + policy.validity_milliseconds
         held = f"{self.turn.work.holder}/{text.connection}" if text.connection else None
         return keeping.EMPTY | {

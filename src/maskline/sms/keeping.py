@@ -8,7 +8,6 @@ from maskline.domain.keywords import Keyword
 from maskline.domain.message import Kind, State
 from maskline.domain.texting import Forward, Heed, Refuse, Treatment, may_be_answered
 from maskline.operations import numbering
-from maskline.operations.context import DAY
 from maskline.sms.body import Body, reference_of, seal
 from maskline.sms.outcomes import ending
 from maskline.sms.port import InboundText, Media, Outgoing
@@ -17,8 +16,6 @@ from maskline.store import Row
 
 LEASE_MILLISECONDS = 120_000  # of a claim; it is renewed while a link has the text
 REPLY_PAUSE = 3_600_000  # how rarely one person is told something of our own accord
-
-__all__ = ["DAY", "EMPTY", "LEASE_MILLISECONDS", "Keeper"]
 
 # A text about which nothing is known.
 EMPTY: dict[str, Any] = dict.fromkeys(
