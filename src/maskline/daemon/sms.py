@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from maskline.daemon.house import House
 from maskline.engines.ground import GroundError
-from maskline.sms.http.carriers import BadCarrier
+from maskline.sms.http.carriers import BadCarrier, by_http
 from maskline.sms.http.carriers import link_of as http_link_of
 from maskline.sms.port import Link
 from maskline.sms.smpp.link import SmppLink
@@ -44,7 +44,7 @@ def links_of(house: House) -> Iterator[Link]:
         try:
             if carrier.smpp is not None:
                 yield SmppLink(carrier.name, carrier.smpp)
-            elif carrier.twilio is not None or carrier.http is not None:
+            elif by_http(carrier):
                 yield http_link_of(carrier, public_url)
         except (OSError, BadCarrier) as error:
             raise GroundError(f"carriers: {carrier.name}: {error}") from error

@@ -15,6 +15,7 @@ from maskline.sms.turn import Turn
 from maskline.store import Row
 
 AT_ONCE = 200
+WHOLE = ("carrier", "source", "destination", "reference", "total")  # what its parts have in common
 MOST_OPEN_PARTS = 1_000  # of one sender, that wait for others
 PHONE_REPEATS = 120_000  # how long a phone tries a part again, whatever its carrier was answered
 
@@ -135,8 +136,7 @@ def purpose(whole: dict[str, Any]) -> str:
 def together(turn: Turn, parts: Sequence[Row]) -> tuple[InboundText, int]:
     """The text of parts that are sorted, with a mark where one or more are missing; of how many it
     is. One that cannot be read any more is as good as missing."""
-    names = ("carrier", "source", "destination", "reference", "total")
-    whole = {name: parts[0][name] for name in names}
+    whole = {name: parts[0][name] for name in WHOLE}
     words: dict[int, str] = {}
     media: list[Any] = []
     for row in parts:
@@ -188,8 +188,7 @@ def overdue(turn: Turn) -> list[Late]:
     tx = turn.context.tx
     found: list[Late] = []
     before = turn.context.now - turn.context.settings.texts.parts_milliseconds
-    names = ("carrier", "source", "destination", "reference", "total")
     stale = tx.all("stale_parts", before=before, limit=AT_ONCE)
-    for key in dict.fromkeys(tuple(row[name] for name in names) for row in stale):
-        found += give_up(turn, dict(zip(names, key, strict=True)))
+    for key in dict.fromkeys(tuple(row[name] for name in WHOLE) for row in stale):
+        found += give_up(turn, dict(zip(WHOLE, key, strict=True)))
     return found

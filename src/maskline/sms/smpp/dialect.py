@@ -9,7 +9,7 @@ from maskline.settings import CarrierSmpp
 from maskline.sms import text as sms
 from maskline.sms.port import ALL, InboundText, Outgoing, Part, Receipt
 from maskline.sms.smpp import codes
-from maskline.sms.smpp.pdu import Data, ShortMessage, Tlvs, tlv
+from maskline.sms.smpp.pdu import Data, ShortMessage, Tlvs, message_of, tlv
 from maskline.sms.smpp.receipts import ID_FORMS, report_of
 from maskline.sms.text import header
 
@@ -106,10 +106,8 @@ class Dialect:
     def _text(
         self, body: ShortMessage | Data, source: str, destination: str, connection: str, now: int
     ) -> InboundText:
-        octets = body.short_message if isinstance(body, ShortMessage) else b""
-        octets = octets or tlv(body.tlvs, codes.MESSAGE_PAYLOAD) or b""
         try:
-            found, octets = user_data(body.esm_class, octets)
+            found, octets = user_data(body.esm_class, message_of(body))
         except header.HeaderError:
             found, octets = header.Header(ports=True), b""
         charset = self._charset(body.data_coding)

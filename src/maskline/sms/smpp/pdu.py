@@ -313,6 +313,12 @@ class Data(NamedTuple):
         return DATA.write(*octets(self[:10])) + write_tlvs(self.tlvs)
 
 
+def message_of(body: ShortMessage | Data) -> bytes:
+    """The octets of a message, wherever they stand: in a field of their own or in a TLV."""
+    octets = body.short_message if isinstance(body, ShortMessage) else b""
+    return octets or tlv(body.tlvs, codes.MESSAGE_PAYLOAD) or b""
+
+
 def message_id_of(body: bytes) -> str:
     """The id in a response, also if it lacks its end or odd octets follow; nothing where there is
     none to be read: without it no receipt finds its text."""

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from maskline.domain.message import Reported
 from maskline.sms.smpp import codes
-from maskline.sms.smpp.pdu import Data, ShortMessage, tlv
+from maskline.sms.smpp.pdu import Data, ShortMessage, message_of, tlv
 
 IdForm = Literal["same", "number", "hex", "hex_decimal", "decimal_hex"]
 
@@ -85,9 +85,7 @@ def report_of(body: ShortMessage | Data) -> Report | None:
 
 
 def text_of(body: ShortMessage | Data) -> str:
-    octets = body.short_message if isinstance(body, ShortMessage) else b""
-    octets = octets or tlv(body.tlvs, codes.MESSAGE_PAYLOAD) or b""
-    text = octets.decode("utf_16_be" if body.data_coding == 8 else "latin_1", "replace")
+    text = message_of(body).decode("utf_16_be" if body.data_coding == 8 else "latin_1", "replace")
     return text.replace("\0", "")
 
 
