@@ -65,14 +65,14 @@ class ControlLine(asyncio.DatagramProtocol):
     """Sends requests to one Kamailio and gives their final status. Safe for concurrent use."""
 
     def __init__(self, kamailio: Address) -> None:
-        self._kamailio = (kamailio.host, kamailio.port)
+        self._kamailio = kamailio
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._cseq = HIGH_CSEQ
         self._dismissing: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
-        loopback = "::1" if ":" in self._kamailio[0] else "127.0.0.1"
+        loopback = "::1" if ":" in self._kamailio.host else "127.0.0.1"
         self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: self, local_addr=(loopback, 0), family=family(loopback)
         )
@@ -98,14 +98,8 @@ class ControlLine(asyncio.DatagramProtocol):
 
     async def answers(self) -> bool:
         """Whether Kamailio's workers answer an OPTIONS at all."""
-        own = self.address
-        leg = {
-            "CallId": secrets.token_hex(8),
-            "From": f"<sip:{own}>;tag={secrets.token_hex(4)}",
-            "To": f"<sip:{Address(*self._kamailio)}>",
-            "Target": f"sip:{Address(*self._kamailio)}",
-        }
-        return await self._request("OPTIONS", leg, 1, limit=PROBE_SECONDS) is not None
+        own = self._own(f"sip:{self._kamailio}")
+        return await self._request("OPTIONS", own, 1, limit=PROBE_SECONDS) is not None
 
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         """Sends BYE to one leg of a call: its final SIP status, None when there was none."""
@@ -119,9 +113,7 @@ class ControlLine(asyncio.DatagramProtocol):
     def dismiss(self, leg: Mapping[str, str], number: int) -> None:
         """Confirms a leg whose INVITE had this number, and ends it: it belongs to no call. Whoever
         missed the ACK answers again, and this is done again (RFC 3261 13.2.2.4)."""
-        assert self._transport is not None, "open() comes first"
-        ack = request("ACK", leg, number, self.address, new_branch())
-        self._transport.sendto(ack, self._kamailio)
+        self._send(request("ACK", leg, number, self.address, new_branch()))
         if leg["To"] not in self._dismissing:
             task = self._dismissing[leg["To"]] = asyncio.create_task(self._end(leg))
             task.add_done_callback(lambda _: self._dismissing.pop(leg["To"]))
@@ -141,14 +133,8 @@ class ControlLine(asyncio.DatagramProtocol):
 
     async def _about_call(self, method: str, call_id: str) -> Reply | None:
         """Asks Kamailio itself, which knows a ringing call by our id of it."""
-        place = Address(*self._kamailio)
-        leg = {
-            "CallId": secrets.token_hex(8),
-            "From": f"<sip:{self.address}>;tag={secrets.token_hex(4)}",
-            "To": f"<sip:{place}>",
-            "Target": f"sip:{call_id}@{place}",
-        }
-        return await self._request(method, leg, 1, limit=TARGET_SECONDS)
+        own = self._own(f"sip:{self._kamailio}", f"sip:{call_id}@{self._kamailio}")
+        return await self._request(method, own, 1, limit=TARGET_SECONDS)
 
     async def probe(self, carrier: str, target: Target) -> bool:
         """Whether a carrier's target answers an OPTIONS in time, whatever it says."""
@@ -163,25 +149,22 @@ class ControlLine(asyncio.DatagramProtocol):
 
     async def admit(self, carrier: str, addresses: Sequence[str]) -> bool:
         """Tells from which addresses a carrier calls; whether that was heard."""
-        own = {
-            "CallId": secrets.token_hex(8),
-            "From": f"<sip:{self.address}>;tag={secrets.token_hex(4)}",
-            "To": f"<sip:{Address(*self._kamailio)}>",
-            "Target": f"sip:{Address(*self._kamailio)}",
-            "X-Carrier": quote(carrier),
-        }
+        own = self._own(f"sip:{self._kamailio}") | {"X-Carrier": quote(carrier)}
         body = "\n".join(addresses).encode()
         return await self._request("INFO", own, 1, limit=PROBE_SECONDS, body=body) is not None
 
     def _errand(self, carrier: str, target: Target) -> dict[str, str]:
         """What Kamailio is told of a request that is ours alone; it writes the rest."""
         where = f"sip:{target.address};transport={target.transport}"
+        return self._own(where) | {"X-Carrier": quote(carrier)}
+
+    def _own(self, to: str, target: str | None = None) -> dict[str, str]:
+        """The leg of a request that belongs to no call."""
         return {
             "CallId": secrets.token_hex(8),
             "From": f"<sip:{self.address}>;tag={secrets.token_hex(4)}",
-            "To": f"<{where}>",
-            "Target": where,
-            "X-Carrier": quote(carrier),
+            "To": f"<{to}>",
+            "Target": target or to,
         }
 
     async def send_text(self, target: Target, text: SipText) -> Reply | None:
@@ -190,7 +173,7 @@ class ControlLine(asyncio.DatagramProtocol):
         leg = {
             "CallId": text.call_id,
             "From": f"<sip:{text.shown}@{self.address}>;tag={text.call_id[:16]}",
-            "To": f"<sip:{text.called}@{Address(*self._kamailio)}>",
+            "To": f"<sip:{text.called}@{self._kamailio}>",
             "Target": f"sip:{text.called}@{where}",
             "X-Carrier": quote(text.carrier),
         }
@@ -199,7 +182,6 @@ class ControlLine(asyncio.DatagramProtocol):
     async def _request(
         self, method: str, leg: Mapping[str, str], cseq: int, limit: float, body: bytes = b""
     ) -> Reply | None:
-        assert self._transport is not None, "open() comes first"
         branch = new_branch()
         message = request(method, leg, cseq, self.address, branch, body)
         answer = self._waiting[branch] = asyncio.get_running_loop().create_future()
@@ -212,13 +194,16 @@ class ControlLine(asyncio.DatagramProtocol):
             del self._waiting[branch]
 
     async def _repeat(self, message: bytes, answer: asyncio.Future[Reply]) -> Reply:
-        assert self._transport is not None
         wait = T1
         while not answer.done():
-            self._transport.sendto(message, self._kamailio)
+            self._send(message)
             await asyncio.wait({answer}, timeout=wait)
             wait = min(wait * 2, T2)
         return answer.result()
+
+    def _send(self, message: bytes) -> None:
+        assert self._transport is not None, "open() comes first"
+        self._transport.sendto(message, (self._kamailio.host, self._kamailio.port))
 
 
 def new_branch() -> str:
