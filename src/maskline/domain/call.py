@@ -61,12 +61,12 @@ class Call:
     carrier: str
     caller: str | None
     dialled: str
-    outbound_carrier: str | None
-    called: str | None
-    shown: str | None
     decision: str
     reason: str
     received_at: int
+    outbound_carrier: str | None = None
+    called: str | None = None
+    shown: str | None = None
     forwarded_at: int | None = None
     ringing_at: int | None = None
     answered_at: int | None = None

@@ -283,17 +283,19 @@ def complete_call(context: Context, call_id: str, sip_status: int = LOST_STATUS)
     """Ends the record of a call that we have ended, or that is over without anybody having told us
     when."""
     context.tx.lock(call_id)
-    row = context.tx.one("get_call", call_id=call_id)
-    assert row is not None, call_id
-    over = CallEvent(
+    call = recorded_call(context, call_id)
+    assert call is not None, call_id
+    save(context, apply(call, end_by_us(context, sip_status)))
+
+
+def end_by_us(context: Context, sip_status: int) -> CallEvent:
+    return CallEvent(
         happening=Happening.ENDED, at=context.now, ended_by=Party.US, sip_status=sip_status
     )
-    save(context, apply(rows.call(row), over))
 
 
 def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Call:
     """The first state of the record: forwarded, or ended at once."""
-    decision = route.decision
     call = Call(
         call_id=call_id,
         account_id=route.account_id,
@@ -303,27 +305,23 @@ def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Cal
         carrier=carrier,
         caller=route.caller,
         dialled=route.dialled,
-        outbound_carrier=None if isinstance(decision, Reject) else decision.carrier,
-        called=None if isinstance(decision, Reject) else decision.called,
-        shown=None if isinstance(decision, Reject) else decision.caller,
-        decision="Reject" if isinstance(decision, Reject) else "Connect",
-        reason=decision.reason,
+        decision=routes.shown(route.decision)["Decision"],
+        reason=route.decision.reason,
         received_at=context.now,
-        forwarded_at=None if isinstance(decision, Reject) else context.now,
         max_call_seconds=route.rules.max_call_seconds,
-        recorded=route.rules.record_calls and not isinstance(decision, Reject),
     )
-    match decision:
-        case Connect() | Fallback():
-            return call
-        case Reject():
-            refused = CallEvent(
-                happening=Happening.ENDED,
-                at=context.now,
-                sip_status=decision.sip_status,
-                ended_by=Party.US,
+    match route.decision:
+        case Connect() | Fallback() as way:
+            return replace(
+                call,
+                outbound_carrier=way.carrier,
+                called=way.called,
+                shown=way.caller,
+                forwarded_at=context.now,
+                recorded=route.rules.record_calls,
             )
-            return apply(call, refused)
+        case Reject(sip_status):
+            return apply(call, end_by_us(context, sip_status))
 
 
 def save(context: Context, call: Call) -> None:
