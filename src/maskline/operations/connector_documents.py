@@ -133,14 +133,7 @@ STREAMING = Kind("StreamingConfiguration")
 EMERGENCY_CALLING = Kind(EMERGENCY, complete_emergency)
 EXTERNAL_SYSTEMS = Kind("ExternalSystemsConfiguration")
 
-KINDS = {
-    "Termination": TERMINATION,
-    "Origination": ORIGINATION,
-    "StreamingConfiguration": STREAMING,
-    "EmergencyCallingConfiguration": EMERGENCY_CALLING,
-    "ExternalSystemsConfiguration": EXTERNAL_SYSTEMS,
-    "LoggingConfiguration": LOGGING,
-}
+KINDS = (TERMINATION, ORIGINATION, STREAMING, EMERGENCY_CALLING, EXTERNAL_SYSTEMS, LOGGING)
 
 
 def put_voice_connector_external_systems_configuration(
@@ -203,13 +196,9 @@ def delete_voice_connector_termination_credentials(context: Context, request: Re
 
 
 PUTS: dict[str, Operation] = {
-    f"PutVoiceConnector{name}": kind.put
-    for name, kind in KINDS.items()
-    if kind is not EXTERNAL_SYSTEMS
+    f"PutVoiceConnector{kind.member}": kind.put for kind in KINDS if kind is not EXTERNAL_SYSTEMS
 }
-GETS: dict[str, Operation] = {f"GetVoiceConnector{name}": kind.get for name, kind in KINDS.items()}
+GETS: dict[str, Operation] = {f"GetVoiceConnector{kind.member}": kind.get for kind in KINDS}
 DELETES: dict[str, Operation] = {
-    f"DeleteVoiceConnector{name}": kind.delete
-    for name, kind in KINDS.items()
-    if kind is not LOGGING
+    f"DeleteVoiceConnector{kind.member}": kind.delete for kind in KINDS if kind is not LOGGING
 }
