@@ -23,28 +23,37 @@ def policy_of(chosen: Settings) -> Policy:
         barred_prefixes=chosen.barred_prefixes,
         enforce_encryption=chosen.enforce_encryption,
         ways={name: way_of(trunk) for name, trunk in chosen.trunks.items()},
-        rules=Rules(
-            number_assignment=Assignment(chosen.number_assignment),
-            unknown_caller=UnknownCaller(chosen.unknown_caller),
-            hang_up_on_delete=chosen.hang_up_on_delete,
-            hang_up_on_expiry=chosen.hang_up_on_expiry,
-            max_ring_seconds=chosen.max_ring_seconds,
-            max_call_seconds=chosen.max_call_minutes * 60,
-            record_calls=chosen.record_calls,
-            max_calls=chosen.max_calls,
-            max_calls_per_second=chosen.max_calls_per_second,
-            max_calls_per_caller=chosen.max_calls_per_caller,
-            max_calls_per_caller_per_second=chosen.max_calls_per_caller_per_second,
-            texts=text_rules(chosen.texts),
-        ),
+        rules=rules_of(chosen),
         text_carriers={one.name for one in chosen.carriers if one.ways_of_texts},
-        texts=TextPolicy(
-            validity_milliseconds=chosen.texts.validity_hours * HOUR,
-            doubt_milliseconds=chosen.texts.doubt_seconds * 1000,
-            parts_milliseconds=chosen.texts.parts_timeout_seconds * 1000,
-            dead_letter_milliseconds=chosen.texts.dead_letter_hours * HOUR,
-            retention_days=chosen.texts.message_retention_days,
-        ),
+        texts=text_policy(chosen.texts),
+    )
+
+
+def rules_of(chosen: Settings) -> Rules:
+    """What holds for a connector that has no rules of its own."""
+    return Rules(
+        number_assignment=Assignment(chosen.number_assignment),
+        unknown_caller=UnknownCaller(chosen.unknown_caller),
+        hang_up_on_delete=chosen.hang_up_on_delete,
+        hang_up_on_expiry=chosen.hang_up_on_expiry,
+        max_ring_seconds=chosen.max_ring_seconds,
+        max_call_seconds=chosen.max_call_minutes * 60,
+        record_calls=chosen.record_calls,
+        max_calls=chosen.max_calls,
+        max_calls_per_second=chosen.max_calls_per_second,
+        max_calls_per_caller=chosen.max_calls_per_caller,
+        max_calls_per_caller_per_second=chosen.max_calls_per_caller_per_second,
+        texts=text_rules(chosen.texts),
+    )
+
+
+def text_policy(chosen: Texts) -> TextPolicy:
+    return TextPolicy(
+        validity_milliseconds=chosen.validity_hours * HOUR,
+        doubt_milliseconds=chosen.doubt_seconds * 1000,
+        parts_milliseconds=chosen.parts_timeout_seconds * 1000,
+        dead_letter_milliseconds=chosen.dead_letter_hours * HOUR,
+        retention_days=chosen.message_retention_days,
     )
 
 
