@@ -47,7 +47,7 @@ class Api:
     max_requests_per_second: int = setting(
         "How many requests a second one access key may send to each process, and how many at once "
         "after a pause. Those beyond are answered with ThrottledClientException. Two cores carry "
-        "out some 1,000 to 2,000 creates a second, so that one key leaves some to the others.",
+        "out some 3,000 creates a second on SQLite, 600 on PostgreSQL.",
         500,
         least=1,
         most=1_000_000,
@@ -143,9 +143,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Announcements:
-    """What refused callers hear before the refusal: a WAV file (PCM, 16 bits, at most 60 seconds)
-    for each reason, named like the reason in the call's record. Without a file, the refusal alone.
-    """
+    """What refused callers hear first: for each reason a WAV file (PCM, 16 bits, at most 60 s)."""
 
     unknown_caller: Path | None = setting(
         "Whoever takes part in no session on the number.", None, example="prompts/unknown.wav"
@@ -233,7 +231,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Carrier:
-    """Somebody who delivers calls to us and takes calls from us; as many as there are."""
+    """Somebody who delivers calls or texts to us and takes them from us; as many as there are."""
 
     name: str = setting(
         "What imported phone numbers name as their carrier.",

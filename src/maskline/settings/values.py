@@ -178,7 +178,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Network:
-    """A range of source addresses: `192.0.2.0/24`; a bare address means itself alone."""
+    """A range of IP addresses: `192.0.2.0/24`; a bare address means itself alone."""
 
     text: str
 
