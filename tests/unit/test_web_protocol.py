@@ -399,3 +399,12 @@ async def test_who_asks_first_is_told_to_go_on_at_once(connect: Connect) -> None
     assert told.startswith(b"HTTP/1.1 100 ")
     wire.send(b"{}")
     assert (await wire.answer())[0] == 400
+
+
+async def test_who_asks_first_and_is_refused_has_the_connection_closed(connect: Connect) -> None:
+    """Java's SDK does not send the body then, and its next request over the connection would be
+    taken for it."""
+    wire = await connect()
+    wire.send(POST + b"Content-Length: 2\r\nExpect: 100-Continue\r\n\r\n")
+    assert (await wire.answer())[0] == 403
+    assert await wire.ended()

@@ -19,7 +19,7 @@ from maskline.web.canonical import joined
 from maskline.web.faults import Fault
 from maskline.web.health import Health
 from maskline.web.pipeline import Pipeline, Trail, new_request_id
-from maskline.web.requests import Disconnected, Receive, Scope, Send
+from maskline.web.requests import Disconnected, Receive, Scope, Send, for_the_patient
 
 Door = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -71,6 +71,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        receive, send = for_the_patient(scope, receive, send)
         for prefix, door in self._doors:
             if scope["path"].startswith(prefix):
                 await door(scope, receive, send)

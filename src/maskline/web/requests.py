@@ -26,6 +26,31 @@ class Disconnected(Exception):
     """The client went away before it had sent its request."""
 
 
+def for_the_patient(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """How to deal with a client that asks before it sends a body (Expect: 100-continue), with
+    others as is.
+
+    The body of one who is refused at once may never come, and what comes next would be taken for
+    it: so the connection ends with an answer that did not wait for the body (RFC 9110, 10.1.1).
+    """
+    asks = (value for name, value in scope["headers"] if name == b"expect")
+    if b"100-continue" not in map(bytes.lower, asks):
+        return receive, send
+    awaited = False
+
+    async def receiving() -> Message:
+        nonlocal awaited
+        awaited = True
+        return await receive()
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and not awaited:
+            message["headers"].append((b"connection", b"close"))
+        await send(message)
+
+    return receiving, sending
+
+
 class Bodies:
     """The bodies of the requests under way, so that they take a bounded part of the memory.
 
