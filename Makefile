@@ -4,6 +4,9 @@
 CONFIG ?= maskline.toml
 BIN := .venv/bin
 SOAK_RATE ?= 20
+# Tests start thousands of programs. Each would compile all its modules anew if this forbade it to
+# keep them.
+export PYTHONDONTWRITEBYTECODE :=
 # What make test plays on one database, because it takes long.
 ON_BOTH := $(addprefix tests/contract/test_,clients.py openapi_live.py programs.py throttling.py walk.py)
 

@@ -1,5 +1,7 @@
-"""The databases that tests ask for, and what holds for all generated examples."""
+"""The databases that tests ask for, how tests are shared out, and what holds for all generated
+examples."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +12,18 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+MOST_PROCESSES = 8  # have ports of their own; see acceptance/service.py
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes for two processors: tests of the whole wait more than they compute."""
+    return min(len(os.sched_getaffinity(0)) * 3 // 2, MOST_PROCESSES)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that at the end no process is left alone with it."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,8 @@ from connectors import open_connector
 from maskline.engines.ng import NgClient
 from maskline.settings import Address
 
+pytestmark = pytest.mark.long
+
 LONG = int(os.environ.get("MASKLINE_SOAK_SECONDS", "0"))
 SECONDS = LONG or 15
 RATE = float(os.environ.get("MASKLINE_SOAK_RATE", "10"))

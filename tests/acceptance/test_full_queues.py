@@ -13,6 +13,8 @@ from smsc import Manners, Smsc, Text
 
 __all__ = ["store"]
 
+pytestmark = pytest.mark.long
+
 # A text that waits fills the queue, and a sender has no more in a minute than the tests send.
 SMALL = "texts.max_queued = 1\ntexts.max_per_sender_minute = 2\n"
 QUEUE_FULL = 0x14

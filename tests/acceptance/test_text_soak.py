@@ -24,6 +24,8 @@ from cluster import Cluster
 from smsc import Manners, Smsc
 from text_ground import furnish, text_service
 
+pytestmark = pytest.mark.long
+
 SOAK = int(os.environ.get("MASKLINE_SOAK", "0"))
 TEXTS = SOAK or 800
 KILLS = 50 if SOAK else 3
