@@ -61,7 +61,7 @@ REASONS = {
     604: "Does Not Exist Anywhere",
 }
 _NUMBER = re.compile(r"\d{1,10}")
-_RACK = re.compile(r"\d{1,10} \d{1,10} INVITE")
+_RACK = re.compile(r"(\d{1,10})\s+(\d{1,10})\s+INVITE")
 _INTERVAL = re.compile(r"(\d{1,6})\s*(?=;|$)")
 _REFRESHER = re.compile(r";\s*refresher\s*=\s*(uac|uas)\s*(?=;|$)", re.IGNORECASE)
 
@@ -114,9 +114,8 @@ def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str
     headers = _negotiated(request)
     if request.method == "INVITE":
         headers.append(("Allow", ALLOW))
-    if request.method == "PRACK" and _RACK.fullmatch(request.first("rack")):
-        reply, number, method = request.first("rack").split(" ")
-        headers.append(("RAck", f"{reply} {int(number) + ahead} {method}"))
+    if request.method == "PRACK" and (found := _RACK.fullmatch(request.first("rack"))):
+        headers.append(("RAck", f"{found[1]} {int(found[2]) + ahead} INVITE"))
     return headers
 
 
@@ -128,6 +127,8 @@ def reply_headers(reply: sip.Message) -> list[tuple[str, str]]:
         headers.append(("RSeq", reply.first("rseq")))
     if reply.status in (480, 486, 500, 503, 600, 603):
         headers += _retry_after(reply)
+    if reply.status == 420:
+        headers += _tags(reply, "unsupported")  # without which nobody can ask in other words
     return headers
 
 
@@ -154,10 +155,7 @@ def _negotiated(message: sip.Message) -> list[tuple[str, str]]:
     """Reliable provisional replies (RFC 3262) and session timers (RFC 4028)."""
     headers = []
     for name in ("supported", "require"):
-        tags = [tag.lower() for tag in message.listed(name)]
-        kept = [tag for tag in OPTION_TAGS if tag in tags]
-        if kept:
-            headers.append((name.title(), ", ".join(kept)))
+        headers += _tags(message, name)
     expires = message.first("session-expires")
     if interval := _INTERVAL.match(expires):
         found = _REFRESHER.search(expires)
@@ -165,6 +163,13 @@ def _negotiated(message: sip.Message) -> list[tuple[str, str]]:
         headers.append(("Session-Expires", interval[1] + refresher))
     least = _NUMBER.match(message.first("min-se"))
     return [*headers, ("Min-SE", least[0])] if least else headers
+
+
+def _tags(message: sip.Message, name: str) -> list[tuple[str, str]]:
+    """Those option tags of a header that may pass."""
+    tags = [tag.lower() for tag in message.listed(name)]
+    kept = [tag for tag in OPTION_TAGS if tag in tags]
+    return [(name.title(), ", ".join(kept))] if kept else []
 
 
 _LINE = rb"^[ \t]*%s[ \t]*=[ \t]*(%s)[ \t]*\r?$"

@@ -86,6 +86,7 @@ def test_an_ack_and_a_bye_negotiate_nothing(method: str) -> None:
     [
         ("7 12 INVITE", [("RAck", "7 112 INVITE")]),
         ("4294967295 4294967295 INVITE", [("RAck", "4294967295 4294967395 INVITE")]),
+        ("7  12 \t INVITE", [("RAck", "7 112 INVITE")]),
         ("7 12 UPDATE", []), ("7 12 INVITE SECRET", []), ("7 INVITE", []), ("a 12 INVITE", []),
         ("7 b INVITE", []), ("12345678901 1 INVITE", []), ("1 12345678901 INVITE", []),
     ],
@@ -118,6 +119,14 @@ def test_which_replies_tell_the_methods(
 def test_a_provisional_reply_has_a_number(status: int, number: str, seen: str | None) -> None:
     headers = dict(allowed.reply_headers(reply(status, "PRACK", ("rseq", number))))
     assert headers.get("RSeq") == seen
+
+
+def test_a_refusal_tells_which_extension_it_is_for() -> None:
+    """Of those that were passed on; who asked can do without then (RFC 3261 8.1.3.5)."""
+    told = ("unsupported", "x-SECRET, 100REL")
+    assert allowed.reply_headers(reply(420, "INVITE", told)) == [("Unsupported", "100rel")]
+    assert allowed.reply_headers(reply(420, "INVITE", ("unsupported", "x-SECRET"))) == []
+    assert allowed.reply_headers(reply(421, "INVITE", told)) == []
 
 
 @pytest.mark.parametrize("status", [480, 486, 500, 503, 600, 603])
