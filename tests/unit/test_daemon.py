@@ -52,21 +52,37 @@ def test_a_file_that_is_no_database(chosen: Settings) -> None:
         open_data(chosen)
 
 
-def test_a_database_that_fails_while_the_service_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (StoreFailed("database or disk is full"), "store.url: database or disk is full"),
+        (
+            PermissionError(13, "Permission denied", "x/node"),
+            "cannot use x/node: Permission denied",
+        ),
+        (OSError("x: too long"), "x: too long"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_what_fails_while_the_service_starts_is_told_in_a_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trouble: Exception,
+    told: str,
 ) -> None:
-    """The disk is full, say; played, and without what a process does to itself at its start."""
+    """Played, and without what a process does to itself at its start."""
 
-    async def full(_chosen: Settings, _roles: list[str]) -> None:
-        raise StoreFailed("database or disk is full")
+    async def fail(_chosen: Settings, _roles: list[str]) -> None:
+        raise trouble
 
     path = tmp_path / "maskline.toml"
     path.write_text("")
-    monkeypatch.setattr(daemon, "serve", full)
+    monkeypatch.setattr(daemon, "serve", fail)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr("os.umask", lambda _mode: 0)
     assert daemon.run(path, ["all"]) == 1
-    assert capsys.readouterr().err == f"maskline: {path}: store.url: database or disk is full\n"
+    assert capsys.readouterr().err == f"maskline: {path}: {told}\n"
 
 
 def test_a_clock_that_is_set_back_bounds_nothing_for_longer(

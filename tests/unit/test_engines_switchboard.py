@@ -217,7 +217,7 @@ async def test_what_cannot_be_recovered_stays_in_the_journal(
     switchboard._ledger._writing.cancel()  # type: ignore[union-attr]
     monkeypatch.setattr(ledger, "RECOVER_SECONDS", 0.1)
     monkeypatch.setattr(switchboard._store, "write", keep_nothing)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(StoreFailed, match=r"calls-1\.journal and calls-2\.journal"):
         await recovered(switchboard, tmp_path)
     assert [one.call_id for one in Journal(tmp_path).left()] == [call_id]
 

@@ -48,8 +48,10 @@ def run(path: Path, roles: list[str]) -> int:
         return refuse(path, error.faults)
     except StoreFailed as error:  # a full disk, or one that is gone between two questions
         return refuse(path, [f"store.url: {error}"])
-    except (GroundError, OSError) as error:
+    except GroundError as error:
         return refuse(path, [str(error)])
+    except OSError as error:
+        return refuse(path, [told_of(error)])
     finally:
         logs.flush()
     return 0
@@ -86,6 +88,13 @@ def refuse(path: Path, faults: list[str]) -> int:
     for fault in faults:
         print(f"maskline: {path}: {fault}", file=sys.stderr)
     return 1
+
+
+def told_of(error: OSError) -> str:
+    """What the system refused, a file in a directory of another user's, say."""
+    if error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 async def serve(chosen: Settings, roles: list[str]) -> None:

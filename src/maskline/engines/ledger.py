@@ -16,7 +16,7 @@ import structlog
 
 from maskline.domain.call import Call, CallEvent, apply
 from maskline.domain.limits import Underway
-from maskline.engines.journal import Entry, Journal
+from maskline.engines.journal import NAMES, Entry, Journal
 from maskline.operations import Context, Policy
 from maskline.operations.call_limits import count_call
 from maskline.operations.calls import Recorded, Told, record_calls, recorded_ids
@@ -52,7 +52,7 @@ class Ledger:
 
     async def recover(self) -> None:
         """Writes what an earlier process was told and did not come to write. Call it first. Raises
-        TimeoutError where that does not come about."""
+        StoreFailed where that does not come about."""
         for entry in self._journal.left():
             self._tell(entry)
         told, self._told = self._told, {}
@@ -60,10 +60,18 @@ class Ledger:
             there = await self._store.read(lambda tx: recorded_ids(self._context(tx), told))
             for call_id in there:  # the record may know more by now than its first state
                 told[call_id].call = None
-            async with asyncio.timeout(RECOVER_SECONDS):
-                await self._keep(told)
+            await self._keep_by_now(told)
             log.info("recorded what an earlier process was told of calls", calls=len(told))
         self._journal.clear()
+
+    async def _keep_by_now(self, told: dict[str, Told]) -> None:
+        try:
+            async with asyncio.timeout(RECOVER_SECONDS):
+                await self._keep(told)
+        except TimeoutError:
+            raise StoreFailed(
+                f"it does not keep what {' and '.join(NAMES)} in data_dir hold of calls"
+            ) from None
 
     def open(self, call: Call) -> None:
         """A call that has no record yet."""
