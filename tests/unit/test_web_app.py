@@ -18,7 +18,7 @@ from maskline import logs
 from maskline.cli.signer import AccessKey, sign
 from maskline.model import load
 from maskline.operations import TABLE, Handler
-from maskline.store import Row
+from maskline.store import Row, StoreFailed
 from maskline.store.sqlite import SqliteTransaction
 from maskline.web import app as web_app
 from maskline.web import openapi, pipeline
@@ -330,6 +330,21 @@ def test_one_line_for_each_request_and_no_number_in_it(
     ]
     assert lines()[0]["access_key_id"] == door.key.id
     assert "5550" not in str(lines())
+
+
+def test_a_database_that_fails_is_told_as_something_that_passes(
+    door: Door, lines: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_work: object, **_how: object) -> None:
+        raise StoreFailed("no space left for +12065550100")
+
+    monkeypatch.setattr(door.store, "write", full)
+    reply = door.ask("POST", "/voice-connectors", {"Name": "first", "RequireEncryption": False})
+    assert (reply.status, reply.error) == (503, "ServiceUnavailableException")
+    assert reply.content["Message"].startswith("The database does not answer, or cannot keep")
+    failure, request = lines()
+    assert (failure["errors"], request["status"]) == (["StoreFailed"], 503)
+    assert "5550" not in str(reply.content) + str(failure)
 
 
 def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from maskline import logs
-from maskline.domain.refusals import Refusal
+from maskline.domain.refusals import Refusal, Unavailable
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
-from maskline.store import Store
+from maskline.store import Store, StoreFailed
 from maskline.web import answers, health, openapi
 from maskline.web.answers import HttpAnswer
 from maskline.web.canonical import joined
@@ -23,6 +23,10 @@ from maskline.web.requests import Disconnected, Receive, Scope, Send, for_the_pa
 
 Door = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+STORE_FAILED = (
+    "The database does not answer, or cannot keep anything; please try again later. A change that"
+    " was asked for may have been made all the same"
+)
 OPEN = (health.PATH, openapi.PATH)  # what needs no signature
 
 log = structlog.get_logger()
@@ -104,6 +108,8 @@ class App:
             raise
         except Exception as error:
             log.error("request failed", request_id=trail.request_id, **logs.whereabouts(error))
+            if isinstance(error, StoreFailed):
+                return answers.refused(Unavailable(STORE_FAILED), trail.operation)
             return answers.failed()
 
 
