@@ -326,9 +326,6 @@ async def test_nobody_waits_for_ever_behind_work_that_hangs(
     monkeypatch.setattr(connections, "TURN_SECONDS", 0.2)
     monkeypatch.setattr(postgresql, "APART_SECONDS", 0.2)
 
-    def hang(tx: Transaction) -> None:
-        awaited(tx._connection.execute(b"SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
-
     hanging = [asyncio.create_task(store.write(hang, beside=True)) for _ in range(connections.MOST)]
     hanging += [asyncio.create_task(store.read(hang, apart=True))]
     await asyncio.sleep(0)
@@ -339,6 +336,43 @@ async def test_nobody_waits_for_ever_behind_work_that_hangs(
     assert await store.read(count) == 0
     store.break_off()
     await asyncio.gather(*hanging, return_exceptions=True)
+
+
+def hang(tx: Transaction) -> None:
+    awaited(tx._connection.execute(b"SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("how", [{}, {"piecemeal": True}, {"apart": True}])
+async def test_a_read_that_is_not_answered_is_given_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
+) -> None:
+    """As by a server that is frozen. What comes afterwards asks over other connections."""
+    await asyncio.gather(*(store.read(count, **how) for _ in range(connections.MOST)))
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.1)
+    with pytest.raises(StoreFailed, match="does not answer"):
+        await store.read(hang, **how)
+    monkeypatch.undo()
+    assert not store._reading._idle or "apart" in how  # type: ignore[attr-defined]
+    assert await store.read(count, **how) == 0
+
+
+async def test_a_write_that_is_not_answered_is_given_up(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that has not begun: it would fare no better over another connection."""
+    with psycopg.connect(url, autocommit=True) as other:
+        await store.write(add("1"))
+        monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.1)
+        with pytest.raises(StoreFailed, match="does not answer"):
+            await store.write(lambda tx: (add("2")(tx), hang(tx)))
+        other.execute(BREAK_ONE)  # a server that is frozen does not go on
+        other.execute("SELECT pg_advisory_lock(%s)", (postgresql.HOUSE,))
+        with pytest.raises(StoreFailed, match="does not answer"):
+            await store.write(add("3"))
+    monkeypatch.undo()
+    assert store.failing
+    await store.write(add("4"))
+    assert await store.read(count) == 2
 
 
 @pytest.mark.parametrize("closing", [False, True])

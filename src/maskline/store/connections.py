@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
-from psycopg.abc import Buffer
+from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Dumper, Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
@@ -17,13 +17,14 @@ from psycopg.rows import DictRow, dict_row
 from maskline.store.statements import QUERIES
 
 Connection = psycopg.Connection[DictRow]
-AsyncConnection = psycopg.AsyncConnection[DictRow]
 
 # Connections of each kind, so that reads need not wait for writes that queue.
 MOST = 4
 CONNECT_SECONDS = 10.0
 CONNECT_AGAIN_SECONDS = 0.1
-# Longer than work waits for a lock. Whoever asked has given up by then, and would ask again.
+# Longer than the server lets a statement wait for a lock, or read: it is frozen, or its machine is.
+ANSWER_SECONDS = 35.0
+# Whoever asked has given up by then, and would ask again.
 TURN_SECONDS = 40.0
 # What holds unless the URL says otherwise. A connection that was forgotten on its way, by a
 # firewall say, is found out soon and not when TCP gives up. A server that says nothing leaves time
@@ -35,6 +36,27 @@ CONNECTING: dict[str, Any] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+
+
+class AsyncConnection(psycopg.AsyncConnection[DictRow]):
+    """One that gives a server up that says nothing, and is broken then and `silent`."""
+
+    silent = False
+
+    async def wait(self, gen: PQGen[RV], *choices: Any, **more_choices: Any) -> RV:
+        given_up = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up)
+        try:
+            return await super().wait(gen, *choices, **more_choices)
+        except psycopg.OperationalError as error:
+            if self.silent:
+                raise psycopg.OperationalError("the database does not answer") from error
+            raise
+        finally:
+            given_up.cancel()
+
+    def _give_up(self) -> None:
+        self.silent = True
+        hang_up(self)
 
 
 class Connections:
@@ -87,6 +109,8 @@ class Connections:
     def give_back(self, connection: AsyncConnection) -> None:
         """One that is broken, or in the midst of something, is closed."""
         self._in_use.discard(connection)
+        if connection.silent:  # and so are the others
+            self._drop_idle()
         idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
         if idle and not self._closed:
             self._idle.append(connection)
@@ -97,6 +121,9 @@ class Connections:
     def close(self) -> None:
         """Those in use are closed when they are given back."""
         self._closed = True
+        self._drop_idle()
+
+    def _drop_idle(self) -> None:
         for connection in self._idle:
             connection.pgconn.finish()
         self._idle.clear()
@@ -125,7 +152,7 @@ class Connections:
             raise psycopg.OperationalError(self._reason) from None
 
     async def _connect(self) -> AsyncConnection:
-        connection: AsyncConnection = await psycopg.AsyncConnection.connect(
+        connection = await AsyncConnection.connect(
             self._conninfo, autocommit=True, row_factory=dict_row
         )
         try:

@@ -222,7 +222,7 @@ def untouched(connection: AsyncConnection) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        if connection.broken:
+        if connection.broken and not connection.silent:
             raise NotBegun from error
         raise
 
