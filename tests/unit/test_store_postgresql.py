@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -373,6 +374,22 @@ async def test_a_write_that_is_not_answered_is_given_up(
     assert store.failing
     await store.write(add("4"))
     assert await store.read(count) == 2
+
+
+async def test_who_stood_still_for_too_long_in_the_midst_of_a_change_has_failed(
+    store: Store,
+) -> None:
+    """The server has taken the change back: a machine that slept, say."""
+
+    def sleep(tx: Transaction) -> None:
+        hurry = b"SET LOCAL idle_in_transaction_session_timeout = 20"
+        awaited(tx._connection.execute(hurry))  # type: ignore[attr-defined]
+        time.sleep(0.1)
+        add("1")(tx)
+
+    with pytest.raises(StoreFailed, match="idle-in-transaction"):
+        await store.write(sleep)
+    assert await store.read(count) == 0
 
 
 @pytest.mark.parametrize("closing", [False, True])

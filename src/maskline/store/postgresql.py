@@ -43,6 +43,8 @@ ATTEMPTS = 5 * MOST
 # A migration has changed a table that statements of the connection were prepared for; or psycopg
 # takes one for prepared that is not, because a batch had failed before it came to it.
 STALE = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+# The server is away, or has taken the work back: we stood still for too long in the midst of it.
+AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 # A primary that has become a standby, say. Its name may be another server's by now.
 TAKES_NO_CHANGES = psycopg.errors.ReadOnlySqlTransaction
 # Any number, the same in all processes: who holds this lock brings the schema up to date.
@@ -188,7 +190,7 @@ class PostgresqlStore:
                 return await self._attempt(connections, beginning, work, asked_at)
             except (*STALE, NotBegun, psycopg.errors.DeadlockDetected):
                 continue
-            except psycopg.OperationalError as error:
+            except AWAY as error:
                 raise StoreFailed(str(error)) from error
         raise StoreFailed(f"the work could not be done in {ATTEMPTS} attempts")
 
