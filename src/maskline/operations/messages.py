@@ -9,7 +9,7 @@ from maskline.domain.refusals import Conflict, NotFound
 from maskline.operations.call_records import LATEST
 from maskline.operations.context import DAY, Answer, Context, Request
 from maskline.operations.pages import page_of
-from maskline.store import Row
+from maskline.store import NotSealed, Row
 
 ASTRAY = ("Failed", "Expired", "Refused", "InDoubt")
 OBSTACLES = {
@@ -97,8 +97,14 @@ def require_message(context: Context, message_id: str) -> Row:
 def words_of(context: Context, row: Row) -> dict[str, Any]:
     if row["sealed_body"] is None:
         return {}
-    sealed = base64.b64decode(row["sealed_body"])
-    text, media = json.loads(context.tx.cipher.unseal(sealed, row["message_id"]))
+    try:
+        sealed = base64.b64decode(row["sealed_body"])
+        text, media = json.loads(context.tx.cipher.unseal(sealed, row["message_id"]))
+    except (NotSealed, ValueError):
+        raise Conflict(
+            f"What Message '{row['message_id']}' says cannot be read: it was sealed under another"
+            " key than this database's, or is damaged. ListMessages shows its record"
+        ) from None
     return {"Text": text, "MediaUrls": [url for url, _ in media]}
 
 

@@ -8,6 +8,7 @@ from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, proxies, proxy
 
 from maskline.domain.message import Encoding
+from maskline.domain.refusals import Conflict
 from maskline.operations import erase_messages
 from maskline.sms.port import Accepted, Refused
 
@@ -79,6 +80,17 @@ def test_what_a_text_says_is_sealed_and_erased_when_it_is_delivered(
     carrier.accept()
     carrier.report()
     assert "Text" not in carrier.desk.maskline("GetMessage", MessageId=message_id)["Message"]
+
+
+@pytest.mark.parametrize("sealed", ["bm90IHNlYWxlZCB1bmRlciB0aGlzIGtleQ==", "x"])
+def test_what_cannot_be_read_any_more_is_told(carrier: Carrier, number: str, sealed: str) -> None:
+    """The key was lost and another one made, say."""
+    carrier.bring("hello", number)
+    carrier.desk.ground.sql("UPDATE messages SET sealed_body = ? RETURNING message_id", sealed)
+    message_id = carrier.sent[0].message_id
+    with pytest.raises(Conflict, match="sealed under another key"):
+        carrier.desk.maskline("GetMessage", MessageId=message_id)
+    assert [each["MessageId"] for each in carrier.messages()] == [message_id]
 
 
 def test_a_connector_may_keep_what_texts_say_for_some_days(
