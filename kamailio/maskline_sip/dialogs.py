@@ -99,6 +99,7 @@ class Dialogs:
         if len(ready) < LONGEST_READY:
             KSR.pv.sets(READY, ready)
         near = known.passage.near
+        reason = ", ".join(request.all("reason"))
         counts = near.reference != NOBODYS and not ringing.rings(near.reference)
         if counts:
             self._shelf.clear(request)
@@ -106,12 +107,12 @@ class Dialogs:
             self._relay.send(request, known.passage, allowed.NO_BODY, known)
         except NoWay:
             if counts and origin != CONTROL:
-                self._reports.report(near.reference, "Stranded")
+                self._reports.stranded(near.reference, near.side, reason)
             raise
         if counts:
             self._bodies.end(known.passage)
             side = "us" if origin == CONTROL else near.side
-            self._reports.hung_up(near.reference, side, ", ".join(request.all("reason")))
+            self._reports.hung_up(near.reference, side, reason)
         elif near.side == mask.CALLER:
             ringing.leave(near.reference)
 

@@ -35,6 +35,11 @@ class Reports:
         """A BYE came by, with this Reason (RFC 3326)."""
         self.ended(call, ended_by, 200, cause_told(reason))
 
+    def stranded(self, call: str, ended_by: str, reason: str) -> None:
+        """A BYE came that could not be sent on: the control plane is to see to the other party."""
+        cause = cause_told(reason)
+        self.report(call, "Stranded", EndedBy=ended_by, SipStatus=200, Cause=cause)
+
     def ended(
         self,
         call: str,

@@ -175,7 +175,8 @@ class Routes:
     def stranded(self, _message: Any) -> int:
         """A BYE that had been written in advance could not be sent."""
         try:
-            self.reports.report(KSR.pv.get("$var(ended)").split(" ")[0], "Stranded")
+            call, side, _ = KSR.pv.get("$var(ended)").split(" ")
+            self.reports.stranded(call, side, reasons_given())
         except Exception as error:
             KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
         return 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from acceptance.plain_phone import ALICE, BOB, SDP, Phone, connect, header, within
 from acceptance.service import Service, running, until
+from acceptance.test_carriers import record
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import lines_telling
 
@@ -199,6 +200,10 @@ def test_no_party_makes_us_speak_to_ourselves_or_our_neighbours(
     answer = caller.taken()
     caller.send(within("BYE", sent, answer, caller, 2))
     assert caller.final() == 503
+    caller.reply(caller.expect("BYE "), 200)
+    if place == "ourselves":  # one is enough: who hung up ended the call, though in vain
+        until(lambda: "EndedTimestamp" in record(masked))
+        assert (record(masked)["EndedBy"], record(masked)["SipStatus"]) == ("caller", 200)
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "REFER", "PUBLISH", "NOTIFY", "FOO"])

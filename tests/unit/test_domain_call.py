@@ -108,10 +108,14 @@ def test_a_call_that_is_answered_was_not_lost() -> None:
     assert after(RINGING, refused, ANSWERED).ended_at == refused.at
 
 
-def test_a_call_of_which_one_has_hung_up_in_vain_is_due() -> None:
-    stranded = CallEvent(happening=Happening.STRANDED, at=5000)
-    assert apply(after(ANSWERED), stranded).hang_up_at == 5000
-    assert apply(replace(CALL, hang_up_at=2500), stranded).hang_up_at == 2500
+def test_a_call_of_which_one_has_hung_up_in_vain_is_over() -> None:
+    """Our own BYE, by which the other one is told, comes later; or the BYE itself, said again."""
+    stranded = replace(ENDED, happening=Happening.STRANDED)
+    ours = replace(ENDED, at=4500, ended_by=Party.US)
+    for order in itertools.permutations([ANSWERED, stranded, ours]):
+        assert after(*order) == after(ANSWERED, ENDED)
+    at_once = replace(ours, at=ENDED.at)
+    assert after(ANSWERED, at_once, stranded).ended_by is after(stranded, at_once).ended_by
 
 
 def test_an_answer_never_puts_off_a_hang_up_already_due() -> None:

@@ -175,20 +175,60 @@ async def end_of(house: House, call_id: str) -> tuple[str | None, int | None]:
     return call.ended_by, call.sip_status
 
 
-async def test_who_cannot_be_reached_is_hung_up_later(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where the other side hung up, and nobody could be told."""
-    monkeypatch.setattr(keeper, "INSISTING", (0.01,) * 5)
+async def hang_up(house: House, keeper: Keeper, after: int = 0) -> list[str]:
+    """Who is hung up so many milliseconds later."""
+    house.now += after
+    house.engines.hung_up.clear()
+    await keeper.hang_up_due()
+    while tasks := list(keeper._ending.values()):
+        await asyncio.wait(tasks)
+    return sorted(house.engines.hung_up)
+
+
+async def test_who_cannot_be_reached_is_hung_up_later(house: House) -> None:
+    """Also by the next process, and where the other side hung up, and nobody could be told: that
+    ended the call."""
     await house.answer(call_id := await house.dial())
-    house.engines.unreached = ["b", "b"]
+    house.engines.unreached = ["b", "b", "b"]
     stranded = {"CallId": call_id, "Event": "Stranded", "Timestamp": house.now}
-    await house.do("switch", "ReportCall", **stranded)
-    await house.keeper.hang_up_due()
-    await house.settled()
-    await asyncio.wait(house.keeper._insisting)
-    assert sorted(house.engines.hung_up) == ["a", "b", "b", "b"]
+    await house.do("switch", "ReportCall", **stranded, EndedBy="caller", SipStatus=200)
     assert await house.live() == []
+    assert await hang_up(house, house.keeper) == ["a", "b"]
+    assert house.engines.held == set()
+    assert await hang_up(house, house.keeper, 4_999) == []
+    assert await hang_up(house, house.keeper, 1) == ["b"]
+    later = Keeper(house.store, house.engines, house.engines, house.context, "")
+    assert await hang_up(house, later, 5_000) == ["b"]
+    assert await hang_up(house, later, 10_000) == ["b"]
+    assert await hang_up(house, later, 60_000) == []
+    assert await end_of(house, call_id) == ("caller", 200)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(503, 24), (408, 4), (None, 24), (481, 1)])
+async def test_who_is_never_reached_is_given_up(
+    house: House, status: int | None, tries: int
+) -> None:
+    """A phone that does not answer gets the half minute of a BYE; where there is no way to it, its
+    connection may come back."""
+    house.engines.answers = {"b": status}
+    await house.answer(await house.dial())
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    assert await hang_up(house, house.keeper) == ["a", "b"]
+    again = [await hang_up(house, house.keeper, 1_000) for _ in range(900)]
+    assert again.count(["b"]) == tries - 1
+    assert again.count([]) == 900 - (tries - 1)
+    assert again[-60:] == [[]] * 60
+
+
+async def test_who_a_dead_node_could_not_reach_is_hung_up_by_another(house: House) -> None:
+    await house.answer(call_id := await house.dial())
+    house.engines.answers = {"a": 503}
+    own = Keeper(house.store, house.engines, house.engines, house.context, call_id[:8])
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    assert await hang_up(house, own) == ["a", "b"]
+    other = Keeper(house.store, house.engines, house.engines, house.context, "elsewhere")
+    assert await hang_up(house, other, 19_999) == []
+    assert await hang_up(house, other, 1) == ["a"]
 
 
 async def test_a_ringing_call_of_a_deleted_session_is_given_up(house: House) -> None:

@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,12 @@ from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations import (
     Policy,
     complete_lost_calls,
+    dismiss_leg,
     live_calls,
     purge_calls,
     settle_expired_sessions,
     take_calls_to_hang_up,
+    take_legs,
 )
 from maskline.operations.calls import decide_call, open_record
 
@@ -363,6 +366,21 @@ def test_calls_that_must_be_over_are_completed(desk: Desk, session: dict[str, An
     desk.now += 4 * HOUR
     assert complete_lost_calls(desk.context("")) == 1
     assert live_calls(desk.context("")) == []
+
+
+def test_a_leg_of_any_length_is_hung_up_later(desk: Desk, session: dict[str, Any]) -> None:
+    """What seals a long route set is longer than an index of PostgreSQL takes."""
+    legs = [LEGS[0], LEGS[1] | {"Target": os.urandom(3000).hex()}]
+    call = desk.dial(ANN, PROXY)
+    report(desk, call, "Answered", Legs=legs)
+    for _ in range(2):  # reports come twice
+        report(desk, call, "Stranded", EndedBy="caller", SipStatus=200)
+    assert (shown(desk, call)["EndedBy"], shown(desk, call)["SipStatus"]) == ("caller", 200)
+    left = take_legs(desk.context(""), node="")
+    assert sorted(one.leg["CallId"] for one in left) == ["a", "b"]
+    dismiss_leg(desk.context(""), next(one for one in left if one.leg["CallId"] == "b"))
+    desk.now += 5000
+    assert [one.leg for one in take_legs(desk.context(""), node="")] == [LEGS[0]]
 
 
 def test_old_records_are_purged(desk: Desk, session: dict[str, Any]) -> None:

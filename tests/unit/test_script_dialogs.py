@@ -110,6 +110,7 @@ def test_a_bye_that_cannot_be_sent_is_told_and_ends_nothing(
     assert script.answered == [503]
     assert script.kamailio.given("append_to_reply")[-1] == ("Retry-After: 5\r\n",)
     assert [one["Event"] for one in events(script)] == told
+    assert [one["EndedBy"] for one in events(script)] == [by] * len(told)
     assert not script.engine.given("delete")
 
 

@@ -164,8 +164,11 @@ def test_the_end_of_a_call_whose_bye_lay_ready_is_told() -> None:
 def test_a_bye_that_lay_ready_and_could_not_be_sent_is_told(reference: str) -> None:
     script = Script()
     script.kamailio.cells["$var(ended)"] = f"{reference} called 2"
+    script.kamailio.says["is_present"] = -1
     assert script.routes.stranded(None) == 1
-    assert script.control.events() == [{"CallId": CALL, "Event": "Stranded"}]
+    assert script.control.events() == [
+        {"CallId": CALL, "Event": "Stranded", "EndedBy": "called", "SipStatus": 200}
+    ]
 
 
 @pytest.mark.parametrize("step", ["hung_up", "stranded"])

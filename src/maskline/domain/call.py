@@ -22,7 +22,7 @@ class Happening(StrEnum):
     RINGING = "Ringing"
     ANSWERED = "Answered"
     MOVED = "Moved"
-    STRANDED = "Stranded"  # one has hung up, and the other could not be told
+    STRANDED = "Stranded"  # it has ended, and one of both could not be told
     ENDED = "Ended"
 
 
@@ -125,6 +125,8 @@ MOMENTS = {
     Happening.ANSWERED: "answered_at",
 }
 
+ENDS = (Happening.ENDED, Happening.STRANDED)
+
 LOST_STATUS = 500
 TERMINATED = 487  # the caller gave up: a release as any other (RFC 3398 8.2.7)
 
@@ -149,10 +151,7 @@ def apply(call: Call, event: CallEvent) -> Call:
     if event.happening is Happening.MOVED:
         stays = event.legs == call.legs or (call.answered_at and not same_dialogs(call, event))
         return call if stays else replace(call, legs=event.legs)
-    if event.happening is Happening.STRANDED:
-        due = event.at if call.hang_up_at is None else min(call.hang_up_at, event.at)
-        return call if due == call.hang_up_at else replace(call, hang_up_at=due)
-    if event.happening is Happening.ENDED:
+    if event.happening in ENDS:
         return ended(call, event)
     moment = MOMENTS[event.happening]
     known: int | None = getattr(call, moment)
@@ -173,7 +172,8 @@ def apply(call: Call, event: CallEvent) -> Call:
 
 
 def ended(call: Call, event: CallEvent) -> Call:
-    """The earliest end counts; but what somebody has told counts before what we had to guess."""
+    """The earliest end counts, of two at once a person's before ours; but what somebody has told
+    counts before what we had to guess."""
     end = replace(
         call,
         ended_at=event.at,
@@ -184,7 +184,12 @@ def ended(call: Call, event: CallEvent) -> Call:
     )
     if call.ended_at is None:
         return end
-    return end if (end.lost, event.at) < (call.lost, call.ended_at) else call
+    return end if rank(end) < rank(call) else call
+
+
+def rank(call: Call) -> tuple[bool, int, str]:
+    """What is less of two ends is the truth."""
+    return call.lost, call.ended_at or 0, call.ended_by or ""
 
 
 def same_dialogs(call: Call, event: CallEvent) -> bool:

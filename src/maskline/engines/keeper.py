@@ -8,13 +8,23 @@ have died, so the keeper also asks rtpengine, which holds a session for every ca
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from maskline.domain.call import LOST_STATUS, Call
 from maskline.engines.ng import NgSilence
-from maskline.operations import Context, complete_call, live_calls, take_calls_to_hang_up
+from maskline.operations import (
+    Context,
+    LegLeft,
+    complete_call,
+    dismiss_leg,
+    live_calls,
+    take_calls_to_hang_up,
+    take_legs,
+)
+from maskline.operations.legs_left import SILENT, UNREACHED
 from maskline.store import Store, StoreFailed, Transaction
 
 HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
@@ -27,9 +37,9 @@ STORE_SECONDS = 1.0  # of these, for the store to tell which calls there are
 FAREWELL_PAUSE = 0.1  # in which the end of a call that rang is reported
 
 OK = 200
-UNREACHED = 503  # to a BYE: there is no way to that party now
-# Seconds after each of which is tried again, until whoever is there has long hung up.
-INSISTING = (5, 10, 20, *[40] * 20)
+# What says of a BYE that it is to be sent again, and for how long: there is no way to that party
+# now, Kamailio is away, or nobody answered it.
+AGAIN = {503: UNREACHED, None: UNREACHED, 408: SILENT}
 
 Work = Callable[[Call], Awaitable[None]]
 
@@ -95,18 +105,13 @@ class Keeper:
         self._lately: Sequence[Call] = ()  # our calls, when the store told them last
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
-        self._insisting: set[asyncio.Task[None]] = set()
         self._carried_since = 0
 
     async def keep(self) -> None:
         """Works until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(again(self.hang_up_due, HANG_UP_SECONDS))
-                group.create_task(again(self.reconcile, RECONCILE_SECONDS))
-        finally:
-            for task in self._insisting:
-                task.cancel()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(again(self.hang_up_due, HANG_UP_SECONDS))
+            group.create_task(again(self.reconcile, RECONCILE_SECONDS))
 
     def carry(self, since: int) -> None:
         """Kamailio was started at this moment, in milliseconds since the epoch: it knows nothing of
@@ -114,11 +119,15 @@ class Keeper:
         self._carried_since = since
 
     async def hang_up_due(self) -> None:
-        """Starts to hang up the calls whose time is over."""
-        due = await self._store.write(
-            lambda tx: take_calls_to_hang_up(self._context(tx), self._node), beside=True
-        )
-        self._start(due)
+        """Starts to hang up the calls whose time is over, and who could not be told that it is."""
+        calls, legs = await self._store.write(self._due, beside=True)
+        self._start(calls)
+        for left in legs:
+            self._begin(f"{left.call_id} {left.leg['CallId']}", partial(self._insist, left))
+
+    def _due(self, tx: Transaction) -> tuple[list[Call], list[LegLeft]]:
+        context = self._context(tx)
+        return take_calls_to_hang_up(context, self._node), take_legs(context, self._node)
 
     async def reconcile(self) -> None:
         """Starts to end the calls that were put through and that rtpengine does not hold."""
@@ -175,30 +184,32 @@ class Keeper:
     def _start(self, calls: Iterable[Call], work: Work | None = None) -> None:
         """Starts to end calls: by `work`, or as it is done with answered and with ringing ones."""
         for call in calls:
-            if call.call_id not in self._ending:
-                how = work or (self._give_up if call.answered_at is None else self._end)
-                self._ending[call.call_id] = asyncio.create_task(self._ended(call, how))
+            how = work or (self._give_up if call.answered_at is None else self._end)
+            self._begin(call.call_id, partial(how, call))
 
-    async def _ended(self, call: Call, work: Work) -> None:
+    def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Begins what goes by this name, unless it was begun and is not done yet."""
+        if name not in self._ending:
+            self._ending[name] = asyncio.create_task(self._ended(name, work))
+
+    async def _ended(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work(call)
-        except Exception:  # the call stays due, so it is tried again
-            log.exception("hanging up failed", call_id=call.call_id)
+            await work()
+        except Exception:  # it stays due, so it is tried again
+            log.exception("hanging up failed", call_id=name.partition(" ")[0])
         finally:
-            del self._ending[call.call_id]
+            del self._ending[name]
 
     async def _end(self, call: Call) -> None:
         """Hangs up both legs, then ends the record if nobody else did: what Kamailio reports of our
         BYE may come later than its answer; and the sound, if no BYE did."""
         statuses = await self._in_turn(*(self._line.hang_up(leg) for leg in call.legs))
         log.info("call hung up", call_id=call.call_id, statuses=statuses)
-        for leg, status in zip(call.legs, statuses, strict=True):
-            if status == UNREACHED:
-                self._insisting.add(task := asyncio.create_task(self._insist(call.call_id, leg)))
-                task.add_done_callback(self._insisting.discard)
+        asked = zip(call.legs, statuses, strict=True)
+        left = [(leg, AGAIN[status]) for leg, status in asked if status in AGAIN]
         told = OK if OK in statuses else LOST_STATUS
         await self._store.write(
-            lambda tx: complete_call(self._context(tx), call.call_id, told), beside=True
+            lambda tx: complete_call(self._context(tx), call.call_id, told, left), beside=True
         )
         await self._relay.release(call.call_id)
 
@@ -211,14 +222,13 @@ class Keeper:
             await asyncio.wait({answers}, timeout=PLACE_SECONDS)
         return await answers
 
-    async def _insist(self, call_id: str, leg: Mapping[str, str]) -> None:
+    async def _insist(self, left: LegLeft) -> None:
         """Hangs up a leg that could not be reached: its connection may come back."""
-        for pause in INSISTING:
-            await asyncio.sleep(pause)
-            status = await self._line.hang_up(leg)
-            if status != UNREACHED:
-                break
-        log.info("leg hung up later", call_id=call_id, status=status)
+        (status,) = await self._in_turn(self._line.hang_up(left.leg))
+        await self._relay.release(left.call_id)
+        if status not in AGAIN:
+            await self._store.write(lambda tx: dismiss_leg(self._context(tx), left), beside=True)
+            log.info("leg hung up later", call_id=left.call_id, status=status)
 
     async def _give_up(self, call: Call) -> None:
         """Cancels a call that rings. Its end is reported by whoever sees it, unless it is answered

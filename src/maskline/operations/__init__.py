@@ -20,6 +20,7 @@ from maskline.operations.calls import (
 )
 from maskline.operations.carriers import purge_carrier_reports, put_carrier_reports
 from maskline.operations.context import Context, Handler, Operation, Policy
+from maskline.operations.legs_left import LegLeft, dismiss_leg, take_legs
 from maskline.operations.messages import erase_messages, purge_messages
 from maskline.operations.recordings import purge_recordings
 from maskline.operations.table import TABLE
@@ -39,12 +40,14 @@ __all__ = [
     "Context",
     "Credentials",
     "Handler",
+    "LegLeft",
     "Operation",
     "Policy",
     "bootstrap_account",
     "changed_resource",
     "complete_call",
     "complete_lost_calls",
+    "dismiss_leg",
     "erase_messages",
     "find_access_key",
     "is_access_key_id",
@@ -63,4 +66,5 @@ __all__ = [
     "record_audit",
     "settle_expired_sessions",
     "take_calls_to_hang_up",
+    "take_legs",
 ]

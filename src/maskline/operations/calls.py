@@ -13,6 +13,7 @@ from maskline.domain.routing import Connect, Fallback, Reject
 from maskline.operations import numbering, routes
 from maskline.operations.call_limits import within_limits
 from maskline.operations.context import Answer, Context, Request
+from maskline.operations.legs_left import UNREACHED, Leg, leave_legs
 from maskline.operations.routes import Route, find_route
 from maskline.store import rows
 
@@ -181,6 +182,8 @@ def record_calls(context: Context, told: Mapping[str, Told]) -> Recorded:
             taken_by.append(after.outbound_carrier)
         if told[call_id].call or after is not call:
             changed.append(rows.call_columns(after))
+        if any(event.happening is Happening.STRANDED for event in told[call_id].events):
+            leave_legs(context, call_id, [(leg, UNREACHED) for leg in after.legs], after=0)
     context.tx.run_each("put_call", changed)
     return Recorded([call_id for call_id in told if call_id not in known], taken_by)
 
@@ -279,13 +282,19 @@ def complete_lost_calls(context: Context) -> int:
     return len(ended)
 
 
-def complete_call(context: Context, call_id: str, sip_status: int = LOST_STATUS) -> None:
+def complete_call(
+    context: Context,
+    call_id: str,
+    sip_status: int = LOST_STATUS,
+    left: Iterable[tuple[Leg, int]] = (),
+) -> None:
     """Ends the record of a call that we have ended, or that is over without anybody having told us
-    when."""
+    when. `left` are the legs that are to be hung up later, and for how long."""
     context.tx.lock(call_id)
     call = recorded_call(context, call_id)
     assert call is not None, call_id
     save(context, apply(call, end_by_us(context, sip_status)))
+    leave_legs(context, call_id, left)
 
 
 def end_by_us(context: Context, sip_status: int) -> CallEvent:

@@ -112,3 +112,24 @@ WHERE voice_connector_id = :voice_connector_id
 SELECT count(*) AS calls FROM calls
 WHERE voice_connector_id = :voice_connector_id AND caller = :caller
     AND ended_at IS NULL AND forwarded_at IS NOT NULL
+
+-- name: put_leg_left
+INSERT INTO legs_left (call_id, leg_name, leg, since, until, due_at)
+VALUES (:call_id, :leg_name, :leg, :since, :until, :due_at)
+ON CONFLICT (call_id, leg_name) DO NOTHING
+
+-- name: list_legs_left
+-- Those that the call's own node has left alone for long come to all.
+SELECT * FROM legs_left
+WHERE due_at <= :now
+    AND (substr(call_id, 1, length(:node)) = :node OR due_at <= :left_alone_since)
+ORDER BY due_at
+LIMIT :limit
+
+-- name: postpone_leg_left
+-- Changes no row when somebody else has taken it.
+UPDATE legs_left SET due_at = :again_at
+WHERE call_id = :call_id AND leg_name = :leg_name AND due_at <= :now
+
+-- name: remove_leg_left
+DELETE FROM legs_left WHERE call_id = :call_id AND leg_name = :leg_name
