@@ -21,7 +21,7 @@ ERRAND = "$avp(errand)"
 METHODS = ("OPTIONS", "REGISTER")
 REPLY_MILLISECONDS = 2500
 SECONDS = re.compile("[0-9]{1,6}")  # as the control plane reads them
-TOO_BRIEF = 423
+OK, TOO_BRIEF = 200, 423
 OTHER_NAME = "its certificate is for another name"
 
 
@@ -86,6 +86,8 @@ class Errands:
         if status == TOO_BRIEF:
             KSR.pv.sets(ERRAND, json.dumps(kept | {"least": reply.first("min-expires")}))
         if kept["method"] == "REGISTER":
+            if status == OK:
+                self._ways.registered(kept["hop"], carrier)
             headers.append(("Expires", granted(reply, kept["contact"]) or kept["expires"]))
             if status >= 300:
                 headers.append(("X-Told", told))

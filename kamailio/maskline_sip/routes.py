@@ -202,9 +202,9 @@ class Routes:
     def closed(self, _message: Any) -> int:
         """The connection at hand was closed, which a carrier had accepted. All others wait."""
         try:
-            lost = self.ways.lost()
-            if lost:
-                told = {"CarrierName": lost[0], "Address": lost[1], "Disconnected": True}
+            names, place = self.ways.lost()
+            for name in names:
+                told = {"CarrierName": name, "Address": place, "Disconnected": True}
                 self.losses.tell("ReportTrunk", told)
         except Exception as error:
             KSR.err(f"loss not told: {type(error).__name__} {_where(error)}\n")

@@ -116,7 +116,7 @@ class Ways:
         was started again, and has forgotten who is there."""
         place = verified_as(hop)
         known = VERIFIED.get(place)
-        if known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0:
+        if known and is_alive(known):
             self._keep_to_connection(int(known))
         elif not first and (known or own or VERIFIED.get(f"place {place}")):
             raise NoWay("no verified connection")
@@ -129,15 +129,29 @@ class Ways:
         if number and transport_of(hop) in CONNECTED:
             KSR.tcpops.tcp_close_connection_id(int(number))
 
-    def lost(self) -> tuple[str, str] | None:
-        """The carrier and the place whose verified connection is the one at hand, which was
-        closed; None where there is another one by now."""
+    def registered(self, hop: str, carrier: Carrier) -> None:
+        """A carrier has registered us by the reply at hand, and may have no other way to us than
+        the connection that it came by (RFC 5626)."""
+        if transport_of(hop) in CONNECTED:
+            VERIFIED.put(f"registered {verified_as(hop)} {carrier.mark}", str(KSR.pv.get("$conid")))
+            KSR.tcpops.tcp_enable_closed_event()
+
+    def lost(self) -> tuple[set[str], str]:
+        """The carriers that had shown their certificate, or registered us, by the connection at
+        hand, which was closed, and its place; none where there is another one by now."""
         where = f"{bracketed(KSR.pv.get('$si'))}:{KSR.pv.get('$sp')}"
         place = verified_as(f"sip:{where};transport=tls")
         known, name = VERIFIED.get(place), VERIFIED.get(f"carrier {place}")
-        if name is None or (known and KSR.tcpops.tcp_conid_alive(int(known)) >= 0):
-            return None
-        return name, place
+        names = {name} if name is not None and not is_alive(known) else set[str]()
+        for carrier in self._settings.marked.values():
+            if not carrier.register:
+                continue
+            entry = f"registered {place} {carrier.mark}"
+            by = VERIFIED.get(entry)
+            if by is not None and not is_alive(by):
+                VERIFIED.drop(entry)
+                names.add(carrier.name)
+        return names, place
 
     def _keep_to_connection(self, number: int) -> None:
         """That none is made instead cannot be taken back from a message, not for the place that is
@@ -170,6 +184,11 @@ class Ways:
             return True
         VERIFIED.drop(place)
         return False
+
+
+def is_alive(number: str | None) -> bool:
+    """Whether the connection of this number is there."""
+    return bool(number) and KSR.tcpops.tcp_conid_alive(int(number or 0)) >= 0
 
 
 def spelt(hop: str) -> str:

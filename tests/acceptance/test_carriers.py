@@ -736,6 +736,24 @@ def test_a_registration_is_renewed_by_its_own_time(tmp_path: Path) -> None:
     peer.close()
 
 
+def test_a_registration_is_renewed_when_its_connection_is_closed(tmp_path: Path) -> None:
+    """RFC 5626: the carrier may have no other way to us."""
+    account = 'username = "4015550100"\npassword = "secret"\nregister = true'
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        place.settimeout(20)
+        port, asked = place.getsockname()[1], list[str]()
+        for _ in running(tmp_path, carrier_port=port, carrier_settings=account, transport="tcp"):
+            for _ in range(2):
+                line, _ = place.accept()
+                with line:
+                    line.settimeout(10)
+                    asked.append(line.recv(65536).decode())
+                    line.sendall(reply(asked[-1], 200).encode())
+                    time.sleep(0.2)  # until that is read
+            place.close()
+    assert [one.partition(" ")[0] for one in asked] == ["REGISTER"] * 2
+
+
 @pytest.mark.parametrize("told", ["To", "P-Called-Party-ID"])
 def test_a_registered_number_in_the_request_uri_is_not_the_dialled_one(
     tmp_path: Path, told: str

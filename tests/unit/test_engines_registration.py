@@ -126,3 +126,38 @@ async def test_what_was_changed_is_tried_at_once_and_as_if_for_the_first_time() 
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert stage.asked == [600] * 5 + [0]  # taken back
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_registration_that_is_lost_is_made_again_but_less_and_less_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A carrier may close each connection. One that held for a while begins afresh."""
+    pauses, held = list[float](), 1.0
+
+    def growing(first: float, times: int, longest: float) -> float:
+        pauses.append(pause := grown(first, times, longest))
+        return pause / 10_000
+
+    async def lost(event: asyncio.Event, _seconds: float) -> bool:
+        nonlocal passed
+        passed += held
+        await asyncio.sleep(0)
+        return bool(stage.told)
+
+    passed, grown = 0.0, registration.growing
+    monkeypatch.setattr(registration, "growing", growing)
+    monkeypatch.setattr(registration, "happens", lost)
+    monkeypatch.setattr(registration, "monotonic", lambda: passed)
+    stage = Stage(*[Reply(200, expires=600)] * 1000)
+    task = stage.start()
+    await stage.until(lambda: len(pauses) == 9)
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 120, 120]
+    held = registration.STEADY_SECONDS + 1
+    count = len(stage.told)
+    await stage.until(lambda: len(stage.told) > count + 3)
+    held, before = 1.0, len(pauses)
+    await stage.until(lambda: len(pauses) > before + 1)
+    assert pauses[before : before + 2] == [1, 2]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -213,6 +213,16 @@ async def test_how_a_registration_stands_is_told() -> None:
     assert stage.trunks.registrations() == {"acme": "no answer"}
 
 
+async def test_we_register_again_when_the_connection_was_closed() -> None:
+    stage = Stage({"acme": sip(probe_seconds=0), "globex": sip()})
+    stage.alive = {ONE}
+    async with stage.at_work():
+        stage.trunks.registered("acme", "registered", 1000)
+        stage.trunks.disconnected("acme")
+        await stage.until(stage.trunks.renewal("acme").is_set)
+        assert not stage.trunks.renewal("globex").is_set()
+
+
 async def test_we_register_again_after_kamailio_was_started_when_a_place_was_looked_at() -> None:
     """Where that was asked for before, and not while the look takes."""
     second, held = CarrierTarget(address=Endpoint.parse(TWO)), asyncio.Event()

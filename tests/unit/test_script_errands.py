@@ -188,6 +188,20 @@ def test_we_are_called_back_by_the_transport_that_we_registered_by() -> None:
     assert contact == f"<sip:4015550100@{OURS}:5060;transport=tcp>"
 
 
+@pytest.mark.parametrize(("status", "told"), [(200, ["initech"]), (403, [])])
+def test_that_the_connection_of_a_registration_was_closed_is_told(
+    status: int, told: list[str]
+) -> None:
+    node = registered("tcp")
+    node.kamailio.cells["$conid"] = 3
+    node.reply(reply(node.sent, status), INITECH, "tcp")
+    node.kamailio.says["tcp_conid_alive"] = -1
+    node.receives(b"", f"{INITECH}:5060", "tcp")
+    node.routes.closed(None)
+    assert [given["CarrierName"] for _, given in node.control.told] == told
+    assert all(given["Disconnected"] for _, given in node.control.told)
+
+
 @pytest.mark.parametrize(("said", "told"), [(("Expires", "120"), "120"), (("Subject", "x"), "600")])
 def test_how_long_we_are_registered_is_told(said: tuple[str, str], told: str) -> None:
     node = registered()

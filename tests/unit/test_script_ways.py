@@ -126,7 +126,8 @@ class Calling(Listening):
     listeners = (("tls", "192.0.2.1:5061"),)
 
     def __init__(self, *names: str) -> None:
-        self.marked = {"acme": SimpleNamespace(tls_profile="acme", tls_names=names)}
+        known = {"tls_profile": "acme", "tls_names": names, "register": False}
+        self.marked = {"acme": SimpleNamespace(**known)}
 
     def listener(self, _transport: str, _hop: str) -> str:
         return self.listeners[0][1]
@@ -376,12 +377,40 @@ def test_a_lost_connection_is_its_carriers(
     """Unless it has another one, or never had one that counts."""
     kamailio.told |= {"$si": host, "$sp": 5061}
     at = ways.Ways(Calling("sip.acme.example"))
-    assert at.lost() is None
+    assert not at.lost()[0]
     ways.VERIFIED.put(f"{place}:5061", "7")
     ways.VERIFIED.put(f"carrier {place}:5061", "acme")
-    assert at.lost() == ("acme", f"{place}:5061")
+    assert at.lost() == ({"acme"}, f"{place}:5061")
     kamailio.alive = {7}
-    assert at.lost() is None
+    assert not at.lost()[0]
+
+
+class Registering(Listening):
+    """Settings of a node that registers with two carriers at one place, and not with a third."""
+
+    marked = {  # noqa: RUF012
+        name: SimpleNamespace(name=name, mark=name, register=register)
+        for name, register in (("acme", True), ("globex", True), ("initech", False))
+    }
+
+
+@pytest.mark.parametrize(("transport", "noted"), [("tcp", True), ("tls", True), ("udp", False)])
+def test_a_registration_is_lost_with_its_connection(
+    ways: ModuleType, kamailio: Kamailio, transport: str, noted: bool
+) -> None:
+    """RFC 5626. Of each carrier once, whichever was the last that it came by."""
+    kamailio.told |= {"$si": "192.0.2.2", "$sp": 5070, "$conid": 7}
+    at, hop = ways.Ways(Registering()), f"sip:192.0.2.2:5070;transport={transport}"
+    for name in ("acme", "globex"):
+        at.registered(hop, Registering.marked[name])
+    assert kamailio.watched is noted
+    kamailio.told["$conid"] = 8
+    at.registered(hop, Registering.marked["globex"])
+    kamailio.alive = {8}
+    assert at.lost()[0] == ({"acme"} if noted else set())
+    kamailio.alive = set()
+    assert at.lost() == ({"globex"} if noted else set(), "192.0.2.2:5070")
+    assert not at.lost()[0]
 
 
 def test_our_address_where_a_request_came_in(ways: ModuleType, kamailio: Kamailio) -> None:

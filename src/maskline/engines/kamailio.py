@@ -218,7 +218,8 @@ loadmodule "tls.so"
 modparam("tls", "config", "{file}")
 modparam("tls", "xavp_cfg", "tls")
 """
-# Of connections alone that showed a carrier's certificate (maskline_sip/ways.py).
+# Of connections alone that showed a carrier's certificate, or by which one registered us
+# (maskline_sip/ways.py).
 CLOSED = """
 modparam("tcpops", "closed_event", 2)
 
@@ -267,7 +268,8 @@ def tls_lines(settings: Settings, own: Path) -> str:
 def more_lines(settings: Settings) -> str:
     """What else some transports need; it stands where all other modules are loaded."""
     websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
-    lines = CLOSED if tls.speaks_tls(settings) else ""
+    connected = any(listener.transport != "udp" for listener in settings.sip.listen)
+    lines = CLOSED if connected else ""
     return lines + (WEBSOCKET.replace("MOST_STRANGE", str(MOST_STRANGE)) if websocket else "")
 
 

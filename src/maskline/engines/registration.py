@@ -9,6 +9,7 @@ import random  # to part those who ask at once, not to keep secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 
@@ -22,6 +23,8 @@ RENEW_AT = 0.8  # of the time that a registration holds
 FIRST_PAUSE, LONGEST_AWAY, LONGEST_REFUSED = 20.0, 120.0, 1800.0
 LONGEST_ASKED = 3600.0
 GOODBYE_SECONDS = 2.0
+# A registration that is lost sooner comes from a carrier that may close each connection.
+STEADY_SECONDS, FIRST_LOSS = 60.0, 1.0
 
 REGISTERED, NO_ANSWER = "registered", "no answer"
 NOT_REACHED, NO_PLACE = "not reached", "no place"
@@ -52,8 +55,8 @@ async def keep_registered(
     """Keeps one carrier's registration until cancelled, and ends it then, so that no call is sent
     to who is gone. `places` gives its targets, the best first; `tell` is told how it stands and in
     how many seconds it is asked for next; `again` has it asked for at once, as if for the first
-    time."""
-    before, failures = "", 0
+    time, but less and less soon where each is lost."""
+    before, failures, losses = "", 0, 0
     try:
         while True:
             again.clear()
@@ -66,8 +69,13 @@ async def keep_registered(
                 say = log.info if state == REGISTERED else log.warning
                 say("registration", carrier=name, state=state)
                 before = state
-            if await happens(again, pause):
-                failures = 0
+            began = monotonic()
+            if not await happens(again, pause):
+                continue
+            failures, held = 0, monotonic() - began
+            losses = losses + 1 if state == REGISTERED and held < STEADY_SECONDS else 0
+            if losses:
+                await asyncio.sleep(growing(FIRST_LOSS, losses, LONGEST_AWAY))
     finally:
         if before == REGISTERED:
             await end(name, places(), register)
@@ -78,8 +86,13 @@ def pause_after(outcome: Outcome, failures: int) -> float:
     if not failures:
         return outcome.seconds * RENEW_AT
     longest = LONGEST_REFUSED if outcome.refused else LONGEST_AWAY
-    wait = min(longest, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
-    return max(wait * random.uniform(0.5, 1.0), min(outcome.seconds, LONGEST_ASKED))
+    wait = growing(FIRST_PAUSE, failures, longest)
+    return max(wait, min(outcome.seconds, LONGEST_ASKED))
+
+
+def growing(first: float, times: int, longest: float) -> float:
+    """A pause of at most `first` seconds the first time, and twice as many each time."""
+    return min(longest, first * 2.0 ** min(times - 1, 10)) * random.uniform(0.5, 1.0)
 
 
 async def happens(event: asyncio.Event, seconds: float) -> bool:

@@ -39,7 +39,7 @@ class Places(Protocol):
         """A call could not be carried by this target."""
 
     def disconnected(self, name: str) -> None:
-        """A target's connection was closed, which had shown its certificate."""
+        """A target's connection was closed, which had shown its certificate or registered us."""
 
 
 class Switchboard:

@@ -153,11 +153,13 @@ class Trunks:
             trunk.suspected.set()
 
     def disconnected(self, name: str) -> None:
-        """A connection was closed that had shown a target's certificate. The next one is made
-        before a call wants it, but not at once: there may be carriers that close each."""
+        """A connection was closed that had shown a target's certificate, or by which the carrier
+        has registered us. The next one is made before a call wants it, but not at once: there may
+        be carriers that close each."""
         trunk = self._trunks.get(name)
         if trunk is not None:
-            asyncio.get_running_loop().call_later(RECONNECT_SECONDS, trunk.suspected.set)
+            loop = asyncio.get_running_loop()
+            loop.call_later(RECONNECT_SECONDS, trunk.forget_registration)
 
     def look_again(self) -> None:
         """Has all targets looked at now: Kamailio was started, and sends nothing to a place over
