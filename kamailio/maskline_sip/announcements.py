@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
 from typing import Any
 
 import KSR
@@ -37,7 +36,7 @@ class Announcements:
         offered: sdp.Description,
         refusal: dict[str, Any],
         carrier: str,
-        received_at: Callable[[], str],
+        at: str,
     ) -> bool:
         """Whether the caller of the INVITE at hand hears the announcement of a refusal, which
         follows then, or has hung up. Where there is none or something fails, it is to be refused at
@@ -67,7 +66,7 @@ class Announcements:
             return True
         # After it: what is put on a reply before, stays on all that follow.
         body = allowed.Body("application/sdp", description)
-        KSR.hdr.append_to_reply(self._door.header(progress(request, tag, received_at(), body)))
+        KSR.hdr.append_to_reply(self._door.header(progress(request, tag, at, body)))
         KSR.tm.t_reply(183, allowed.reason(183))
         return True
 
@@ -108,7 +107,8 @@ def can_hear(request: sip.Message, offered: sdp.Description | None) -> bool:
 def progress(request: sip.Message, tag: str, local: str, body: allowed.Body) -> bytes:
     start, headers = _reply(request, tag, 183)
     headers += [("Record-Route", route) for route in request.all("record-route")]
-    headers += [("Contact", f"<sip:{local}>"), ("Content-Type", body.type)]
+    ours = local if sip.is_secure(local) else f"sip:{local}"
+    headers += [("Contact", f"<{ours}>"), ("Content-Type", body.type)]
     return sip.write(start, headers, body.content)
 
 

@@ -111,7 +111,7 @@ class Attempts:
         token = self._keys.seal(passage.key, passage.near)
         proof = answers.headers(body.content) if answers else ()
         headers = (*identity(target.carrier, passage.far.peer), *proof)
-        ours = contact(self._settings, local, transport)
+        ours = contact(self._settings, local, transport, secure=mask.wants_sips(passage.far))
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)
         known = kept.of(passage, request, attempt["at"])
         known = known._replace(offered=body.offers, near_token=token)

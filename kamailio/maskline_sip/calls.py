@@ -57,11 +57,12 @@ class Calls:
             if KSR.tm.t_is_canceled() > 0:
                 return  # nobody listens any more, and Kamailio has told them 487
             begin = self._announcements.begin
-            if offered and begin(request, offered, route, origin, self._ways.received_at):
+            if offered and begin(request, offered, route, origin, self._ways.received_at(request)):
                 return
             raise Refuse(route["SipStatus"], *later(route))
         try:
-            flow, at = self._senders.way_back(source, hop_of(request)), self._ways.received_at()
+            flow = self._senders.way_back(source, hop_of(request))
+            at = self._ways.received_at(request)
             self._attempts.begin(request, route, carrier.mark, flow, at)
         except Abandoned:
             ringing.end(route["CallId"])

@@ -67,7 +67,7 @@ class Dialogs:
             passage = passage._replace(near=near._replace(flow=flow))
         passage = self._relay.counted(passage)
         body = self._bodies.of_request(request, passage)
-        known = kept.of(passage, request, self._ways.received_at())
+        known = kept.of(passage, request, self._ways.received_at(request))
         if method == "BYE":
             self._hang_up(request, known, origin)
         else:

@@ -272,7 +272,7 @@ def request_payload(
         if not near.target:
             raise Refused(f"{method} without a Contact")
         token = token or keys.seal(passage.key, near)
-        headers.append(("Contact", f"<sip:{token}@{local}>"))
+        headers.append(("Contact", f"<{sip.at(token, local)}>"))
     headers += allowed.request_headers(request, ahead)
     headers += more
     return _written(f"{method} {far.target} SIP/2.0", headers, body)
@@ -296,6 +296,11 @@ def next_hop(far: Leg) -> str:
     """Where a request within a dialog goes next."""
     told = sip.address(far.routes[0]).uri if far.routes else far.target
     return sip.over_tls(told) if far.flow == ENCRYPTED else far.flow or told
+
+
+def wants_sips(far: Leg) -> bool:
+    """Whether our Contact in a request within a dialogue is a sips: URI (RFC 3261 8.1.1.8)."""
+    return sip.is_secure(far.target, *(sip.address(route).uri for route in far.routes[:1]))
 
 
 def answered_leg(passage: Passage, reply: sip.Message) -> Leg:
@@ -362,7 +367,7 @@ def reply_payload(
         headers += [("Record-Route", route) for route in asked.record_routes]
     if has_contact(reply):
         token = token or keys.seal(passage.key, far)
-        headers.append(("Contact", f"<sip:{token}@{asked.local}>"))
+        headers.append(("Contact", f"<{sip.at(token, asked.local)}>"))
     headers += allowed.reply_headers(reply)
     return _written(f"SIP/2.0 {status} {allowed.reason(status)}", headers, body)
 

@@ -59,5 +59,5 @@ class Messages:
         shown = f"sip:{caller}@{self._settings.host_told(target)}"
         text = mask.Call("text", shown, target.uri, called_trunk=carrier.mark)
         passage = mask.first_passage(self._keys, request, text)
-        known = kept.of(passage, request, self._ways.received_at())
+        known = kept.of(passage, request, self._ways.received_at(request))
         self._relay.send(request, passage, texts.body(request.body), known, target.hop)

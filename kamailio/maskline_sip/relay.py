@@ -66,7 +66,7 @@ class Relay:
             more = [*identity(self._settings.marked[far.trunk], far.peer), *more]
         if request.method in mask.CONTACT_METHODS:
             token = self._keys.seal(passage.key, passage.near)
-        ours = contact(self._settings, local, transport)
+        ours = contact(self._settings, local, transport, secure=mask.wants_sips(far))
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, more)
         KSR.hdr.append(self._door.header(payload))
         if known:

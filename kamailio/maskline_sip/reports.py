@@ -83,5 +83,5 @@ class Reports:
             "CallId": sender.call_id,
             "From": f"{sender.own};tag={sender.tag}",
             "To": f"{sender.peer};tag={tag}",
-            "Target": f"sip:{token}@{local}",
+            "Target": f"sip:{token}@{local.removeprefix('sips:')}",
         }

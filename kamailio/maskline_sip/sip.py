@@ -248,6 +248,16 @@ def host(uri: str) -> str:
     return found[1] if found else ""
 
 
+def is_secure(*uris: str) -> bool:
+    """Whether one of these wants to be reached over TLS all the way (RFC 3261 19.1)."""
+    return any(uri[:5].lower() == "sips:" for uri in uris)
+
+
+def at(user: str, place: str) -> str:
+    """A URI of ours for a Contact: `place` is our address, with its scheme where that is sips."""
+    return f"sips:{user}@{place[5:]}" if is_secure(place) else f"sip:{user}@{place}"
+
+
 def place_of(uri: str) -> str:
     """Host and port of a URI, as they are written."""
     return uri.partition(":")[2].rpartition("@")[2].partition(";")[0].partition("?")[0].strip("<>")

@@ -15,6 +15,7 @@ from .tables import Table
 CARRIED_BY = {"ws": "tcp", "wss": "tls"}
 PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # of others 5060 (RFC 3261 19.1.2, RFC 7118)
 CONNECTED = ("tcp", "tls")
+SECURE = ("tls", "wss")
 SERVER_NAME = "$xavp(tls=>server_name)"
 # TLS connections whose certificates were found right, and all by which a place has answered us.
 VERIFIED = Table("verified")
@@ -67,10 +68,13 @@ class Ways:
         if hop != flow and is_address(host) and not self._settings.may_be_at(trunk, host):
             raise NoWay("a target of this machine")
 
-    def received_at(self) -> str:
-        """Our address that the request at hand came to, as it stands in a Contact."""
+    def received_at(self, request: sip.Message) -> str:
+        """Our address that the request at hand came to, as it stands in a Contact: a sips: URI
+        where its sender has one, or asks for one (RFC 3261 12.1.1)."""
         where = f"{bracketed(KSR.pv.get('$Ri'))}:{KSR.pv.get('$Rp')}"
-        return contact(self._settings, where, KSR.pv.get("$proto"))
+        told = request.listed("record-route") or request.listed("contact")
+        secure = sip.is_secure(request.uri, *(sip.address(one).uri for one in told[:1]))
+        return contact(self._settings, where, KSR.pv.get("$proto"), secure=secure)
 
     def answer_at_place(self, via: str) -> None:
         """Replies to the request at hand, whose topmost Via this is, go where its sender listens if
@@ -236,7 +240,10 @@ def named(hop: str) -> bool:
     return bool(host) and not is_address(host)
 
 
-def contact(settings: Settings, local: str, transport: str) -> str:
-    """Our address `local` as it stands in a Contact."""
+def contact(settings: Settings, local: str, transport: str, *, secure: bool) -> str:
+    """Our address `local` as it stands in a Contact; in one that is `secure`, with its scheme. That
+    names TLS (RFC 3261 26.2.2), so where there is none, it would lead nowhere."""
     told = settings.told(transport, local)
+    if secure and transport in SECURE:
+        return f"sips:{told}" + (";transport=ws" if transport == "wss" else "")
     return told if transport == "udp" else f"{told};transport={transport}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from acceptance.lines import Stream
 from acceptance.peers import Peer
-from acceptance.plain_phone import Connected, Phone
+from acceptance.plain_phone import Connected, Phone, within
 from acceptance.service import Service, free_port
 from acceptance.test_carriers import answered, hang_up, masked, section
 from authority import Authority, Pair
@@ -61,6 +61,7 @@ def test_both_sides_show_their_certificates(tmp_path: Path) -> None:
     with carrier_that_asks(tmp_path, shown, theirs) as (service, _, peer, port):
         phone = Encrypted(service, port, trusting(tmp_path, theirs))
         hang_up(phone, *answered(phone))
+        call_a_secure_address(phone)
         phone.close()
         known = ssl.PEM_cert_to_DER_cert(shown.certificate.read_text())
         assert peer.shown
@@ -71,6 +72,16 @@ def test_both_sides_show_their_certificates(tmp_path: Path) -> None:
                 call(service, port, trusting(tmp_path, pair))
         assert len(peer.of("INVITE")) == calls
         assert service.health()[0] == 200
+
+
+def call_a_secure_address(phone: Phone) -> None:
+    """Whoever does is told one, by which its requests are found (RFC 3261 12.1.1)."""
+    sent = phone.invite().replace("INVITE sip:", "INVITE sips:")
+    phone.send(sent)
+    answer = phone.taken(10)
+    phone.send(within("ACK", sent, answer, phone))
+    assert "\r\nContact: <sips:" in answer
+    hang_up(phone, sent, answer)
 
 
 def trusting(folder: Path, shown: Pair | None) -> ssl.SSLContext:

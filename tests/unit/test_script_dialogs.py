@@ -12,6 +12,8 @@ from fake_kamailio import (
     CONTROL,
     GLOBEX,
     OFFER,
+    OURS,
+    PROXY,
     STRANGER,
     Call,
     Script,
@@ -341,3 +343,48 @@ def test_who_calls_from_anywhere_is_found_where_they_spoke_from() -> None:
     script.request(within("BYE", sent), GLOBEX)
     assert script.kamailio.cells["$du"] == f"sip:{here};transport=udp"
     assert script.relayed
+
+
+def test_who_calls_a_secure_address_is_told_one() -> None:
+    """RFC 3261 12.1.1. The other party's is as plain as what it was called by."""
+    script = Script(listen=[f"udp:{OURS}:5060", f"tls:{OURS}:5061"])
+    script.request(invite(uri=f"sips:{PROXY}@{OURS}"), transport="tls")
+    sent = script.sent
+    assert sent.first("contact").startswith("<sip:")
+    assert script.reply(reply(sent, 200, body=OFFER))
+    (told,) = script.sent.all("contact")
+    assert told.startswith("<sips:")
+    assert told.endswith(f"@{OURS}:5060>")
+
+
+@pytest.mark.parametrize(
+    ("target", "scheme"), [("sips:ben@192.0.2.82", "sips"), (f"sip:ben@{GLOBEX}", "sip")]
+)
+def test_who_tells_a_secure_address_is_told_one_within_the_call(target: str, scheme: str) -> None:
+    """RFC 3261 8.1.1.8; and we are found there."""
+    script = Script(listen=[f"udp:{OURS}:5060", f"tls:{OURS}:5061"])
+    script.request(invite())
+    sent = script.sent
+    answer = reply(sent, 200, body=OFFER).replace(f"sip:ben@{GLOBEX}".encode(), target.encode())
+    assert script.reply(answer)
+    call = Call(sent, script.sent)
+    script.request(*call.by("caller", "UPDATE", body=OFFER))
+    contact = script.sent.address("contact").uri
+    assert contact.startswith(f"{scheme}:")
+    later = within("BYE", call.bens)
+    there = later.replace(call.bens.address("contact").uri.encode(), contact.encode())
+    script.request(there, GLOBEX)
+    assert script.sent.method == "BYE"
+    assert events(script, "Ended")
+
+
+def test_a_call_to_a_secure_address_can_be_ended_by_us() -> None:
+    """By a line of our own, which is none of TLS."""
+    script = Script(listen=[f"udp:{OURS}:5060", f"tls:{OURS}:5061"])
+    script.request(invite(uri=f"sips:{PROXY}@{OURS}"), transport="tls")
+    assert script.reply(reply(script.sent, 200, body=OFFER))
+    (answered,) = [one for _, one in script.control.told if one.get("Event") == "Answered"]
+    for leg in answered["Legs"]:
+        assert leg["Target"].startswith("sip:")
+        script.request(hang_up(leg), CONTROL)
+        assert script.sent.method == "BYE"

@@ -5,8 +5,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from fake_kamailio import loaded
+from fake_kamailio import ACME, PROXY, invite, loaded
 
+from maskline_sip import sip
 from maskline_sip.settings import Settings
 
 PLACE = "sip:192.0.2.2:5061;transport=tls"
@@ -414,11 +415,44 @@ def test_a_registration_is_lost_with_its_connection(
 
 
 def test_our_address_where_a_request_came_in(ways: ModuleType, kamailio: Kamailio) -> None:
-    at = ways.Ways(Routing())
+    at, asked = ways.Ways(Routing()), sip.parse(invite())
     kamailio.told |= {"$Ri": "2001:db8::1", "$Rp": 5060, "$proto": "udp"}
-    assert at.received_at() == "balancer-of-udp-[2001:db8::1]:5060"
+    assert at.received_at(asked) == "balancer-of-udp-[2001:db8::1]:5060"
     kamailio.told |= {"$Ri": "192.0.2.1", "$Rp": 443, "$proto": "wss"}
-    assert at.received_at() == "balancer-of-wss-192.0.2.1:443;transport=wss"
+    assert at.received_at(asked) == "balancer-of-wss-192.0.2.1:443;transport=wss"
+
+
+SIPS, PLAIN = "<sips:ann@192.0.2.9>", "<sip:ann@192.0.2.9;transport=tls>"
+
+
+@pytest.mark.parametrize(
+    ("uri", "contact", "routes", "secure"),
+    [
+        (f"sips:{PROXY}@h", PLAIN, (), True), (f"sip:{PROXY}@h", SIPS, (), True),
+        (f"SIPS:{PROXY}@h", PLAIN, (PLAIN,), True), (f"sip:{PROXY}@h", PLAIN, (SIPS, PLAIN), True),
+        (f"sip:{PROXY}@h", SIPS, (PLAIN, SIPS), False), (f"sip:{PROXY}@h", PLAIN, (), False),
+    ],
+)  # fmt: skip
+def test_who_wants_a_secure_place_of_ours_gets_one(
+    ways: ModuleType,
+    kamailio: Kamailio,
+    uri: str,
+    contact: str,
+    routes: tuple[str, ...],
+    secure: bool,
+) -> None:
+    """RFC 3261 12.1.1; where there is no TLS, such a place would lead nowhere."""
+    raw = invite(*(("Record-Route", route) for route in routes), uri=uri)
+    asked = sip.parse(raw.replace(f"<sip:ann@{ACME}>".encode(), contact.encode()))
+    at = ways.Ways(Routing())
+    kamailio.told |= {"$Ri": "192.0.2.1", "$Rp": 5061}
+    for transport, parameter in (("tls", ""), ("wss", ";transport=ws"), ("tcp", None)):
+        kamailio.told["$proto"] = transport
+        told = f"balancer-of-{transport}-192.0.2.1:5061"
+        if secure and parameter is not None:
+            assert at.received_at(asked) == f"sips:{told}{parameter}"
+        else:
+            assert at.received_at(asked) == f"{told};transport={transport}"
 
 
 @pytest.mark.parametrize(
