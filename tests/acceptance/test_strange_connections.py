@@ -2,12 +2,14 @@
 answered; and those of carriers, which last."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from acceptance.service import Service, running
+from acceptance.service import Service, free_port, running
+from authority import Authority
 
 from maskline.engines.kamailio import STRANGER_SECONDS
 
@@ -64,8 +66,18 @@ def test_a_silent_connection_is_closed_soon_and_a_carriers_is_not(service: Servi
         assert (heard(known, 4) or b"").startswith(b"SIP/2.0 200 ")
 
 
+def unshaken(port: int) -> socket.socket:
+    """A connection to a port that takes TLS."""
+    line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    line.bind((STRANGER, 0))
+    line.connect((CARRIER, port))
+    return line
+
+
 def test_a_connection_that_we_made_stays_whoever_speaks_on_it(tmp_path: Path) -> None:
-    """A carrier is reached elsewhere than where it calls from, and asks there whether we live."""
+    """A carrier is reached elsewhere than where it calls from, and asks there whether we live. One
+    of a stranger's over TLS is closed meanwhile, with the hands shaken or without."""
+    us, tls_port = Authority(tmp_path).issue("us", CARRIER), free_port()
     with socket.create_server((CARRIER, 0)) as place:
         place.settimeout(20)
         port = place.getsockname()[1]
@@ -75,10 +87,17 @@ def test_a_connection_that_we_made_stays_whoever_speaks_on_it(tmp_path: Path) ->
             carrier_port=port,
             sources="127.0.0.9/32",
             carrier_settings="probe_seconds = 10",
+            listen=(f"tls:{CARRIER}:{tls_port}",),
+            sip_settings=us.for_sip,
         ):
+            shaken = ssl.create_default_context(cafile=str(us.ca)).wrap_socket(
+                unshaken(tls_port), server_hostname=CARRIER
+            )
             line, _ = place.accept()
-            with line:
+            with line, shaken, unshaken(tls_port) as silent:
                 assert (heard(line, 10) or b"").startswith(b"OPTIONS ")
                 line.sendall(options(line, 1))
                 told = heard(line, 2)  # not an answer, nor the end; we may ask again
                 assert told is None or told.startswith(b"OPTIONS ")
+                assert heard(silent, STRANGER_SECONDS + 10) == b""
+                assert heard(shaken, STRANGER_SECONDS + 10) == b""

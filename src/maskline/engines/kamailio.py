@@ -217,6 +217,8 @@ enable_tls=yes
 loadmodule "tls.so"
 modparam("tls", "config", "{file}")
 modparam("tls", "xavp_cfg", "tls")
+# In place of tcp_connection_lifetime, which holds over TCP alone. Left out, it is ten minutes.
+modparam("tls", "connection_timeout", {seconds})
 """
 # Of connections alone that showed a carrier's certificate, or by which one registered us
 # (maskline_sip/ways.py).
@@ -262,7 +264,9 @@ def listen_lines(settings: Settings) -> list[str]:
 
 def tls_lines(settings: Settings, own: Path) -> str:
     """The tls module, which must be loaded before any other that uses its library."""
-    return TLS.format(file=tls.write(settings, own / "tls")) if tls.speaks_tls(settings) else ""
+    if not tls.speaks_tls(settings):
+        return ""
+    return TLS.format(file=tls.write(settings, own / "tls"), seconds=STRANGER_SECONDS)
 
 
 def more_lines(settings: Settings) -> str:
