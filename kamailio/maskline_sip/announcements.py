@@ -19,6 +19,7 @@ from .gate import Gate
 from .media import OFF, Media, Terms
 from .settings import Settings
 from .tables import Table
+from .ways import Ways
 
 ANNOUNCED = "$avp(announced)"
 HEARING = Table("announced")  # calls that hear one, by the Call-ID of their INVITE
@@ -27,8 +28,8 @@ TRAILING_MILLISECONDS = 200  # what is on its way when the file has ended
 
 
 class Announcements:
-    def __init__(self, settings: Settings, door: Gate, media: Media) -> None:
-        self._settings, self._door, self._media = settings, door, media
+    def __init__(self, settings: Settings, door: Gate, media: Media, ways: Ways) -> None:
+        self._settings, self._door, self._media, self._ways = settings, door, media, ways
 
     def begin(
         self,
@@ -54,7 +55,13 @@ class Announcements:
             return False
         tag = secrets.token_hex(8)
         refused = sip.write(*final(request, tag, refusal))
-        kept = {"call": call, "status": refusal["SipStatus"], "header": self._door.header(refused)}
+        kept = {
+            "call": call,
+            "status": refusal["SipStatus"],
+            "header": self._door.header(refused),
+            "trunk": self._settings.carriers[carrier].mark,
+            "via": request.first("via"),
+        }
         KSR.pv.sets(ANNOUNCED, json.dumps(kept))
         HEARING.put(KSR.pv.get("$ci"), call)
         wait = milliseconds + TRAILING_MILLISECONDS
@@ -74,6 +81,7 @@ class Announcements:
         """The announcement was heard to its end: the refusal."""
         kept = json.loads(announced)
         self._end(kept["call"])
+        self._ways.back(kept["trunk"], kept["via"])
         KSR.hdr.append_to_reply(kept["header"])
         KSR.tm.t_reply(kept["status"], allowed.reason(kept["status"]))
 

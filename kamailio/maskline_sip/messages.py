@@ -48,6 +48,7 @@ class Messages:
                 "MessageId": self._keys.alias(self._keys.current, "text", *parts),
             },
         )
+        self._ways.answer(carrier.mark)  # that took a while
         answer(verdict["SipStatus"], *later(verdict))
 
     def _send(self, request: sip.Message) -> None:

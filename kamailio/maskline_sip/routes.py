@@ -80,7 +80,7 @@ class Routes:
         self.bodies = bodies = Bodies(keys, engines, settings, others)
         self.reports = reports = Reports(keys, switch)
         self.senders = senders = Senders(settings, keys)
-        self.announcements = told = Announcements(settings, door, media)
+        self.announcements = told = Announcements(settings, door, media, ways)
         self.errands, self.ways = Errands(settings, door, ways), ways
         self.losses = Reports(keys, Switch(settings.switch_socket, HASTY))
         self.relay = relay = Relay(settings, keys, door, bodies, ways)
@@ -93,7 +93,7 @@ class Routes:
         self.replies = Replies(
             keys, door, bodies, reports, sets, attempts, shelf, senders, strays, ways
         )  # fmt: skip
-        self.unfit = Unfit(bodies, reports, attempts, strays)
+        self.unfit = Unfit(bodies, reports, attempts, strays, ways)
 
     def child_init(self, _rank: int) -> int:
         # A worker makes no cycles to speak of; looking for some goes through all that was loaded.
@@ -108,15 +108,21 @@ class Routes:
         try:
             self._request()
         except Refuse as refusal:
-            answer(refusal.status, *refusal.headers)
+            self._answer(refusal.status, *refusal.headers)
         except texts.NoText as refusal:
-            answer(refusal.status)
+            self._answer(refusal.status)
         except Exception as error:
             status = status_of(error)
             say = KSR.info if status < 500 else KSR.err
             say(f"answered {status}: {type(error).__name__} {told(error, status)}\n")
-            answer(status, *([RETRY] if status == 503 else []))
+            self._answer(status, *([RETRY] if status == 503 else []))
         return 1
+
+    def _answer(self, status: int, *headers: str) -> None:
+        """Whatever was tried before."""
+        carrier = self.senders.carrier()
+        self.ways.answer(carrier.mark if carrier else "")
+        answer(status, *headers)
 
     def reply(self, _message: Any) -> int:
         try:

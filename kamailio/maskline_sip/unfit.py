@@ -11,6 +11,7 @@ from .bodies import Bodies
 from .kept import Kept
 from .reports import Reports
 from .strays import Strays
+from .ways import Ways
 
 SETTLED = "$avp(settled)"
 UNREAD = "$avp(unread)"  # whether a refusal of the call could not be passed on
@@ -18,10 +19,10 @@ UNREAD = "$avp(unread)"  # whether a refusal of the call could not be passed on
 
 class Unfit:
     def __init__(
-        self, bodies: Bodies, reports: Reports, attempts: Attempts, strays: Strays
+        self, bodies: Bodies, reports: Reports, attempts: Attempts, strays: Strays, ways: Ways
     ) -> None:
         self._bodies, self._reports, self._attempts = bodies, reports, attempts
-        self._strays = strays
+        self._strays, self._ways = strays, ways
 
     def settle(self, raw: bytes, error: Exception) -> None:
         """Answers the request whose reply, `raw`, is at hand and could not be passed on, unless it
@@ -37,6 +38,8 @@ class Unfit:
             return
         status = 488 if isinstance(error, sdp.Unacceptable) else 500
         KSR.pv.seti(SETTLED, 1)
+        if asked:
+            self._ways.back(asked.passage.near.trunk, asked.asked.vias[0])
         KSR.tm.t_reply(status, allowed.reason(status))
         if known:
             self._end(known, raw, status)

@@ -95,12 +95,19 @@ class Ways:
         certificate as the carrier of whoever asked has it, whom `trunk` marks. A place whose name
         is looked for in its certificate gets nothing before it was."""
         get = KSR.pv.get
-        if get("$T_req($proto)") != "tls" or get("$T_req($conid)") is not None:
-            return
-        carrier = self._settings.marked.get(trunk)
-        self._choose_certificate(carrier)
+        if get("$T_req($proto)") == "tls" and get("$T_req($conid)") is None:
+            self._connect_back(trunk, get("$T_req($si)"), via)
+
+    def answer(self, trunk: str) -> None:
+        """The same of an answer of our own to the request at hand."""
+        get = KSR.pv.get
+        if get("$proto") == "tls" and get("$conid") is None:
+            self._connect_back(trunk, get("$si"), get("$(hdr(Via)[0])") or "")
+
+    def _connect_back(self, trunk: str, address: str, via: str) -> None:
+        self._choose_certificate(self._settings.marked.get(trunk))
         port = sip.sent_by_port(via) or PORTS["tls"]
-        place = f"sip:{bracketed(get('$T_req($si)'))}:{port};transport=tls"
+        place = f"sip:{bracketed(address)}:{port};transport=tls"
         if VERIFIED.get(f"place {verified_as(place)}"):
             KSR.set_reply_no_connect()
 

@@ -10,11 +10,14 @@ from fake_kamailio import (
     CONTROL,
     GLOBEX,
     OFFER,
+    OURS,
     STRANGER,
     Script,
     carrier,
     invite,
     reply,
+    route,
+    target,
 )
 
 from maskline_sip import ringing, routes, sip
@@ -355,3 +358,53 @@ def test_the_place_of_a_fault_is_told(script: Script) -> None:
     assert routes._where(KeyError(ANN)) == ""
     message = sip.Malformed("CSeq")
     assert routes.told(message, 400) == "CSeq"
+
+
+ENCRYPTED = [f"udp:{OURS}:5060", f"tls:{OURS}:5061"]
+
+
+def profiles(script: Script) -> list[str]:
+    """By whose terms of TLS connections would be made, in order."""
+    return [name for (name,) in script.kamailio.given("set_connect_server_id")]
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_a_caller_whose_connection_is_gone_is_refused_by_its_own_carriers_terms(
+    *, connected: bool
+) -> None:
+    """Also where another one's were tried before."""
+    script = Script(listen=ENCRYPTED)
+    script.control.answers["RouteCall"] = route(target(address=f"{GLOBEX}:5061", Transport="tls"))
+    if connected:
+        script.kamailio.cells["$conid"] = 3
+    script.kamailio.says["t_relay"] = -1
+    script.request(invite(), transport="tls")
+    assert script.answered == [503]
+    assert profiles(script) == ["globex"] + ["acme"] * (not connected)
+
+
+def test_so_is_one_whose_answer_cannot_be_passed_on() -> None:
+    script = Script(listen=ENCRYPTED)
+    script.request(invite(), transport="tls")
+    script.reply(reply(script.sent, 200, body=b"v=0"))
+    assert script.answered == [488]
+    assert profiles(script) == ["acme"]
+
+
+def test_so_is_one_that_heard_an_announcement() -> None:
+    script = Script(listen=ENCRYPTED)
+    refusal = {"Decision": "Refuse", "CallId": CALL, "SipStatus": 404, "Announcement": "a.wav"}
+    script.control.answers["RouteCall"] = refusal
+    script.request(invite(), transport="tls")
+    script.fails(408)
+    assert script.answered == [404]
+    assert profiles(script) == ["acme"]
+
+
+def test_so_is_one_whose_text_was_kept() -> None:
+    script = Script(listen=ENCRYPTED)
+    script.control.answers["AcceptMessage"] = {"SipStatus": 202}
+    text = invite(method="MESSAGE", body=b"hello").replace(b"application/sdp", b"text/plain")
+    script.request(text, transport="tls")
+    assert script.answered == [202]
+    assert profiles(script) == ["acme"]

@@ -9,7 +9,7 @@ from fake_kamailio import loaded
 from maskline_sip import kept, mask, sdp
 
 LEG = mask.Leg("ref", mask.CALLER, "c", "t", "<sip:o>", "<sip:p>", "sip:t")
-ASKED = mask.Asked((), "<sip:a>", "<sip:b>", (), "192.0.2.1", "1 INVITE")
+ASKED = mask.Asked(("SIP/2.0/UDP h",), "<sip:a>", "<sip:b>", (), "192.0.2.1", "1 INVITE")
 CALL = kept.Kept(mask.Passage("a", LEG, LEG._replace(tag="")), ASKED, "INVITE", offered=True)
 ANSWER = (
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>;tag=2\r\n"
@@ -60,7 +60,8 @@ def unfit_of(module: ModuleType, world: World) -> Any:
     engine = SimpleNamespace(delete=world.note("no sound"))
     bodies = SimpleNamespace(media=engine, move_back=world.move_back)
     reports = SimpleNamespace(ended=world.note("ended"))
-    return module.Unfit(bodies, reports, world, SimpleNamespace(answered=world.strays))
+    strays, ways = SimpleNamespace(answered=world.strays), SimpleNamespace(back=lambda *_: None)
+    return module.Unfit(bodies, reports, world, strays, ways)
 
 
 def at_hand(world: World, module: ModuleType, known: kept.Kept | None, status: int = 200) -> Any:

@@ -200,6 +200,25 @@ def test_an_answer_makes_a_connection_where_the_callers_is_gone_as_its_carrier_w
     assert len(kamailio.sections) == 3
 
 
+def test_so_does_an_answer_of_our_own(ways: ModuleType, kamailio: Kamailio) -> None:
+    at = ways.Ways(Calling("sip.acme.example"))
+    kamailio.told |= {"$proto": "tls", "$conid": 3, "$si": "192.0.2.2"}
+    at.answer("acme")
+    assert kamailio.sections == []
+    del kamailio.told["$conid"]
+    at.answer("")
+    at.answer("acme")
+    assert kamailio.sections == ["default", "acme"]
+    assert kamailio.replies_connect
+    ways.VERIFIED.put("place 192.0.2.2:5071", "1")
+    kamailio.told["$(hdr(Via)[0])"] = "SIP/2.0/TLS sip.acme.example:5071;branch=z9hG4bK1"
+    at.answer("acme")
+    assert not kamailio.replies_connect
+    kamailio.told["$proto"] = "tcp"
+    at.answer("acme")
+    assert len(kamailio.sections) == 3
+
+
 @pytest.mark.parametrize(
     ("place", "hop"),
     [
