@@ -3,7 +3,6 @@
 import asyncio
 import io
 import ipaddress
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -644,25 +643,27 @@ async def test_what_cannot_be_passed_on_is_told_and_the_words_go_on(
     assert only(house).told == "Hi\n(cut)"
 
 
-async def test_two_pictures_are_drawn_at_a_time_also_when_nobody_waits_for_them_any_more(
+async def test_two_pictures_are_drawn_at_a_time_and_none_that_nobody_waits_for_any_more(
     house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[bytes] = []
-    goes_on = threading.Event()
+    under_way = [0]
 
-    def slow(content: bytes, _: int) -> tuple[str, bytes]:
-        begun.append(content)
-        goes_on.wait(30)
+    async def slow(content: bytes, _: int) -> tuple[str, bytes]:
+        under_way.append(under_way[-1] + 1)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            under_way.append(under_way[-1] - 1)
         return "image/png", content
 
-    monkeypatch.setattr("maskline.sms.media.drawn_anew", slow)
+    monkeypatch.setattr("maskline.sms.media.drawn", slow)
     monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 0.3)
     twilio.media["/a"] = ("image/jpeg", picture(b""))
-    for sid in ("SM1", "SM2", "SM3"):
-        await house.deliver("messages", with_media(f"{twilio.url}/a") | {"MessageSid": sid})
-    goes_on.set()
+    fields = [with_media(f"{twilio.url}/a") | {"MessageSid": f"SM{n}"} for n in range(3)]
+    await asyncio.gather(*(house.deliver("messages", each) for each in fields))
     assert [each.told for each in house.inbox.taken] == ["Hi\n(cut)"] * 3
-    assert len(begun) == 2
+    assert max(under_way) == 2
+    assert under_way[-1] == 0
 
 
 async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: House) -> None:

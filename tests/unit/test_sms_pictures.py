@@ -103,6 +103,17 @@ def test_the_picture_still_shows_what_it_showed(kind: str) -> None:
         assert max(abs(a - b) for a, b in zip(old, new, strict=True)) <= 6
 
 
+@pytest.mark.parametrize("kind", MADE)
+def test_a_large_picture_becomes_smaller(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else somebody's picture takes half a minute of a core."""
+    monkeypatch.setattr(pictures, "MOST_SIDE", 20)
+    _, clean = drawn_anew(MADE[kind]())
+    assert MARK not in clean
+    with Image.open(io.BytesIO(clean)) as picture:
+        assert picture.size == ((40, 24) if kind == "image/gif" else (12, 20))
+        assert not picture.getexif()
+
+
 def test_of_several_pictures_in_a_jpeg_the_first_passes() -> None:
     behind = Image.new("RGB", (20, 12))
     content = saved(base(), "MPO", save_all=True, append_images=[behind], exif=exif())
@@ -127,9 +138,9 @@ def test_a_file_of_the_least_quality_is_tried_twice(monkeypatch: pytest.MonkeyPa
     content = saved(Image.effect_noise((200, 200), 60).convert("RGB"), "WEBP", quality=1)
     tried, save = [], Image.Image.save
 
-    def noted(picture: Image.Image, into: io.BytesIO, kind: str, *, quality: int) -> None:
-        tried.append(quality)
-        save(picture, into, kind, quality=quality)
+    def noted(picture: Image.Image, into: io.BytesIO, kind: str, **choices: int) -> None:
+        tried.append(choices["quality"])
+        save(picture, into, kind, **choices)
 
     monkeypatch.setattr(Image.Image, "save", noted)
     drawn_anew(content)

@@ -4,7 +4,6 @@ our own that ends. The provider's URL goes no further than here.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
@@ -13,7 +12,8 @@ import structlog
 from maskline.courier import Courier, ForbiddenPlace, HttpReply, HttpRequest, NotCarried
 from maskline.operations import Context
 from maskline.operations.pictures import keep_picture, new_token
-from maskline.sms.pictures import NotAPicture, drawn_anew
+from maskline.sms.drawing import drawn
+from maskline.sms.pictures import NotAPicture
 from maskline.sms.port import MOST_MEDIA, InboundText, Media
 from maskline.store import Store, Transaction
 
@@ -54,8 +54,7 @@ class MediaIntake:
         self._context = context
         self._rules = rules
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
-        # A thread goes on when nobody waits for it any more: the next one waits for its end.
-        self._drawing = ThreadPoolExecutor(AT_ONCE, "pictures")
+        self._drawing = asyncio.Semaphore(AT_ONCE)
 
     def leave_behind(self, text: InboundText) -> InboundText:
         """The text without what came with it, which is told."""
@@ -103,9 +102,8 @@ class MediaIntake:
         if kind_of(reply.headers.get("content-type", "")) in UNSEEN:
             return None
         try:
-            content_type, clean = await asyncio.get_running_loop().run_in_executor(
-                self._drawing, drawn_anew, reply.body, self._rules.most_bytes
-            )
+            async with self._drawing:
+                content_type, clean = await drawn(reply.body, self._rules.most_bytes)
         except NotAPicture as error:
             raise NotPassedOn(f"no picture: {error}") from None
         token, keep = new_token(), self._rules.keep_milliseconds

@@ -14,10 +14,14 @@ MOST_PIXELS = 40_000_000  # of all frames together; a pixel takes four bytes whi
 MOST_FRAMES = 300
 MOST_BYTES = 5_242_880  # of what is made, unless somebody says otherwise
 MOST_COLOURS = 256  # of a palette
+MOST_SIDE = 4_096  # of a still picture: larger ones become so large, as all that telephones show
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 QUALITIES = (88, 75, 60, 45)  # of JPEG and WebP: the first that makes a file no larger than it came
 
 FAR_TOO_LARGE = 2  # times
+EFFORT = (
+    2  # of six, for WebP: half the time of the usual four, and a file larger by a few hundredths
+)
 
 
 class NotAPicture(Exception):
@@ -59,8 +63,18 @@ def written(picture: Image.Image, kind: str, came: int) -> bytes:
         raise NotAPicture("too-many-pixels")
     if frames > 1:
         return write_moving(picture, kind, came)
-    still = bare(ImageOps.exif_transpose(picture), "RGBA" if has_alpha(picture) else "RGB")
+    mode = "RGBA" if has_alpha(picture) else "RGB"
+    still = bare(ImageOps.exif_transpose(no_larger(picture, mode)), mode)
     return smallest(few_colours(still) if kind == "PNG" else still, kind, came, {})
+
+
+def no_larger(picture: Image.Image, mode: str) -> Image.Image:
+    if max(picture.size) <= MOST_SIDE:
+        return picture
+    picture.draft("RGB", (MOST_SIDE, MOST_SIDE))  # a JPEG can be read smaller than it is
+    plain = picture if picture.mode == mode else picture.convert(mode)
+    plain.thumbnail((MOST_SIDE, MOST_SIDE))
+    return plain
 
 
 def write_moving(picture: Image.Image, kind: str, came: int) -> bytes:
@@ -84,7 +98,7 @@ def smallest(picture: Image.Image, kind: str, came: int, choices: dict[str, Any]
     size = came + 1
     while qualities and size > came:
         into = io.BytesIO()
-        picture.save(into, kind, quality=qualities.pop(0), **choices)
+        picture.save(into, kind, quality=qualities.pop(0), method=EFFORT, **choices)
         size = into.tell()
         if size > FAR_TOO_LARGE * came:
             qualities = qualities[-1:]

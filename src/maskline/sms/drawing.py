@@ -1,0 +1,64 @@
+"""Pictures drawn anew in a process of its own each, `python -m maskline.sms.drawing`.
+
+Whoever sends a picture chooses how much work it makes, and may know a fault of the library that
+reads it. So that process gives way to all others, has a bound on its time and its memory, and none
+of our keys. It ends with whoever waits for it.
+"""
+
+import asyncio
+import os
+import resource
+import sys
+
+from maskline.sms.pictures import NotAPicture, drawn_anew
+
+COMMAND = (sys.executable, "-P", "-m", "maskline.sms.drawing")
+ENVIRONMENT = ("PYTHONPATH", "LD_LIBRARY_PATH")  # what Python may need to find all
+NICENESS = 10  # calls and texts go first: they get nine tenths of what this would take from them
+LIMITS = {
+    resource.RLIMIT_CPU: 8,  # seconds
+    resource.RLIMIT_AS: 1 << 30,
+    resource.RLIMIT_CORE: 0,  # what somebody wrote to somebody is kept nowhere
+}
+
+
+async def drawn(content: bytes, most_bytes: int) -> tuple[str, bytes]:
+    """As `drawn_anew`; raises NotAPicture."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        str(most_bytes),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+        start_new_session=True,  # a signal to the whole service is not for it
+    )
+    try:
+        told, _ = await process.communicate(content)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    head, _, clean = told.partition(b"\n")
+    if process.returncode:
+        raise NotAPicture(head.decode() or "too-much-work")
+    return head.decode(), clean
+
+
+def main(most_bytes: str) -> int:
+    """Draws what comes in; a line tells what it is, or why it is nothing."""
+    os.nice(NICENESS)
+    for what, most in LIMITS.items():
+        resource.setrlimit(what, (most, most))
+    try:
+        kind, clean = drawn_anew(sys.stdin.buffer.read(), int(most_bytes))
+    except NotAPicture as why:
+        kind, clean, status = str(why), b"", 1
+    else:
+        status = 0
+    sys.stdout.buffer.write(f"{kind}\n".encode() + clean)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
