@@ -438,6 +438,23 @@ def test_so_is_every_status() -> None:
     assert reading.fault == "a status without an id"
 
 
+def test_what_has_no_state_is_no_status_and_not_thanked_for() -> None:
+    """So a text that comes to the address of statuses is not lost without a sound."""
+    text = {"id": "m1", "from": ANN, "to": PROXY, "text": "Hello"}
+    described = {
+        "about": "x",
+        "request": {"url": "https://a/"},
+        "answer": {"message_id": "id"},
+        "status": {"message_id": "id", "state": "state", "states": {"sent": "Enroute"}},
+        "signature": {"kind": "basic"},
+    }
+    own = Generic("gen", read(described), values={}, secrets=("cb:word",), callbacks=CALLBACKS)
+    reading = own.read(callback("bandwidth", text, STATUS))
+    assert reading.arrivals == []
+    assert reading.fault == "a status without a state"
+    assert own.read(callback("bandwidth", text | {"state": "seen"}, STATUS)).fault == ""
+
+
 def own_text(message_id: str) -> dict[str, Any]:
     (event,) = BANDWIDTH_IN
     return event | {"message": {**BANDWIDTH_MESSAGE, "id": message_id}}

@@ -255,6 +255,22 @@ def test_a_status_is_read_from_a_callback(status: str, code: str, state: Reporte
     assert reading.thanks.status == 204
 
 
+@pytest.mark.parametrize("status", [{"SmsStatus": "received"}, {}])
+def test_a_text_is_one_also_where_a_status_should_come(status: dict[str, str]) -> None:
+    reading = provider().read(callback(INBOUND | status, STATUS))
+    assert reading == provider().read(callback(INBOUND | status))
+    assert isinstance(reading.arrivals[0], InboundText)
+
+
+@pytest.mark.parametrize("more", [{}, {"Body": "Hello"}])
+def test_a_status_is_one_also_where_a_text_should_come(more: dict[str, str]) -> None:
+    fields = {"MessageSid": "SM2", "MessageStatus": "delivered", "From": "+1", "To": "+2", **more}
+    (receipt,) = provider().read(callback(fields, STATUS)).arrivals
+    assert isinstance(receipt, Receipt)
+    (there,) = provider().read(callback(fields, MESSAGES)).arrivals
+    assert isinstance(there, InboundText if more else Receipt)
+
+
 @pytest.mark.parametrize("status", ["received", "receiving", "", "nonsense"])
 def test_a_status_that_says_nothing_is_thanked_for(status: str) -> None:
     fields = {"MessageSid": "SM2", "MessageStatus": status}

@@ -196,10 +196,11 @@ class Generic:
     def _receipt(self, now: int, rules: StatusRules, item: Any) -> Receipt | None:
         """None for a state that says nothing about a text of ours."""
         states = {theirs.lower(): ours for theirs, ours in rules.states.items()}
-        state = states.get(word(jmespath.search(rules.state, item)).lower())
+        told = word(jmespath.search(rules.state, item)).lower()
         message_id = word(jmespath.search(rules.message_id, item))
-        if not message_id:
-            raise Unreadable("a status without an id")
+        if not message_id or not told:  # a text at the wrong address has none
+            raise Unreadable(f"a status without {'a state' if message_id else 'an id'}")
+        state = states.get(told)
         if state is None:
             return None
         reference = word(found(rules.reference, item))

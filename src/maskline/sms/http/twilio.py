@@ -148,7 +148,7 @@ class Twilio:
         sid = one_of(fields, "MessageSid", "SmsMessageSid", "SmsSid")
         if not sid:
             raise Unreadable("no MessageSid")
-        if callback.kind == MESSAGES:
+        if is_text(callback.kind, fields):
             return Reading([self._text(sid, fields, callback.received_at)], NO_REPLY)
         receipt = self._receipt(sid, fields, callback)
         return Reading([receipt] if receipt else [], Thanks(204))
@@ -194,7 +194,7 @@ class Twilio:
         self, sid: str, fields: Mapping[str, list[str]], callback: Callback
     ) -> Receipt | None:
         """None for a state that says nothing about a text of ours."""
-        state = STATES.get(one_of(fields, "MessageStatus", "SmsStatus").lower())
+        state = state_in(fields)
         if state is None:
             return None
         error = one_of(fields, "ErrorCode")
@@ -210,6 +210,19 @@ class Twilio:
             reference=int(reference) if reference.isdecimal() and len(reference) < 6 else None,
             whole_up_to=MOST_CHARACTERS,
         )
+
+
+def state_in(fields: Mapping[str, Sequence[str]]) -> Reported | None:
+    return STATES.get(one_of(fields, "MessageStatus", "SmsStatus").lower())
+
+
+def is_text(kind: str, fields: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a callback brings a text. The wrong one of our two addresses is easily set for a
+    number, and what was thanked for there does not come again."""
+    known = state_in(fields) is not None
+    if kind == MESSAGES:
+        return "Body" in fields or not known
+    return "Body" in fields and not known
 
 
 def taken(answer: Mapping[str, Any]) -> Outcome:
