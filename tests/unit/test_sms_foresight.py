@@ -1,5 +1,6 @@
 """What is told of a text before its pictures are fetched, on each database."""
 
+import msgspec
 import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, Desk, proxy
@@ -71,6 +72,8 @@ def test_who_has_no_open_session_has_no_reader(carrier: Carrier) -> None:
         return foreseen(carrier.desk.context(""), text, 2).has_reader
 
     assert (reads(ANN), reads(BEN), reads(CAT), reads("12345")) == (True, True, False, False)
+    to_all = msgspec.structs.replace(pictured(carrier, proxy(session)), to_group=True)
+    assert not has_reader(carrier.desk.context(""), to_all)
     carrier.bring("STOP", proxy(session), BEN)
     assert (reads(ANN), reads(BEN)) == (False, True)
     carrier.bring("START", proxy(session), BEN)

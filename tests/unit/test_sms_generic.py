@@ -3,6 +3,7 @@ publish, and the description of a fifth. Signatures have libraries of others as 
 
 import base64
 import contextlib
+import copy
 import hashlib
 import hmac
 import json
@@ -458,6 +459,30 @@ def test_what_has_no_state_is_no_status_and_not_thanked_for() -> None:
 def own_text(message_id: str) -> dict[str, Any]:
     (event,) = BANDWIDTH_IN
     return event | {"message": {**BANDWIDTH_MESSAGE, "id": message_id}}
+
+
+@pytest.mark.parametrize(
+    ("to", "cc", "to_group"),
+    [
+        ([PROXY], [], False),
+        ([PROXY], None, False),
+        ([PROXY], [PROXY, ANN], False),  # all who take part, in one way of telling
+        ([PROXY, BEN], [], True),
+        ([BEN, PROXY], [], True),
+        ([PROXY], [BEN], True),
+        ([PROXY], [ANN, PROXY, BEN], True),
+    ],
+)
+def test_a_text_to_a_group_is_known(to: list[str], cc: list[str] | None, to_group: bool) -> None:
+    content = copy.deepcopy(TELNYX_IN)
+    payload: dict[str, Any] = content["data"]["payload"]  # type: ignore[index, assignment]
+    payload["to"] = [{"phone_number": number} for number in to]
+    for payload["cc"] in (cc and [{"phone_number": number} for number in cc], cc):
+        (text,) = provider("telnyx").read(callback("telnyx", content)).arrivals
+        assert isinstance(text, InboundText)
+        assert text.to_group is to_group
+    message = BANDWIDTH_MESSAGE | {"to": [*to, *(cc or [])]}
+    assert text_of("bandwidth", [BANDWIDTH_IN[0] | {"message": message}]).to_group is to_group
 
 
 def test_pictures_are_not_counted_here() -> None:

@@ -74,6 +74,7 @@ def callback(
     )
 
 
+BEN = "+14015550101"
 INBOUND = {
     "MessageSid": "SM1", "AccountSid": SID, "From": "+12065550100", "To": "+19135550199",
     "Body": "Hällo\n& goodbye =", "NumMedia": "0", "FromCity": "SEATTLE", "Empty": "",
@@ -190,6 +191,13 @@ def test_a_text_is_read_from_a_callback() -> None:
     ]
     assert reading.thanks.status == 200
     assert reading.thanks.body.endswith(b"<Response></Response>")
+
+
+def test_a_text_to_a_group_is_known() -> None:
+    for fields, to_group in (({}, False), ({"OtherRecipients0": BEN}, True)):
+        (text,) = provider().read(callback(INBOUND | fields)).arrivals
+        assert isinstance(text, InboundText)
+        assert text.to_group is to_group
 
 
 def test_pictures_are_read_from_a_callback() -> None:

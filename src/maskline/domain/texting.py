@@ -60,7 +60,7 @@ class TextFacts:
     number. `from_proxy_number` tells whether the sender is in the inventory, `from_own_number`
     whether it is there as the account's that was written to. `stopped` tells whether the sender
     has said STOP to the number, `unwanted` whether the other side has, `is_empty` whether there is
-    nothing to be told.
+    nothing to be told, `to_group` whether it went to others, too.
     """
 
     route: Facts
@@ -72,6 +72,7 @@ class TextFacts:
     from_own_number: bool
     stopped: bool
     unwanted: bool
+    to_group: bool
     rules: TextRules
 
 
@@ -97,6 +98,8 @@ def forward(facts: TextFacts, now: int) -> Treatment:
         case Connect() as yes:
             if facts.unwanted:
                 return Refuse("opted-out")
+            if facts.to_group:  # who answers to all may mean nobody of their own session
+                return Refuse("group")
             return Forward(yes.called, yes.caller, yes.carrier)
 
 

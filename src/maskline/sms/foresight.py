@@ -28,7 +28,7 @@ def foreseen(context: Context, text: InboundText, most_queued: int) -> Foreseen:
     is_word = keyword_of(text.text, tuple(WORDS)) is not None
     if not is_word and waiting(context, facts, most_queued) >= most_queued:
         return Foreseen(TryLater(reason="queue-full"))
-    return Foreseen(None, has_reader(context, facts))
+    return Foreseen(None, not text.to_group and has_reader(context, facts))
 
 
 def came_before(context: Context, text: InboundText) -> bool:

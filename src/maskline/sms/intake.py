@@ -250,6 +250,7 @@ class Intake:
             stopped=keeper.has_stopped(source, dialled, bool(row["stopped"])),
             unwanted=other is not None
             and keeper.has_stopped(other.phone_number, other.proxy_number, bool(row["unwanted"])),
+            to_group=whole.text.to_group,
             rules=rules,
         )
 

@@ -61,7 +61,8 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
 
     `received_at` is in milliseconds since the epoch. A text that cannot be decoded, or that is no
     text, has the encoding BINARY and the text "": it is recorded as refused. `notice` is what its
-    reader is told beside the words: that something stayed behind.
+    reader is told beside the words: that something stayed behind. `to_group` says that it went to
+    others, too.
     """
 
     carrier: str
@@ -75,6 +76,7 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
     part: Part | None = None
     media: tuple[Media, ...] = ()
     notice: str = ""
+    to_group: bool = False
 
     @property
     def told(self) -> str:

@@ -136,6 +136,7 @@ def test_what_a_text_says_is_erased_when_nothing_more_will_be_heard(
         (ANN, {"text": ""}, "empty"),
         (ANN, {"text": "", "encoding": Encoding.BINARY}, "not-a-text"),
         (ANN, {"text": "x" * 1531}, "too-long"),
+        (ANN, {"to_group": True}, "group"),
         (ANN, {"destination": "+19135550000"}, "not-our-number"),
         (ANN, {"destination": "12345"}, "not-our-number"),
     ],
@@ -153,6 +154,14 @@ def test_what_is_not_forwarded_is_recorded(
     assert [(row["state"], row["reason"], row["sealed_body"]) for row in rows] == [
         ("Refused", reason, None)
     ]
+
+
+def test_stop_is_heeded_also_when_it_is_said_to_a_group(carrier: Carrier, number: str) -> None:
+    carrier.bring("STOP", number, BEN, to_group=True)
+    assert carrier.states() == ["Handled"]
+    verdict = carrier.bring("hello", number)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "opted-out"
 
 
 def test_a_closed_session_gets_the_connectors_answer_once_an_hour(

@@ -77,7 +77,8 @@ class AnswerRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 class MessageRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where things stand in a callback with texts. `items` gives one or a list of them, `when` must
-    be true of one that is a text; without it, all that come to the path of messages are."""
+    be true of one that is a text; without it, all that come to the path of messages are.
+    `recipients` gives all that it went to."""
 
     message_id: str
     source: str
@@ -87,6 +88,7 @@ class MessageRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     when: str | None = None
     media: str | None = None
     media_types: str | None = None
+    recipients: str | None = None
 
 
 class StatusRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

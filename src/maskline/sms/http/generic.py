@@ -180,18 +180,24 @@ class Generic:
     def _text(self, now: int, rules: MessageRules, item: Any) -> InboundText:
         message_id = word(jmespath.search(rules.message_id, item))
         destination = self._number(jmespath.search(rules.destination, item))
+        source = self._number(jmespath.search(rules.source, item))
         if not message_id or not destination:
             raise Unreadable(f"a text without {'a destination' if message_id else 'an id'}")
         return InboundText(
             carrier=self._carrier,
-            source=self._number(jmespath.search(rules.source, item)),
+            source=source,
             destination=destination,
             text=word(jmespath.search(rules.text, item)),
             encoding=Encoding.UTF8,
             received_at=now,
             message_id=message_id,
             media=tuple(media_of(rules, item)),
+            to_group=bool(self._recipients(rules, item) - {source, destination}),
         )
+
+    def _recipients(self, rules: MessageRules, item: Any) -> set[str]:
+        several = found(rules.recipients, item)
+        return set(map(self._number, several)) - {""} if isinstance(several, list) else set()
 
     def _receipt(self, now: int, rules: StatusRules, item: Any) -> Receipt | None:
         """None for a state that says nothing about a text of ours."""

@@ -65,6 +65,7 @@ STATES = {
     "failed": Reported.REJECTED,
     "canceled": Reported.DELETED,
 }
+OTHERS = "OtherRecipients"  # what the names of fields begin with that tell of a group
 EXPIRED_CODE = "30036"
 BUSY_CODES = ("14107", "20429", "21611", "30001", "63018")
 REASONS = {
@@ -188,6 +189,7 @@ class Twilio:
             received_at=received_at,
             message_id=sid,
             media=tuple(media_of(fields)),
+            to_group=any(name.startswith(OTHERS) and any(fields[name]) for name in fields),
         )
 
     def _receipt(
