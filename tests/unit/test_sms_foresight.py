@@ -73,7 +73,7 @@ def test_who_has_no_open_session_has_no_reader(carrier: Carrier) -> None:
 
     assert (reads(ANN), reads(BEN), reads(CAT), reads("12345")) == (True, True, False, False)
     to_all = msgspec.structs.replace(pictured(carrier, proxy(session)), to_group=True)
-    assert not has_reader(carrier.desk.context(""), to_all)
+    assert not foreseen(carrier.desk.context(""), to_all, 2).has_reader
     carrier.bring("STOP", proxy(session), BEN)
     assert (reads(ANN), reads(BEN)) == (False, True)
     carrier.bring("START", proxy(session), BEN)

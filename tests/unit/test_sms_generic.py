@@ -119,6 +119,12 @@ def test_the_name_of_a_scheme_has_no_case() -> None:
     assert not any(map(proved, (f"Bearer {word}", f"Basic x{word}", word, "")))
 
 
+@pytest.mark.parametrize("name", VALUES)
+def test_a_callback_bears_a_proof_or_none(name: str) -> None:
+    assert provider(name).bears_proof(proof(name, b""))
+    assert not provider(name).bears_proof({"content-type": "application/json"})
+
+
 # -- what is sent
 
 

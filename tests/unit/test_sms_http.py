@@ -423,7 +423,31 @@ async def test_other_places_are_nowhere(house: House) -> None:
     for path in ("/carriers/other/messages", "/carriers/tw/other", "/carriers/tw", "/carriers/"):
         assert (await house.call("POST", path))[0] == 404
     assert (await house.call("DELETE", "/carriers/tw/messages"))[0] == 405
-    assert (await house.call("POST", "/carriers/tw/messages", b"x" * 300_000))[0] == 413
+    large = {"body": b"x" * 300_000, "x_twilio_signature": "x" * 28}
+    assert (await house.call("POST", "/carriers/tw/messages", **large))[0] == 413  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("proof", [None, b"", b"x" * 27, b"x" * 60_000])
+async def test_nothing_is_read_that_bears_no_proof(house: House, proof: bytes | None) -> None:
+    """Whoever finds the address could keep us busy with it."""
+    told: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("its body was asked for")
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/carriers/tw/messages",
+        "raw_path": b"/carriers/tw/messages",
+        "query_string": b"a=b&" * 16_000,
+        "headers": [(b"x-twilio-signature", proof)] if proof is not None else [],
+    }
+    await house.door(scope, receive, send)
+    assert told[0]["status"] == 403
 
 
 @pytest.fixture(scope="module")

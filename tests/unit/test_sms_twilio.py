@@ -3,6 +3,7 @@ Twilio's own validator."""
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -306,6 +307,45 @@ def test_each_token_in_use_may_have_signed() -> None:
 def test_another_signature_is_not_genuine(signed: str) -> None:
     with pytest.raises(NotGenuine):
         provider().read(callback(INBOUND, signed=signed))
+
+
+def test_little_is_read_before_the_signature_is_known_to_be_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fields of a query are read once it is; those of a form, which are signed, if they are few."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("fields were read")
+
+    monkeypatch.setattr("maskline.sms.http.twilio.parse_qsl", fail)
+    monkeypatch.setattr("maskline.sms.http.twilio.parse_qs", fail)
+    with pytest.raises(NotGenuine):
+        provider().read(callback(INBOUND, signed=""))
+    forged = callback(INBOUND, query="a=b&" * 9_000, signed="x" * 28)
+    with pytest.raises(NotGenuine):
+        provider().read(
+            replace(forged, headers=forged.headers | {"content-type": "application/json"})
+        )
+    with pytest.raises(Unreadable, match="bytes"):
+        provider().read(replace(forged, body=b"Body=" + b"%41" * 20_000))
+    settings = {"x-twilio-webhooks-signature-settings": "," * 60_000}
+    with pytest.raises(NotGenuine):
+        provider().read(
+            replace(
+                forged,
+                body=b"",
+                query="",
+                headers={**forged.headers, **settings, "content-type": ""},
+            )
+        )
+
+
+def test_the_longest_text_is_not_too_long_a_form() -> None:
+    fields = INBOUND | {"Body": "\N{THUMBS UP SIGN}" * 1600, "NumMedia": "10"}
+    fields |= {f"MediaUrl{n}": "https://api.twilio.com/" + "x" * 180 for n in range(10)}
+    (text,) = provider().read(callback(fields)).arrivals
+    assert isinstance(text, InboundText)
+    assert len(text.text) == 1600
 
 
 def test_whatever_was_changed_on_the_way_is_noticed() -> None:

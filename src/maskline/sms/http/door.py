@@ -149,7 +149,12 @@ class Door:
             raise Turned(404)
         if scope["method"] not in ("GET", "POST"):
             raise Turned(405, allow="GET, POST")
-        callback = await self._callback(kind, scope, receive)
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        if not desk.provider.bears_proof(headers):  # not even its body is read
+            raise Turned(403, "signature")
+        callback = await self._callback(kind, scope, headers, receive)
         try:
             reading = desk.provider.read(callback)
         except NotGenuine:
@@ -195,7 +200,9 @@ class Door:
             return self._intake.leave_behind(arrival)
         return await self._intake.pass_on(arrival, desk.courier, desk.provider.media_headers)
 
-    async def _callback(self, kind: str, scope: Scope, receive: Receive) -> Callback:
+    async def _callback(
+        self, kind: str, scope: Scope, headers: Mapping[str, str], receive: Receive
+    ) -> Callback:
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1")
         return Callback(
@@ -203,9 +210,7 @@ class Door:
             method=scope["method"],
             url=self._public_url + path + (f"?{query}" if query else ""),
             query=query,
-            headers={
-                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-            },
+            headers=headers,
             body=await whole_body(receive),
             received_at=time.time_ns() // 1_000_000,
         )

@@ -78,6 +78,9 @@ class Provider(Protocol):
     def outcome(self, reply: HttpReply) -> Outcome:
         """What the answer says about the text."""
 
+    def bears_proof(self, headers: Mapping[str, str]) -> bool:
+        """Whether a callback with these headers may be genuine: without a proof none is read."""
+
     def read(self, callback: Callback) -> Reading:
         """What a callback says; raises NotGenuine, Unreadable."""
 

@@ -46,7 +46,10 @@ from maskline.sms.port import (
 NO_REPLY = Thanks(
     content_type="text/xml", body=b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 )
-MOST_FIELDS = 500
+MOST_FIELDS, MOST_FORM_BYTES = 500, 49_152  # of what is read before its proof is looked at
+PROOF = "x-twilio-signature"
+PROOF_LENGTHS = (28, 44)  # by SHA-1 and SHA-256
+LONGEST_SETTINGS = 200
 MOST_CHARACTERS = 1_600  # in a Body; one beyond the basic plane counts as two
 LONGEST_VALIDITY = 36_000  # seconds that Twilio keeps a message which waits
 HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
@@ -144,6 +147,9 @@ class Twilio:
         refused = Refused(reason=reason_of(code), error=code or str(reply.status))
         return outcome_of_failure(reply, refused, bad_keys=BAD_KEYS)
 
+    def bears_proof(self, headers: Mapping[str, str]) -> bool:
+        return len(headers.get(PROOF, "")) in PROOF_LENGTHS
+
     def read(self, callback: Callback) -> Reading:
         fields = self._signed_fields(callback)
         sid = one_of(fields, "MessageSid", "SmsMessageSid", "SmsSid")
@@ -161,12 +167,13 @@ class Twilio:
         return {"Authorization": self._authorization} if same else {}
 
     def _signed_fields(self, callback: Callback) -> dict[str, list[str]]:
-        """The fields of a callback whose signature is right; raises NotGenuine, Unreadable."""
+        """The fields of a callback whose signature is right; raises NotGenuine, Unreadable. As
+        little as can be is read before that is known: of a form the fields, which are signed."""
         form = is_form(callback)
-        fields = read_form(callback.body.decode("utf-8", "replace")) if form else {}
-        if not form and callback.body and not body_hash_is_right(callback):
+        if not self.bears_proof(callback.headers):
             raise NotGenuine
-        given = callback.headers.get("x-twilio-signature", "")
+        fields = read_form(callback.body) if form else {}
+        given = callback.headers[PROOF]
         algorithm = algorithm_of(callback.headers.get("x-twilio-webhooks-signature-settings", ""))
         rights = [
             signature(token, url, fields, algorithm)
@@ -177,7 +184,11 @@ class Twilio:
             raise NotGenuine
         if form:
             return fields
-        return read_json_fields(callback.body) if callback.body else read_form(callback.query)
+        if callback.body and not body_hash_is_right(callback):
+            raise NotGenuine
+        if callback.body:
+            return read_json_fields(callback.body)
+        return read_fields(callback.query)
 
     def _text(self, sid: str, fields: Mapping[str, list[str]], received_at: int) -> InboundText:
         return InboundText(
@@ -248,7 +259,13 @@ def read_object(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def read_form(text: str) -> dict[str, list[str]]:
+def read_form(body: bytes) -> dict[str, list[str]]:
+    if len(body) > MOST_FORM_BYTES:
+        raise Unreadable(f"more than {MOST_FORM_BYTES} bytes")
+    return read_fields(body.decode("utf-8", "replace"))
+
+
+def read_fields(text: str) -> dict[str, list[str]]:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
@@ -293,6 +310,8 @@ def signature(
 
 def algorithm_of(settings: str) -> str:
     """What `X-Twilio-Webhooks-Signature-Settings` names; raises NotGenuine for what is unknown."""
+    if len(settings) > LONGEST_SETTINGS:
+        raise NotGenuine
     for part in settings.split(","):
         name, _, value = part.partition("=")
         if name.strip() == "algorithm" and value.strip():
