@@ -19,9 +19,8 @@ TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "
 QUALITIES = (88, 75, 60, 45)  # of JPEG and WebP: the first that makes a file no larger than it came
 
 FAR_TOO_LARGE = 2  # times
-EFFORT = (
-    2  # of six, for WebP: half the time of the usual four, and a file larger by a few hundredths
-)
+# Of six, for WebP: half the time of the usual four, and a file larger by a few hundredths.
+EFFORT = 2
 
 
 class NotAPicture(Exception):
