@@ -54,27 +54,35 @@ class Announcements:
             self._media.delete(call)
             return False
         tag = secrets.token_hex(8)
-        refused = sip.write(*final(request, tag, refusal))
+        self._keep(request, tag, refusal, carrier)
+        if self._wait(call, milliseconds + TRAILING_MILLISECONDS):
+            # After it: what is put on a reply before, stays on all that follow.
+            body = allowed.Body("application/sdp", description)
+            KSR.hdr.append_to_reply(self._door.header(progress(request, tag, at, body)))
+            KSR.tm.t_reply(183, allowed.reason(183))
+        return True
+
+    def _keep(self, request: sip.Message, tag: str, refusal: dict[str, Any], carrier: str) -> None:
+        """Writes the refusal in advance, for whichever worker is to send it."""
         kept = {
-            "call": call,
+            "call": refusal["CallId"],
             "status": refusal["SipStatus"],
-            "header": self._door.header(refused),
+            "header": self._door.header(sip.write(*final(request, tag, refusal))),
             "trunk": self._settings.carriers[carrier].mark,
             "via": request.first("via"),
         }
         KSR.pv.sets(ANNOUNCED, json.dumps(kept))
-        HEARING.put(KSR.pv.get("$ci"), call)
-        wait = milliseconds + TRAILING_MILLISECONDS
-        KSR.tm.t_set_fr(wait, wait)
+        HEARING.put(KSR.pv.get("$ci"), refusal["CallId"])
+
+    def _wait(self, call: str, milliseconds: int) -> bool:
+        """Lays the INVITE aside for so long, after which its failure route runs. False where its
+        caller has hung up meanwhile: then it does not wait, and nothing comes after."""
+        KSR.tm.t_set_fr(milliseconds, milliseconds)
         KSR.tm.t_on_failure("failed")
         KSR.tmx.t_suspend()
-        if KSR.tm.t_is_canceled() > 0:  # meanwhile: then it does not wait, and nothing comes after
+        if KSR.tm.t_is_canceled() > 0:
             self._end(call)
-            return True
-        # After it: what is put on a reply before, stays on all that follow.
-        body = allowed.Body("application/sdp", description)
-        KSR.hdr.append_to_reply(self._door.header(progress(request, tag, at, body)))
-        KSR.tm.t_reply(183, allowed.reason(183))
+            return False
         return True
 
     def ended(self, announced: str) -> None:
