@@ -10,7 +10,7 @@ from maskline.domain.routing import NO_CARRIER, Connect, Decision, Facts, Fallba
 from maskline.domain.session import Capability, ProxySession
 from maskline.operations import numbering
 from maskline.operations.carriers import carriers_down
-from maskline.operations.context import Answer, Context, Request
+from maskline.operations.context import Answer, Context, Policy, Request
 from maskline.store import Row, rows
 
 UNENCRYPTED = Reject(403, "encryption-required")
@@ -87,25 +87,15 @@ def find_route(
     account_id: str = "",
     capability: Capability = Capability.VOICE,
 ) -> Route:
-    """The decision about a call or a text. Only numbers of `account_id` are ours, if given.
-
-    No text goes to a fallback number, and a carrier that is down for the moment will take it later.
-    """
+    """The decision about a call or a text. Only numbers of `account_id` are ours, if given."""
     text = capability is Capability.SMS
     caller_number, dialled = number_of(caller), number_of(called)
     known = what_is_known(context, caller_number, dialled, account_id)
-    facts = Facts(
-        caller=caller_number,
-        dialled=dialled or "",
-        numbers=known.carriers,
-        session=known.session,
-        fallback_number=None if text else known.fallback_number,
-        unknown_caller=UnknownCaller.REJECT if text else known.rules.unknown_caller,
-        carriers_up=text_carriers(context) if text else carriers_up(context),
-        ways={} if text else context.settings.ways,
-        barred_prefixes=context.settings.barred_prefixes,
-        is_premium=numbering.is_premium,
-    )
+    ends = caller_number, dialled or ""
+    if text:
+        facts = facts_of_text(context.settings, *ends, known.carriers, known.session)
+    else:
+        facts = facts_of_call(context, *ends, known)
     decision = decide(facts, capability, context.now)
     owner = None if isinstance(decision, Reject) else known.owners.get(decision.called)
     if owner is not None and owner == known.account_id:
@@ -121,6 +111,43 @@ def find_route(
         voice_connector_id=known.voice_connector_id,
         session=known.session,
         rules=known.rules,
+    )
+
+
+def facts_of_call(context: Context, caller: str | None, dialled: str, known: Known) -> Facts:
+    return Facts(
+        caller=caller,
+        dialled=dialled,
+        numbers=known.carriers,
+        session=known.session,
+        fallback_number=known.fallback_number,
+        unknown_caller=known.rules.unknown_caller,
+        carriers_up=carriers_up(context),
+        ways=context.settings.ways,
+        barred_prefixes=context.settings.barred_prefixes,
+        is_premium=numbering.is_premium,
+    )
+
+
+def facts_of_text(
+    policy: Policy,
+    sender: str | None,
+    dialled: str,
+    numbers: dict[str, str],
+    session: ProxySession | None,
+) -> Facts:
+    """As of a call, but that no text goes to a fallback number, and that a carrier which is down
+    for the moment will take it later."""
+    return Facts(
+        caller=sender,
+        dialled=dialled,
+        numbers=numbers,
+        session=session,
+        fallback_number=None,
+        unknown_caller=UnknownCaller.REJECT,
+        carriers_up=policy.text_carriers,
+        barred_prefixes=policy.barred_prefixes,
+        is_premium=numbering.is_premium,
     )
 
 
@@ -165,10 +192,6 @@ def room_over(context: Context, carrier: str) -> int | None:
 def carrier_key(carrier: str) -> str:
     """What a carrier's calls are counted by."""
     return f"carrier {carrier}"
-
-
-def text_carriers(context: Context) -> set[str]:
-    return set(context.settings.text_carriers)
 
 
 def number_of(text: str) -> str | None:

@@ -6,15 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from maskline.domain import e164
-from maskline.domain.connector import TextRules, UnknownCaller
+from maskline.domain.connector import TextRules
 from maskline.domain.message import Direction, Kind, State
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Facts
 from maskline.domain.session import Participant, ProxySession
 from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
-from maskline.operations import numbering
 from maskline.operations.context import DAY
-from maskline.operations.routes import rules_of
+from maskline.operations.routes import facts_of_text, rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping
 from maskline.sms.parts import MOST_OPEN_PARTS, Late, join, parts_of
@@ -257,22 +256,12 @@ class Intake:
     def route(
         self, whole: Whole, row: Row, session: ProxySession | None, other: Participant | None
     ) -> Facts:
-        """As for a call, but that no text goes to a fallback number."""
         dialled = whole.dialled or ""
         numbers = {dialled: row["number_carrier"]} if row["number_carrier"] else {}
         if other is not None and row["shown_carrier"]:
             numbers[other.proxy_number] = row["shown_carrier"]
-        return Facts(
-            caller=whole.source,
-            dialled=dialled,
-            numbers=numbers,
-            session=session,
-            fallback_number=None,
-            unknown_caller=UnknownCaller.REJECT,
-            carriers_up=self.turn.context.settings.text_carriers,
-            barred_prefixes=self.turn.context.settings.barred_prefixes,
-            is_premium=numbering.is_premium,
-        )
+        policy = self.turn.context.settings
+        return facts_of_text(policy, whole.source, dialled, numbers, session)
 
     def record(self, whole: Whole, row: Row, rules: TextRules) -> dict[str, Any]:
         """What is known of a text whatever becomes of it."""
