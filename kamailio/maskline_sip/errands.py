@@ -58,8 +58,7 @@ class Errands:
         hop = kept["hop"]
         local, transport = self._ways.take(hop, hop, carrier.mark, first=first, own=True)
         told = self._settings.told(transport, local)
-        parameter = "" if transport == "udp" else f";transport={transport}"
-        kept["contact"] = f"sip:{user(carrier)}@{told}{parameter}"
+        kept["contact"] = f"sip:{user(carrier)}@{told}{sip.parameter_of(transport)}"
         payload = written(kept, carrier, told, answers.headers() if answers else [])
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(ERRAND, json.dumps(kept))
@@ -144,7 +143,7 @@ def written(
     local: str,
     more: list[tuple[str, str]],
 ) -> bytes:
-    host = carrier.host or kept["hop"].partition(":")[2].partition(";")[0]
+    host = carrier.host or sip.place_of(kept["hop"])
     registers = kept["method"] == "REGISTER"
     own = f"sip:{user(carrier)}@{host}" if registers else f"sip:maskline@{local}"
     headers = [

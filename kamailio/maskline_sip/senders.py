@@ -78,9 +78,7 @@ class Senders:
 
     def _named(self, source: Source) -> str | None:
         """The carrier that says by name where it calls from."""
-        if not self._settings.named_sources:
-            return None
-        return sources.carrier_at(source.address) or None
+        return sources.carrier_at(source.address) if self._settings.named_sources else None
 
     def way_back(self, source: Source, hop: str = "") -> str:
         """The way back to a sender who cannot be connected to (RFC 7118 5.2), who calls from

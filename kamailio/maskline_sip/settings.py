@@ -75,15 +75,12 @@ class Target:
 
     @property
     def hop(self) -> str:
-        return f"sip:{self.address}{self._parameter}"
+        return f"sip:{self.address}{sip.parameter_of(self.transport)}"
 
     @property
     def uri(self) -> str:
-        return f"sip:{self.called}@{self.carrier.host or self.address}{self._parameter}"
-
-    @property
-    def _parameter(self) -> str:
-        return "" if self.transport == "udp" else f";transport={self.transport}"
+        host = self.carrier.host or self.address
+        return f"sip:{self.called}@{host}{sip.parameter_of(self.transport)}"
 
 
 class Settings:

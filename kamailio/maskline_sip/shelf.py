@@ -60,10 +60,8 @@ class Shelf:
         carrier = self._settings.marked.get(passage.far.trunk)
         if carrier is None or carrier.account or passage.far.flow:
             return None
-        if transport not in PLAINLY or self._settings.origin(source, 0, transport) in (
-            None,
-            BALANCER,
-        ):
+        origin = self._settings.origin(source, 0, transport)
+        if transport not in PLAINLY or origin in (None, BALANCER):
             return None
         hop = spelt(mask.next_hop(passage.far))
         try:

@@ -263,6 +263,11 @@ def place_of(uri: str) -> str:
     return uri.partition(":")[2].rpartition("@")[2].partition(";")[0].partition("?")[0].strip("<>")
 
 
+def parameter_of(transport: str) -> str:
+    """How a place is reached, as its URI tells it; of UDP nothing has to be told."""
+    return "" if transport == "udp" else f";transport={transport}"
+
+
 def over_tls(uri: str) -> str:
     """The host and port of a URI, to be reached over TLS."""
     return f"sip:{place_of(uri)};transport=tls"

@@ -253,4 +253,4 @@ def contact(settings: Settings, local: str, transport: str, *, secure: bool) -> 
     told = settings.told(transport, local)
     if secure and transport in SECURE:
         return f"sips:{told}" + (";transport=ws" if transport == "wss" else "")
-    return told if transport == "udp" else f"{told};transport={transport}"
+    return told + sip.parameter_of(transport)
