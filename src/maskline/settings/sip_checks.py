@@ -34,6 +34,21 @@ def check_pair(tls: SipTls | CarrierTls, place: str, faults: Faults) -> None:
 def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> None:
     """What a trunk needs of the door, and what its settings need of each other."""
     check_pair(trunk.tls, f"{place}.tls", faults)
+    check_places(trunk, door, place, faults)
+    check_accounts(trunk, place, faults)
+    if trunk.number_format == "national" and trunk.country is None:
+        faults.add(f"{place}.country", "missing; national numbers are those of a country")
+    if trunk.country is not None and trunk.country not in phonenumbers.SUPPORTED_REGIONS:
+        faults.add(f"{place}.country", f"{trunk.country!r} is no country such as US")
+    check_prefixes(trunk.prefixes, f"{place}.prefixes", faults)
+    if trunk.domain is not None:
+        check_host(trunk.domain, f"{place}.domain", faults)
+    if trunk.tls.server_name is not None:
+        check_host(trunk.tls.server_name, f"{place}.tls.server_name", faults)
+
+
+def check_places(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> None:
+    """Whether each place can be reached, and by TLS shows for whom its certificate is."""
     ours = {listener.transport for listener in door.listen}
     for address, transport, _, _ in trunk.places:
         if transport not in ours | {"auto"}:
@@ -48,16 +63,6 @@ def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> Non
     if by_tls and not trunk.probed_every and trunk.tls.ca is None:
         told = "0 over tls needs tls.ca: for whom a certificate is shows by a probe alone"
         faults.add(f"{place}.probe_seconds", told)
-    check_accounts(trunk, place, faults)
-    if trunk.number_format == "national" and trunk.country is None:
-        faults.add(f"{place}.country", "missing; national numbers are those of a country")
-    if trunk.country is not None and trunk.country not in phonenumbers.SUPPORTED_REGIONS:
-        faults.add(f"{place}.country", f"{trunk.country!r} is no country such as US")
-    check_prefixes(trunk.prefixes, f"{place}.prefixes", faults)
-    if trunk.domain is not None:
-        check_host(trunk.domain, f"{place}.domain", faults)
-    if trunk.tls.server_name is not None:
-        check_host(trunk.tls.server_name, f"{place}.tls.server_name", faults)
 
 
 def check_host(text: str, place: str, faults: Faults) -> None:
