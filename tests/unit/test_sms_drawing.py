@@ -71,6 +71,7 @@ async def test_it_ends_when_nobody_waits_for_it(
     draw_instead(
         monkeypatch, f"os.mkfifo({str(tmp_path / 'begun')!r}); __import__('time').sleep(60)"
     )
+    before = children()
     drawing_it = asyncio.create_task(drawn(b"", 1))
     async with asyncio.timeout(20):
         while not (tmp_path / "begun").exists():
@@ -78,5 +79,8 @@ async def test_it_ends_when_nobody_waits_for_it(
     drawing_it.cancel()
     with pytest.raises(asyncio.CancelledError):
         await drawing_it
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    assert children == ""
+    assert children() <= before  # other tests' PostgreSQL, say
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
