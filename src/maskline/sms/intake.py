@@ -268,7 +268,6 @@ class Intake:
         policy, text = self.turn.context.settings.texts, whole.text
         keep = rules.keep_days * DAY
         expires_at = text.received_at + policy.validity_milliseconds
-        held = f"{self.turn.work.holder}/{text.connection}" if text.connection else None
         return keeping.EMPTY | {
             "message_id": whole.message_id or self.turn.context.new_id(),
             # What came to a number of nobody's is for the operator to see.
@@ -279,7 +278,7 @@ class Intake:
             "direction": direction(row, whole.source),
             "carrier": text.carrier,
             "repeat_key": whole.repeat_key,
-            "connection": held,
+            "connection": self.turn.work.known_as(text.connection),
             "source": whole.source or text.source,
             "dialled": whole.dialled or text.destination,
             "encoding": text.encoding.value,

@@ -90,7 +90,7 @@ def comes_again(turn: Turn, text: InboundText, key: str, parts: Sequence[Row]) -
     then = tx.one("get_connection", connection=known["connection"])
     if came_whole and then is not None and came <= answered_until(then):
         return bool(now - came <= PHONE_REPEATS)
-    current = tx.one("get_connection", connection=f"{turn.work.holder}/{text.connection}")
+    current = tx.one("get_connection", connection=turn.work.known_as(text.connection))
     return bool(now - max(came, current["opened_at"] if current else 0) <= REPEATED_WITHIN)
 
 
@@ -112,7 +112,7 @@ def insert(turn: Turn, text: InboundText, key: str, whole: dict[str, Any]) -> No
         sealed_text=seal(turn.context.tx.cipher, body, purpose(whole)),
         encoding=text.encoding.value,
         repeat_key=key,
-        connection=f"{turn.work.holder}/{text.connection}" if text.connection else None,
+        connection=turn.work.known_as(text.connection),
         received_at=text.received_at,
     )
 

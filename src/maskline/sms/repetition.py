@@ -32,7 +32,7 @@ class Repetitions:
     def __init__(self, turn: Turn, arrivals: Sequence[tuple[int, InboundText]]) -> None:
         self._turn = turn
         self._texts = dict(arrivals)
-        self._open = {f"{turn.work.holder}/{name}" for name in turn.work.connections}
+        self._open = {turn.work.known_as(name) for name in turn.work.connections}
         cipher = turn.context.tx.cipher
         self.keys = {place: repeat_key(cipher, text) for place, text in arrivals}
         self._twins: dict[int, int] = {}  # the place of what a text repeats, of this turn
@@ -108,7 +108,7 @@ class Repetitions:
             "insert_repetition",
             message_id=message_id,
             first=row["message_id"],
-            connection=f"{self._turn.work.holder}/{text.connection}",
+            connection=self._turn.work.known_as(text.connection),
             received_at=text.received_at,
             now=self._turn.context.now,
         )
@@ -134,7 +134,7 @@ class Repetitions:
 
     def _answer_was_lost(self, row: Row, then: Row, text: InboundText) -> bool:
         """Whether the carrier may not have got our answer to the first text, and says so now."""
-        name = f"{self._turn.work.holder}/{text.connection}"
+        name = self._turn.work.known_as(text.connection)
         current = self._turn.context.tx.one("get_connection", connection=name)
         began = max(then["seen_at"], current["opened_at"] if current else 0)
         soon: bool = self._turn.context.now - began <= REPEATED_WITHIN
@@ -160,7 +160,7 @@ def see(turn: Turn, connection: str) -> None:
     """Notes that a connection is alive, and which of our answers came through."""
     turn.context.tx.run(
         "see_connection",
-        connection=f"{turn.work.holder}/{connection}",
+        connection=turn.work.known_as(connection),
         now=turn.context.now,
         has_answers_until=turn.work.connections.get(connection, 0),
     )

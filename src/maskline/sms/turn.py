@@ -46,6 +46,10 @@ class Work:
     held: Sequence[str] = ()
     limits: Limits | None = None
 
+    def known_as(self, connection: str | None) -> str | None:
+        """By what all processes know a connection of this one; None where a text came by none."""
+        return f"{self.holder}/{connection}" if connection else None
+
 
 @dataclass
 class Done:
