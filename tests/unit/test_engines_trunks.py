@@ -223,6 +223,23 @@ async def test_we_register_again_when_the_connection_was_closed() -> None:
         assert not stage.trunks.renewal("globex").is_set()
 
 
+async def test_we_register_again_with_a_carrier_that_is_back() -> None:
+    """It may have forgotten us."""
+    stage = Stage({"acme": sip()})
+    async with stage.at_work():
+        stage.trunks.registered("acme", "no place", 1000)
+        await stage.until(lambda: len(stage.probed) > 3)
+        assert not stage.trunks.renewal("acme").is_set()
+        stage.alive = {ONE}
+        await stage.until(stage.trunks.renewal("acme").is_set)
+        stage.trunks.renewal("acme").clear()
+        await stage.until(lambda: stage.down == set())
+        stage.trunks.suspect("acme", ONE)
+        count = len(stage.probed)
+        await stage.until(lambda: len(stage.probed) > count)
+        assert not stage.trunks.renewal("acme").is_set()
+
+
 async def test_we_register_again_after_kamailio_was_started_when_a_place_was_looked_at() -> None:
     """Where that was asked for before, and not while the look takes."""
     second, held = CarrierTarget(address=Endpoint.parse(TWO)), asyncio.Event()

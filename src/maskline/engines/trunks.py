@@ -195,6 +195,7 @@ class Trunks:
         resolved_until = 0.0
         loop = asyncio.get_running_loop()
         while True:
+            was_away = not trunk.usable
             if loop.time() >= resolved_until:
                 resolved_until = loop.time() + await self._resolve(trunk)
             trunk.suspected.clear()  # before: what is suspected while we look may be news
@@ -202,7 +203,7 @@ class Trunks:
             if trunk.settings.probed_every:
                 await asyncio.gather(*(self._probe(trunk, one, probe) for one in trunk.targets))
             self._judge(trunk)
-            if forgotten:
+            if forgotten or (was_away and trunk.usable and trunk.registration):
                 trunk.renewal.set()
             pause = min(self._pause(trunk), max(0.0, resolved_until - loop.time()))
             with contextlib.suppress(TimeoutError):
