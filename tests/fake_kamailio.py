@@ -231,6 +231,7 @@ class Script:
         self.kamailio.cells["$rs"] = sip.parse(raw, strict=False).status
         told = self.routes.reply(None)
         assert told in (1, -1)  # after another number Kamailio would go no further
+        assert self.withheld is (told == -1)  # of final ones it drops none by itself
         return told == 1
 
     def fails(self, status: int, **says: int) -> None:
@@ -244,7 +245,13 @@ class Script:
     @property
     def written(self) -> list[sip.Message]:
         """What the script wrote to leave, after the latest message came."""
-        return [unsealed(header) for (header,) in self.kamailio.given("append")]
+        headers = [header for (header,) in self.kamailio.given("append")]
+        return [unsealed(one) for one in headers if one != self.routes.door.nothing]
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the gate is told that the reply at hand goes to nobody."""
+        return (self.routes.door.nothing,) in self.kamailio.given("append")
 
     @property
     def sent(self) -> sip.Message:

@@ -16,7 +16,11 @@ from . import allowed, sip
 from .mask import Refused
 
 PRIVATE = "X-Maskline"
-LOCAL, SEALED = "local", "sealed"
+LOCAL, SEALED, NOTHING = "local", "sealed", "nothing"
+
+
+class Withheld(Refused):
+    """As the script wants it."""
 
 
 class Entrance:
@@ -72,6 +76,8 @@ class Gate:
     ) -> None:
         self._entrance = entrance
         self._prefix = f"{PRIVATE}: {secret} {SEALED} "
+        self.nothing = f"{PRIVATE}: {secret} {NOTHING}\r\n"
+        self._nothing_mark = f"\r\n{self.nothing}".encode()
         self._sealed_mark = f"\r\n{self._prefix}".encode()
         self._local_mark = f"\r\n{PRIVATE}: {local} {LOCAL}\r\n".encode()
         hosts = "|".join(re.escape(host) for host in addresses)
@@ -88,8 +94,11 @@ class Gate:
         return f"{self._prefix}{_coded(start)} {_coded(rest)} .\r\n"
 
     def leave(self, raw: bytes) -> bytes:
-        """What goes on the wire instead of `raw`; `Refused` when nothing may."""
+        """What goes on the wire instead of `raw`; `Refused` when nothing may, `Withheld` where
+        `nothing` stands in it."""
         head = raw.partition(b"\r\n\r\n")[0] + b"\r\n"
+        if self._nothing_mark in head:
+            raise Withheld
         sealed = head.split(self._sealed_mark)[1:]
         if sealed:
             return self._sealed(raw, head, sealed[-1].split(b"\r\n", 1)[0].split(b" "))

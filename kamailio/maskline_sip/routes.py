@@ -23,7 +23,7 @@ from .calls import Calls
 from .dialogs import Dialogs
 from .engines import Engines
 from .errands import Errands
-from .gate import Entrance, Gate
+from .gate import Entrance, Gate, Withheld
 from .media import Media
 from .messages import Messages
 from .others import Others
@@ -128,17 +128,22 @@ class Routes:
         try:
             if self.unfit.settled():
                 self.unfit.repeated(raw())
-                return -1
+                return self._drop()
             errand = KSR.pv.get(errands.ERRAND)
             if errand:
                 self.errands.reply(sip.parse(raw()), json.loads(errand))
             elif not self.replies.pass_on(sip.parse(raw())):
-                return -1
+                return self._drop()
         except Exception as error:
             KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
             self._settle(error)
-            return -1
+            return self._drop()
         return 1
+
+    def _drop(self) -> int:
+        """Of final replies Kamailio drops none, whatever a route says: so the gate does."""
+        KSR.hdr.append(self.door.nothing)
+        return -1
 
     def _settle(self, error: Exception) -> None:
         try:
@@ -190,6 +195,8 @@ class Routes:
     def gate(self, _message: Any) -> int:
         try:
             put("$var(masked)", self.door.leave(raw()))
+        except Withheld:
+            return -1
         except Exception as error:
             KSR.err(f"kept back: {type(error).__name__} {_where(error)}\n")
             return -1

@@ -235,6 +235,7 @@ def test_who_answers_when_the_caller_was_told_that_nobody_does_is_hung_up(
             while True:
                 assert not phone.receive(0.5).startswith("SIP/2.0 2")
         assert "AnsweredTimestamp" not in latest(service)
+        assert "kept back" not in service.log
 
 
 def stop_at_bye(peer: Peer, request: str) -> list[str]:

@@ -4,7 +4,7 @@ may have a WebSocket."""
 from typing import Any
 
 import KSR
-from fake_kamailio import ACME, STRANGER, Script, invite
+from fake_kamailio import ACME, SECRET, STRANGER, Script, invite
 
 
 def connects(script: Script, address: str) -> int:
@@ -54,6 +54,17 @@ def test_the_gate_lets_pass_what_the_script_wrote(script: Script) -> None:
     raw = f"SIP/2.0 200 OK\r\n{header}\r\n".encode()
     assert at_the_door(script, raw, "gate") == (1, "")
     assert script.kamailio.cells["$var(masked)"]
+
+
+def test_the_gate_keeps_back_without_a_word_what_the_script_wants_kept_back(
+    script: Script,
+) -> None:
+    """A reply that goes to nobody, and that Kamailio passes on all the same."""
+    nothing = script.routes.door.nothing
+    raw = f"SIP/2.0 200 OK\r\nX-Secret: 1\r\n{nothing}\r\n".encode()
+    assert at_the_door(script, raw, "gate") == (-1, "")
+    theirs = raw.replace(SECRET.encode(), b"guess")
+    assert at_the_door(script, theirs, "gate")[1].startswith("kept back: Refused ")
 
 
 def test_the_entrance_marks_what_comes(script: Script) -> None:
