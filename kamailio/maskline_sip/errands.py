@@ -18,8 +18,10 @@ from .settings import Carrier, Settings
 from .ways import NoWay, Ways, end_of
 
 ERRAND = "$avp(errand)"
-METHODS = ("OPTIONS", "REGISTER")
-REPLY_MILLISECONDS = 2500
+# Whether a place works is asked often. A registrar may have others to ask first, and who takes it
+# for silent asks again, and gives it up.
+REPLY_MILLISECONDS = {"OPTIONS": 2500, "REGISTER": 10_000}
+METHODS = tuple(REPLY_MILLISECONDS)
 SECONDS = re.compile("[0-9]{1,6}")  # as the control plane reads them
 OK, TOO_BRIEF = 200, 423
 OTHER_NAME = "its certificate is for another name"
@@ -48,7 +50,8 @@ class Errands:
             "asked_call_id": request.call_id,
             "asked_cseq": request.first("cseq"),
         }
-        KSR.tm.t_set_fr(REPLY_MILLISECONDS, REPLY_MILLISECONDS)
+        patience = REPLY_MILLISECONDS[request.method]
+        KSR.tm.t_set_fr(patience, patience)
         self._relay(kept, carrier)
 
     def _relay(

@@ -174,6 +174,16 @@ def test_we_register_at_the_domain(domain: str | None, uri: str, own: str) -> No
     assert sent.first("expires") == "600"
 
 
+def test_a_registrar_has_time_to_look_us_up() -> None:
+    """More than a place that is asked whether it works; what it wants to know is no exception."""
+    node = registered()
+    assert node.kamailio.given("t_set_fr") == [(10_000, 10_000)]
+    node.reply(reply(node.sent, 401, CHALLENGE), INITECH)
+    node.fails(401)
+    assert node.relayed
+    assert not node.kamailio.given("t_set_fr")
+
+
 def test_a_domain_is_not_where_we_ask_whether_a_place_works() -> None:
     """Of several places each is asked for itself."""
     named = carrier("globex", "globex.example", domain="globex.example")
