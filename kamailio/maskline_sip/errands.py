@@ -23,6 +23,7 @@ ERRAND = "$avp(errand)"
 REPLY_MILLISECONDS = {"OPTIONS": 2500, "REGISTER": 10_000}
 METHODS = tuple(REPLY_MILLISECONDS)
 SECONDS = re.compile("[0-9]{1,6}")  # as the control plane reads them
+WAIT = re.compile(r"([0-9]{1,6})[ \t]*(?:[;(].*)?")  # and why, or for how long (RFC 3261 20.33)
 OK, TOO_BRIEF = 200, 423
 OTHER_NAME = "its certificate is for another name"
 
@@ -83,8 +84,9 @@ class Errands:
         headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
         headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
         headers.append(("CSeq", kept["asked_cseq"]))
-        if SECONDS.fullmatch(reply.first("retry-after")):
-            headers.append(("Retry-After", reply.first("retry-after")))
+        wait = WAIT.fullmatch(reply.first("retry-after"))
+        if wait:
+            headers.append(("Retry-After", wait[1]))
         if status == TOO_BRIEF:
             KSR.pv.sets(ERRAND, json.dumps(kept | {"least": reply.first("min-expires")}))
         if kept["method"] == "REGISTER":

@@ -280,7 +280,13 @@ def test_nobody_gets_us_to_register_for_less(least: str) -> None:
     assert not node.kamailio.given("err")
 
 
-@pytest.mark.parametrize(("said", "told"), [("30", "30"), ("30;x=<sip:a>", ""), ("soon", "")])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("30", "30"), ("30;duration=9", "30"), ("30 (at lunch);duration=9", "30"), ("soon", ""),
+        ("30x", ""), ("1234567", ""),
+    ],
+)  # fmt: skip
 def test_when_to_ask_again_is_told(said: str, told: str) -> None:
     node = registered()
     assert node.reply(reply(node.sent, 503, ("Retry-After", said)), INITECH)
