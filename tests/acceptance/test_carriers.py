@@ -754,6 +754,20 @@ def test_a_registration_is_renewed_when_its_connection_is_closed(tmp_path: Path)
     assert [one.partition(" ")[0] for one in asked] == ["REGISTER"] * 2
 
 
+def test_a_node_that_finishes_its_calls_is_registered_no_more(tmp_path: Path) -> None:
+    """Else its carrier would bring it calls that it refuses."""
+    peer = Peer()
+    account = 'username = "4015550100"\npassword = "secret"\nregister = true'
+    with masked(tmp_path, peer, account) as (service, phone):
+        sent, answer = answered(phone)
+        assert until(lambda: peer.of("REGISTER"))
+        service.process.send_signal(signal.SIGUSR1)
+        until(lambda: header(peer.of("REGISTER")[-1], "Expires") == "0")
+        until(lambda: "registration:acme" not in service.health()[1]["engines"])
+        hang_up(phone, sent, answer)
+    peer.close()
+
+
 @pytest.mark.parametrize("told", ["To", "P-Called-Party-ID"])
 def test_a_registered_number_in_the_request_uri_is_not_the_dialled_one(
     tmp_path: Path, told: str

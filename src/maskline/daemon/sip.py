@@ -200,9 +200,10 @@ class Sip:
         ]
 
     async def _keep_registered(self, name: str, seconds: int) -> None:
+        """Until this node takes no more calls: the carrier would bring them in vain."""
         await self._voice.carrying()
         await self._trunks.ready.wait()
-        await keep_registered(
+        registered = keep_registered(
             name,
             seconds,
             lambda: [target for _, target in self._trunks.order([name])],
@@ -210,6 +211,9 @@ class Sip:
             self._trunks.registered,
             self._trunks.renewal(name),
         )
+        async with at_work(registered):
+            await self._nodes.draining.wait()
+        self._trunks.unregistered(name)
 
     async def _probe(self, carrier: str, target: Target) -> bool:
         await self._voice.carrying()  # while nothing is carried, it says nothing about carriers

@@ -176,6 +176,10 @@ class Trunks:
         since = before.since if before and before.state == state else now
         trunk.registration = Registration(state, since, now + int(pause * 1000))
 
+    def unregistered(self, name: str) -> None:
+        """There is no registration with a carrier any more, and none is wanted."""
+        self._trunks[name].registration = None
+
     def renewal(self, name: str) -> asyncio.Event:
         """Set when the registration with a carrier is to be asked for at once."""
         return self._trunks[name].renewal
