@@ -59,6 +59,7 @@ def retry_message(context: Context, request: Request) -> Answer:
         )
     if row["sealed_body"] is None:
         raise Conflict(f"The words of Message '{message_id}' are erased, so it cannot be sent")
+    words_of(context, row)  # which cannot be sent where they cannot be read
     obstacles = context.tx.one("obstacles_of_message", message_id=message_id, now=context.now)
     if obstacles is not None and (obstacle := obstacle_of(obstacles)):
         raise Conflict(f"Message '{message_id}' cannot be sent again: {OBSTACLES[obstacle]}")
@@ -95,6 +96,7 @@ def require_message(context: Context, message_id: str) -> Row:
 
 
 def words_of(context: Context, row: Row) -> dict[str, Any]:
+    """What a text says, as long as that is kept; Conflict where it cannot be read any more."""
     if row["sealed_body"] is None:
         return {}
     try:

@@ -1,11 +1,14 @@
 """What is listed, and what is deleted, on each database."""
 
+import base64
 from functools import partial
 
+import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, HOUR, Desk, proxy
 
 from maskline.domain.message import Reported
+from maskline.domain.refusals import Conflict
 from maskline.operations import purge_messages
 from maskline.operations.messages import PIECE
 from maskline.sms.port import Accepted, Receipt
@@ -73,6 +76,23 @@ def test_old_records_are_deleted_with_all_that_was_remembered(
     for table in ("messages", "message_segments", "early_receipts", "events"):
         (row,) = carrier.desk.ground.sql(f"SELECT count(*) AS many FROM {table}")
         assert (table, row["many"]) == (table, 2 if table == "events" else 0)
+
+
+@pytest.mark.parametrize("sealed", [base64.b64encode(b"x" * 40).decode(), "AAAA", "", "é"])
+def test_a_text_whose_key_is_gone_fails_and_it_is_told_why_nobody_can_read_it(
+    carrier: Carrier, number: str, sealed: str
+) -> None:
+    carrier.room = 0
+    carrier.bring("hello", number)
+    carrier.desk.ground.sql(f"UPDATE messages SET sealed_body = '{sealed}'")
+    carrier.room = 100
+    carrier.turn()
+    assert carrier.sent == []
+    (message,) = carrier.messages()
+    assert (message["State"], message["Reason"]) == ("Failed", "unreadable")
+    for operation in ("GetMessage", "RetryMessage"):
+        with pytest.raises(Conflict, match="cannot be read"):
+            carrier.desk.maskline(operation, MessageId=message["MessageId"])
 
 
 def test_an_id_that_is_given_again_keeps_no_others(desk: Desk) -> None:
