@@ -448,17 +448,38 @@ async def test_a_slow_store_is_not_the_carriers_fault(monkeypatch: pytest.Monkey
         assert smsc.counts["binds"] == 1
 
 
+async def choke(one: SmppLink, smsc: Smsc) -> None:
+    """Has the carrier ask until we wait for it to read the answers."""
+    session, [connection] = smsc.sessions[0], one._connections
+    session.transport.pause_reading()
+    for _ in range(2_000):
+        session.send(struct.pack(">IIII", 16, codes.ENQUIRE_LINK, 0, 1) * 500)
+        await asyncio.sleep(0)
+        if not connection._reading:
+            break
+    assert not connection._reading
+
+
+async def test_a_carrier_that_never_reads_again_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the texts under way wait for ever, and with them all that follow between two people."""
+    monkeypatch.setattr("maskline.sms.smpp.connection.CLOSING_SECONDS", 0.1)
+    async with linked(inactivity_seconds=1) as (relay, one, smsc):
+        await relay.until(lambda: one.room)
+        await choke(one, smsc)
+        one.submit([relay.outgoing()])
+        await relay.until(lambda: relay.outcomes)
+        assert relay.outcomes["m1"] == [Unknown(reason="connection lost")]
+        await relay.until(lambda: one.room)
+        assert smsc.counts["binds"] == 2
+
+
 async def test_a_carrier_that_does_not_read_is_not_read_from() -> None:
     async with linked() as (relay, one, smsc):
         await relay.until(lambda: one.room)
         session, [connection] = smsc.sessions[0], one._connections
-        session.transport.pause_reading()
-        for _ in range(2_000):
-            session.send(struct.pack(">IIII", 16, codes.ENQUIRE_LINK, 0, 1) * 500)
-            await asyncio.sleep(0)
-            if not connection._reading:
-                break
-        assert not connection._reading
+        await choke(one, smsc)
         session.transport.resume_reading()
         await relay.until(lambda: connection._reading)
         assert isinstance(await relay.outcome(one, relay.outgoing()), Accepted)

@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
         self._session = session(time.monotonic())
         self._transport: asyncio.Transport | None = None
         self._reading = True
-        self._choked = False  # whether the carrier does not read what we write
+        self._choked_at: float | None = None  # since when the carrier does not read what we write
         self._timer: asyncio.TimerHandle | None = None
         # Each with the event to be answered; None for what needs no answer.
         self._waiting: list[tuple[Arrived | None, Arrival]] = []
@@ -141,20 +141,23 @@ class Connection(asyncio.Protocol):
         self._ended.set_result(self._end or Ended("closed"))
 
     def pause_writing(self) -> None:
-        self._choked = True
+        self._choked_at = time.monotonic()
         self._mind_reading()
 
     def resume_writing(self) -> None:
-        self._choked = False
+        self._choked_at = None
         self._mind_reading()
 
     # --- the session's work
 
     def _wake(self) -> None:
-        """Does what time asks for; nothing is overdue while we are the ones who do not read."""
+        """Does what time asks for; nothing is overdue while we are the ones who do not read. But a
+        carrier for whose reading we wait is given up as one that says nothing is."""
         now = time.monotonic()
         if self._reading:
             self._handle(self._session.tick(now))
+        elif self._choked_at and now - self._choked_at >= self._session.longest_silence:
+            self._handle(self._session.lost("the carrier reads nothing"))
         if not self._session.closed:
             due = self._session.due() if self._reading else now + LONGEST_SLEEP
             self._sleep(min(max(due - now, 0.001), LONGEST_SLEEP))
@@ -210,7 +213,7 @@ class Connection(asyncio.Protocol):
 
     def _mind_reading(self) -> None:
         """Reads on, or leaves the carrier's octets where they are: then it stops sending."""
-        wanted = not self._choked and len(self._waiting) <= MOST_WAITING
+        wanted = self._choked_at is None and len(self._waiting) <= MOST_WAITING
         if self._transport is None or self._transport.is_closing() or self._reading is wanted:
             return
         self._reading = wanted

@@ -158,6 +158,11 @@ class Session:
         """How many submits wait for their answer: what of the window is in use."""
         return len(self._submits)
 
+    @property
+    def longest_silence(self) -> float:
+        """After how many seconds a peer is given up that does nothing."""
+        return self._timers.inactivity
+
     def outgoing(self) -> bytes:
         """What is to be sent now."""
         octets = b"".join(self._outgoing)
