@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
 
+from maskline import clock
 from maskline.daemon.pulse import Pulse
 from maskline.domain.limits import Announcement, Places, Rate
 from maskline.engines.ground import GroundError, node_of
@@ -78,16 +79,11 @@ def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:
     return lambda tx: Context(
         tx=tx,
         account_id="",
-        now=clock(),
-        clock=clock,
+        now=clock.now(),
+        clock=clock.now,
         new_id=lambda: node + str(uuid4())[len(node) :],
         settings=policy,
     )
-
-
-def clock() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def steady() -> int:

@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from maskline.daemon.house import House, at_work, clock
+from maskline import clock
+from maskline.daemon.house import House, at_work
 from maskline.domain.trunk import Target
 from maskline.engines.ground import GroundError, Runner, machine, run_directory
 from maskline.engines.journal import Journal
@@ -48,7 +49,7 @@ class Sip:
         sip, trunks = house.settings.sip, house.settings.trunks
         ways = {(one.transport, 6 if ":" in one.address.host else 4) for one in sip.listen}
         resolver = Resolver(sip.name_servers, ways)
-        self._trunks = Trunks(trunks, resolver, house.carriers_down, clock)
+        self._trunks = Trunks(trunks, resolver, house.carriers_down, clock.now)
         self._sources = Sources(trunks, resolver, self._admit)
         self._switchboard = self._made_switchboard()
         run = run_directory(house.settings.data_dir)
@@ -150,7 +151,7 @@ class Sip:
     def _carries_again(self) -> None:
         """Kamailio was started."""
         self._trunks.look_again()
-        self._keeper.carry(clock())
+        self._keeper.carry(clock.now())
 
     def _node(self) -> Node:
         """This node, as the others are told of it."""

@@ -6,7 +6,6 @@ in the journal.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, reduce
@@ -14,6 +13,7 @@ from itertools import islice
 
 import structlog
 
+from maskline import clock
 from maskline.domain.call import Call, CallEvent, apply
 from maskline.domain.limits import Underway
 from maskline.engines.journal import NAMES, Entry, Journal
@@ -148,7 +148,7 @@ class Ledger:
 
     async def _record(self, told: dict[str, Told]) -> None:
         policy, recorded = await self._insist(partial(self._recorded, told))
-        self._underway.store(told, time.time_ns() // 1_000_000)
+        self._underway.store(told, clock.now())
         for carrier in recorded.taken_by:  # here: the transaction may have been begun twice
             count_call(policy, carrier)
         for call_id in recorded.missing:

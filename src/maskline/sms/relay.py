@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import structlog
 
+from maskline import clock
 from maskline.logs import whereabouts
 from maskline.operations import Context
 from maskline.sms.border import digest, fit_arrival, fit_outcome
@@ -293,7 +294,7 @@ class Relay:
 
     def _go_on(self, work: Work, done: Done) -> None:
         if done.limits is not None:
-            done.limits.keep(time.time_ns() // 1_000_000)
+            done.limits.keep(clock.now())
         self._submit(done)
         self._remember(work, done)
 

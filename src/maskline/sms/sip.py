@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from maskline import clock
 from maskline.domain.message import Encoding
 from maskline.sms.port import (
     Accepted,
@@ -52,7 +53,7 @@ async def accept(inbox: Taker, request: Mapping[str, Any]) -> dict[str, Any]:
         destination=international(request["Called"]),
         text=request["Text"],
         encoding=Encoding.UTF8,
-        received_at=time.time_ns() // 1_000_000,
+        received_at=clock.now(),
         message_id=request["MessageId"],
     )
     try:

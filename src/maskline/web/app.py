@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from maskline import logs
+from maskline import clock, logs
 from maskline.domain.refusals import Refusal, Unavailable
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
@@ -32,15 +32,11 @@ OPEN = (health.PATH, openapi.PATH)  # what needs no signature
 log = structlog.get_logger()
 
 
-def now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def build(
     store: Store,
     settings: Settings,
     engines: Health,
-    clock: Callable[[], int] = now,
+    clock: Callable[[], int] = clock.now,
     doors: Mapping[str, Door] | None = None,
 ) -> "App":
     """The application. `engines` tells the state of each: `up` for one that works, `away` for

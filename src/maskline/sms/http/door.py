@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import structlog
 
+from maskline import clock
 from maskline.courier import Courier
 from maskline.logs import whereabouts
 from maskline.operations import Context
@@ -212,7 +213,7 @@ class Door:
             query=query,
             headers=headers,
             body=await whole_body(receive),
-            received_at=time.time_ns() // 1_000_000,
+            received_at=clock.now(),
         )
 
 

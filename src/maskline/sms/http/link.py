@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from maskline import clock
 from maskline.courier import Courier, NotSent, Unanswered
 from maskline.sms.http.answers import BAD_KEYS, BAD_KEYS_SECONDS
 from maskline.sms.http.provider import Provider
@@ -132,7 +133,7 @@ class HttpLink:
             await asyncio.sleep(min(outcome.after or PAUSE_SECONDS, LONGEST_PAUSE))
 
     async def _sent(self, text: Outgoing) -> Outcome:
-        request = self._provider.request(text, time.time_ns() // 1_000_000)
+        request = self._provider.request(text, clock.now())
         try:
             outcome = self._provider.outcome(await self._courier.send(request))
         except NotSent as error:

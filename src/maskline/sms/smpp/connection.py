@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 import structlog
 
+from maskline import clock
 from maskline.logs import whereabouts
 from maskline.sms.port import Accepted, Arrival, InboundText, Refused, TryLater, Verdict
 from maskline.sms.smpp import codes
@@ -255,7 +256,7 @@ class Connection(asyncio.Protocol):
             for some in (batch, self._waiting)
         )
         if came and came[-1] > self.has_answers_until:
-            until = min(came[-1], min(waits, default=time.time_ns() // 1_000_000) - 1)
+            until = min(came[-1], min(waits, default=clock.now()) - 1)
             if len(self._answered) >= MOST_REMEMBERED:
                 self._answered.pop()
             self._answered.append((time.monotonic(), until))

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from maskline import clock
 from maskline.domain.message import Reported
 from maskline.settings import CarrierSmpp
 from maskline.settings.smpp import MOST_CHARACTERS
@@ -124,7 +125,7 @@ class SmppLink:
             self._inbox = None
 
     def submit(self, texts: Sequence[Outgoing]) -> None:
-        now = time.time_ns() // 1_000_000
+        now = clock.now()
         for text in texts:
             try:
                 submits = self._dialect.submits(text, now)
@@ -214,7 +215,7 @@ class SmppLink:
         return await self._inbox.take(arrivals)
 
     def arrival(self, event: Arrived, connection: str) -> Arrival:
-        return self._dialect.arrival(event.body, connection, time.time_ns() // 1_000_000)
+        return self._dialect.arrival(event.body, connection, clock.now())
 
     def late(self, event: Answered) -> Arrival | None:
         """An answer after its time: the text's outcome was Unknown, now there is an id for it."""
@@ -226,7 +227,7 @@ class SmppLink:
             carrier=self._carrier,
             message_id=self._dialect.answered_id(event.message_id),
             state=Reported.ENROUTE,
-            at=time.time_ns() // 1_000_000,
+            at=clock.now(),
             source=text.source,
             destination=text.destination,
             reference=text.reference,
@@ -257,7 +258,7 @@ class SmppLink:
         elif answer.status == codes.ESME_ROK:
             self._pace.taken()
             self._trouble = ""
-        if submission.text.expires_at <= time.time_ns() // 1_000_000:
+        if submission.text.expires_at <= clock.now():
             submission.given_up("expired")
         self._settle_if_done(submission, pause)
         if submission.to_send and answer.status in ALONE:
