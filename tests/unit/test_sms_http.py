@@ -25,7 +25,7 @@ from maskline.operations import Context, purge_pictures
 from maskline.sms.foresight import Foreseen, foreseen
 from maskline.sms.http import door
 from maskline.sms.http.door import Desk, Door
-from maskline.sms.http.link import HttpLink, Rate
+from maskline.sms.http.link import HttpLink
 from maskline.sms.http.provider import Reading
 from maskline.sms.http.twilio import Account, Twilio
 from maskline.sms.media import MediaIntake, PictureRules
@@ -39,6 +39,7 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
+from maskline.sms.rate import Rate
 from maskline.store import Store, StoreFailed, Transaction, open_store
 
 PUBLIC = "https://sms.example.com"
@@ -277,7 +278,7 @@ async def test_draining_waits_for_what_is_under_way(twilio: FakeTwilio) -> None:
 
 def test_a_rate_gives_room_as_time_passes() -> None:
     now = [0.0]
-    rate = Rate(2.0, lambda: now[0])
+    rate = Rate(2.0, 2.0, lambda: now[0])
     assert rate.room == 2
     rate.take(2)
     assert rate.room == 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -19,6 +19,7 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
+from maskline.sms.rate import Rate
 from maskline.sms.trouble import Trouble
 from maskline.sms.window import Window
 
@@ -29,30 +30,6 @@ PATIENCE_SECONDS = 600.0  # with a carrier that has begun a text and puts off th
 FAILURES = 3  # in a row, after which a carrier is left alone
 
 log = structlog.get_logger()
-
-
-class Rate:
-    """So many a second, and as many at once after a pause; `clock` in seconds."""
-
-    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
-        self._per_second = per_second
-        self._clock = clock
-        self._left = per_second
-        self._at = clock()
-
-    @property
-    def room(self) -> int:
-        now = self._clock()
-        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        return int(self._left)
-
-    def take(self, count: int) -> None:
-        self._left -= count
-
-    @property
-    def seconds_to_one(self) -> float:
-        return max(0.0, 1 - self._left) / self._per_second
 
 
 class HttpLink:
@@ -67,7 +44,7 @@ class HttpLink:
         self._provider = provider
         self._courier = courier
         self._window = Window(provider.carrier, most_at_once, self._outcome, self._ended)
-        self._rate = Rate(per_second, time.monotonic)
+        self._rate = Rate(per_second, per_second, time.monotonic)
         self._paused_until = 0.0
         self._waking: asyncio.TimerHandle | None = None
         self._trouble = Trouble()

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 
+from maskline.sms.rate import Rate
+
 BURST_SECONDS = 0.1  # how much of a second's messages may go at once
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -17,10 +19,8 @@ class Pace:
 
     def __init__(self, per_second: int | None, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._per_second = per_second
-        self._most = max(1.0, (per_second or 0) * BURST_SECONDS)
-        self._left = self._most
-        self._counted = clock()
+        burst = max(1.0, (per_second or 0) * BURST_SECONDS)
+        self._rate = Rate(per_second, burst, clock) if per_second else None
         self._pause = FIRST_PAUSE
         self._paused_until = 0.0
 
@@ -33,23 +33,17 @@ class Pace:
         """How many messages may be sent now; None: any number."""
         if self.paused:
             return 0
-        if self._per_second is None:
-            return None
-        now = self._clock()
-        earned = (now - self._counted) * self._per_second
-        self._left, self._counted = min(self._most, self._left + earned), now
-        return int(self._left)
+        return self._rate.room if self._rate else None
 
     @property
     def seconds_to_room(self) -> float:
         """How long until something may be sent."""
         pause = max(0.0, self._paused_until - self._clock())
-        if self._per_second is None:
-            return pause
-        return max(pause, (1 - self._left) / self._per_second, 0.0)
+        return max(pause, self._rate.seconds_to_one) if self._rate else pause
 
     def sent(self, count: int) -> None:
-        self._left -= count
+        if self._rate:
+            self._rate.take(count)
 
     def taken(self) -> None:
         """The carrier took a message: it is well."""
