@@ -115,10 +115,7 @@ class Attempts:
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)
         known = kept.of(passage, request, attempt["at"])
         known = known._replace(offered=body.offers, near_token=token)
-        ringing, silent = 1000 * attempt["route"]["MaxRingSeconds"], HASTE if others else PATIENCE
-        KSR.tm.t_set_fr(min(ringing, TRYING) if others else ringing, silent)
-        KSR.pv.seti(RINGING, ringing)
-        KSR.tm.t_set_max_lifetime(ringing + silent, 0)  # whatever else the phone says meanwhile
+        wait(1000 * attempt["route"]["MaxRingSeconds"], others)
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(CONTEXT, known.text())
         KSR.pv.sets(ATTEMPT, json.dumps(attempt))
@@ -215,6 +212,14 @@ class Attempts:
         attempt = json.loads(text)
         name: str = attempt["route"]["Targets"][attempt["tried"] - 1]["CarrierName"]
         return name
+
+
+def wait(milliseconds: int, others: bool) -> None:
+    """For how long the phone may ring, and for how long its carrier may say nothing."""
+    silent = HASTE if others else PATIENCE
+    KSR.tm.t_set_fr(min(milliseconds, TRYING) if others else milliseconds, silent)
+    KSR.pv.seti(RINGING, milliseconds)
+    KSR.tm.t_set_max_lifetime(milliseconds + silent, 0)  # whatever else the phone says meanwhile
 
 
 def may_be_tried_elsewhere() -> bool:

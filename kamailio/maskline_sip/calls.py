@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import KSR
 
 from . import firsts, ringing, sdp, sip
@@ -54,12 +56,8 @@ class Calls:
         question = firsts.about_call(request, carrier, source.transport, silent=silent)
         route = self._switch.ask("RouteCall", question)
         if route["Decision"] != "Connect":
-            if KSR.tm.t_is_canceled() > 0:
-                return  # nobody listens any more, and Kamailio has told them 487
-            begin = self._announcements.begin
-            if offered and begin(request, offered, route, origin, self._ways.received_at(request)):
-                return
-            raise Refuse(route["SipStatus"], *later(route))
+            self._refuse(request, offered, route, origin)
+            return
         try:
             flow = self._senders.way_back(source, hop_of(request))
             at = self._ways.received_at(request)
@@ -71,6 +69,21 @@ class Calls:
             ringing.end(route["CallId"])
             self._reports.ended(route["CallId"], "us", status_of(error))
             raise
+
+    def _refuse(
+        self,
+        request: sip.Message,
+        offered: sdp.Description | None,
+        route: dict[str, Any],
+        origin: str,
+    ) -> None:
+        """At once, or when the caller has heard the announcement."""
+        if KSR.tm.t_is_canceled() > 0:
+            return  # nobody listens any more, and Kamailio has told them 487
+        begin = self._announcements.begin
+        if offered and begin(request, offered, route, origin, self._ways.received_at(request)):
+            return
+        raise Refuse(route["SipStatus"], *later(route))
 
     def give_up(self, call: str) -> None:
         """The control plane does not want the call to ring any longer."""
