@@ -21,6 +21,8 @@ _VIA = re.compile(
 
 
 class Source(NamedTuple):
+    """Where a message came from; an address of IPv6 stands with its brackets or without."""
+
     address: str
     port: int
     transport: str

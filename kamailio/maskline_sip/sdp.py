@@ -61,6 +61,10 @@ class Unacceptable(ValueError):
 
 @dataclass
 class Stream:
+    """A media description (RFC 8866 5.14), as far as it may pass. By payload number `maps` has what
+    `a=rtpmap` says, `formats` what `a=fmtp`. `port` is 0 where the stream is refused; `address` and
+    `direction` are empty where those of the whole description hold."""
+
     kind: str
     port: int
     profile: str
@@ -83,6 +87,8 @@ class Stream:
 
 @dataclass
 class Description:
+    """A session description (RFC 8866), as far as it may pass; `address` is that of its `c=`."""
+
     address: str = ""
     direction: str = ""
     streams: list[Stream] = field(default_factory=list)

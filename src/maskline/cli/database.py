@@ -23,6 +23,8 @@ CONFIG = Option(
 
 
 class Database(NamedTuple):
+    """Where the data is, and the file with the key that its secrets are sealed under."""
+
     url: StoreUrl
     key_file: Path
 

@@ -19,6 +19,8 @@ class Party(StrEnum):
 
 
 class Happening(StrEnum):
+    """What is reported of a call."""
+
     RINGING = "Ringing"
     ANSWERED = "Answered"
     MOVED = "Moved"

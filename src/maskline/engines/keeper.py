@@ -47,6 +47,8 @@ log = structlog.get_logger()
 
 
 class Line(Protocol):
+    """The way to this node's Kamailio, for requests that end calls."""
+
     async def hang_up(self, leg: Mapping[str, str]) -> int | None:
         """Ends one leg of a call: its final SIP status, None when there was no answer."""
 
@@ -58,6 +60,8 @@ class Line(Protocol):
 
 
 class Relay(Protocol):
+    """An rtpengine, this node's or another's."""
+
     async def holds(self, call_id: str) -> bool:
         """Whether the call's sound is relayed; raises NgSilence when that cannot be known."""
 

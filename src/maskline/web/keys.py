@@ -22,6 +22,8 @@ MOST_WAITING = 100
 
 @dataclass(frozen=True, slots=True)
 class Kept:
+    """An access key as it was read, and until when that is good enough, in the clock's seconds."""
+
     key: AccessKey
     until: float
 

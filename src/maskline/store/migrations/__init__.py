@@ -21,6 +21,8 @@ TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Step:
+    """A change of the schema; `script` is in SQLite's words."""
+
     number: int
     name: str
     script: str

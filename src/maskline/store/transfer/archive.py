@@ -46,6 +46,8 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Ending(msgspec.Struct, frozen=True):
+    """The last line: how many rows each table has, and the digest of all lines before it."""
+
     rows: dict[str, int]
     sha256: str
 
