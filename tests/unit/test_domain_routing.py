@@ -14,7 +14,6 @@ NOW = 1_000_000
 
 SESSION = ProxySession(
     proxy_session_id="s",
-    account_id="a",
     voice_connector_id="c",
     name=None,
     expiry_minutes=60,
@@ -23,12 +22,7 @@ SESSION = ProxySession(
         Participant(phone_number=ANN, proxy_number=PROXY),
         Participant(phone_number=BEN, proxy_number=PROXY),
     ),
-    number_selection_behavior=None,
-    geo_match_level=None,
-    geo_match_country=None,
-    geo_match_area_code=None,
     created_at=0,
-    updated_at=0,
     expires_at=NOW + 1,
     ended_at=None,
 )

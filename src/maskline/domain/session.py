@@ -27,25 +27,19 @@ class Participant:
 
 @dataclass(frozen=True, kw_only=True)
 class ProxySession:
-    """A session as stored. Times are milliseconds since the epoch.
+    """A session, as far as decisions need it. Times are milliseconds since the epoch.
 
     `expires_at` is the end of its window; `ended_at` is set when it was ended before, or when the
     end of the window has been noted. What holds now is asked of `ended`.
     """
 
     proxy_session_id: str
-    account_id: str
     voice_connector_id: str
     name: str | None
     expiry_minutes: int
     capabilities: frozenset[Capability]
     participants: tuple[Participant, Participant]
-    number_selection_behavior: str | None
-    geo_match_level: str | None
-    geo_match_country: str | None
-    geo_match_area_code: str | None
     created_at: int
-    updated_at: int
     expires_at: int
     ended_at: int | None
 

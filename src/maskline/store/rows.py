@@ -99,7 +99,6 @@ def proxy_configuration(row: Row) -> ProxyConfiguration:
 def proxy_session(row: Row) -> ProxySession:
     return ProxySession(
         proxy_session_id=row["proxy_session_id"],
-        account_id=row["account_id"],
         voice_connector_id=row["voice_connector_id"],
         name=row["name"],
         expiry_minutes=row["expiry_minutes"],
@@ -108,12 +107,7 @@ def proxy_session(row: Row) -> ProxySession:
             Participant(phone_number=row["first_number"], proxy_number=row["first_proxy_number"]),
             Participant(phone_number=row["second_number"], proxy_number=row["second_proxy_number"]),
         ),
-        number_selection_behavior=row["number_selection_behavior"],
-        geo_match_level=row["geo_match_level"],
-        geo_match_country=row["geo_match_country"],
-        geo_match_area_code=row["geo_match_area_code"],
         created_at=row["created_at"],
-        updated_at=row["updated_at"],
         expires_at=row["expires_at"],
         ended_at=row["ended_at"],
     )
