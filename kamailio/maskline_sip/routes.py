@@ -135,7 +135,7 @@ class Routes:
             elif not self.replies.pass_on(sip.parse(raw())):
                 return self._drop()
         except Exception as error:
-            KSR.err(f"reply dropped: {type(error).__name__} {_where(error)}\n")
+            log_fault("reply dropped", error)
             self._settle(error)
             return self._drop()
         return 1
@@ -153,7 +153,7 @@ class Routes:
         try:
             self.unfit.settle(message, error)
         except Exception as second:
-            KSR.err(f"not settled: {type(second).__name__} {_where(second)}\n")
+            log_fault("not settled", second)
 
     def failed(self, _message: Any) -> int:
         try:
@@ -170,7 +170,7 @@ class Routes:
             else:
                 self.relay.failed(known, request)
         except Exception as error:
-            KSR.err(f"failure route failed: {type(error).__name__} {_where(error)}\n")
+            log_fault("failure route failed", error)
         return 1
 
     def hung_up(self, _message: Any) -> int:
@@ -180,7 +180,7 @@ class Routes:
             self.reports.hung_up(call, side, reasons_given())
             self.bodies.media.delete(call, int(halves))
         except Exception as error:
-            KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
+            log_fault("hang-up not told", error)
         return 1
 
     def stranded(self, _message: Any) -> int:
@@ -189,7 +189,7 @@ class Routes:
             call, side, _ = KSR.pv.get("$var(ended)").split(" ")
             self.reports.stranded(call, side, reasons_given())
         except Exception as error:
-            KSR.err(f"hang-up not told: {type(error).__name__} {_where(error)}\n")
+            log_fault("hang-up not told", error)
         return 1
 
     def gate(self, _message: Any) -> int:
@@ -198,7 +198,7 @@ class Routes:
         except Withheld:
             return -1
         except Exception as error:
-            KSR.err(f"kept back: {type(error).__name__} {_where(error)}\n")
+            log_fault("kept back", error)
             return -1
         return 1
 
@@ -208,7 +208,7 @@ class Routes:
         except sip.Malformed:
             return -1  # anybody can send any number of them
         except Exception as error:
-            KSR.err(f"not let in: {type(error).__name__} {_where(error)}\n")
+            log_fault("not let in", error)
             return -1
         return 1
 
@@ -220,7 +220,7 @@ class Routes:
                 told = {"CarrierName": name, "Address": place, "Disconnected": True}
                 self.losses.tell("ReportTrunk", told)
         except Exception as error:
-            KSR.err(f"loss not told: {type(error).__name__} {_where(error)}\n")
+            log_fault("loss not told", error)
         return 1
 
     # -- requests, step by step
@@ -320,6 +320,10 @@ class Routes:
 def told(error: Exception, status: int) -> str:
     """What is logged of it: our own words, or of what nobody expected, the place alone."""
     return _where(error) if status == 500 else str(error)
+
+
+def log_fault(what: str, error: Exception) -> None:
+    KSR.err(f"{what}: {type(error).__name__} {_where(error)}\n")
 
 
 def _where(error: BaseException) -> str:
