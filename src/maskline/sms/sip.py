@@ -104,7 +104,7 @@ class SipLink:
         self._most_bytes = MOST_BYTES_UDP if packets else MOST_BYTES
         self._window = Window(carrier, AT_ONCE, self._outcome, self._ready)
         self._paused_until = 0.0
-        self._trouble = Trouble()
+        self._trouble = Trouble(carrier)
 
     @property
     def carrier(self) -> str:

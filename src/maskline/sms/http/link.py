@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-import structlog
-
 from maskline import clock
 from maskline.courier import Courier, NotSent, Unanswered
 from maskline.sms.http.answers import BAD_KEYS, BAD_KEYS_SECONDS
@@ -29,8 +27,6 @@ LONGEST_PAUSE = 60.0
 PATIENCE_SECONDS = 600.0  # with a carrier that has begun a text and puts off the rest
 FAILURES = 3  # in a row, after which a carrier is left alone
 
-log = structlog.get_logger()
-
 
 class HttpLink:
     """Sends at most `most_at_once` texts at a time and `per_second` in a second.
@@ -47,7 +43,7 @@ class HttpLink:
         self._rate = Rate(per_second, per_second, time.monotonic)
         self._paused_until = 0.0
         self._waking: asyncio.TimerHandle | None = None
-        self._trouble = Trouble()
+        self._trouble = Trouble(provider.carrier)
         self._failures = 0
         self._served_at = -BAD_KEYS_SECONDS  # when a text was last taken, or refused for good
 
@@ -142,8 +138,6 @@ class HttpLink:
             self._pause(PAUSE_SECONDS * 2 ** min(self._failures - FAILURES, 6), why)
 
     def _pause(self, seconds: float, why: str) -> None:
-        if why != self._trouble.why:
-            log.warning("carrier takes no texts", carrier=self.carrier, reason=why)
         self._trouble.seen(why)
         until = time.monotonic() + min(seconds, LONGEST_PAUSE)
         self._paused_until = max(self._paused_until, until)

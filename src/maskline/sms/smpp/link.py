@@ -36,11 +36,11 @@ from maskline.sms.smpp.pace import Pace
 from maskline.sms.smpp.pdu import Bind, PduError
 from maskline.sms.smpp.session import Answered, Arrived, Ended, Session, Timers, Unanswered
 from maskline.sms.smpp.submission import ALONE, CONGESTED, Submission
+from maskline.sms.trouble import Trouble
 
 FIRST_RETRY, LONGEST_RETRY = 0.5, 60.0  # seconds between attempts to connect
 FAREWELL_SECONDS = 3.0  # for the carrier's answer to unbind
 DRAINING_STEP = 0.02
-QUIET_SECONDS = 60.0  # in which the log hears of the same trouble once
 
 SHORT_NAMES = {
     codes.BIND_TRANSCEIVER: "trx", codes.BIND_TRANSMITTER: "tx", codes.BIND_RECEIVER: "rx"
@@ -76,8 +76,7 @@ class SmppLink:
         self._outcomes: list[tuple[str, Outcome]] = []
         self._waking: asyncio.TimerHandle | None = None
         self._draining = False
-        self._trouble = "not started"
-        self._told: dict[str, float] = {}  # of which trouble, when
+        self._trouble = Trouble(carrier)
 
     # --- the port
 
@@ -101,7 +100,7 @@ class SmppLink:
     def health(self) -> LinkHealth:
         wanted = self._settings.binds * len(MODES[self._settings.bind])
         up = sum(one.bound for one in self._connections)
-        detail = f"{up} of {wanted} binds" + (f"; {self._trouble}" if self._trouble else "")
+        detail = f"{up} of {wanted} binds" + (f"; {self._trouble.why}" if self._trouble.why else "")
         return LinkHealth(up=up > 0, detail=detail)
 
     @property
@@ -253,11 +252,11 @@ class SmppLink:
             paused = self._pace.congested()
             # The full queue may be one phone's: its text waits longer each time, others do not.
             pause = None if answer.status == codes.ESME_RMSGQFUL else paused
-            self._troubled(status_name(answer.status))
+            self._trouble.seen(status_name(answer.status))
             self._wake_later()
         elif answer.status == codes.ESME_ROK:
             self._pace.taken()
-            self._trouble = ""
+            self._trouble.over()
         if submission.text.expires_at <= clock.now():
             submission.given_up("expired")
         self._settle_if_done(submission, pause)
@@ -283,7 +282,7 @@ class SmppLink:
         self._pump()
 
     def bound(self, connection: Connection) -> None:
-        self._trouble = ""
+        self._trouble.over()
         log.info("bound", carrier=self._carrier, connection=connection.name)
         if self._inbox is not None and not self._draining:
             self._inbox.ready()
@@ -295,14 +294,6 @@ class SmppLink:
         if connection in self._connections:
             self._connections.remove(connection)
         self._pump()
-
-    def _troubled(self, why: str) -> None:
-        """Remembers what is wrong, and tells of it, though not of the same all the time."""
-        self._trouble = why
-        now = time.monotonic()
-        if now - self._told.get(why, -QUIET_SECONDS) >= QUIET_SECONDS:
-            self._told[why] = now
-            log.warning("carrier in trouble", carrier=self._carrier, reason=why)
 
     # --- keeping binds up
 
@@ -316,7 +307,7 @@ class SmppLink:
             stood = time.monotonic() - began > pause + self._settings.bind_seconds
             if stood or connection.has_carried:
                 pause = FIRST_RETRY
-            self._troubled(ended)
+            self._trouble.seen(ended)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_RETRY)
 
