@@ -1,11 +1,12 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from desk import ANN, BEN, CAT, HOUR, START, Desk
 
-from maskline.domain.refusals import BadRequest, Forbidden, NotFound
+from maskline.domain.refusals import BadRequest, Forbidden, LimitExceeded, NotFound
 from maskline.domain.selection import Place
 from maskline.domain.trunk import WayOut
 from maskline.operations import (
@@ -15,6 +16,7 @@ from maskline.operations import (
     settle_expired_sessions,
 )
 from maskline.operations.cities import spans_of
+from maskline.operations.context import Quotas
 from maskline.operations.numbering import place_of
 from maskline.store import Row, Transaction
 
@@ -377,6 +379,26 @@ def test_what_an_account_gives_up_is_the_operators_again(desk: Desk) -> None:
         desk.call("GetPhoneNumber", PhoneNumberId=PROXY)
     desk.account_id = operator
     assert desk.call("GetPhoneNumber", PhoneNumberId=PROXY)["PhoneNumber"]["Name"] is None
+
+
+def test_an_account_takes_no_more_of_the_operators_numbers_than_its_quota(desk: Desk) -> None:
+    desk.import_numbers(SECOND, THIRD, shared=False)
+    desk.policy = replace(desk.policy, quotas=Quotas(phone_numbers=2))
+    order = partial(desk.call, "CreatePhoneNumberOrder", ProductType="VoiceConnector")
+    operator, desk.account_id = desk.account_id, desk.tenant()
+    with pytest.raises(LimitExceeded, match="2 phone numbers"):
+        order(E164PhoneNumbers=[PROXY, SECOND, THIRD])
+    order(E164PhoneNumbers=[PROXY, SECOND])
+    desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
+    with pytest.raises(LimitExceeded):  # else it could keep all in its queues
+        order(E164PhoneNumbers=[THIRD])
+    desk.now += 7 * 24 * HOUR
+    purge_phone_numbers(desk.context(""))
+    order(E164PhoneNumbers=[THIRD])
+    assert desk.call("SearchAvailablePhoneNumbers")["E164PhoneNumbers"] == [PROXY]
+    desk.account_id = operator
+    desk.import_numbers("+19135550194", "+19135550195", shared=False)
+    order(E164PhoneNumbers=[PROXY, "+19135550194", "+19135550195"])
 
 
 def test_a_number_that_sessions_still_use_cannot_be_ordered(desk: Desk) -> None:

@@ -33,6 +33,7 @@ class Quotas:
     voice_connectors: int = 1_000
     voice_connector_groups: int = 1_000
     access_keys: int = 50
+    phone_numbers: int = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from maskline.operations.context import Answer, Context, Request
 from maskline.operations.expiries import open_sessions
 from maskline.operations.pages import Page, page_of
 from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of
-from maskline.operations.tenancy import operator_account
+from maskline.operations.quotas import require_room
+from maskline.operations.tenancy import is_operator, operator_account
 from maskline.store import Row
 
 MOST_FOUND = 500
@@ -102,7 +103,10 @@ def list_supported_phone_number_countries(context: Context, request: Request) ->
 
 
 def create_phone_number_order(context: Context, request: Request) -> Answer:
-    """Takes what can be had at once. The answer says `Processing`, as clients expect of it."""
+    """Takes what can be had at once. The answer says `Processing`, as clients expect of it.
+
+    An order with which the account would have too many takes nothing: raises LimitExceeded.
+    """
     if request["ProductType"] != VOICE_CONNECTOR:
         raise BadRequest(f"Phone numbers can be ordered for the product {VOICE_CONNECTOR} only")
     require_few(request["E164PhoneNumbers"])
@@ -112,6 +116,8 @@ def create_phone_number_order(context: Context, request: Request) -> Answer:
         raise BadRequest("An order needs at least one phone number")
     name = request.get("Name") or None
     outcome = {number: acquire(context, number, order_id, name) for number in numbers}
+    if not is_operator(context):  # whose stock all others order from
+        require_room(context, "phone_numbers", beyond=1)  # what was ordered counts already
     context.tx.run(
         "insert_phone_number_order",
         order_id=order_id,

@@ -78,6 +78,13 @@ class Quotas:
         least=2,  # to change from one to the next
         most=10_000,
     )
+    phone_numbers: int = setting(
+        "How many phone numbers an account may have by its orders, deleted ones too until they are "
+        "the operator's again. The operator's own account may order all.",
+        1_000,
+        least=1,
+        most=1_000_000,
+    )
 
 
 @dataclass(frozen=True)

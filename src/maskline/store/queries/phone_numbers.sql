@@ -101,6 +101,11 @@ WHERE deleted_at IS NULL
 GROUP BY country
 ORDER BY country
 
+-- name: count_phone_numbers
+-- Those that an account has by its orders.
+SELECT count(*) AS found FROM phone_numbers
+WHERE account_id = :account_id AND phone_number_order_id IS NOT NULL
+
 -- name: associate_number
 UPDATE phone_numbers
 SET voice_connector_id = :voice_connector_id, voice_connector_group_id = :group_id,
