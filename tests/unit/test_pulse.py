@@ -55,6 +55,10 @@ async def test_a_database_that_answers_and_keeps_nothing() -> None:
     pulse = Pulse(database, seconds=0, patience=10)
     watching = asyncio.create_task(pulse.watch())
     await seen(pulse, "down")
+    database.failing = False  # somebody's small change fitted
+    for _ in range(10):
+        await asyncio.sleep(0)
+        assert pulse.state == "down"
     database.mood = "answers"
     await seen(pulse, "up")
     watching.cancel()

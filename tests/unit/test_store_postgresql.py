@@ -68,6 +68,24 @@ async def test_a_server_that_takes_no_changes_has_failed_and_is_left(store: Stor
     assert await store.read(count) == 1
 
 
+async def test_a_small_change_does_not_say_that_a_full_disk_is_well(
+    url: str, tmp_path: Path
+) -> None:
+    """The server keeps it, and has no room for a mebibyte; played by a bound of its own."""
+    store = open_store(url, tmp_path / "key")
+    with psycopg.connect(url, autocommit=True) as other:
+        name = conninfo_to_dict(url)["dbname"]
+        other.execute(f"ALTER DATABASE {name} SET temp_file_limit = '1000kB'".encode())
+        with pytest.raises(StoreFailed, match="temp_file_limit"):
+            await store.touch()
+        assert store.failing
+        store.close()
+        other.execute(f"ALTER DATABASE {name} SET temp_file_limit = '1100kB'".encode())
+    store = open_store(url, tmp_path / "key")
+    await store.touch()
+    store.close()
+
+
 async def test_texts_of_any_script_are_kept_whatever_a_database_says(
     url: str, tmp_path: Path
 ) -> None:

@@ -29,7 +29,9 @@ class Pulse:
 
     async def _look(self) -> bool:
         try:
-            if self._store.failing:
+            # Once down, whatever is kept by chance does not say that all is: a full disk, say, on
+            # which there is room for a small change.
+            if self._store.failing or self.state == "down":
                 await self._store.touch()
             return await self._store.read(lambda tx: tx.one("look") is not None)
         except Exception:  # whatever it is, who asked for it tells more in the log

@@ -71,7 +71,8 @@ class Store(Protocol):
         """
 
     async def touch(self) -> None:
-        """Changes what makes no difference; raises StoreFailed where that could not be kept."""
+        """Changes what makes no difference; raises StoreFailed where that could not be kept, or a
+        mebibyte more could not."""
 
     @property
     def failing(self) -> bool:

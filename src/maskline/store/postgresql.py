@@ -30,6 +30,13 @@ from maskline.store.statements import QUERIES
 T = TypeVar("T")
 Execution = Awaitable[psycopg.AsyncCursor[DictRow]]
 
+# Puts a mebibyte on the disk of the database, and takes it away again at once.
+TO_DISK = b"SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''"
+FILLING = (
+    b"WITH filling AS MATERIALIZED (SELECT repeat('x', 8192) FROM generate_series(1, 128))"
+    b" SELECT count(*) FROM filling"
+)
+
 STATEMENTS = {name: dialect.query(text).encode() for name, text in QUERIES.items()}
 # How long work waits for a lock, and how long a transaction may stand still: a machine that died in
 # the midst of one must not hold its locks for longer.
@@ -98,6 +105,11 @@ class PostgresqlTransaction:
             self.changed = True
             awaited(self._connection.cursor().executemany(STATEMENTS[query], rows))
 
+    def fill(self) -> None:
+        """Fails where the disk of the database has no room for a mebibyte."""
+        awaited(self._execute(TO_DISK))
+        awaited(self._execute(FILLING))
+
     def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
         awaited(self._execute(LOCK, [numbers_of(names), numbers_of(shared)]))
 
@@ -165,7 +177,7 @@ class PostgresqlStore:
             raise StoreFailed(str(error)) from error
 
     async def touch(self) -> None:
-        await self.write(lambda tx: tx.run("touch"), beside=True)
+        await self.write(touch_with_room, beside=True)
 
     def break_off(self) -> None:
         for connections in (self._reading, self._writing, self._apart):
@@ -216,6 +228,13 @@ class PostgresqlStore:
             raise
         finally:
             connections.give_back(connection)
+
+
+def touch_with_room(tx: Transaction) -> None:
+    """A small change fits on a disk where others do not: one that is kept shows little."""
+    assert isinstance(tx, PostgresqlTransaction)
+    tx.fill()
+    tx.run("touch")
 
 
 @contextmanager
