@@ -331,12 +331,13 @@ def within(
     )  # fmt: skip
 
 
-def hang_up(leg: dict[str, str], number: int = 4711) -> bytes:
+def hang_up(leg: dict[str, str], reason: str = "Q.850;cause=16", number: int = 4711) -> bytes:
     """The BYE of the control plane, by what it was told of a leg."""
     return message(
         f"BYE {leg['Target']} SIP/2.0", ("Via", f"SIP/2.0/UDP {CONTROL};branch=z9hG4bK4"),
         ("Max-Forwards", "70"), ("From", leg["From"]), ("To", leg["To"]),
         ("Call-ID", leg["CallId"]), ("CSeq", f"{number} BYE"),
+        ("Reason", reason),
     )  # fmt: skip
 
 

@@ -107,6 +107,15 @@ async def test_a_lost_bye_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None
     assert stand_in.heard[0] == stand_in.heard[2]
 
 
+async def test_a_bye_says_why_to_kamailio() -> None:
+    stand_in = StandIn(200)
+    async with line_to(stand_in) as line:
+        await line.hang_up(LEG)
+        await line.hang_up(LEG, 41)
+    told = [heard.split(b"Reason: ")[1].split(b"\r\n")[0] for heard in stand_in.heard]
+    assert told == [b"Q.850;cause=16", b"Q.850;cause=41"]
+
+
 async def test_each_bye_has_a_higher_number_than_the_last() -> None:
     stand_in = StandIn(481)
     async with line_to(stand_in) as line:

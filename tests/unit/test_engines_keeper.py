@@ -11,6 +11,7 @@ import pytest
 
 from maskline import operations
 from maskline.domain.call import Call
+from maskline.domain.causes import FAILURE, NORMAL
 from maskline.engines import keeper
 from maskline.engines.keeper import Keeper
 from maskline.engines.ng import NgSilence
@@ -31,6 +32,7 @@ class Engines:
     def __init__(self) -> None:
         self.held: set[str] = set()
         self.hung_up: list[str] = []
+        self.causes: set[int] = set()
         self.cancelled: list[str] = []
         self.ringing: set[str] = set()
         self.silent = False
@@ -39,8 +41,9 @@ class Engines:
         self.unreached: list[str] = []
         self.answers: dict[str, int | None] = {}
 
-    async def hang_up(self, leg: Mapping[str, str]) -> int | None:
+    async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
         self.hung_up.append(leg["CallId"])
+        self.causes.add(cause)
         await self.deaf.wait()
         if leg["CallId"] in self.unreached:
             self.unreached.remove(leg["CallId"])
@@ -310,6 +313,23 @@ async def test_a_call_without_sound_is_over(house: House) -> None:
     await house.settled()
     assert [call.call_id for call in await house.live()] == [kept]
     assert sorted(house.engines.hung_up) == ["a", "b"]
+    assert house.engines.causes == {FAILURE}
+    record = (await house.do("maskline", "GetCall", CallId=lost))["Call"]
+    assert (record["EndedBy"], record["SipStatus"], record["Cause"]) == ("us", 200, FAILURE)
+
+
+@pytest.mark.parametrize(("of", "cause"), [("its own", NORMAL), ("another", FAILURE)])
+async def test_a_call_that_another_node_hangs_up_has_lost_its_own(
+    house: House, of: str, cause: int
+) -> None:
+    await house.answer(call_id := await house.dial())
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    node = call_id[:8] if of == "its own" else of
+    keeper = Keeper(house.store, house.engines, house.engines, house.context, node)
+    assert await hang_up(house, keeper, 15_000) == ["a", "b"]
+    assert house.engines.causes == {cause}
+    record = (await house.do("maskline", "GetCall", CallId=call_id))["Call"]
+    assert (record["EndedBy"], record["SipStatus"], record["Cause"]) == ("us", 200, cause)
 
 
 async def test_a_call_that_never_rang_out_is_completed(house: House) -> None:

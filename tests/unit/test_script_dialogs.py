@@ -94,10 +94,11 @@ def test_the_reply_to_a_bye_is_written_before_it_comes(script: Script, call: Cal
 def test_the_control_plane_hangs_both_up(script: Script, call: Call) -> None:
     (legs,) = (told["Legs"] for _, told in script.control.told if "Legs" in told)
     for leg, tag, place in zip(legs, ("ben", "ann"), (GLOBEX, ACME), strict=True):
-        script.request(hang_up(leg), CONTROL)
+        script.request(hang_up(leg, "Q.850;cause=41"), CONTROL)
         assert script.sent.address("to").tag == tag
+        assert not script.sent.all("reason")
         assert sip.host(script.kamailio.cells["$du"]) == place
-        assert events(script)[-1]["EndedBy"] == "us"
+        assert (events(script)[-1]["EndedBy"], events(script)[-1]["Cause"]) == ("us", 41)
     assert not [name for name, _ in script.control.asked if name == "GetLegs"]
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import structlog
 
+from maskline.domain.causes import NORMAL
 from maskline.domain.trunk import Target
 from maskline.engines.ground import family
 from maskline.settings import Address
@@ -101,9 +102,11 @@ class ControlLine(asyncio.DatagramProtocol):
         own = self._own(f"sip:{self._kamailio}")
         return await self._request("OPTIONS", own, 1, limit=PROBE_SECONDS) is not None
 
-    async def hang_up(self, leg: Mapping[str, str]) -> int | None:
-        """Sends BYE to one leg of a call: its final SIP status, None when there was none."""
-        reply = await self._request("BYE", leg, self._next_cseq(), limit=FINAL_SECONDS)
+    async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
+        """Sends BYE to one leg of a call: its final SIP status, None when there was none. `cause`
+        (Q.850) is for Kamailio to report; the party is told nothing of it."""
+        told = {**leg, "Reason": f"Q.850;cause={cause}"}
+        reply = await self._request("BYE", told, self._next_cseq(), limit=FINAL_SECONDS)
         return reply.status if reply else None
 
     def _next_cseq(self) -> int:
@@ -222,7 +225,7 @@ def request(
         f"To: {leg['To']}",
         f"Call-ID: {leg['CallId']}",
         f"CSeq: {cseq} {method}",
-        *(f"{name}: {leg[name]}" for name in ("X-Carrier", "Expires") if name in leg),
+        *(f"{name}: {leg[name]}" for name in ("X-Carrier", "Expires", "Reason") if name in leg),
         *(["Content-Type: text/plain;charset=UTF-8"] if body else []),
         f"Content-Length: {len(body)}",
     ]

@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from maskline.domain.call import LOST_STATUS, Call
+from maskline.domain.causes import FAILURE, NORMAL
 from maskline.engines.ng import NgSilence
 from maskline.operations import (
     Context,
@@ -49,8 +50,9 @@ log = structlog.get_logger()
 class Line(Protocol):
     """The way to this node's Kamailio, for requests that end calls."""
 
-    async def hang_up(self, leg: Mapping[str, str]) -> int | None:
-        """Ends one leg of a call: its final SIP status, None when there was no answer."""
+    async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
+        """Ends one leg of a call for this cause (Q.850): its final SIP status, None when there was
+        no answer."""
 
     async def cancel(self, call_id: str) -> int | None:
         """Gives up a call that rings: the SIP status, None when there was no answer."""
@@ -142,7 +144,7 @@ class Keeper:
             gone = [call for call in settled if not await self._lives(call, since)]
         except NgSilence:  # it is being started again; the next round will know
             return
-        self._start(gone, self._end)
+        self._start(gone, self._lose)
 
     async def _lives(self, call: Call, since: int) -> bool:
         """Whether anybody knows of the call. A call without an offer has no sound until it is
@@ -188,8 +190,12 @@ class Keeper:
     def _start(self, calls: Iterable[Call], work: Work | None = None) -> None:
         """Starts to end calls: by `work`, or as it is done with answered and with ringing ones."""
         for call in calls:
-            how = work or (self._give_up if call.answered_at is None else self._end)
-            self._begin(call.call_id, partial(how, call))
+            self._begin(call.call_id, partial(work or self._work_for(call), call))
+
+    def _work_for(self, call: Call) -> Work:
+        if call.answered_at is None:
+            return self._give_up
+        return self._end if call.call_id.startswith(self._node) else self._lose
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Begins what goes by this name, unless it was begun and is not done yet."""
@@ -204,16 +210,20 @@ class Keeper:
         finally:
             del self._ending[name]
 
-    async def _end(self, call: Call) -> None:
+    async def _lose(self, call: Call) -> None:
+        """Ends a call whose sound, or whose node, is gone."""
+        await self._end(call, FAILURE)
+
+    async def _end(self, call: Call, cause: int = NORMAL) -> None:
         """Hangs up both legs, then ends the record if nobody else did: what Kamailio reports of our
         BYE may come later than its answer; and the sound, if no BYE did."""
-        statuses = await self._in_turn(*(self._line.hang_up(leg) for leg in call.legs))
+        statuses = await self._in_turn(*(self._line.hang_up(leg, cause) for leg in call.legs))
         log.info("call hung up", call_id=call.call_id, statuses=statuses)
         asked = zip(call.legs, statuses, strict=True)
         left = [(leg, AGAIN[status]) for leg, status in asked if status in AGAIN]
-        told = OK if OK in statuses else LOST_STATUS
+        told = (OK, cause) if OK in statuses else (LOST_STATUS, FAILURE)
         await self._store.write(
-            lambda tx: complete_call(self._context(tx), call.call_id, told, left), beside=True
+            lambda tx: complete_call(self._context(tx), call.call_id, *told, left), beside=True
         )
         await self._relay.release(call.call_id)
 

@@ -7,6 +7,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from maskline.domain.call import LOST_STATUS, Call, CallEvent, Happening, Party, apply
+from maskline.domain.causes import FAILURE
 from maskline.domain.limits import Underway
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
@@ -286,6 +287,7 @@ def complete_call(
     context: Context,
     call_id: str,
     sip_status: int = LOST_STATUS,
+    cause: int = FAILURE,
     left: Iterable[tuple[Leg, int]] = (),
 ) -> None:
     """Ends the record of a call that we have ended, or that is over without anybody having told us
@@ -293,13 +295,17 @@ def complete_call(
     context.tx.lock(call_id)
     call = recorded_call(context, call_id)
     assert call is not None, call_id
-    save(context, apply(call, end_by_us(context, sip_status)))
+    save(context, apply(call, end_by_us(context, sip_status, cause)))
     leave_legs(context, call_id, left)
 
 
-def end_by_us(context: Context, sip_status: int) -> CallEvent:
+def end_by_us(context: Context, sip_status: int, cause: int | None = None) -> CallEvent:
     return CallEvent(
-        happening=Happening.ENDED, at=context.now, ended_by=Party.US, sip_status=sip_status
+        happening=Happening.ENDED,
+        at=context.now,
+        ended_by=Party.US,
+        sip_status=sip_status,
+        cause=cause,
     )
 
 
