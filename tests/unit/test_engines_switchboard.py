@@ -210,6 +210,26 @@ async def test_a_service_that_stops_leaves_to_the_next_what_it_cannot_write(
     assert (await store_call(switchboard, call_id))["sip_status"] == 404
 
 
+async def test_calls_that_nothing_keeps_are_counted_when_the_service_stops(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "DRAIN_SECONDS", 0.2)
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(ledger.log, "error", lambda _event, **more: told.append(more))
+    write = switchboard._store.write
+    monkeypatch.setattr(switchboard._store, "write", keep_nothing)
+    for note in (lambda _: True, lambda _: False, lambda _: False):
+        monkeypatch.setattr(switchboard._ledger._journal, "note", note)
+        switchboard.ask("ReportCall", {"CallId": "1", "Event": "Ringing", "Timestamp": 7})
+        await switchboard.ask("RouteCall", CALL)
+    await switchboard.drain()
+    assert told == [{"calls": 3}]
+    monkeypatch.setattr(switchboard._store, "write", write)
+    switchboard.ask("ReportCall", {"CallId": "1", "Event": "Ringing", "Timestamp": 7})
+    await switchboard.drain()
+    assert len(told) == 1
+
+
 async def test_what_cannot_be_recovered_stays_in_the_journal(
     switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,10 +263,10 @@ async def test_many_calls_are_written_in_groups(
 async def test_a_journal_that_cannot_be_emptied_stops_nobody(
     switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_file: int, _size: int) -> None:
+    def broken(*_: Any) -> None:
         raise OSError("read-only")
 
-    monkeypatch.setattr("os.ftruncate", broken)
+    monkeypatch.setattr("os.pwrite", broken)
     for _ in range(2):
         call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
         await switchboard.drain()

@@ -4,8 +4,12 @@ turns.
 A line is written before whoever told it is answered, so a crash of this process loses nothing. It
 is not flushed to the disk: the system keeps it when the process dies, and when the machine dies,
 the calls that it carries die, too.
+
+The files have their room from the start, filled with zeros, and are written over: calls go on on a
+full disk, when the database keeps nothing.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +20,8 @@ import structlog
 from maskline.domain.call import Call, CallEvent
 
 NAMES = ("calls-1.journal", "calls-2.journal")
+ROOM = 8 << 20  # octets of each, for what is told of some 2,500 calls
+EMPTY = b"\0"
 
 log = structlog.get_logger()
 
@@ -32,15 +38,18 @@ class Journal:
     """`folder` belongs to one process at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = [_opened(folder / name) for name in NAMES]
+        self._files = [File(folder / name) for name in NAMES]
 
-    def note(self, entry: Entry) -> None:
-        """Keeps what was told; where that is impossible, a full disk say, it goes on without."""
+    def note(self, entry: Entry) -> bool:
+        """Keeps what was told, and whether it could; where that is impossible, since its room and
+        the disk are full, it goes on without."""
         try:
             # What comes after a line that did not fit must not stand on it.
-            os.write(self._files[0], b"\n" + msgspec.json.encode(entry) + b"\n")
+            self._files[0].append(b"\n" + msgspec.json.encode(entry) + b"\n")
         except (OSError, ValueError) as error:
             log.error("not kept in the journal", reason=type(error).__name__)
+            return False
+        return True
 
     def turn(self) -> None:
         """What is noted from now on goes into the other file."""
@@ -48,33 +57,57 @@ class Journal:
 
     def forget(self) -> None:
         """What was noted before the latest turn is written."""
-        _emptied(self._files[1])
+        self._files[1].empty()
 
     def left(self) -> Iterator[Entry]:
         """What was noted and never forgotten, the earlier file's first where a process left two."""
-        for file in sorted(self._files, key=lambda file: os.fstat(file).st_mtime_ns):
-            size = os.fstat(file).st_size
-            lines = filter(None, os.pread(file, size, 0).split(b"\n"))
-            yield from filter(None, map(_entry, lines))
+        for file in sorted(self._files, key=lambda file: file.written_at):
+            lines = (line.strip(EMPTY) for line in file.content.split(b"\n"))
+            yield from filter(None, map(_entry, filter(None, lines)))
 
     def clear(self) -> None:
         for file in self._files:
-            _emptied(file)
+            file.empty()
 
     def close(self) -> None:
         for file in self._files:
-            os.close(file)
+            file.close()
 
 
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+class File:
+    """A file that is written from its beginning on, and has zeros behind what was written."""
 
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._end = len(self.content)
+        self.written_at = os.fstat(self._file).st_mtime_ns  # by whoever had it before
+        try:
+            os.posix_fallocate(self._file, 0, ROOM)
+        except OSError as error:
+            log.warning("no room is kept for the journal", reason=type(error).__name__)
 
-def _emptied(file: int) -> None:
-    try:
-        os.ftruncate(file, 0)
-    except OSError as error:  # what is found again by the next start changes nothing
-        log.error("the journal cannot be emptied", reason=type(error).__name__)
+    @property
+    def content(self) -> bytes:
+        return os.pread(self._file, os.fstat(self._file).st_size, 0).rstrip(EMPTY)
+
+    def append(self, line: bytes) -> None:
+        """Raises OSError where not all of it found room."""
+        written = os.pwrite(self._file, line, self._end)
+        self._end += written
+        if written < len(line):
+            raise OSError(errno.ENOSPC, "no room for a line")
+
+    def empty(self) -> None:
+        try:
+            os.pwrite(self._file, EMPTY * self._end, 0)
+            if self._end > ROOM:
+                os.ftruncate(self._file, ROOM)
+            self._end = 0
+        except OSError as error:  # what is found again by the next start changes nothing
+            log.error("the journal cannot be emptied", reason=type(error).__name__)
+
+    def close(self) -> None:
+        os.close(self._file)
 
 
 def _entry(line: bytes) -> Entry | None:

@@ -48,6 +48,7 @@ class Ledger:
         self._underway = underway or Underway()
         self._told: dict[str, Told] = {}
         self._keeping: dict[str, Told] = {}  # what is being written
+        self._unnoted: set[str] = set()  # calls of which the journal has not all that was told
         self._writing: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
@@ -96,16 +97,20 @@ class Ledger:
         return [call for call in found if call and call.live]
 
     async def drain(self) -> None:
-        """Waits until all is written, or cannot be for now."""
+        """Waits until all is written, or cannot be for now. What neither the database nor the
+        journal keeps is lost."""
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=DRAIN_SECONDS)
         if self._writing is not None:
             self._writing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._writing
+        if self._unnoted:
+            log.error("calls are lost, the journal had no room for them", calls=len(self._unnoted))
 
     def _note(self, entry: Entry) -> None:
-        self._journal.note(entry)
+        if not self._journal.note(entry):
+            self._unnoted.add(entry.call_id)
         self._tell(entry)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
@@ -125,6 +130,7 @@ class Ledger:
                 self._journal.turn()
                 await self._keep(self._keeping)
                 self._keeping = {}
+                self._unnoted &= self._told.keys()
                 self._journal.forget()
         finally:
             self._writing, self._keeping = None, {}
