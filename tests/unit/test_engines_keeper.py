@@ -332,6 +332,41 @@ async def test_a_call_that_another_node_hangs_up_has_lost_its_own(
     assert (record["EndedBy"], record["SipStatus"], record["Cause"]) == ("us", 200, cause)
 
 
+async def test_what_is_heard_again_of_a_call_that_another_node_saw_end_is_ended(
+    house: House,
+) -> None:
+    await house.answer(over := await house.dial())
+    await house.answer(up := await house.dial())
+    await house.keeper.reconcile()
+    ended = {"CallId": over, "Event": "Ended", "EndedBy": "called", "SipStatus": 200}
+    await house.do("switch", "ReportCall", **ended, Timestamp=house.now)
+    await house.keeper.reconcile()
+    assert house.engines.held == {over, up}  # what the other node ended, an answer has begun anew
+    house.now += keeper.LATE_MILLISECONDS - 1
+    await house.keeper.reconcile()
+    house.engines.silent = True
+    house.now += 1
+    await house.keeper.reconcile()
+    house.engines.silent = False
+    assert house.engines.held == {over, up}
+    await house.keeper.reconcile()
+    assert house.engines.held == {up}
+
+
+async def test_sound_is_ended_at_whatever_node_has_it(house: House) -> None:
+    """Of a call that found its own rtpengine down, and whose BYEs reach nobody."""
+    elsewhere = Engines()
+    own = Keeper(house.store, house.engines, house.engines, house.context, "", elsewhere)
+    await house.answer(call_id := await house.dial())
+    house.engines.held, elsewhere.held = set(), {call_id}
+    house.now += keeper.SETTLE_MILLISECONDS
+    await own.reconcile()
+    assert not own._ending
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    assert await hang_up(house, own) == ["a", "b"]
+    assert elsewhere.held == set()
+
+
 async def test_a_call_that_never_rang_out_is_completed(house: House) -> None:
     call_id = await house.dial()
     house.engines.held.remove(call_id)

@@ -91,7 +91,7 @@ class Sip:
             self._voice.rtpengine,
             self._house.context,
             self._house.node,
-            self._nodes.hold,
+            self._nodes,
             self._switchboard.live,
         )
 

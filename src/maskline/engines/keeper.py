@@ -6,6 +6,7 @@ have died, so the keeper also asks rtpengine, which holds a session for every ca
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,8 @@ from maskline.store import Store, StoreFailed, Transaction
 
 HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
 RECONCILE_SECONDS = 2.0
+# After the end of a call, in which an answer of it may come again (RFC 3261 13.3.1.4).
+LATE_MILLISECONDS = 40_000
 SETTLE_MILLISECONDS = 3000  # after which rtpengine must know a call that was put through
 HANG_UPS_AT_ONCE = 50
 PLACE_SECONDS = 0.5  # after which who has not answered keeps nobody else from being hung up
@@ -71,9 +74,14 @@ class Relay(Protocol):
         """Ends the call's sound, if it is relayed still."""
 
 
-async def nowhere(_call_id: str) -> bool:
+class Nowhere:
     """Where there is no other node."""
-    return False
+
+    async def holds(self, _call_id: str) -> bool:
+        return False
+
+    async def release(self, _call_id: str) -> None:
+        pass
 
 
 def as_recorded(calls: Sequence[Call]) -> Sequence[Call]:
@@ -86,7 +94,7 @@ class Keeper:
 
     The ids of the calls that this node carries begin with `node`. Whether a call is still there its
     own rtpengine knows, or, for a call that found this one down, that of another node (`elsewhere`
-    asks them). Any node can hang up any call, but does so only where the one
+    stands for all of these). Any node can hang up any call, but does so only where the one
     that carries it seems dead: the others reach the parties from an address they do not know.
     `live` adds what is told of calls and not recorded yet, and leaves those that are over.
     """
@@ -98,17 +106,18 @@ class Keeper:
         relay: Relay,
         context: Callable[[Transaction], Context],
         node: str,
-        elsewhere: Callable[[str], Awaitable[bool]] = nowhere,
+        elsewhere: Relay | None = None,
         live: Callable[[Sequence[Call]], Sequence[Call]] = as_recorded,
     ) -> None:
         self._store = store
-        self._elsewhere = elsewhere
+        self._elsewhere = elsewhere or Nowhere()
         self._line = line
         self._relay = relay
         self._context = context
         self._node = node
         self._live = live
         self._lately: Sequence[Call] = ()  # our calls, when the store told them last
+        self._over: deque[tuple[int, str]] = deque()  # those that ended, and when to look again
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(HANG_UPS_AT_ONCE)
         self._carried_since = 0
@@ -138,13 +147,27 @@ class Keeper:
     async def reconcile(self) -> None:
         """Starts to end the calls that were put through and that rtpengine does not hold."""
         since = self._carried_since  # first: what was answered until then is known now
+        before = {call.call_id for call in self._lately}
         now, self._lately = await self._store.read(self._own_calls)
+        over = before.difference(call.call_id for call in self._lately)
+        self._over.extend((now + LATE_MILLISECONDS, call_id) for call_id in over)
         settled = [call for call in self._lately if is_settled(call, now)]
         try:
+            await self._clear_up(now)
             gone = [call for call in settled if not await self._lives(call, since)]
         except NgSilence:  # it is being started again; the next round will know
             return
         self._start(gone, self._lose)
+
+    async def _clear_up(self, now: int) -> None:
+        """Ends what rtpengine has of calls that ended a while ago. It may have heard of one later:
+        an answer that came again to this node, when another one had seen the end."""
+        while self._over and self._over[0][0] <= now:
+            call_id = self._over[0][1]
+            if await self._relay.holds(call_id):
+                await self._relay.release(call_id)
+                log.info("sound ended late", call_id=call_id)
+            self._over.popleft()
 
     async def _lives(self, call: Call, since: int) -> bool:
         """Whether anybody knows of the call. A call without an offer has no sound until it is
@@ -156,7 +179,7 @@ class Keeper:
             return True
         if call.answered_at is None and await self._line.rings(call.call_id) is not False:
             return True
-        return await self._relay.holds(call.call_id) or await self._elsewhere(call.call_id)
+        return await self._relay.holds(call.call_id) or await self._elsewhere.holds(call.call_id)
 
     async def carries(self) -> bool:
         """Whether this node has a call that was put through and has not ended."""
@@ -225,7 +248,11 @@ class Keeper:
         await self._store.write(
             lambda tx: complete_call(self._context(tx), call.call_id, *told, left), beside=True
         )
-        await self._relay.release(call.call_id)
+        await self._release(call.call_id)
+
+    async def _release(self, call_id: str) -> None:
+        """Ends the call's sound, whosever rtpengine has it."""
+        await asyncio.gather(self._relay.release(call_id), self._elsewhere.release(call_id))
 
     async def _in_turn(self, *asked: Awaitable[int | None]) -> list[int | None]:
         """The answers to what is asked of Kamailio, a few calls at once. A place is kept as long
@@ -239,7 +266,7 @@ class Keeper:
     async def _insist(self, left: LegLeft) -> None:
         """Hangs up a leg that could not be reached: its connection may come back."""
         (status,) = await self._in_turn(self._line.hang_up(left.leg))
-        await self._relay.release(left.call_id)
+        await self._release(left.call_id)
         if status not in AGAIN:
             await self._store.write(lambda tx: dismiss_leg(self._context(tx), left), beside=True)
             log.info("leg hung up later", call_id=left.call_id, status=status)

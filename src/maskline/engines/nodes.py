@@ -198,7 +198,11 @@ class Nodes:
             self._written = text
             log.info("nodes", live=[node.name for node in live], draining=draining)
 
-    async def hold(self, call_id: str) -> bool:
+    async def release(self, call_id: str) -> None:
+        """Ends the call's sound at the rtpengines of all other nodes."""
+        await asyncio.gather(*(client.release(call_id) for client in self.others.values()))
+
+    async def holds(self, call_id: str) -> bool:
         """Whether another node's rtpengine relays the call's sound. It is believed to as long as
         one that is up does not say; the next time it will."""
         for client in list(self.others.values()):
