@@ -26,6 +26,7 @@ GOODBYE_SECONDS = 2.0
 # A registration that is lost sooner comes from a carrier that may close each connection.
 STEADY_SECONDS, FIRST_LOSS = 60.0, 1.0
 
+FOR_A_WHILE = (408, 429, 480)  # as all of 5xx are
 REGISTERED, NO_ANSWER = "registered", "no answer"
 NOT_REACHED, NO_PLACE = "not reached", "no place"
 
@@ -130,4 +131,5 @@ def outcome_of(reply: Reply | None, seconds: int) -> Outcome:
         return Outcome(REGISTERED, reply.expires or seconds)
     if reply.told is None:  # by the carrier: Kamailio itself answers where it cannot reach it
         return Outcome(NO_ANSWER if reply.status == 408 else NOT_REACHED)
-    return Outcome(reply.told, reply.retry_after or 0.0, not 500 <= reply.status < 600)
+    away = 500 <= reply.status < 600 or reply.status in FOR_A_WHILE
+    return Outcome(reply.told, reply.retry_after or 0.0, refused=not away)
