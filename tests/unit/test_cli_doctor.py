@@ -1,11 +1,13 @@
 """The doctor, as far as it looks at this machine alone."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from maskline.cli.doctor import BAD, about_data
+from maskline.cli.client import Answer
+from maskline.cli.doctor import BAD, DOUBTFUL, GOOD, about_data, about_engines
 
 
 def test_a_data_directory_of_somebody_else_ends_no_examination(
@@ -22,3 +24,23 @@ def test_a_data_directory_of_somebody_else_ends_no_examination(
         (BAD, f"{tmp_path} cannot be written to"),
         (BAD, f"{tmp_path} cannot be read"),
     ]
+
+
+def test_what_is_away_is_no_fault_of_the_server() -> None:
+    """But it is told, with the reason where there is one, and what that means."""
+    states = {
+        "kamailio": "up",
+        "rtpengine": "down",
+        "sms:acme": "away",
+        "registration:acme": "away: refused 403 Forbidden",
+    }
+    body = json.dumps({"status": "down", "engines": states}).encode()
+    found = [*about_engines(Answer(503, {}, body, 1))]
+    assert [(one.state, one.text) for one in found] == [
+        (GOOD, "kamailio is up"),
+        (BAD, "rtpengine is down"),
+        (DOUBTFUL, "sms:acme is away"),
+        (DOUBTFUL, "registration:acme is away: refused 403 Forbidden"),
+    ]
+    assert "texts" in found[2].remedy
+    assert "calls" in found[3].remedy
