@@ -11,7 +11,7 @@ import KSR
 
 from . import challenges, kept, mask, ringing, sdp, sip
 from .bodies import Bodies, description
-from .challenges import Answers
+from .challenges import Answers, Proofs
 from .gate import Gate
 from .kept import Kept
 from .media import MediaDown
@@ -50,6 +50,7 @@ class Attempts:
     ) -> None:
         self._settings, self._keys, self._door = settings, keys, door
         self._bodies, self._reports, self._routes, self._ways = bodies, reports, routes, ways
+        self._proofs = Proofs(keys)
 
     def begin(
         self, request: sip.Message, route: dict[str, Any], trunk: str, flow: str, at: str
@@ -109,7 +110,9 @@ class Attempts:
         )
         self._routes.remember(passage.key, passage.near)
         token = self._keys.seal(passage.key, passage.near)
-        proof = answers.headers(body.content) if answers else ()
+        proof = answers.headers(body.content) if answers else []
+        if proof:
+            self._proofs.keep(passage, request, proof)
         headers = (*identity(target.carrier, passage.far.peer), *proof)
         ours = contact(self._settings, local, transport, secure=mask.wants_sips(passage.far))
         payload = mask.request_payload(self._keys, passage, request, ours, body, token, headers)

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 
 import KSR
 
-from . import digest, sip
+from . import digest, mask, sip
 from .digest import Account
 from .settings import Carrier
+from .tables import Table
 
 # Of the latest reply what it asks, by the header of the answer; of all replies what was answered,
 # with a nonce of ours: one for all, as algorithms of a session want it.
 CHALLENGES, ANSWERED = "$(avp(challenges)[*])", "$(avp(answered)[*])"
 STATUSES = (401, 407)
+# What INVITEs brought, for the ACK of their answers: nobody can ask for that of an ACK.
+PROOFS = Table("proofs")
+Headers = list[tuple[str, str]]
 # How often one request is answered for: to a proxy, to the server behind it (RFC 3261 22.3), and
 # once more where a nonce was too old meanwhile. And for how many realms at once.
 MOST_ANSWERS, MOST_REALMS = 3, 4
@@ -33,7 +37,7 @@ class Answers:
     client: str
     challenges: Sequence[tuple[str, str, int]]
 
-    def headers(self, body: bytes = b"") -> list[tuple[str, str]]:
+    def headers(self, body: bytes = b"") -> Headers:
         """The headers of a request with this body."""
         account, method, uri, client = self.account, self.method, self.uri, self.client
         return [
@@ -89,6 +93,26 @@ def authorization(carrier: Carrier, method: str, uri: str) -> Answers | None:
     KSR.pv.sets(ANSWERED, json.dumps([times + 1, client, answered]))
     told = [(header, challenge, count) for header, _, challenge, count in answered]
     return Answers(account, method, uri, client, told)
+
+
+class Proofs:
+    """An ACK brings what the INVITE brought that it acknowledges (RFC 3261 22.1)."""
+
+    def __init__(self, keys: mask.Keyring) -> None:
+        self._keys = keys
+
+    def keep(self, passage: mask.Passage, invite: sip.Message, headers: Headers) -> None:
+        PROOFS.put(self._name(passage, invite), json.dumps(headers))
+
+    def of_ack(self, passage: mask.Passage, ack: sip.Message) -> Headers:
+        """None where the INVITE brought nothing, or too long ago."""
+        found = PROOFS.get(self._name(passage, ack))
+        return [(name, value) for name, value in json.loads(found)] if found else []
+
+    def _name(self, passage: mask.Passage, request: sip.Message) -> str:
+        """By the number that the far party sees."""
+        number = request.cseq[0] + int(passage.far.cseq or 0)
+        return self._keys.alias(passage.key, "proof", passage.far.call_id, str(number))
 
 
 def forget() -> None:

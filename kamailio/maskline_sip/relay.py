@@ -8,7 +8,7 @@ import KSR
 from . import allowed, challenges, mask, sip, texts
 from .attempts import CONTEXT, identity
 from .bodies import BACK, Bodies
-from .challenges import Answers
+from .challenges import Answers, Headers, Proofs
 from .gate import Gate
 from .kept import Kept
 from .settings import Carrier, Settings
@@ -27,7 +27,7 @@ class Relay:
         self, settings: Settings, keys: mask.Keyring, door: Gate, bodies: Bodies, ways: Ways
     ) -> None:
         self._settings, self._keys, self._door = settings, keys, door
-        self._bodies, self._ways = bodies, ways
+        self._bodies, self._ways, self._proofs = bodies, ways, Proofs(keys)
 
     def send(
         self,
@@ -61,7 +61,7 @@ class Relay:
             self._ways.check(hop, far.trunk, flow=far.flow)
         text = request.method == "MESSAGE"  # which belongs to no dialog, but to a carrier's place
         local, transport = self._ways.take(far.target, hop, far.trunk, own=text)
-        more = answers.headers(body.content) if answers else []
+        more = self._proof(request, passage, body, answers)
         if text:
             more = [*identity(self._settings.marked[far.trunk], far.peer), *more]
         if request.method in mask.CONTACT_METHODS:
@@ -80,6 +80,21 @@ class Relay:
                 KSR.tm.t_on_failure("failed")
         if KSR.tm.t_relay() < 0:
             raise NoWay("not sent")
+
+    def _proof(
+        self,
+        request: sip.Message,
+        passage: mask.Passage,
+        body: allowed.Body,
+        answers: Answers | None,
+    ) -> Headers:
+        """What a request brings of our password."""
+        if request.method == "ACK" and self._asked_by(passage.far):
+            return self._proofs.of_ack(passage, request)
+        proof = answers.headers(body.content) if answers else []
+        if proof and request.method == "INVITE":
+            self._proofs.keep(passage, request, proof)
+        return proof
 
     def failed(self, known: Kept, request: sip.Message) -> None:
         """Answers a challenge with the next number. All that follows on that leg is one

@@ -396,6 +396,7 @@ def test_a_challenge_is_answered_with_the_next_number(tmp_path: Path) -> None:
     assert given["response"] == response(given, "secret", "INVITE")
     assert [header(one, "CSeq") for one in (first, second)] == ["1 INVITE", "2 INVITE"]
     assert header(peer.of("ACK")[-1], "CSeq") == "2 ACK"
+    assert header(peer.of("ACK")[-1], "Authorization") == header(second, "Authorization")
     assert header(peer.of("BYE")[0], "CSeq") == "3 BYE"
     assert header(first, "Call-ID") == header(second, "Call-ID")
     peer.close()

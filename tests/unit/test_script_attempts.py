@@ -12,6 +12,7 @@ from fake_kamailio import (
     INITECH,
     OFFER,
     STRANGER,
+    Call,
     Script,
     carrier,
     hang_up,
@@ -192,6 +193,31 @@ def test_a_phone_that_rang_is_not_asked_at_another_carrier(script: Script) -> No
     script.reply(reply(sent, 180), INITECH)
     refused(script, sent, 401)
     assert not script.relayed
+
+
+def test_the_ack_of_a_call_brings_what_its_invite_brought(script: Script) -> None:
+    """RFC 3261 22.1: nobody can be asked for it. So does that of a change within the call."""
+    refused(script, begin(script, THERE), 401, CHALLENGE)
+    sent = script.sent
+    assert script.reply(reply(sent, 200, body=OFFER), INITECH)
+    call = Call(sent, script.sent)
+    script.request(*call.by("caller", "ACK", number=1))
+    proof = sent.all("authorization")
+    assert proof
+    assert script.sent.all("authorization") == proof
+    assert script.sent.cseq[0] == sent.cseq[0]
+    script.request(*call.by("caller", "INVITE", number=2, body=OFFER))
+    plain = script.sent
+    assert script.reply(reply(plain, 200, body=OFFER), INITECH)
+    script.request(*Call(plain, script.sent).by("caller", "ACK", number=2))
+    assert not script.sent.all("authorization")
+    script.request(*call.by("caller", "INVITE", number=3, body=OFFER))
+    refused(script, script.sent, 407, PROXYS)
+    changed = script.sent
+    assert script.reply(reply(changed, 200, body=OFFER), INITECH)
+    script.request(*Call(changed, script.sent).by("caller", "ACK", number=3))
+    assert script.sent.all("proxy-authorization") == changed.all("proxy-authorization") != []
+    assert not script.sent.all("authorization")
 
 
 def test_the_last_place_is_waited_for_as_long_with_a_password_as_without(script: Script) -> None:
