@@ -65,6 +65,23 @@ async def test_one_that_is_too_much_does_not_pass(
         await drawn(bytes(1_000_000), 1)
 
 
+async def test_an_operator_may_allow_it_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    less = 'ulimit -v 800000; exec "$0" "$@"'
+    monkeypatch.setattr(drawing, "COMMAND", ("/bin/sh", "-c", less, *drawing.COMMAND))
+    into = io.BytesIO()
+    Image.effect_noise((9, 6), 60).save(into, "PNG")
+    assert (await drawn(into.getvalue(), 100_000))[0] == "image/png"
+
+
+async def test_where_no_process_can_be_started_no_picture_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """But the words do."""
+    monkeypatch.setattr(drawing, "COMMAND", ("/nowhere/python",))
+    with pytest.raises(NotAPicture, match=r"^no-process$"):
+        await drawn(b"", 1)
+
+
 async def test_it_ends_when_nobody_waits_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

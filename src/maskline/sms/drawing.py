@@ -24,15 +24,7 @@ LIMITS = {
 
 async def drawn(content: bytes, most_bytes: int) -> tuple[str, bytes]:
     """As `drawn_anew`; raises NotAPicture."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        str(most_bytes),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-        start_new_session=True,  # a signal to the whole service is not for it
-    )
+    process = await started(most_bytes)
     try:
         told, _ = await process.communicate(content)
     finally:
@@ -45,11 +37,24 @@ async def drawn(content: bytes, most_bytes: int) -> tuple[str, bytes]:
     return head.decode(), clean
 
 
+async def started(most_bytes: int) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *COMMAND,
+            str(most_bytes),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+            start_new_session=True,  # a signal to the whole service is not for it
+        )
+    except OSError:  # the machine has no room for one more: that is no reason to lose the words
+        raise NotAPicture("no-process") from None
+
+
 def main(most_bytes: str) -> int:
     """Draws what comes in; a line tells what it is, or why it is nothing."""
-    os.nice(NICENESS)
-    for what, most in LIMITS.items():
-        resource.setrlimit(what, (most, most))
+    take_bounds()
     try:
         kind, clean = drawn_anew(sys.stdin.buffer.read(), int(most_bytes))
     except NotAPicture as why:
@@ -58,6 +63,15 @@ def main(most_bytes: str) -> int:
         status = 0
     sys.stdout.buffer.write(f"{kind}\n".encode() + clean)
     return status
+
+
+def take_bounds() -> None:
+    """Gives way to others, and takes no more than is allowed, by us and by the operator."""
+    os.nice(NICENESS)
+    for what, ours in LIMITS.items():
+        _, theirs = resource.getrlimit(what)
+        most = ours if theirs == resource.RLIM_INFINITY else min(ours, theirs)
+        resource.setrlimit(what, (most, most))
 
 
 if __name__ == "__main__":
