@@ -44,7 +44,9 @@ SEVERAL: tuple[Charset, ...] = ("ucs2", "utf8", "shift_jis", "iso2022_jp", "euc_
 
 def read(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
     """The text of a whole short message; `locking` and `single` are its header's languages."""
-    return join([read_part(octets, charset, locking, single)])
+    if charset in SEVERAL:
+        return mended(together(octets, charset))
+    return mended(read_part(octets, charset, locking, single))
 
 
 def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0) -> str:
@@ -55,6 +57,13 @@ def read_part(octets: bytes, charset: Charset, locking: int = 0, single: int = 0
     if charset in SEVERAL:
         first = KEPT_OCTETS + 256 * SEVERAL.index(charset)
         return "".join(chr(first + octet) for octet in octets)
+    return together(octets, charset)
+
+
+def together(octets: bytes, charset: Charset) -> str:
+    """What octets say that belong together."""
+    if charset == "ucs2":
+        return without_nul(read_utf16(octets))
     return without_nul(octets.decode(PYTHON_NAMES[charset], "replace"))
 
 
@@ -91,10 +100,9 @@ def decoded(parts: Iterable[str]) -> Iterator[str]:
         if charset is None:
             yield from run
         elif charset == "ucs2":
-            yield from (without_nul(read_utf16(octets)) for octets in whole_units(run))
+            yield from (together(octets, charset) for octets in whole_units(run))
         else:
-            octets = b"".join(map(kept_octets, run))
-            yield without_nul(octets.decode(PYTHON_NAMES[charset], "replace"))
+            yield together(b"".join(map(kept_octets, run)), charset)
 
 
 def kept_charset(part: str) -> Charset | None:
