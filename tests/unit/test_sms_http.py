@@ -684,11 +684,32 @@ async def test_two_pictures_are_drawn_at_a_time_and_none_that_nobody_waits_for_a
     monkeypatch.setattr("maskline.sms.media.drawn", slow)
     monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 0.3)
     twilio.media["/a"] = ("image/jpeg", picture(b""))
-    fields = [with_media(f"{twilio.url}/a") | {"MessageSid": f"SM{n}"} for n in range(3)]
+    fields = [
+        with_media(f"{twilio.url}/a") | {"MessageSid": f"SM{n}", "From": f"+1206555010{n}"}
+        for n in range(3)
+    ]
     await asyncio.gather(*(house.deliver("messages", each) for each in fields))
     assert [each.told for each in house.inbox.taken] == ["Hi\n(cut)"] * 3
     assert max(under_way) == 2
     assert under_way[-1] == 0
+
+
+async def test_nobodys_pictures_keep_those_of_others_waiting(
+    house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(content: bytes, _: int) -> tuple[str, bytes]:
+        if content == b"slow":
+            await asyncio.sleep(30)
+        return "image/png", content
+
+    monkeypatch.setattr("maskline.sms.media.drawn", slow)
+    monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 1.0)
+    twilio.media |= {"/slow": ("image/png", b"slow"), "/quick": ("image/png", b"quick")}
+    many = with_media(*[f"{twilio.url}/slow"] * 10)
+    quick = with_media(f"{twilio.url}/quick") | {"MessageSid": "SM10", "From": "+14015550101"}
+    await asyncio.gather(house.deliver("messages", many), house.deliver("messages", quick))
+    passed = {each.message_id: len(each.media) for each in house.inbox.taken if each.message_id}
+    assert passed == {"SM9": 0, "SM10": 1}
 
 
 async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: House) -> None:

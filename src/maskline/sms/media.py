@@ -5,6 +5,7 @@ our own that ends. The provider's URL goes no further than here.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -55,6 +56,8 @@ class MediaIntake:
         self._rules = rules
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
         self._drawing = asyncio.Semaphore(AT_ONCE)
+        # One at a time for each sender: nobody's pictures keep all others' waiting.
+        self._of_sender: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def leave_behind(self, text: InboundText) -> InboundText:
         """The text without what came with it, which is told."""
@@ -70,8 +73,9 @@ class MediaIntake:
         seen = [media for media in text.media if kind_of(media.content_type) not in UNSEEN]
         tried = seen[:MOST_MEDIA]
         ends = asyncio.get_running_loop().time() + ALL_SECONDS
+        turn = self._of_sender.setdefault(text.source, asyncio.Lock())
         found = await asyncio.gather(
-            *(self._in_time(ends, media, courier, headers_of(media.url)) for media in tried),
+            *(self._in_time(ends, media, courier, headers_of(media.url), turn) for media in tried),
             return_exceptions=True,
         )
         passed = tuple(media for media in found if isinstance(media, Media))
@@ -86,13 +90,18 @@ class MediaIntake:
         return msgspec.structs.replace(text, media=passed, notice=notice)
 
     async def _in_time(
-        self, ends: float, media: Media, courier: Courier, headers: Mapping[str, str]
+        self,
+        ends: float,
+        media: Media,
+        courier: Courier,
+        headers: Mapping[str, str],
+        turn: asyncio.Lock,
     ) -> Media | None:
         async with asyncio.timeout_at(ends):
-            return await self._one(media, courier, headers)
+            return await self._one(media, courier, headers, turn)
 
     async def _one(
-        self, media: Media, courier: Courier, headers: Mapping[str, str]
+        self, media: Media, courier: Courier, headers: Mapping[str, str], turn: asyncio.Lock
     ) -> Media | None:
         """Our link to it; None for what nobody sees. Not every provider says before what it is."""
         if not self._rules.public_url:
@@ -102,7 +111,7 @@ class MediaIntake:
         if kind_of(reply.headers.get("content-type", "")) in UNSEEN:
             return None
         try:
-            async with self._drawing:
+            async with turn, self._drawing:
                 content_type, clean = await drawn(reply.body, self._rules.most_bytes)
         except NotAPicture as error:
             raise NotPassedOn(f"no picture: {error}") from None
