@@ -467,6 +467,26 @@ def own_text(message_id: str) -> dict[str, Any]:
     return event | {"message": {**BANDWIDTH_MESSAGE, "id": message_id}}
 
 
+@pytest.mark.parametrize("name", ["telnyx", "bandwidth", "sinch", "vonage"])
+def test_a_text_tells_when_it_was_sent(name: str) -> None:
+    content: Any = {
+        "telnyx": copy.deepcopy(TELNYX_IN),
+        "bandwidth": BANDWIDTH_IN,
+        "sinch": SINCH_IN,
+        "vonage": VONAGE_IN,
+    }[name]
+    if name == "telnyx":
+        content["data"]["payload"]["received_at"] = "2026-09-21T10:13:20.000-04:00"
+    sent_at = text_of(name, content).sent_at
+    assert sent_at is not None
+    assert sent_at // 1000 * 1000 == NOW
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", 5, None, [], "9999-99-99T00:00:00Z"])
+def test_what_is_no_time_is_none(time: object) -> None:
+    assert text_of("vonage", VONAGE_IN | {"timestamp": time}).sent_at is None
+
+
 @pytest.mark.parametrize(
     ("to", "cc", "to_group"),
     [

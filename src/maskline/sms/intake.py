@@ -25,11 +25,16 @@ from maskline.store import rows as values
 
 Numbered = tuple[int, InboundText]
 
+CLOCKS_DIFFER = 60_000  # milliseconds at most, those of carriers and ours
+LONGEST_BEFORE = 7 * DAY  # what would have been sent before that has a time that is none
+
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
     """A whole text. `place` is that of what made it whole among the arrivals; None: time did.
-    `began_at` is when the first part of a long text came."""
+
+    `began_at` is when the first part of a long text came, or when one was sent that comes late.
+    """
 
     text: InboundText
     place: int | None = None
@@ -115,6 +120,14 @@ def number_of(text: str) -> str | None:
         return None
 
 
+def began_at(text: InboundText) -> int | None:
+    """Since when a session must have been open for the text to be meant for it; None: since now."""
+    if text.sent_at is None or text.received_at - text.sent_at > LONGEST_BEFORE:
+        return None
+    since = text.sent_at + CLOCKS_DIFFER
+    return since if since < text.received_at else None
+
+
 def direction(row: Row, source: str | None) -> str | None:
     """Which way a text goes between the participants of the session that is for it."""
     if row["proxy_session_id"] is None:
@@ -136,7 +149,7 @@ class Intake:
         part = text.part
         alone = Whole(text=text, place=place, repeat_key=key)
         if part is None or part.total == 1 or not 1 <= part.number <= part.total <= 255:
-            return [alone]
+            return [replace(alone, began_at=began_at(text))]
         if self.has_too_many_parts(text):
             return [replace(alone, partial=True, refused="too-many-parts")]
         joined = join(self.turn, text, key or "")

@@ -62,7 +62,7 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
     `received_at` is in milliseconds since the epoch. A text that cannot be decoded, or that is no
     text, has the encoding BINARY and the text "": it is recorded as refused. `notice` is what its
     reader is told beside the words: that something stayed behind. `to_group` says that it went to
-    others, too.
+    others, too. `sent_at` is when the carrier got it, where it says: it may bring it hours later.
     """
 
     carrier: str
@@ -77,6 +77,7 @@ class InboundText(Struct, frozen=True, kw_only=True, gc=False):
     media: tuple[Media, ...] = ()
     notice: str = ""
     to_group: bool = False
+    sent_at: int | None = None
 
     @property
     def told(self) -> str:

@@ -156,6 +156,29 @@ def test_what_is_not_forwarded_is_recorded(
     ]
 
 
+@pytest.mark.parametrize(
+    ("late", "reaches"),
+    [
+        (None, True),
+        (0, True),
+        (60_000, True),  # clocks differ
+        (-HOUR, True),
+        (61_000, False),
+        (HOUR, False),
+        (8 * DAY, True),  # that is no time
+    ],
+)
+def test_a_text_that_its_carrier_brings_late_reaches_nobody_of_a_later_session(
+    carrier: Carrier, connector: str, late: int | None, reaches: bool
+) -> None:
+    """The carrier could not bring it, and its reader's session ended meanwhile."""
+    number = proxy(carrier.desk.open(connector, ANN, CAT))
+    sent_at = None if late is None else carrier.desk.now - late
+    verdict = carrier.bring("for Ben", number, sent_at=sent_at)
+    assert isinstance(verdict, Accepted) is reaches
+    assert [text.destination for text in carrier.sent] == [CAT] * reaches
+
+
 def test_stop_is_heeded_also_when_it_is_said_to_a_group(carrier: Carrier, number: str) -> None:
     carrier.bring("STOP", number, BEN, to_group=True)
     assert carrier.states() == ["Handled"]

@@ -196,6 +196,7 @@ class Generic:
             message_id=message_id,
             media=tuple(media_of(rules, item)),
             to_group=bool(self._recipients(rules, item) - {source, destination}),
+            sent_at=time_in(found(rules.sent_at, item)),
         )
 
     def _recipients(self, rules: MessageRules, item: Any) -> set[str]:
@@ -263,6 +264,15 @@ def found(expression: str | None, content: Any) -> Any:
     try:
         return jmespath.search(expression, content)
     except JMESPathError:
+        return None
+
+
+def time_in(value: Any) -> int | None:
+    """A time (ISO 8601) in milliseconds since the epoch; None for whatever else."""
+    try:
+        given = datetime.fromisoformat(word(value))
+        return int(given.replace(tzinfo=given.tzinfo or UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):
         return None
 
 
