@@ -420,6 +420,10 @@ async def test_who_cannot_sign_is_not_listened_to(house: House) -> None:
     assert house.inbox.taken == []
 
 
+def test_a_carriers_name_may_hold_a_percent_sign() -> None:
+    assert door.place_of("/carriers/50%25 off é/status") == ("50%25 off é", "status")
+
+
 async def test_other_places_are_nowhere(house: House) -> None:
     for path in ("/carriers/other/messages", "/carriers/tw/other", "/carriers/tw", "/carriers/"):
         assert (await house.call("POST", path))[0] == 404

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 
@@ -218,9 +217,10 @@ class Door:
 
 
 def place_of(path: str) -> tuple[str, str]:
-    """The carrier and the kind that a path names; empty where it names none."""
+    """The carrier and the kind that a path names, as ASGI gives it: decoded. Empty where it names
+    none."""
     parts = path.removeprefix(CARRIERS).split("/")
-    return (unquote(parts[0]), parts[1]) if len(parts) == 2 else ("", "")
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", "")
 
 
 async def whole_body(receive: Receive) -> bytes:
