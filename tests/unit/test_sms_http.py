@@ -724,10 +724,21 @@ async def test_the_sheet_that_arranges_pictures_is_left_out_in_silence(house: Ho
     assert only(house).text == "Hi"
 
 
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        ("application/smil; charset=utf-8", b"whatever"),
+        ("text/xml", b"<smil><head/></smil>"),
+        (
+            "application/octet-stream",
+            b'\xef\xbb\xbf<?xml version="1.0"?>\n<!DOCTYPE smil>\n<SMIL />',
+        ),
+    ],
+)
 async def test_the_sheet_is_left_out_also_where_only_its_file_tells_what_it_is(
-    house: House, twilio: FakeTwilio
+    house: House, twilio: FakeTwilio, sheet: tuple[str, bytes]
 ) -> None:
-    twilio.media["/sheet"] = ("application/smil; charset=utf-8", b"<smil/>")
+    twilio.media["/sheet"] = sheet
     twilio.media["/a"] = ("image/jpeg", picture(b""))
     urls = (f"{twilio.url}/sheet", f"{twilio.url}/a")
     fields = {f"MediaUrl{place}": url for place, url in enumerate(urls)}

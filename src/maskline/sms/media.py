@@ -3,6 +3,7 @@ our own that ends. The provider's URL goes no further than here.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -26,6 +27,7 @@ HOPS = 3
 FETCHED_AT_ONCE = 10
 AT_ONCE = 2  # pictures drawn anew at a time: each takes a core and much memory
 UNSEEN = ("application/smil", "application/smil+xml")  # how a phone arranges the rest
+SHEET = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<smil[\s>/]", re.IGNORECASE)
 
 log = structlog.get_logger()
 
@@ -108,7 +110,7 @@ class MediaIntake:
             raise NotPassedOn("no-public-url")
         async with self._fetching:
             reply = await self._fetch(HttpRequest("GET", media.url, headers), courier)
-        if kind_of(reply.headers.get("content-type", "")) in UNSEEN:
+        if is_sheet(reply):
             return None
         try:
             async with turn, self._drawing:
@@ -139,6 +141,13 @@ class MediaIntake:
                 return reply
             reason = f"http-{reply.status}"
         raise NotPassedOn(reason)
+
+
+def is_sheet(reply: HttpReply) -> bool:
+    """Whether it tells a phone how to arrange the rest, and nobody anything. Some providers keep it
+    as some XML or other."""
+    kind = kind_of(reply.headers.get("content-type", ""))
+    return kind in UNSEEN or SHEET.match(reply.body[:1000]) is not None
 
 
 def kind_of(content_type: str) -> str:
