@@ -111,6 +111,24 @@ def test_a_text_to_nobody_is_recorded_and_the_provider_is_thanked(stage: Stage) 
     assert stage.record(stranger)["State"] == "Refused"
 
 
+def test_a_text_that_comes_to_the_address_of_statuses_arrives(stage: Stage) -> None:
+    ann, ben = stage.person(), stage.person()
+    stage.session("tw", ann, ben)
+    fields = {"MessageSid": "SMastray", "SmsStatus": "received", "From": ann, "To": BY_TWILIO}
+    url = f"{stage.service.url}/carriers/tw/status"
+    assert stage.twilio.deliver(url, {**fields, "Body": "Hello"})[0] == 200
+    assert stage.twilio_sent(ben)["Body"] == "Hello"
+
+
+def test_a_text_to_a_group_reaches_nobody(stage: Stage) -> None:
+    ann, ben = stage.person(), stage.person()
+    stage.session("tw", ann, ben)
+    others = {"OtherRecipients0": stage.person()}
+    assert stage.by_twilio(ann, BY_TWILIO, "To all of you", "SMgroup", **others) == 200
+    record = stage.record(ann)
+    assert (record["State"], record["Reason"]) == ("Refused", "group")
+
+
 # -- a described provider
 
 
