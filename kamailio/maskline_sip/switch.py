@@ -95,6 +95,8 @@ def _twice(line: Line, step: Any, operation: str, given: dict[str, Any]) -> Any:
 
 
 def _once(line: Line, step: Any, text: bytes) -> Any:
+    """The step; after one that failed, whatever the reason, the line begins anew: an answer that
+    was left unread would be taken for that of the next question, which is about another call."""
     try:
         return step(line, text)
     except TimeoutError as error:
@@ -103,6 +105,9 @@ def _once(line: Line, step: Any, text: bytes) -> Any:
     except (OSError, ValueError) as error:
         line.close()
         raise SwitchDown(type(error).__name__) from error
+    except BaseException:
+        line.close()
+        raise
 
 
 def _exchange(line: Line, text: bytes) -> dict[str, Any]:

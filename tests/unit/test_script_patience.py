@@ -2,6 +2,7 @@
 time in proportion to its length. And a control plane that says nothing is not waited for again."""
 
 import contextlib
+import json
 import signal
 import socket
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from maskline_sip import allowed, balancers, digest, endings, gate, sdp, sip, texts
-from maskline_sip.switch import Silent, Switch, SwitchDown
+from maskline_sip.switch import Line, Silent, Switch, SwitchDown
 
 LONG = 48_000  # octets: as long as a request may be
 ENTRANCE = gate.Entrance("salt")
@@ -99,3 +100,36 @@ def test_who_does_not_answer_is_asked_once(tmp_path: Path) -> None:
         door.shutdown(socket.SHUT_RDWR)
     for one in connections:
         one.close()
+
+
+def test_an_answer_that_was_not_read_is_not_that_of_the_next_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would connect somebody with whom another one called."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection, connection.makefile() as lines, contextlib.suppress(OSError):
+            for line in lines:
+                answer = json.dumps({"output": json.loads(line)["input"]})
+                connection.sendall(answer.encode() + b"\n")
+
+    def take(door: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=[door.accept()[0]], daemon=True).start()
+
+    def fails(_line: Line) -> bytes:
+        raise MemoryError
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.bind(str(tmp_path / "switch.sock"))
+        door.listen()
+        threading.Thread(target=take, args=[door], daemon=True).start()
+        switch = Switch(str(tmp_path / "switch.sock"))
+        with monkeypatch.context() as out_of_memory:
+            out_of_memory.setattr(Line, "answer", fails)
+            with pytest.raises(MemoryError):
+                switch.ask("RouteCall", {"Called": "the first"})
+        assert switch.ask("RouteCall", {"Called": "the second"}) == {"Called": "the second"}
+        switch._questions.close()
+        door.shutdown(socket.SHUT_RDWR)
