@@ -275,7 +275,7 @@ def request_payload(
         headers.append(("Contact", f"<{sip.at(token, local)}>"))
     headers += allowed.request_headers(request, ahead)
     headers += more
-    return _written(f"{method} {far.target} SIP/2.0", headers, body)
+    return _written(f"{method} {request_uri(far)} SIP/2.0", headers, body)
 
 
 def later_headers(
@@ -288,8 +288,25 @@ def later_headers(
         ("From", f"{far.peer};tag={keys.alias(passage.key, 'tag', near.call_id, near.tag)}"),
         ("To", far.own + (f";tag={far.tag}" if far.tag else "")),
         ("Call-ID", far.call_id),
-        *(("Route", route) for route in far.routes),
+        *(("Route", route) for route in _routes(far)),
     ]
+
+
+_LOOSE = re.compile(r";lr(?=[;=?]|$)", re.IGNORECASE)
+
+
+def _is_strict(far: Leg) -> bool:
+    """Whether the first proxy on the way is one of RFC 2543, which sends a request on to what it
+    reads in its Route (RFC 3261 12.2.1.1)."""
+    return bool(far.routes) and not _LOOSE.search(sip.address(far.routes[0]).uri)
+
+
+def request_uri(far: Leg) -> str:
+    return sip.address(far.routes[0]).uri if _is_strict(far) else far.target
+
+
+def _routes(far: Leg) -> Sequence[str]:
+    return (*far.routes[1:], f"<{far.target}>") if _is_strict(far) else far.routes
 
 
 def next_hop(far: Leg) -> str:

@@ -44,8 +44,8 @@ def text(keys: mask.Keyring, passage: mask.Passage, way: Way, other: str) -> str
     party. None when it is too long."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in mask.later_headers(keys, passage))
     told = (
-        other, way.sender, way.socket, way.hop, passage.far.target, passage.near.reference,
-        passage.near.side, str(way.halves),
+        other, way.sender, way.socket, way.hop, mask.request_uri(passage.far),
+        passage.near.reference, passage.near.side, str(way.halves),
         binascii.b2a_base64(lines.encode("latin-1"), newline=False).decode(),
     )  # fmt: skip
     joined = " ".join(told)

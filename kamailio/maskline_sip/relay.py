@@ -60,7 +60,7 @@ class Relay:
             hop = mask.next_hop(far)
             self._ways.check(hop, far.trunk, flow=far.flow)
         text = request.method == "MESSAGE"  # which belongs to no dialog, but to a carrier's place
-        local, transport = self._ways.take(far.target, hop, far.trunk, own=text)
+        local, transport = self._ways.take(mask.request_uri(far), hop, far.trunk, own=text)
         more = self._proof(request, passage, body, answers)
         if text:
             more = [*identity(self._settings.marked[far.trunk], far.peer), *more]
@@ -107,7 +107,8 @@ class Relay:
         carrier = self._settings.marked.get(passage.far.trunk)
         if carrier is None or silent or KSR.tm.t_is_canceled() > 0:
             return
-        answers = challenges.authorization(carrier, request.method, passage.far.target)
+        uri = mask.request_uri(passage.far)
+        answers = challenges.authorization(carrier, request.method, uri)
         if answers is None:
             if request.method == "MESSAGE" and challenges.are_final():
                 KSR.tm.t_reply(UNKNOWN, allowed.reason(UNKNOWN))

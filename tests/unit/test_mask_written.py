@@ -104,6 +104,25 @@ def test_a_request_within_a_call(method: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("loose", ["lr", "LR", "lr=on", "ftag=x;lr", "lr;ftag=x"])
+def test_a_proxy_that_routes_strictly_finds_itself_in_the_request_uri(loose: str) -> None:
+    """And the party's own place at the end of the route (RFC 3261 12.2.1.1)."""
+
+    def sent(first: str) -> list[str]:
+        far = ANSWERED._replace(routes=(first, "<sip:s;lr>"))
+        passage = mask.Passage("b", NEAR, far)
+        payload = mask.request_payload(KEYS, passage, within("BYE"), HERE, allowed.NO_BODY)
+        lines = payload.decode().split("\r\n")
+        return [lines[0], *(line for line in lines if line.startswith("Route: "))]
+
+    for strict in ("<sip:r;lrx>", '"lr" <sip:r;xlr;maddr=lr>;lr'):
+        uri = sip.address(strict).uri
+        told = ["Route: <sip:s;lr>", "Route: <sip:b@10.0.0.1>"]
+        assert sent(strict) == [f"BYE {uri} SIP/2.0", *told]
+    route = f"<sip:r;{loose}>"
+    assert sent(route) == ["BYE sip:b@10.0.0.1 SIP/2.0", f"Route: {route}", "Route: <sip:s;lr>"]
+
+
 def test_a_request_of_the_called_party_finds_the_caller() -> None:
     asked = message(
         f"BYE sip:{KEYS.seal('b', NEAR)}@{HERE} SIP/2.0", ("from", f"{FAR.own};tag=t2"),

@@ -55,6 +55,15 @@ def test_what_is_written_in_advance_is_what_the_script_would_write() -> None:
         assert by_kamailio(method, 4711) == written
 
 
+def test_the_request_uri_of_who_routes_strictly_is_that_of_the_route() -> None:
+    far = passage().far._replace(routes=("<sip:192.0.2.12>",))
+    text = ready.text(KEYS, passage()._replace(far=far), WAY, "other")
+    assert text
+    fields = text.split(" ")
+    assert fields[4] == "sip:192.0.2.12"
+    assert b"Route: <sip:phone@10.0.0.1>\r\n" in base64.b64decode(fields[-1])
+
+
 def test_it_is_found_by_what_its_sender_knows() -> None:
     one = passage()
     token = KEYS.seal("a", one.far)
