@@ -48,8 +48,12 @@ SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 
 
 def raw() -> bytes:
-    """The message as it came, byte for byte: Kamailio's own text type would refuse some bytes."""
-    return binascii.a2b_base64(KSR.pv.get("$(mb{s.encode.base64})"))
+    """The message as it came, byte for byte: Kamailio's own text type would refuse some bytes.
+    Raises Refuse for one that is longer than Kamailio gives."""
+    text = KSR.pv.get("$(mb{s.encode.base64})")
+    if text is None:
+        raise Refuse(413)
+    return binascii.a2b_base64(text)
 
 
 def put(variable: str, message: bytes) -> None:

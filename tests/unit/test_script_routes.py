@@ -309,6 +309,14 @@ def test_a_message_that_kamailio_does_not_give_is_settled_all_the_same(script: S
     assert script.control.events()[-1]["EndedBy"] == "us"
 
 
+def test_a_request_that_is_longer_than_kamailio_gives_is_told_so(script: Script) -> None:
+    script.begins(invite())
+    script.kamailio.cells["$(mb{s.encode.base64})"] = None
+    assert script.routes.request(None) == 1
+    assert script.answered == [413]
+    assert not script.kamailio.given("err")
+
+
 def test_a_fault_in_a_fault_is_logged(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     script.request(invite())
 
