@@ -316,7 +316,7 @@ def next_hop(far: Leg) -> str:
 
 
 def wants_sips(far: Leg) -> bool:
-    """Whether our Contact in a request within a dialogue is a sips: URI (RFC 3261 8.1.1.8)."""
+    """Whether our Contact in a request within a dialog is a sips: URI (RFC 3261 8.1.1.8)."""
     return sip.is_secure(far.target, *(sip.address(route).uri for route in far.routes[:1]))
 
 
