@@ -53,16 +53,7 @@ def retry_message(context: Context, request: Request) -> Answer:
     """Sends a text again that failed or expired, for a new span of validity."""
     message_id = request["MessageId"]
     row = require_message(context, message_id)
-    if State(row["state"]) not in DEAD:
-        raise Conflict(
-            f"Message '{message_id}' is {row['state']}; only what Failed or Expired is sent again"
-        )
-    if row["sealed_body"] is None:
-        raise Conflict(f"The words of Message '{message_id}' are erased, so it cannot be sent")
-    words_of(context, row)  # which cannot be sent where they cannot be read
-    obstacles = context.tx.one("obstacles_of_message", message_id=message_id, now=context.now)
-    if obstacles is not None and (obstacle := obstacle_of(obstacles)):
-        raise Conflict(f"Message '{message_id}' cannot be sent again: {OBSTACLES[obstacle]}")
+    require_sendable(context, row)
     policy = context.settings.texts
     expires_at = context.now + policy.validity_milliseconds
     keep = max(row["keep_milliseconds"], policy.dead_letter_milliseconds)
@@ -81,6 +72,21 @@ def retry_message(context: Context, request: Request) -> Answer:
         happened_at=context.now,
     )
     return {"Message": shown(require_message(context, message_id))}
+
+
+def require_sendable(context: Context, row: Row) -> None:
+    """Raises Conflict for a text that cannot be sent again, or must not be."""
+    message_id = row["message_id"]
+    if State(row["state"]) not in DEAD:
+        raise Conflict(
+            f"Message '{message_id}' is {row['state']}; only what Failed or Expired is sent again"
+        )
+    if row["sealed_body"] is None:
+        raise Conflict(f"The words of Message '{message_id}' are erased, so it cannot be sent")
+    words_of(context, row)  # which cannot be sent where they cannot be read
+    obstacles = context.tx.one("obstacles_of_message", message_id=message_id, now=context.now)
+    if obstacles is not None and (obstacle := obstacle_of(obstacles)):
+        raise Conflict(f"Message '{message_id}' cannot be sent again: {OBSTACLES[obstacle]}")
 
 
 def obstacle_of(row: Row) -> str | None:
