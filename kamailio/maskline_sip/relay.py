@@ -74,12 +74,17 @@ class Relay:
             KSR.pv.sets(CONTEXT, known.text())
             KSR.tm.t_on_reply("back")
             again = (text or self._asked_by(far)) and request.method not in NEVER_AGAIN
-            if again:
-                KSR.pv.sets(HOP, hop)
-            if again or KSR.pv.get(BACK):
-                KSR.tm.t_on_failure("failed")
+            self._look_at_failures(hop if again else "")
         if KSR.tm.t_relay() < 0:
             raise NoWay("not sent")
+
+    def _look_at_failures(self, hop: str) -> None:
+        """Where the request may be sent again, to this next hop, or has changed what must be taken
+        back then."""
+        if hop:
+            KSR.pv.sets(HOP, hop)
+        if hop or KSR.pv.get(BACK):
+            KSR.tm.t_on_failure("failed")
 
     def _proof(
         self,
