@@ -115,22 +115,20 @@ class Generic:
         return self._rules.signature is not None and bears_proof(self._rules.signature, headers)
 
     def read(self, callback: Callback) -> Reading:
-        signed = Signed(callback.url, callback.headers, callback.body, callback.received_at / 1000)
-        if self._rules.signature is None or not is_genuine(
-            self._rules.signature, self._secrets, signed
-        ):
+        rules, signature, now = self._rules, self._rules.signature, callback.received_at
+        signed = Signed(callback.url, callback.headers, callback.body, now / 1000)
+        if signature is None or not is_genuine(signature, self._secrets, signed):
             raise NotGenuine
         content = sent(callback)
-        now, rules = callback.received_at, self._rules
-        found = [
+        told = [
             *each(rules.messages, content, callback.kind == MESSAGES, partial(self._text, now)),
             *each(rules.status, content, callback.kind == STATUS, partial(self._receipt, now)),
         ]
-        said = self._rules.thanks
+        said = rules.thanks
         return Reading(
-            arrivals=[each for each in found if not isinstance(each, Unreadable)],
+            arrivals=[one for one in told if not isinstance(one, Unreadable)],
             thanks=Thanks(said.status, said.content_type, said.body.encode()),
-            fault=next((str(each) for each in found if isinstance(each, Unreadable)), ""),
+            fault=next((str(one) for one in told if isinstance(one, Unreadable)), ""),
         )
 
     def media_headers(self, url: str) -> Mapping[str, str]:
