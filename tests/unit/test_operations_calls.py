@@ -6,10 +6,11 @@ import pytest
 from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
 
 from maskline.domain.connector import Rules
-from maskline.domain.limits import Announcement, Places, Rate
+from maskline.domain.limits import Places, Rate
 from maskline.domain.refusals import BadRequest, Forbidden, InvalidPhoneNumber, NotFound
 from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations import (
+    Announcement,
     Policy,
     complete_lost_calls,
     dismiss_leg,

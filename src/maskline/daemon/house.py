@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from maskline import clock
 from maskline.daemon.pulse import Pulse
-from maskline.domain.limits import Announcement, Places, Rate
+from maskline.domain.limits import Places, Rate
 from maskline.engines.ground import GroundError, node_of
-from maskline.operations import Context, Policy
+from maskline.operations import Announcement, Context, Policy
 from maskline.operations.policy import policy_of
 from maskline.settings import Settings
 from maskline.sms.limits import Limits

@@ -103,14 +103,6 @@ class Underway:
             self._stored.pop(call, None)
 
 
-@dataclass(frozen=True)
-class Announcement:
-    """A sound file that a refused caller hears, as rtpengine finds it."""
-
-    file: str
-    milliseconds: int
-
-
 @dataclass
 class Places:
     """So many places, each taken for a time that is known beforehand. Times are milliseconds."""

@@ -8,8 +8,8 @@ import wave
 from dataclasses import fields
 from pathlib import Path
 
-from maskline.domain.limits import Announcement
 from maskline.engines.ground import GroundError, Runner, empty_directory
+from maskline.operations import Announcement
 from maskline.settings import Settings
 
 SAMPLE_BYTES = 2

@@ -19,7 +19,7 @@ from maskline.operations.calls import (
     take_calls_to_hang_up,
 )
 from maskline.operations.carriers import purge_carrier_reports, put_carrier_reports
-from maskline.operations.context import Context, Handler, Operation, Policy
+from maskline.operations.context import Announcement, Context, Handler, Operation, Policy
 from maskline.operations.legs_left import LegLeft, dismiss_leg, take_legs
 from maskline.operations.messages import erase_messages, purge_messages
 from maskline.operations.recordings import purge_recordings
@@ -37,6 +37,7 @@ from maskline.operations.upkeep import (
 __all__ = [
     "TABLE",
     "AccessKey",
+    "Announcement",
     "Context",
     "Credentials",
     "Handler",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from maskline.domain.connector import Rules
-from maskline.domain.limits import Announcement, Places, Rate
+from maskline.domain.limits import Places, Rate
 from maskline.domain.trunk import PLAIN, WayOut
 from maskline.store import Transaction
 
@@ -34,6 +34,14 @@ class Quotas:
     voice_connector_groups: int = 1_000
     access_keys: int = 50
     phone_numbers: int = 1_000
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A sound file that a refused caller hears, as rtpengine finds it."""
+
+    file: str
+    milliseconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
