@@ -12,8 +12,11 @@ from maskline.cli.options import read_words
 from maskline.cli.validation import check
 
 ROOT = Path(__file__).parents[2]
-README, FIRST_CALL = ROOT / "README.md", ROOT / "docs" / "guides" / "first-call.md"
-WITH_COMMANDS = [README, FIRST_CALL, ROOT / "docs" / "guides" / "postgresql.md"]
+README, GUIDES = ROOT / "README.md", ROOT / "docs" / "guides"
+WITH_COMMANDS = [
+    README,
+    *(GUIDES / f"{name}.md" for name in ("first-call", "postgresql", "production")),
+]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
