@@ -17,9 +17,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from maskline.clock import DAY
 from maskline.domain.refusals import NoNumberFree
 from maskline.operations import assignment, purge_phone_numbers, settle_expired_sessions
-from maskline.operations.context import DAY
 from maskline.operations.numbering import place_of
 
 SEATTLE, DENVER, VANCOUVER = "+12065550190", "+13035550190", "+16045550190"

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
+from maskline.clock import HOUR
 from maskline.daemon.house import House
 from maskline.engines.ground import GroundError
 from maskline.settings import Settings
 from maskline.sms.http.carriers import BadCarrier, by_http, courier_of, provider_of
 from maskline.sms.http.door import Desk, Door
 from maskline.sms.media import MediaIntake, PictureRules
-
-HOUR = 3_600_000  # milliseconds
 
 
 def callback_door(house: House) -> Door | None:

@@ -1,7 +1,8 @@
 """Settings of the whole account."""
 
+from maskline.clock import DAY
 from maskline.domain.refusals import BadRequest
-from maskline.operations.context import DAY, Answer, Context, Request
+from maskline.operations.context import Answer, Context, Request
 from maskline.operations.tenancy import require_account
 
 RENAMING_DAYS = 7

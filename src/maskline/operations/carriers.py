@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from maskline.clock import DAY, MINUTE
 from maskline.domain.trunk import State
-from maskline.operations.context import DAY, Answer, Context, Request
+from maskline.operations.context import Answer, Context, Request
 from maskline.operations.tenancy import require_operator
 
-FRESH = 60_000  # a node that has said nothing for so many milliseconds may be gone
+FRESH = MINUTE  # a node that has said nothing for so long may be gone
 
 
 def put_carrier_reports(

@@ -4,12 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
+from maskline.clock import DAY
 from maskline.domain.connector import Rules
 from maskline.domain.limits import Places, Rate
 from maskline.domain.trunk import PLAIN, WayOut
 from maskline.store import Transaction
-
-DAY = 86_400_000  # milliseconds
 
 Request = dict[str, Any]
 Answer = dict[str, Any]

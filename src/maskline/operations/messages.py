@@ -4,10 +4,11 @@ import base64
 import json
 from typing import Any
 
+from maskline.clock import DAY
 from maskline.domain.message import DEAD, State
 from maskline.domain.refusals import Conflict, NotFound
 from maskline.operations.call_records import LATEST
-from maskline.operations.context import DAY, Answer, Context, Request
+from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
 from maskline.store import NotSealed, Row
 

@@ -3,11 +3,12 @@
 from typing import Any
 from urllib.parse import unquote
 
+from maskline.clock import DAY
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, InvalidPhoneNumber, NotFound
 from maskline.model import load
 from maskline.operations.batches import each_of, require_few
-from maskline.operations.context import DAY, Answer, Context, Policy, Request
+from maskline.operations.context import Answer, Context, Policy, Request
 from maskline.operations.expiries import open_sessions
 from maskline.operations.pages import page_of
 from maskline.store import Row

@@ -1,12 +1,11 @@
 """What the settings decide for operations."""
 
+from maskline.clock import HOUR
 from maskline.domain.connector import Assignment, Rules, TextRules, UnknownCaller
 from maskline.domain.trunk import NumberFormat, WayOut
-from maskline.operations.context import DAY, Policy, Quotas, TextPolicy
+from maskline.operations.context import Policy, Quotas, TextPolicy
 from maskline.settings import CarrierSip, Settings
 from maskline.settings.texts import Texts
-
-HOUR = DAY // 24
 
 
 def policy_of(chosen: Settings) -> Policy:

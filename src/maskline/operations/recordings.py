@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from maskline.clock import DAY
 from maskline.domain.call import Call
-from maskline.operations.context import DAY, Context
+from maskline.operations.context import Context
 from maskline.store import rows
 
 PIECE = 200

@@ -5,8 +5,9 @@ nobody up: whoever calls them goes on until less than a piece was left. Safe to 
 several times at once.
 """
 
+from maskline.clock import DAY
 from maskline.domain.session import ProxySession
-from maskline.operations.context import DAY, Context
+from maskline.operations.context import Context
 from maskline.operations.expiries import settle
 from maskline.operations.phone_numbers import DELETION_DAYS
 from maskline.operations.tenancy import operator_account

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from maskline.clock import DAY
 from maskline.domain import e164
 from maskline.domain.connector import TextRules
 from maskline.domain.message import Direction, Kind, State
@@ -12,7 +13,6 @@ from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Facts
 from maskline.domain.session import Participant, ProxySession
 from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
-from maskline.operations.context import DAY
 from maskline.operations.routes import facts_of_text, rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping

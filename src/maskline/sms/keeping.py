@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from maskline.clock import HOUR
 from maskline.domain.connector import TextRules
 from maskline.domain.keywords import Keyword
 from maskline.domain.message import Kind, State
@@ -15,7 +16,7 @@ from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
 LEASE_MILLISECONDS = 120_000  # of a claim; it is renewed while a link has the text
-REPLY_PAUSE = 3_600_000  # how rarely one person is told something of our own accord
+REPLY_PAUSE = HOUR  # how rarely one person is told something of our own accord
 
 # A text about which nothing is known.
 EMPTY: dict[str, Any] = dict.fromkeys(

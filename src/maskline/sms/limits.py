@@ -3,7 +3,8 @@
 from collections import ChainMap
 from collections.abc import MutableMapping
 
-MINUTE = 60_000
+from maskline.clock import MINUTE
+
 MOST_REMEMBERED = 100_000
 
 Moments = MutableMapping[str, float]

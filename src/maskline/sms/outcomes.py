@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maskline.clock import HOUR
 from maskline.domain.message import DEAD, Reported, State, after_report, retry_pause
 from maskline.sms.body import UNREADABLE, reference_of, unseal
 from maskline.sms.port import Accepted, Outcome, Receipt, Refused, TryLater, Unknown
@@ -14,7 +15,7 @@ from maskline.store import Row
 
 # What fits one segment in every alphabet: one receipt tells about all of it.
 SURELY_ONE_SEGMENT = 70
-LONGEST_DOUBT = 3_600_000  # milliseconds before a text in doubt is sent again
+LONGEST_DOUBT = HOUR  # before a text in doubt is sent again
 
 
 def settle(turn: Turn, outcomes: Sequence[tuple[str, Outcome]]) -> None:

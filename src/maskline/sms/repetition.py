@@ -11,6 +11,7 @@ tell, and the carrier is asked to come again.
 
 from collections.abc import Sequence
 
+from maskline.clock import DAY, MINUTE
 from maskline.domain.message import State
 from maskline.domain.texting import sip_status
 from maskline.sms.body import repeat_key
@@ -18,9 +19,9 @@ from maskline.sms.port import Accepted, InboundText, Refused, TryLater, Verdict
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
-REMEMBERED = 3 * 86_400_000
-ANSWER_LOST = 60_000  # before a connection's end: how late a carrier may have got no answer
-REPEATED_WITHIN = 600_000  # after that end, or the start of the next one
+REMEMBERED = 3 * DAY
+ANSWER_LOST = MINUTE  # before a connection's end: how late a carrier may have got no answer
+REPEATED_WITHIN = 10 * MINUTE  # after that end, or the start of the next one
 GONE = 15_000  # after which a connection that its process does not see any more has ended
 UNDECIDED = 20_000  # after which what comes by another process is no repetition
 AGAIN_SECONDS = 5.0
