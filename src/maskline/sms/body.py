@@ -1,10 +1,13 @@
 """What a text says, sealed: so a copy of the database tells nobody. And what is made of it."""
 
 import base64
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from maskline.sms.port import InboundText, Media
+from maskline.sms.port import InboundText, Media, Outgoing
+from maskline.store import Row
 from maskline.store.secrets import Cipher, NotSealed
 
 
@@ -29,7 +32,7 @@ def seal(cipher: Cipher, body: Body, message_id: str) -> str:
 
 
 def unseal(cipher: Cipher, sealed: str, message_id: str) -> Body:
-    """The body; raises NotSealed."""
+    """The body; raises one of UNREADABLE."""
     return DECODER.decode(cipher.unseal(base64.b64decode(sealed), message_id))
 
 
@@ -46,6 +49,19 @@ def repeat_key(cipher: Cipher, text: InboundText) -> str | None:
     if text.message_id is not None:
         return f"id:{text.message_id}"
     return fingerprint(cipher, text) if text.connection or text.part else None
+
+
+def outgoing(record: Row | Mapping[str, Any], body: Body) -> Outgoing:
+    """A text for its carrier's link."""
+    return Outgoing(
+        message_id=record["message_id"],
+        reference=reference_of(record["message_id"]),
+        source=record["shown"],
+        destination=record["recipient"],
+        text=body.text,
+        media=body.media,
+        expires_at=record["expires_at"],
+    )
 
 
 def reference_of(message_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from maskline.domain.message import State
 from maskline.operations.messages import obstacle_of
-from maskline.sms.body import UNREADABLE, reference_of, unseal
+from maskline.sms.body import UNREADABLE, outgoing, unseal
 from maskline.sms.keeping import LEASE_MILLISECONDS
 from maskline.sms.outcomes import doubt, ending
 from maskline.sms.port import Outgoing
@@ -26,7 +26,7 @@ def claim_for(turn: Turn, carrier: str, room: int) -> bool:
     due = tx.all("due_messages", carrier=carrier, now=now, limit=room)
     claimed, ends = [], []
     for row in due:
-        text, obstacle = outgoing(turn, row), obstacle_of(row)
+        text, obstacle = read(turn, row), obstacle_of(row)
         if text is None:
             ends.append(ending(turn, row, State.FAILED, "unreadable", None))
         elif obstacle is not None:
@@ -42,22 +42,13 @@ def claim_for(turn: Turn, carrier: str, room: int) -> bool:
     return len(due) >= room or bool(ends)
 
 
-def outgoing(turn: Turn, row: Row) -> Outgoing | None:
+def read(turn: Turn, row: Row) -> Outgoing | None:
     """The text for the link; None where what it says cannot be read any more."""
-    message_id = row["message_id"]
     try:
-        body = unseal(turn.context.tx.cipher, row["sealed_body"], message_id)
+        body = unseal(turn.context.tx.cipher, row["sealed_body"], row["message_id"])
     except UNREADABLE:
         return None
-    return Outgoing(
-        message_id=message_id,
-        reference=reference_of(message_id),
-        source=row["shown"],
-        destination=row["recipient"],
-        text=body.text,
-        media=body.media,
-        expires_at=row["expires_at"],
-    )
+    return outgoing(row, body)
 
 
 def renew(turn: Turn) -> None:

@@ -9,9 +9,9 @@ from maskline.domain.keywords import Keyword
 from maskline.domain.message import Kind, State
 from maskline.domain.texting import Forward, Heed, Refuse, Treatment, may_be_answered
 from maskline.operations import numbering
-from maskline.sms.body import Body, reference_of, seal
+from maskline.sms.body import Body, outgoing, seal
 from maskline.sms.outcomes import ending
-from maskline.sms.port import InboundText, Media, Outgoing
+from maskline.sms.port import InboundText, Outgoing
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
@@ -54,7 +54,7 @@ class Keeper:
         self.records.append(record)
         match treatment:
             case Forward():
-                self.forward(record, text.told, text.media, treatment, rules)
+                self.forward(record, Body(text.told, text.media), treatment, rules)
             case Heed():
                 self.end(record, text, State.HANDLED, treatment.keyword.value)
                 self.heed(record, treatment.keyword)
@@ -64,14 +64,7 @@ class Keeper:
                 if not self.has_stopped(record["source"], record["dialled"], bool(row["stopped"])):
                     self.reply(record, row, rules, treatment.reply)
 
-    def forward(
-        self,
-        record: dict[str, Any],
-        text: str,
-        media: tuple[Media, ...],
-        to: Forward,
-        rules: TextRules,
-    ) -> None:
+    def forward(self, record: dict[str, Any], body: Body, to: Forward, rules: TextRules) -> None:
         now, message_id = self.turn.context.now, record["message_id"]
         limits = self.turn.done.limits
         due_at = now
@@ -81,23 +74,14 @@ class Keeper:
             "outbound_carrier": to.carrier,
             "recipient": to.recipient,
             "shown": to.shown,
-            "sealed_body": seal(self.turn.context.tx.cipher, Body(text, media), message_id),
+            "sealed_body": seal(self.turn.context.tx.cipher, body, message_id),
             "due_at": due_at,
         }
         self.turn.happened(record["account_id"], State.QUEUED, message_id)
         queued = self.turn.done.queued
         queued[to.carrier] = queued.get(to.carrier, 0) + 1
         if due_at <= now:
-            outgoing = Outgoing(
-                message_id=message_id,
-                reference=reference_of(message_id),
-                source=to.shown,
-                destination=to.recipient,
-                text=text,
-                expires_at=record["expires_at"],
-                media=media,
-            )
-            self.sendable.append((record, outgoing))
+            self.sendable.append((record, outgoing(record, body)))
         else:
             self.paced.add((to.shown, to.recipient))
             self.turn.done.backlog.add(to.carrier)
@@ -162,7 +146,7 @@ class Keeper:
             "state": State.QUEUED.value,
         }
         self.records.append(reply)
-        self.forward(reply, words, (), Forward(sender, number, carrier), rules)
+        self.forward(reply, Body(words), Forward(sender, number, carrier), rules)
 
     def write(self) -> None:
         """Hands out what can be sent at once, and writes all."""
@@ -174,7 +158,7 @@ class Keeper:
         sendable = [each for each in self.sendable if self.is_next(each[0]["outbound_carrier"])]
         blocked = self.pending_pairs(sendable) | self.paced
         now, work = self.turn.context.now, self.turn.work
-        for record, outgoing in sendable:
+        for record, text in sendable:
             carrier, pair = record["outbound_carrier"], (record["shown"], record["recipient"])
             if pair in blocked:
                 self.turn.done.blocked.add(carrier)
@@ -183,7 +167,7 @@ class Keeper:
             else:
                 record |= {"state": State.SENDING.value, "attempts": 1, "holder": work.holder}
                 record |= {"due_at": now + LEASE_MILLISECONDS, "sent_at": now}
-                self.turn.send(carrier, outgoing)
+                self.turn.send(carrier, text)
             blocked.add(pair)
 
     def is_next(self, carrier: str) -> bool:
