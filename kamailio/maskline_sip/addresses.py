@@ -16,11 +16,16 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+def parsed(text: str) -> Address:
+    """An address, of IPv6 in brackets or without; raises ValueError for a name."""
+    return ipaddress.ip_address(text.strip("[]"))
+
+
 @functools.lru_cache(maxsize=256)
 def address_of(host: str) -> Address | None:
     """An address, however it is written; None for a name."""
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = parsed(host)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

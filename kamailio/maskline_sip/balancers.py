@@ -3,11 +3,11 @@ source it tells in the Via below its own. Pure."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import NamedTuple
 
 from . import sip
+from .addresses import parsed
 
 # Strictly, and no quotes, angle brackets or other spaces: in what Kamailio reads otherwise than we
 # do, a sender could hide a `received` (RFC 3261 25.1 allows quoted values; nobody sends them).
@@ -42,7 +42,7 @@ def source_behind(request: sip.Message) -> Source | None:
     if len(received) != 1:
         return None
     try:
-        address = str(ipaddress.ip_address(received[0].strip().strip("[]")))
+        address = str(parsed(received[0].strip()))
     except ValueError:
         return None
     port = int(ports[0]) if len(ports) == 1 and re.fullmatch("[0-9]{1,5}", ports[0]) else 5060

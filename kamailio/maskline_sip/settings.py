@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import sip
-from .addresses import address_of, bracketed, is_here, is_nearby
+from .addresses import address_of, bracketed, is_here, is_nearby, parsed
 from .digest import Account
 
 CONTROL, BALANCER = "\ncontrol", "\nbalancer"  # no carrier has such a name
@@ -133,7 +133,7 @@ class Settings:
         if key not in self._known:
             if len(self._known) > 10_000:
                 self._known.clear()
-            source = ipaddress.ip_address(address.strip("[]"))
+            source = parsed(address)
             balanced = any(source in network for network in self._balancers)
             self._known[key] = BALANCER if balanced else self.carrier_at(address, transport)
         return self._known[key]
@@ -141,7 +141,7 @@ class Settings:
     def carrier_at(self, address: str, transport: str) -> str | None:
         """The carrier at an address. Where several are, the one that is called by the transport
         that it calls by; of several such, the one of the narrower network."""
-        source = ipaddress.ip_address(address.strip("[]"))
+        source = parsed(address)
         names = [name for network, name in self._sources if source in network]
         called = [name for name in names if transport in self.carriers[name].transports]
         return next(iter(called or names), None)

@@ -8,6 +8,7 @@ import ipaddress
 
 import KSR
 
+from .addresses import parsed
 from .tables import Table
 
 SOURCES = Table("sources")
@@ -25,7 +26,7 @@ def admit(carrier: str, addresses: bytes) -> None:
 
 def carrier_at(address: str) -> str | None:
     """The name of the carrier that calls from an address, as Kamailio writes it."""
-    plain = str(ipaddress.ip_address(address.strip("[]")))
+    plain = str(parsed(address))
     return SOURCES.get(plain)
 
 
@@ -48,7 +49,7 @@ def befriend(address: str) -> None:
 
 def network_of(address: str) -> str | None:
     """The first 64 bits of an IPv6 address, None of an IPv4 address."""
-    plain = ipaddress.ip_address(address.strip("[]"))
+    plain = parsed(address)
     if plain.version == 4:
         return None
     return str(ipaddress.ip_network((plain, 64), strict=False))
