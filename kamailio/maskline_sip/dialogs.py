@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import KSR
 
 from . import allowed, firsts, kept, mask, ringing, sip
@@ -13,7 +15,7 @@ from .kept import Kept
 from .refuse import Refuse
 from .relay import Relay
 from .reports import Reports
-from .route_sets import ENDED, Known, RouteSets
+from .route_sets import ENDED, RINGING, Known, RouteSets
 from .senders import Senders
 from .settings import CONTROL
 from .shelf import Shelf
@@ -22,12 +24,14 @@ from .switch import SwitchDown
 from .ways import NoWay, Ways
 
 READY = "$avp(ready)"
+REPORT_SECONDS = 0.2  # in which all nodes can know of an answer
 LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
 
 class Dialogs:
     def __init__(
         self,
+        node: str,
         keys: mask.Keyring,
         door: Gate,
         bodies: Bodies,
@@ -38,6 +42,7 @@ class Dialogs:
         shelf: Shelf,
         ways: Ways,
     ) -> None:
+        self._node = node
         self._keys, self._door, self._bodies, self._relay = keys, door, bodies, relay
         self._reports, self._route_sets, self._senders = reports, route_sets, senders
         self._shelf, self._ways = shelf, ways
@@ -69,7 +74,7 @@ class Dialogs:
         body = self._bodies.of_request(request, passage)
         known = kept.of(passage, request, self._ways.received_at(request))
         if method == "BYE":
-            self._hang_up(request, known, origin)
+            self._hang_up(request, known, origin, self._rings(passage.near.reference, call))
         else:
             self._relay.send(request, passage, body, known)
 
@@ -77,12 +82,26 @@ class Dialogs:
         """What is known of the call that a request is of, if it may still be made."""
         reference = passage.near.reference
         call = self._route_sets.known_of(reference)
+        bye = method == "BYE"
+        if bye and self._rings(reference, call) and not self._is_own(reference):
+            time.sleep(REPORT_SECONDS)  # it may have been answered a moment ago
+            call = self._route_sets.known_of(reference)
         # Who is called may not end what they have not answered (RFC 3261 15).
-        early = method == "BYE" and passage.near.side == mask.CALLED and ringing.rings(reference)
-        over = call is not None and call.state == ENDED and method != "BYE"
+        early = bye and passage.near.side == mask.CALLED and self._rings(reference, call)
+        over = call is not None and call.state == ENDED and not bye
         if early or over or (call is not None and belongs_elsewhere(passage, call)):
             raise Refuse(481)
         return call
+
+    def _rings(self, reference: str, call: Known | None) -> bool:
+        """Whether a call is not answered yet: of one that came to another node its record tells."""
+        if self._is_own(reference):
+            return ringing.rings(reference)
+        return call is not None and call.state == RINGING
+
+    def _is_own(self, reference: str) -> bool:
+        """Whether a call came to this node."""
+        return reference.startswith(self._node)
 
     def _completed(self, passage: mask.Passage, call: Known | None) -> mask.Leg:
         try:
@@ -91,7 +110,7 @@ class Dialogs:
             # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
             raise Refuse(500, RETRY) from None
 
-    def _hang_up(self, request: sip.Message, known: Kept, origin: str) -> None:
+    def _hang_up(self, request: sip.Message, known: Kept, origin: str, rings: bool) -> None:
         """Passes a BYE on, whose reply is written in advance. Whatever becomes of it, the call is
         over; but where it rings still, it ends one of several phones' ringing, and its INVITE
         tells."""
@@ -100,7 +119,7 @@ class Dialogs:
             KSR.pv.sets(READY, ready)
         near = known.passage.near
         reason = ", ".join(request.all("reason"))
-        counts = near.reference != NOBODYS and not ringing.rings(near.reference)
+        counts = near.reference != NOBODYS and not rings
         if counts:
             self._shelf.clear(request)
         try:

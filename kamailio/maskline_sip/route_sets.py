@@ -10,7 +10,7 @@ from .engines import call_of
 from .switch import Switch, SwitchDown
 from .tables import Table
 
-ENDED = "Ended"
+RINGING, ENDED = "Ringing", "Ended"
 ROUTES = Table("routes")
 # Characters of a route set; a longer one is nothing that a carrier has.
 LONGEST = 2000

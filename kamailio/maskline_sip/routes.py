@@ -92,7 +92,9 @@ class Routes:
         sets, shelf = RouteSets(keys, switch), Shelf(settings, keys, self.entry, bodies, ways)
         attempts = Attempts(settings, keys, door, bodies, reports, sets, ways)
         self.calls = Calls(settings, switch, others, bodies, reports, senders, told, attempts, ways)
-        self.dialogs = Dialogs(keys, door, bodies, relay, reports, sets, senders, shelf, ways)
+        self.dialogs = Dialogs(
+            settings.node, keys, door, bodies, relay, reports, sets, senders, shelf, ways
+        )
         strays = Strays(senders, keys, reports)
         self.replies = Replies(
             keys, door, bodies, reports, sets, attempts, shelf, senders, strays, ways

@@ -25,7 +25,7 @@ from fake_kamailio import (
     within,
 )
 
-from maskline_sip import digest, sip
+from maskline_sip import dialogs, digest, sip
 from maskline_sip.switch import SwitchDown
 
 
@@ -124,6 +124,50 @@ def test_who_is_called_cannot_end_what_they_have_not_answered(script: Script) ->
     assert script.answered == [481]
     assert not script.relayed
     assert not events(script)
+
+
+def at_another_node(monkeypatch: pytest.MonkeyPatch, *states: str) -> tuple[Script, Call]:
+    """A node by which a message comes of a call that rings at another one, and what its record says
+    of that, each time."""
+    other, told = Script(), iter(states)
+    call = ringing(other)
+    other.routes.dialogs._node = "bbbbbbbb"
+    other.kamailio.tables.clear()
+    other.control.told.clear()
+    monkeypatch.setattr(dialogs.time, "sleep", lambda _: None)
+    monkeypatch.setattr(other.control, "ask", lambda *_: {"State": next(told)})
+    return other, call
+
+
+def test_who_is_called_cannot_end_it_by_another_node_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script, call = at_another_node(monkeypatch, "Ringing", "Ringing")
+    script.request(*call.by("called", "BYE"))
+    assert script.answered == [481]
+    assert not script.relayed
+    assert not events(script)
+
+
+def test_who_answered_a_moment_ago_can_end_it_by_another_node(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whose record says so a moment later."""
+    for states in (("Ringing", "Answered"), ("Answered",)):
+        script, call = at_another_node(monkeypatch, *states)
+        script.request(*call.by("called", "BYE"))
+        assert script.relayed
+        assert [one["EndedBy"] for one in events(script)] == ["called"]
+
+
+def test_the_callers_early_bye_ends_no_call_by_another_node_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script, call = at_another_node(monkeypatch, "Ringing", "Ringing")
+    script.request(*call.by("caller", "BYE"))
+    assert script.relayed
+    assert not events(script)
+    assert not script.engine.given("delete")
 
 
 @pytest.mark.parametrize("method", ["UPDATE", "INFO", "PRACK"])
