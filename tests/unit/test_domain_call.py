@@ -100,7 +100,9 @@ def test_an_end_that_is_told_counts_before_one_that_was_guessed(at: int) -> None
 def test_a_call_that_is_answered_was_not_lost() -> None:
     """As when its node, which only could not tell the others, was taken for dead. An answer that
     was known then tells nothing new."""
-    lost = CallEvent(happening=Happening.ENDED, at=4000, sip_status=LOST_STATUS, ended_by=Party.US)
+    lost = CallEvent(
+        happening=Happening.ENDED, at=4000, sip_status=LOST_STATUS, ended_by=Party.US, cause=41
+    )
     assert after(RINGING, lost, ANSWERED) == after(RINGING, ANSWERED)
     assert after(RINGING, lost, ANSWERED, ENDED) == after(RINGING, ANSWERED, ENDED)
     assert after(ANSWERED, lost, ANSWERED, replace(ANSWERED, at=2500)).lost

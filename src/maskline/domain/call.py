@@ -169,7 +169,7 @@ def apply(call: Call, event: CallEvent) -> Call:
             "hang_up_at": deadline(call, event.at),
         }
         if call.lost and call.answered_at is None:  # it is not: it lives until its end is told
-            changes |= {"ended_at": None, "ended_by": None, "sip_status": None}
+            changes |= dict.fromkeys(("ended_at", "ended_by", "sip_status", "cause"))
     return replace(call, **changes)
 
 
