@@ -14,6 +14,7 @@ from maskline.operations import (
     Policy,
     complete_lost_calls,
     dismiss_leg,
+    give_up_legs,
     live_calls,
     purge_calls,
     settle_expired_sessions,
@@ -382,6 +383,10 @@ def test_a_leg_of_any_length_is_hung_up_later(desk: Desk, session: dict[str, Any
     dismiss_leg(desk.context(""), next(one for one in left if one.leg["CallId"] == "b"))
     desk.now += 5000
     assert [one.leg for one in take_legs(desk.context(""), node="")] == [LEGS[0]]
+    assert give_up_legs(desk.context("")) == 0
+    desk.now += HOUR
+    assert take_legs(desk.context(""), node="") == []
+    assert [give_up_legs(desk.context("")) for _ in range(2)] == [1, 0]
 
 
 def test_old_records_are_purged(desk: Desk, session: dict[str, Any]) -> None:

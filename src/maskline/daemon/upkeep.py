@@ -11,6 +11,7 @@ from maskline.operations import (
     Context,
     complete_lost_calls,
     erase_messages,
+    give_up_legs,
     purge_audit_records,
     purge_calls,
     purge_carrier_reports,
@@ -30,6 +31,7 @@ UPKEEP_SECONDS = 5.0
 UPKEEP = (
     settle_expired_sessions,
     complete_lost_calls,
+    give_up_legs,
     purge_sessions,
     purge_calls,
     erase_messages,

@@ -20,7 +20,7 @@ from maskline.operations.calls import (
 )
 from maskline.operations.carriers import purge_carrier_reports, put_carrier_reports
 from maskline.operations.context import Announcement, Context, Handler, Operation, Policy
-from maskline.operations.legs_left import LegLeft, dismiss_leg, take_legs
+from maskline.operations.legs_left import LegLeft, dismiss_leg, give_up_legs, take_legs
 from maskline.operations.messages import erase_messages, purge_messages
 from maskline.operations.recordings import purge_recordings
 from maskline.operations.table import TABLE
@@ -51,6 +51,7 @@ __all__ = [
     "dismiss_leg",
     "erase_messages",
     "find_access_key",
+    "give_up_legs",
     "is_access_key_id",
     "live_calls",
     "named_resource",

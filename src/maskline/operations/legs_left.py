@@ -50,7 +50,7 @@ def leave_legs(
 def take_legs(context: Context, node: str) -> list[LegLeft]:
     """The legs that whoever asks is to hang up now: those of the calls that this node carried, and
     those that their own node leaves alone. They are given again after a while unless they were
-    `dismiss_leg`ed; those that were tried for long enough are forgotten."""
+    `dismiss_leg`ed or given up."""
     due = context.tx.all(
         "list_legs_left",
         now=context.now,
@@ -64,14 +64,17 @@ def take_legs(context: Context, node: str) -> list[LegLeft]:
 def taken(context: Context, row: Row) -> bool:
     """Whether a leg is left to us; nobody else is given it for a while."""
     this = {"call_id": row["call_id"], "leg_name": row["leg_name"]}
-    if context.now >= row["until"]:
-        context.tx.run("remove_leg_left", **this)
-        return False
     pause = min(max(context.now - row["since"], SOONEST), LATEST)
     postponed = context.tx.run(
         "postpone_leg_left", **this, now=context.now, again_at=context.now + pause
     )
     return postponed == 1
+
+
+def give_up_legs(context: Context) -> int:
+    """Forgets legs that were tried for long enough; how many. Any process does it, for there may be
+    none that hangs up."""
+    return context.tx.run("remove_old_legs_left", now=context.now)
 
 
 def dismiss_leg(context: Context, left: LegLeft) -> None:

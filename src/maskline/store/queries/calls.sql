@@ -121,7 +121,7 @@ ON CONFLICT (call_id, leg_name) DO NOTHING
 -- name: list_legs_left
 -- Those that the call's own node has left alone for long come to all.
 SELECT * FROM legs_left
-WHERE due_at <= :now
+WHERE due_at <= :now AND until > :now
     AND (substr(call_id, 1, length(:node)) = :node OR due_at <= :left_alone_since)
 ORDER BY due_at
 LIMIT :limit
@@ -130,6 +130,9 @@ LIMIT :limit
 -- Changes no row when somebody else has taken it.
 UPDATE legs_left SET due_at = :again_at
 WHERE call_id = :call_id AND leg_name = :leg_name AND due_at <= :now
+
+-- name: remove_old_legs_left
+DELETE FROM legs_left WHERE due_at <= :now AND until <= :now
 
 -- name: remove_leg_left
 DELETE FROM legs_left WHERE call_id = :call_id AND leg_name = :leg_name
