@@ -17,7 +17,7 @@ ENDED = CallEvent(
 )
 OPENED = Entry("n-1", call=replace(CALL, proxy_session_name="naïve"))
 OVER = Entry("n-1", event=ENDED)
-SMALL = 1 << 16  # octets
+SMALL = 3 << 15  # octets: more than are read at once
 
 
 def left(folder: Path) -> list[Entry]:

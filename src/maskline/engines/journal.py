@@ -21,6 +21,7 @@ from maskline.domain.call import Call, CallEvent
 
 NAMES = ("calls-1.journal", "calls-2.journal")
 ROOM = 8 << 20  # octets of each, for what is told of some 2,500 calls
+PART = 1 << 16  # octets that are read at once
 EMPTY = b"\0"
 
 log = structlog.get_logger()
@@ -88,7 +89,13 @@ class File:
 
     @property
     def content(self) -> bytes:
-        return os.pread(self._file, os.fstat(self._file).st_size, 0).rstrip(EMPTY)
+        """All up to where zeros begin: to read these takes as long as the rest of a start."""
+        parts: list[bytes] = []
+        while part := os.pread(self._file, PART, len(parts) * PART):
+            parts.append(part)
+            if part.endswith(EMPTY):
+                break
+        return b"".join(parts).rstrip(EMPTY)
 
     def append(self, line: bytes) -> None:
         """Raises OSError where not all of it found room."""
