@@ -121,7 +121,7 @@ class Fleet:
         text = GUIDE.read_text().replace("203.0.113.5", BALANCER)
         text = text.replace("192.0.2.0/24", f"{NETWORK}.0/24")
         told = 'xlog("L_ALERT", "SENT $ci $rm $si $du\\n");\n\tt_on_failure("NEXT");'
-        text = text.replace("nodes.list", str(self.folder / "nodes.list"))
+        text = text.replace("/etc/kamailio/nodes.list", str(self.folder / "nodes.list"))
         (self.folder / "balancer.cfg").write_text(text.replace('t_on_failure("NEXT");', told))
         listed = "".join(f"1 sip:{host}:{SIP}\n" for host in NODES)
         (self.folder / "nodes.list").write_text(listed)
