@@ -1,6 +1,7 @@
 """Pictures are drawn in processes that give way to all others, and end."""
 
 import asyncio
+import gc
 import io
 import os
 import sys
@@ -80,6 +81,20 @@ async def test_where_no_process_can_be_started_no_picture_passes(
     monkeypatch.setattr(drawing, "COMMAND", ("/nowhere/python",))
     with pytest.raises(NotAPicture, match=r"^no-process$"):
         await drawn(b"", 1)
+
+
+async def test_one_that_is_ended_while_it_reads_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: broken.append(told))
+    monkeypatch.setattr(drawing, "COMMAND", ("/bin/sleep", "60"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await drawn(bytes(1_000_000), 1)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert broken == []
 
 
 async def test_it_ends_when_nobody_waits_for_it(

@@ -9,6 +9,7 @@ import asyncio
 import os
 import resource
 import sys
+from typing import BinaryIO
 
 from maskline.sms.pictures import NotAPicture, drawn_anew
 
@@ -24,9 +25,9 @@ LIMITS = {
 
 async def drawn(content: bytes, most_bytes: int) -> tuple[str, bytes]:
     """As `drawn_anew`; raises NotAPicture."""
-    process = await started(most_bytes)
+    process = await started(content, most_bytes)
     try:
-        told, _ = await process.communicate(content)
+        told, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
@@ -37,19 +38,29 @@ async def drawn(content: bytes, most_bytes: int) -> tuple[str, bytes]:
     return head.decode(), clean
 
 
-async def started(most_bytes: int) -> asyncio.subprocess.Process:
+async def started(content: bytes, most_bytes: int) -> asyncio.subprocess.Process:
+    """The process, given the picture as a file: a pipe would break where it is ended."""
     try:
-        return await asyncio.create_subprocess_exec(
-            *COMMAND,
-            str(most_bytes),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-            start_new_session=True,  # a signal to the whole service is not for it
-        )
+        with in_memory(content) as given:
+            return await asyncio.create_subprocess_exec(
+                *COMMAND,
+                str(most_bytes),
+                stdin=given,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+                start_new_session=True,  # a signal to the whole service is not for it
+            )
     except OSError:  # the machine has no room for one more: that is no reason to lose the words
         raise NotAPicture("no-process") from None
+
+
+def in_memory(content: bytes) -> BinaryIO:
+    """A file that is on no disk, to be read from its beginning."""
+    file = open(os.memfd_create("picture"), "w+b")  # noqa: SIM115 - whoever asks closes it
+    file.write(content)
+    file.seek(0)
+    return file
 
 
 def main(most_bytes: str) -> int:
