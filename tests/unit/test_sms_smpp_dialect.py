@@ -168,6 +168,17 @@ def test_ids_meet_in_one_form(form: str, answered: str, receipted: str) -> None:
     assert answer(answered) == from_receipt(receipted)
 
 
+@pytest.mark.parametrize(("in_tlv", "in_text"), [(b"2F", "47"), (b"47", "47"), (b"2f", "")])
+def test_the_id_in_a_tlv_has_the_form_of_answers_unless_the_text_has_the_same(
+    in_tlv: bytes, in_text: str
+) -> None:
+    own = dialect(receipt_ids="hex_decimal")
+    tlvs = ((codes.RECEIPTED_MESSAGE_ID, in_tlv + b"\0"), DELIVERED)
+    found = own.arrival(receipt(f"id:{in_text} stat:DELIVRD", 4, *tlvs), "c1", NOW)
+    assert isinstance(found, Receipt)
+    assert found.message_id == own.answered_id("2F")
+
+
 def test_a_receipt_is_for_the_text_that_went_the_other_way() -> None:
     body = receipt(PLAIN, 4, (codes.USER_MESSAGE_REFERENCE, b"\x01\x02"))
     assert dialect().arrival(body, "c1", NOW) == Receipt(

@@ -76,11 +76,13 @@ def report_of(body: ShortMessage | Data) -> Report | None:
         return None  # an acknowledgement that a person wrote
     # A C-octet string (section 3.1) ends with its first zero.
     message_id = found_id.partition(b"\0")[0].decode("latin_1").strip() if found_id else ""
+    in_text = fields.get("id", "")
     return Report(
-        message_id or fields.get("id", ""),
+        message_id or in_text,
         state_of(found_state, fields.get("stat", ""), kind),
         error_of(tlv(body.tlvs, codes.NETWORK_ERROR_CODE), fields.get("err", "")),
-        from_tlv=bool(message_id),
+        # Some carriers put into the TLV what they put into the text, in its form.
+        from_tlv=bool(message_id) and message_id != in_text,
     )
 
 
