@@ -44,6 +44,7 @@ class Kamailio:
         self.corex = self.hdr = self.htable = self.sl = self.tcpops = self.tls = self.tm = (
             self.tmx
         ) = self
+        self.jsonrpcs = self
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -172,7 +173,8 @@ def settings(**more: Any) -> dict[str, Any]:
         "secret": SECRET, "local": "l0cal", "salt": SALT, "own_hosts": [f"{OURS}:5060"],
         "keys": {"a": base64.b64encode(bytes(range(64))).decode()}, "current_key": "a",
         "switch_socket": "", "listen": [f"udp:{OURS}:5060", f"tcp:{OURS}:5060"], "advertise": [],
-        "balancers": [], "node": CALL[:8], "known_seconds": 77, "most_strange": 60, "others": "",
+        "balancers": [], "node": CALL[:8], "known_seconds": 77,
+        "stranger_seconds": 5, "most_strange": 60, "others": "",
         "control": CONTROL, "media_control": "127.0.0.1:2223", "named_sources": False,
         "websocket_origins": [],
         "media_addresses": ["192.0.2.200"],

@@ -8,6 +8,7 @@ import binascii
 import gc
 import json
 import re
+import time
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,6 +25,7 @@ from .dialogs import Dialogs
 from .engines import Engines
 from .errands import Errands
 from .gate import Entrance, Gate, Withheld
+from .loiterers import Loiterers
 from .media import Media
 from .messages import Messages
 from .others import Others
@@ -84,6 +86,7 @@ class Routes:
         self.bodies = bodies = Bodies(keys, engines, settings, others)
         self.reports = reports = Reports(keys, switch)
         self.senders = senders = Senders(settings, keys)
+        self.loiterers = Loiterers(settings, senders)
         self.announcements = told = Announcements(settings, door, media, ways)
         self.errands, self.ways = Errands(settings, door, ways), ways
         self.losses = Reports(keys, Switch(settings.switch_socket, HASTY))
@@ -227,6 +230,14 @@ class Routes:
                 self.losses.tell("ReportTrunk", told)
         except Exception as error:
             log_fault("loss not told", error)
+        return 1
+
+    def sweep(self, _message: Any) -> int:
+        """Called by a timer, in a process of its own."""
+        try:
+            self.loiterers.sweep(time.monotonic())
+        except Exception as error:
+            KSR.err(f"not swept: {type(error).__name__} {_where(error)}\n")
         return 1
 
     # -- requests, step by step

@@ -101,6 +101,7 @@ class Settings:
         self.websocket_origins: list[str] = given["websocket_origins"]
         self.node: str = given["node"]
         self.known_seconds: int = given["known_seconds"]
+        self.stranger_seconds: int = given["stranger_seconds"]
         self.most_strange: int = given["most_strange"]
         self.others: str = given["others"]
         self._balancers = [ipaddress.ip_network(one) for one in given["balancers"]]

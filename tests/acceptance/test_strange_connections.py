@@ -3,6 +3,7 @@ answered; and those of carriers, which last."""
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +75,19 @@ def unshaken(port: int) -> socket.socket:
     return line
 
 
+def drip(port: int, for_ever: list[bool]) -> None:
+    """Begins to shake hands, a byte at a time; whether one may do so for ever is told."""
+    with unshaken(port) as line:
+        for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(19):
+            try:
+                line.send(bytes([byte]))
+                if heard(line, 1) == b"":
+                    return
+            except OSError:
+                return
+    for_ever.append(True)
+
+
 def test_a_connection_that_we_made_stays_whoever_speaks_on_it(tmp_path: Path) -> None:
     """A carrier is reached elsewhere than where it calls from, and asks there whether we live. One
     of a stranger's over TLS is closed meanwhile, with the hands shaken or without."""
@@ -93,6 +107,9 @@ def test_a_connection_that_we_made_stays_whoever_speaks_on_it(tmp_path: Path) ->
             shaken = ssl.create_default_context(cafile=str(us.ca)).wrap_socket(
                 unshaken(tls_port), server_hostname=CARRIER
             )
+            told_for_ever = list[bool]()
+            dripping = threading.Thread(target=drip, args=(tls_port, told_for_ever))
+            dripping.start()
             line, _ = place.accept()
             with line, shaken, unshaken(tls_port) as silent:
                 assert (heard(line, 10) or b"").startswith(b"OPTIONS ")
@@ -101,3 +118,5 @@ def test_a_connection_that_we_made_stays_whoever_speaks_on_it(tmp_path: Path) ->
                 assert told is None or told.startswith(b"OPTIONS ")
                 assert heard(silent, STRANGER_SECONDS + 10) == b""
                 assert heard(shaken, STRANGER_SECONDS + 10) == b""
+                dripping.join()
+                assert not told_for_ever

@@ -128,6 +128,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "websocket_origins": ["https://phone.example"],
         "node": "0123abcd",
         "known_seconds": 600,
+        "stranger_seconds": 5,
         "most_strange": 60,
         "others": str(tmp_path / "nodes.json"),
         "control": "127.0.0.1:4000",

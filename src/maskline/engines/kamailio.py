@@ -220,10 +220,22 @@ modparam("tls", "xavp_cfg", "tls")
 # In place of tcp_connection_lifetime, which holds over TCP alone. Left out, it is ten minutes.
 modparam("tls", "connection_timeout", {seconds})
 """
-# Of connections alone that showed a carrier's certificate, or by which one registered us
+# Strangers who never come to say who they are (maskline_sip/loiterers.py); and that a connection is
+# closed, of those alone that showed a carrier's certificate, or by which one registered us
 # (maskline_sip/ways.py).
-CLOSED = """
+CONNECTIONS = """
+loadmodule "jsonrpcs.so"
+loadmodule "rtimer.so"
+# By none of its own ways (1, 2 and 4): the script alone asks.
+modparam("jsonrpcs", "transport", 8)
+modparam("jsonrpcs", "pretty_format", 0)
+modparam("rtimer", "timer", "name=loiterers;interval=3;mode=1")
+modparam("rtimer", "exec", "timer=loiterers;route=LOITERERS")
 modparam("tcpops", "closed_event", 2)
+
+route[LOITERERS] {
+	python_exec("sweep");
+}
 
 event_route[tcp:closed] {
 	python_exec("closed");
@@ -273,7 +285,7 @@ def more_lines(settings: Settings) -> str:
     """What else some transports need; it stands where all other modules are loaded."""
     websocket = any(listener.transport in CARRIED_BY for listener in settings.sip.listen)
     connected = any(listener.transport != "udp" for listener in settings.sip.listen)
-    lines = CLOSED if connected else ""
+    lines = CONNECTIONS if connected else ""
     return lines + (WEBSOCKET.replace("MOST_STRANGE", str(MOST_STRANGE)) if websocket else "")
 
 
@@ -292,6 +304,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "websocket_origins": [str(origin) for origin in settings.sip.websocket_origins],
         "node": around.node,
         "known_seconds": KNOWN_SECONDS,
+        "stranger_seconds": STRANGER_SECONDS,
         "most_strange": MOST_STRANGE,
         "others": str(around.others),
         "control": str(around.control),
