@@ -113,7 +113,7 @@ def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str
         return []
     headers = _negotiated(request)
     if request.method == "INVITE":
-        headers.append(("Allow", ALLOW))
+        headers.append(("Allow", _methods(request)))
     if request.method == "PRACK" and (found := _RACK.fullmatch(request.first("rack"))):
         headers.append(("RAck", f"{found[1]} {int(found[2]) + ahead} INVITE"))
     return headers
@@ -122,7 +122,7 @@ def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str
 def reply_headers(reply: sip.Message) -> list[tuple[str, str]]:
     headers = _negotiated(reply)
     if reply.method in ("INVITE", "OPTIONS") and 200 <= reply.status < 300:
-        headers.append(("Allow", ALLOW))
+        headers.append(("Allow", _methods(reply)))
     if 100 < reply.status < 200 and _NUMBER.fullmatch(reply.first("rseq")):
         headers.append(("RSeq", reply.first("rseq")))
     if reply.status in (480, 486, 500, 503, 600, 603):
@@ -163,6 +163,13 @@ def _negotiated(message: sip.Message) -> list[tuple[str, str]]:
         headers.append(("Session-Expires", interval[1] + refresher))
     least = _NUMBER.match(message.first("min-se"))
     return [*headers, ("Min-SE", least[0])] if least else headers
+
+
+def _methods(message: sip.Message) -> str:
+    """Ours, but for UPDATE where its sender lists others alone: a session that was refreshed by it
+    would end (RFC 3311 4, RFC 4028 7.4)."""
+    told = message.listed("allow")
+    return ALLOW if "UPDATE" in told or not told else ", ".join(m for m in METHODS if m != "UPDATE")
 
 
 def _tags(message: sip.Message, name: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ PASSING = {
     480, 481, 482, 483, 484, 486, 487, 488, 491, 500, 501, 503, 504, 600, 603, 604,
 }  # fmt: skip
 ALLOW = ("Allow", "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS, PRACK, UPDATE")
+WITHOUT_UPDATE = ("Allow", "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS, PRACK")
 NEGOTIABLE = [
     ("supported", "x-SECRET, Timer"),
     ("supported", "replaces,100REL"),
@@ -71,7 +72,7 @@ def test_which_requirements_cannot_be_met() -> None:
 @pytest.mark.parametrize("method", ["UPDATE", "INFO", "PRACK", "OPTIONS"])
 def test_what_is_negotiated_passes_in_our_own_spelling(method: str) -> None:
     assert allowed.request_headers(request(method, *NEGOTIABLE)) == NEGOTIATED
-    invite = request("INVITE", *NEGOTIABLE, ("allow", "SECRET"))
+    invite = request("INVITE", *NEGOTIABLE, ("allow", "SECRET, UPDATE"))
     assert allowed.request_headers(invite) == [*NEGOTIATED, ALLOW]
     assert allowed.reply_headers(reply(200, "UPDATE", *NEGOTIABLE)) == NEGOTIATED
 
@@ -106,7 +107,17 @@ def test_a_prack_names_a_reply_by_numbers(rack: str, seen: list[tuple[str, str]]
 def test_which_replies_tell_the_methods(
     status: int, method: str, seen: list[tuple[str, str]]
 ) -> None:
-    assert allowed.reply_headers(reply(status, method, ("allow", "SECRET"))) == seen
+    for told in ([("allow", "SECRET, UPDATE")], [("allow", "SECRET"), ("allow", "UPDATE")], []):
+        assert allowed.reply_headers(reply(status, method, *told)) == seen
+
+
+@pytest.mark.parametrize("told", ["INVITE, ACK, CANCEL, BYE", "SECRET", "XUPDATE, update"])
+def test_nobody_is_told_of_update_by_whom_the_other_knows_none(told: str) -> None:
+    """Who refreshes a session would take it, and lose the call (RFC 4028)."""
+    assert allowed.request_headers(request("INVITE", ("allow", told))) == [WITHOUT_UPDATE]
+    for method in ("INVITE", "OPTIONS"):
+        seen = allowed.reply_headers(reply(200, method, ("allow", told)))
+        assert seen == [WITHOUT_UPDATE]
 
 
 @pytest.mark.parametrize(
