@@ -26,6 +26,7 @@ class Rtpengine:
     def __init__(self) -> None:
         self.asked: list[dict[str, str]] = []
         self.deaf_to = 0  # of the next requests so many get lost
+        self.streams = "m=audio 7 RTP/AVP 0\r\n"
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
@@ -42,7 +43,7 @@ class Rtpengine:
             if self.deaf_to:
                 self.deaf_to -= 1
                 continue
-            answer = {"result": "ok", "sdp": "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 7 RTP/AVP 0\r\n"}
+            answer = {"result": "ok", "sdp": f"v=0\r\nc=IN IP4 127.0.0.1\r\n{self.streams}"}
             self.socket.sendto(cookie + b" " + json.dumps(answer).encode(), sender)
 
     def close(self) -> None:
@@ -161,6 +162,15 @@ def test_a_request_or_an_answer_that_got_lost_is_asked_for_again(theirs: Rtpengi
     with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
         engine.offer(OURS + CALL, "caller", OFFER)
     assert theirs.asked == [theirs.asked[0]] * 2
+
+
+def test_a_refused_stream_is_told_as_its_sender_wrote_it(theirs: Rtpengine) -> None:
+    """Whatever the engine makes of a fax or a picture (RFC 3264 6)."""
+    theirs.streams = "m=audio 0 RTP/AVP 0\r\nm=audio 7 RTP/AVP 0\r\n"
+    said = b"v=0\nc=IN IP4 192.0.2.1\nm=image 9 udptl t38\nm=audio 9 RTP/AVP 0\n"
+    with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
+        told = sdp.write(engine.offer(OURS + CALL, "caller", sdp.read(said)), 1, 1)
+    assert b"m=image 0 udptl t38\r\nm=audio 7 RTP/AVP 0\r\n" in told
 
 
 @pytest.fixture
