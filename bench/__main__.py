@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,11 +132,13 @@ def halves(ports: MediaPorts) -> tuple[MediaPorts, MediaPorts]:
     return (first, middle), (middle + 1, last)
 
 
-def program(name: str, *given: str, interpreter: str = sys.executable) -> Part:
-    """One of the bench's other programs, whose output is taken."""
+def program(
+    name: str, *given: str, less: Sequence[str] = (), interpreter: str = sys.executable
+) -> Part:
+    """One of the bench's other programs, whose output is taken; `less` is for a short bench."""
 
-    def part(_folder: Path, _short: bool, report: Report) -> None:
-        run(report, interpreter, name, *given)
+    def part(_folder: Path, short: bool, report: Report) -> None:
+        run(report, interpreter, name, *(less if short and less else given))
 
     return part
 
@@ -171,7 +173,7 @@ PARTS: dict[str, Part] = {
     "mask": program("mask.py", interpreter=SYSTEM_PYTHON),
     "selection": program("selection.py", "--sessions", "1000", "--pools", "100"),
     "pool-numbers": program("pool_numbers.py", "--people", "30", "--sessions", "150"),
-    "commands": program("commands.py", "--rounds", "9"),
+    "commands": program("commands.py", "--rounds", "9", less=("--rounds", "1")),
     "smpp": program("smpp.py"),
 }
 
