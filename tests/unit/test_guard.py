@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ import os, signal, sys, time
 from maskline import guard
 guard.PAUSE_SECONDS = float(sys.argv[2])
 def work():
-    with open(sys.argv[1], "a") as file:
-        file.write(f"{os.getpid()}\\n")
     if sys.argv[3] == "heed":
         signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+    with open(sys.argv[1], "a") as file:
+        file.write(f"{os.getpid()}\\n")
     if sys.argv[3] == "end":
         return 5
     time.sleep(60)
@@ -37,6 +37,13 @@ class Interrupter:
 sys.meta_path.insert(0, Interrupter())
 main(["serve"])
 """
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Guarded:
@@ -57,12 +64,9 @@ class Guarded:
             signal.signal(signal.SIGHUP, before)
 
     def pid(self, start: int) -> int:
-        """The process of the start with this number, once it is there."""
-        deadline = time.monotonic() + 10
-        while len(lines := self.file.read_text().split()) < start:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        return int(lines[start - 1])
+        """The process of the start with this number, once it is there and heeds what it heeds."""
+        until(lambda: len(self.file.read_text().split()) >= start)
+        return int(self.file.read_text().split()[start - 1])
 
 
 @pytest.fixture
@@ -88,7 +92,6 @@ def test_what_is_killed_is_started_again(guarded: Guarded) -> None:
 def test_a_stop_is_passed_on(guarded: Guarded) -> None:
     guarded.start("heed")
     guarded.pid(1)
-    time.sleep(0.1)  # until it heeds
     guarded.process.terminate()
     assert guarded.process.wait(10) == 7
 
@@ -106,7 +109,6 @@ def test_nothing_is_stopped_so_that_is_to_outlive_its_terminal(guarded: Guarded)
     """What nohup starts ignores the signal, and its children do."""
     guarded.start("heed", hang_up=signal.SIG_IGN)
     guarded.pid(1)
-    time.sleep(0.1)  # until it heeds
     guarded.process.send_signal(signal.SIGHUP)
     guarded.process.terminate()
     assert guarded.process.wait(10) == 7
@@ -118,7 +120,6 @@ def test_what_concerns_only_some_is_ignored_by_the_others(
 ) -> None:
     guarded.start("heed")
     guarded.pid(1)
-    time.sleep(0.1)  # until it heeds
     guarded.process.send_signal(number)
     with pytest.raises(subprocess.TimeoutExpired):
         guarded.process.wait(0.2)
@@ -136,9 +137,9 @@ def test_a_stop_that_the_work_does_not_heed_is_a_stop(
 
 
 def test_a_stop_between_two_starts_is_a_stop(guarded: Guarded) -> None:
-    guarded.start("heed", pause=0.5)
-    os.kill(guarded.pid(1), signal.SIGKILL)
-    time.sleep(0.1)  # until it pauses
+    guarded.start("heed", pause=20)
+    os.kill(served := guarded.pid(1), signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{served}").exists())  # now it pauses
     guarded.process.terminate()
     assert guarded.process.wait(10) == 128 + signal.SIGTERM
     assert len(guarded.file.read_text().split()) == 1
@@ -155,10 +156,7 @@ def test_the_work_dies_with_its_guard(guarded: Guarded) -> None:
     guarded.start("heed")
     served = guarded.pid(1)
     guarded.process.kill()
-    deadline = time.monotonic() + 10
-    while alive(served):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not alive(served))
 
 
 def alive(process: int) -> bool:
