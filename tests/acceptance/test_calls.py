@@ -14,7 +14,7 @@ from acceptance.test_leak import open_session
 from connectors import open_connector
 
 ALICE, BOB, FALLBACK = "+12065550100", "+14015550101", "+18005550199"
-PROXY_NUMBER = "+19135550199"
+PROXY_NUMBER, OTHERS_NUMBER = "+19135550199", "+19135550142"
 CALLER, CALLED, REFUSED = (
     SCENARIOS / f"{name}.xml" for name in ("caller", "called", "caller-refused")
 )
@@ -84,6 +84,30 @@ def call_and_be_refused(
         service, folder, scenario, None, number, Calls(seconds=8), "-key", "caller", caller
     )
     assert ended == (0, None), (folder / "caller.errors").read_text()
+
+
+def test_another_accounts_number_looks_like_one_that_nobody_has(
+    telephony: Service, connector: str, tmp_path: Path
+) -> None:
+    """It is never dialled: nobody waits for a call at the carrier."""
+    tenant = telephony.maskline("admin", "create-account", "--name", "tenant")["Account"]
+    session = telephony.client().create_proxy_session(
+        VoiceConnectorId=connector,
+        ParticipantPhoneNumbers=[ALICE, OTHERS_NUMBER],
+        Capabilities=["Voice"],
+    )["ProxySession"]
+    imported = telephony.maskline(
+        "admin", "import-phone-numbers", "--carrier-name", "acme",
+        "--account-id", tenant["AccountId"], "--e164-phone-numbers", OTHERS_NUMBER,
+    )  # fmt: skip
+    assert imported == {"PhoneNumberErrors": []}
+    call_and_be_refused(telephony, tmp_path, 404, ALICE)
+    (record,) = until(lambda: records(telephony, session))
+    assert (record["Decision"], record["SipStatus"]) == ("Connect", 404)
+    assert (record["EndedBy"], record["Cause"]) == ("carrier", 1)
+    telephony.client().delete_proxy_session(
+        VoiceConnectorId=connector, ProxySessionId=session["ProxySessionId"]
+    )
 
 
 def test_a_call_leaves_a_complete_record(
