@@ -326,8 +326,8 @@ def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault:
             phone.send(sent)
             status = 500 if "route" in fault else 488
             assert phone.final() == status
-            until(lambda wanted=number: len(peer.of("BYE")) == wanted, 2)
-            assert len(peer.of("ACK")) == number
+            # Two of Kamailio's workers may send them, in any order.
+            until(lambda wanted=number: len(peer.of("BYE")) == len(peer.of("ACK")) == wanted)
             assert ends(service, number) == ("us", status)
             assert "AnsweredTimestamp" not in record(service)
         invite, bye = peer.of("INVITE")[-1], peer.of("BYE")[-1]
