@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -237,3 +238,13 @@ def test_a_websockets_pings_do_not_tell_what_we_are() -> None:
     """As they would by default."""
     spoken = replace(SETTINGS, sip=Sip(listen=(Listener("ws", Address("192.0.2.1", 80)),)))
     assert 'modparam("websocket", "ping_application_data", "ping")' in kamailio.more_lines(spoken)
+
+
+def test_connections_leave_half_of_the_memory_to_calls(tmp_path: Path) -> None:
+    """Each has a buffer of its own there."""
+    rendered(tmp_path)
+    text = (tmp_path / "kamailio" / "kamailio.cfg").read_text()
+    found = dict(re.findall(r"^(tcp_rd_buf_size|tcp_max_connections)=(\d+)$", text, re.MULTILINE))
+    taken = int(found["tcp_max_connections"]) * int(found["tcp_rd_buf_size"])
+    assert taken < kamailio.SHARED_MEGABYTES * 2**20 / 2
+    assert taken > kamailio.SHARED_MEGABYTES * 2**20 / 3

@@ -37,7 +37,10 @@ DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 MOST_STRANGE = 60
 # How long a connection may be silent: of one that nobody known has spoken on, and of others.
 STRANGER_SECONDS, KNOWN_SECONDS = 5, 600
-MOST_CONNECTIONS = 8192  # some 5 KB each of the shared memory; over TLS, Kamailio's own 2048
+# Each takes a buffer (tcp_rd_buf_size) and some more of the shared memory, which calls need, too:
+# 3983 over TCP left nothing of 256 MB.
+CONNECTION_KILOBYTES = 66
+MOST_CONNECTIONS = SHARED_MEGABYTES * 1024 // 2 // CONNECTION_KILOBYTES
 # A worker for each core, for more have colder caches; but no fewer than these, for each waits for
 # the control plane and rtpengine, and everybody else with it when others have the processor.
 FEWEST_WORKERS = 4
