@@ -51,7 +51,7 @@ class Service:
             now=clock(),
             clock=clock,
             new_id=lambda: str(uuid4()),
-            settings=Policy(carriers=("acme",)),
+            policy=Policy(carriers=("acme",)),
         )
 
     async def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class House:
             account_id=self.account_id,
             now=self.now,
             new_id=lambda: str(uuid4()),
-            settings=Policy(carriers=("acme",)),
+            policy=Policy(carriers=("acme",)),
         )
 
     def run(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:

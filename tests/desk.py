@@ -42,7 +42,7 @@ class Desk:
             new_id=lambda: str(
                 UUID(int=next(self._ids) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
             ),
-            settings=self.policy,
+            policy=self.policy,
             access_key_id=self.access_key_id,
         )
 

@@ -32,7 +32,7 @@ class Installation:
             now=self.clock(),
             clock=self.clock,
             new_id=lambda: str(uuid4()),
-            settings=Policy(carriers=("acme",)),
+            policy=Policy(carriers=("acme",)),
         )
 
     async def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def receive_call(house: House, caller: str, called: str) -> None:
             account_id="",
             now=time.time_ns() // 1_000_000,
             new_id=lambda: str(uuid4()),
-            settings=policy_of(settings_with()),
+            policy=policy_of(settings_with()),
         )
         call = {"CarrierName": "acme", "Caller": caller, "Called": called}
         return TABLE["switch", "RouteCall"].function(context, call)

@@ -28,7 +28,7 @@ class Desk:
         self.switchboard = Switchboard(installation.store, self.context, journal)
 
     def context(self, tx: Transaction) -> Context:
-        return self.installation.context(tx)._replace(account_id="", settings=self.policy)
+        return self.installation.context(tx)._replace(account_id="", policy=self.policy)
 
     async def rule(self, connector: str, **rules: int) -> None:
         await self.installation.call(

@@ -82,7 +82,7 @@ class House:
             account_id=self.account_id,
             now=self.now,
             new_id=lambda: str(uuid4()),
-            settings=Policy(carriers=("acme",)),
+            policy=Policy(carriers=("acme",)),
         )
 
     async def do(self, service: str, operation: str, **request: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def context(tx: Transaction) -> Context:
         account_id="",
         now=time.time_ns() // 1_000_000,
         new_id=lambda: str(uuid4()),
-        settings=Policy(carriers=("acme",)),
+        policy=Policy(carriers=("acme",)),
     )
 
 

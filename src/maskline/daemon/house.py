@@ -82,7 +82,7 @@ def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:
         now=clock.now(),
         clock=clock.now,
         new_id=lambda: node + str(uuid4())[len(node) :],
-        settings=policy,
+        policy=policy,
     )
 
 

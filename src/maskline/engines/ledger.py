@@ -172,4 +172,4 @@ class Ledger:
 
     def _recorded(self, told: dict[str, Told], tx: Transaction) -> tuple[Policy, Recorded]:
         context = self._context(tx)
-        return context.settings, record_calls(context, told)
+        return context.policy, record_calls(context, told)

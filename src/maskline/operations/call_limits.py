@@ -37,13 +37,13 @@ def own_limit(context: Context, route: Route, call_id: str, underway: Underway) 
     """The refusal of a call that is one too many of its caller's or its connector's."""
     rules = route.rules
     key = f"{route.voice_connector_id} {route.caller}"
-    if too_fast(context.settings, key, rules.max_calls_per_caller_per_second):
+    if too_fast(context.policy, key, rules.max_calls_per_caller_per_second):
         return CALLER_BUSY
     limits = limits_of(context, route)
     full = underway.take(call_id, context.now, {key: limit.room for key, limit in limits.items()})
     if full is not None:
         return limits[full].refusal
-    if too_fast(context.settings, route.voice_connector_id or "", rules.max_calls_per_second):
+    if too_fast(context.policy, route.voice_connector_id or "", rules.max_calls_per_second):
         return CONNECTOR_BUSY
     return None
 
@@ -58,7 +58,7 @@ def over_free_carrier(
         over = {} if room is None else {key: room}
         if underway.take(call_id, context.now, over) is not None:
             continue
-        if too_fast(context.settings, key, context.settings.way(name).max_calls_per_second):
+        if too_fast(context.policy, key, context.policy.way(name).max_calls_per_second):
             underway.free(call_id, key)
             continue
         return replace(decision, carrier=name, others=names[place + 1 :])

@@ -43,7 +43,7 @@ def decide_call(
 ) -> tuple[Answer, Call]:
     """The decision about a call that has arrived, and the record that is to be saved of it.
     `underway` are the calls whose records are to be saved still."""
-    way = context.settings.way(request["CarrierName"])
+    way = context.policy.way(request["CarrierName"])
     caller, called = (numbering.read_from(request[name], way) for name in ("Caller", "Called"))
     route = find_route(context, caller, called)
     if request.get("Plain") or not way.encrypted:
@@ -91,7 +91,7 @@ def answer_to(context: Context, request: Request, route: Route, call: Call) -> A
 
 def announcement(context: Context, refusal: Reject) -> str | None:
     """The sound file that the caller hears before the refusal, where there is one and a place."""
-    found, places = context.settings.announcements.get(refusal.reason), context.settings.announcing
+    found, places = context.policy.announcements.get(refusal.reason), context.policy.announcing
     return found.file if found and places and places.take(found.milliseconds) else None
 
 
@@ -132,14 +132,14 @@ def safe_to_connect(context: Context, route: Route) -> Route:
     """The route of a call that arrived plain, or its refusal where it must be encrypted."""
     if isinstance(route.decision, Reject) or not route.rules.encrypted:
         return route
-    if not context.settings.enforce_encryption:
+    if not context.policy.enforce_encryption:
         return route
     return replace(route, decision=routes.UNENCRYPTED)
 
 
 def way_for(context: Context, decision: Connect | Fallback, carrier: str) -> Answer:
     """The numbers of a call as a carrier writes them."""
-    way = context.settings.way(carrier)
+    way = context.policy.way(carrier)
     return {
         "CarrierName": carrier,
         "Caller": numbering.written_for(decision.caller, way),

@@ -34,12 +34,12 @@ def purge_carrier_reports(context: Context) -> int:
 def list_carriers(context: Context, request: Request) -> Answer:
     """Every carrier of the settings, and what the nodes last said of its trunk."""
     require_operator(context)
-    return {"Carriers": [shown(context, name) for name in context.settings.carriers]}
+    return {"Carriers": [shown(context, name) for name in context.policy.carriers]}
 
 
 def carriers_down(context: Context) -> set[str]:
     """Carriers that no node can reach, as far as any said so of late."""
-    return {name for name in context.settings.carriers if is_down(context, name)}
+    return {name for name in context.policy.carriers if is_down(context, name)}
 
 
 def is_down(context: Context, carrier: str) -> bool:
@@ -55,7 +55,7 @@ def last_seen_up(context: Context) -> int | None:
     """When any node last looked at a place of any carrier that is up."""
     looks = [
         target["CheckedTimestamp"] or 0
-        for carrier in context.settings.carriers
+        for carrier in context.policy.carriers
         for report in reports_of(context, carrier)
         for target in report["Targets"]
         if target["State"] == State.UP
@@ -75,7 +75,7 @@ def reports_of(context: Context, carrier: str) -> list[dict[str, Any]]:
 
 
 def shown(context: Context, name: str) -> dict[str, Any]:
-    way = context.settings.way(name)
+    way = context.policy.way(name)
     live = context.tx.one("count_live_calls_over_carrier", carrier=name)
     assert live is not None, name
     return {

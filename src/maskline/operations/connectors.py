@@ -53,7 +53,7 @@ def list_voice_connectors(context: Context, request: Request) -> Answer:
         before=page.before,
         limit=page.limit,
     )
-    rules = context.settings.rules
+    rules = context.policy.rules
     return page.answer(
         "VoiceConnectors", found, lambda row: shown(rows.voice_connector(row, rules))
     )
@@ -102,7 +102,7 @@ def require_connector(context: Context, connector_id: str) -> VoiceConnector:
     )
     if row is None:
         raise no_connector(connector_id)
-    return rows.voice_connector(row, context.settings.rules)
+    return rows.voice_connector(row, context.policy.rules)
 
 
 def no_connector(connector_id: str) -> NotFound:

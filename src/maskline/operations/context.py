@@ -87,7 +87,7 @@ class Context(NamedTuple):
     account_id: str
     now: int
     new_id: Callable[[], str]
-    settings: Policy = Policy()
+    policy: Policy = Policy()
     access_key_id: str | None = None
     clock: Callable[[], int] | None = None
 

@@ -55,7 +55,7 @@ def retry_message(context: Context, request: Request) -> Answer:
     message_id = request["MessageId"]
     row = require_message(context, message_id)
     require_sendable(context, row)
-    policy = context.settings.texts
+    policy = context.policy.texts
     expires_at = context.now + policy.validity_milliseconds
     keep = max(row["keep_milliseconds"], policy.dead_letter_milliseconds)
     context.tx.run(
@@ -125,7 +125,7 @@ def erase_messages(context: Context) -> int:
 def purge_messages(context: Context) -> int:
     """Deletes the records of old texts, with what was remembered to know them by."""
     tx, now = context.tx, context.now
-    before = now - context.settings.texts.retention_days * DAY
+    before = now - context.policy.texts.retention_days * DAY
     short = now - EARLY_RECEIPTS_DAYS * DAY
     tx.run("purge_early_receipts", before=short)
     tx.run("purge_unanswered_submits", before=short)

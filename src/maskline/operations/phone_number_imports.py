@@ -24,7 +24,7 @@ def import_phone_numbers(context: Context, request: Request) -> Answer:
     """
     require_operator(context)
     account_id = account_for(context, request)
-    if request["CarrierName"] not in context.settings.carriers:
+    if request["CarrierName"] not in context.policy.carriers:
         raise BadRequest(f"No carrier is named '{request['CarrierName']}' in the settings")
     return each_of(
         request["E164PhoneNumbers"],

@@ -159,7 +159,7 @@ def shown(context: Context, row: Row) -> dict[str, Any]:
         "Type": "TollFree" if row["toll_free"] else "Local",
         "ProductType": row["product_type"],
         "Status": row["status"],
-        "Capabilities": capabilities(context.settings, row["carrier"]),
+        "Capabilities": capabilities(context.policy, row["carrier"]),
         "Associations": associations(row),
         "CallingName": row["calling_name"],
         "CallingNameStatus": "UpdateSucceeded" if row["calling_name"] else "Unassigned",

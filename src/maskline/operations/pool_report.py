@@ -94,7 +94,7 @@ def read_inventory(context: Context, account_id: str) -> Inventory:
 
 def read_terms(context: Context, account_id: str) -> list[Terms]:
     """The terms of the connectors that have a proxy configuration."""
-    default = context.settings.rules.number_assignment
+    default = context.policy.rules.number_assignment
     return [
         Terms(
             row["voice_connector_id"],

@@ -74,7 +74,7 @@ def no_configuration(connector_id: str) -> NotFound:
 
 
 def require_expiry(context: Context, minutes: int) -> int:
-    longest = context.settings.max_session_minutes
+    longest = context.policy.max_session_minutes
     if not 1 <= minutes <= longest:
         raise BadRequest(f"A proxy session can last from 1 to {longest} minutes, not {minutes}")
     return minutes
@@ -101,7 +101,7 @@ def require_outside_numbers(context: Context, first: str, second: str) -> tuple[
 def require_allowed(context: Context, text: str) -> str:
     """A number that may be dialled, and that the operator has not barred."""
     number = require_dialable(text)
-    if number.startswith(context.settings.barred_prefixes or ("-",)):
+    if number.startswith(context.policy.barred_prefixes or ("-",)):
         raise InvalidPhoneNumber(f"{e164.redact(number)} is barred by the settings of the service")
     return number
 

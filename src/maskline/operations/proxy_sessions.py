@@ -78,7 +78,7 @@ def require_terms(context: Context, connector_id: str) -> Terms:
     if row["disabled"]:
         raise Forbidden(f"Proxy sessions are disabled on VoiceConnector with Id '{connector_id}'")
     own = row["number_assignment"]
-    assignment = Assignment(own) if own else context.settings.rules.number_assignment
+    assignment = Assignment(own) if own else context.policy.rules.number_assignment
     shared = context.account_id
     pools = (connector_id, shared) if row["own_numbers"] else (shared,)
     return Terms(rows.proxy_configuration(row), assignment, pools)

@@ -91,5 +91,5 @@ def finish_recording(context: Context, call_id: str, seconds: float | None) -> N
 
 def purge_recordings(context: Context) -> int:
     """Forgets recordings that are too old to be kept; each node removes its own files."""
-    before = context.now - context.settings.recording_retention_days * DAY
+    before = context.now - context.policy.recording_retention_days * DAY
     return context.tx.run("purge_recordings", before=before, limit=PIECE)

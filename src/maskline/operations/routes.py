@@ -52,8 +52,8 @@ def evaluate_route(context: Context, request: Request) -> Answer:
     """What would become of a call or a text from Caller to Called, one of the account's numbers."""
     capability = Capability(request.get("Capability") or Capability.VOICE)
     caller, called = request["Caller"], request["Called"]
-    down = {*context.settings.carriers_down, *carriers_down(context)}
-    told = context._replace(settings=replace(context.settings, carriers_down=down))
+    down = {*context.policy.carriers_down, *carriers_down(context)}
+    told = context._replace(policy=replace(context.policy, carriers_down=down))
     route = find_route(told, caller, called, context.account_id, capability)
     decision = route.decision
     if capability is Capability.SMS:
@@ -93,7 +93,7 @@ def find_route(
     known = what_is_known(context, caller_number, dialled, account_id)
     ends = caller_number, dialled or ""
     if text:
-        facts = facts_of_text(context.settings, *ends, known.carriers, known.session)
+        facts = facts_of_text(context.policy, *ends, known.carriers, known.session)
     else:
         facts = facts_of_call(context, *ends, known)
     decision = decide(facts, capability, context.now)
@@ -123,8 +123,8 @@ def facts_of_call(context: Context, caller: str | None, dialled: str, known: Kno
         fallback_number=known.fallback_number,
         unknown_caller=known.rules.unknown_caller,
         carriers_up=carriers_up(context),
-        ways=context.settings.ways,
-        barred_prefixes=context.settings.barred_prefixes,
+        ways=context.policy.ways,
+        barred_prefixes=context.policy.barred_prefixes,
         is_premium=numbering.is_premium,
     )
 
@@ -154,7 +154,7 @@ def facts_of_text(
 def over_fitting_carriers(context: Context, rules: Rules, decision: Connect | Fallback) -> Decision:
     """The decision about a call that may leave only by carriers that are not full and, where that
     is asked for, are reached encrypted."""
-    policy, names = context.settings, carrier_names(decision)
+    policy, names = context.policy, carrier_names(decision)
     if rules.encrypted and policy.enforce_encryption:
         names = tuple(name for name in names if policy.way(name).encrypted)
         if not names:
@@ -169,20 +169,20 @@ def carrier_names(decision: Connect | Fallback) -> tuple[str, ...]:
 
 
 def carriers_up(context: Context) -> set[str]:
-    up = set(context.settings.carriers) - set(context.settings.carriers_down)
-    ways = context.settings.ways
+    up = set(context.policy.carriers) - set(context.policy.carriers_down)
+    ways = context.policy.ways
     return {name for name in up if name not in ways or not is_fast(context, name)}
 
 
 def is_fast(context: Context, carrier: str) -> bool:
     """Whether a carrier got as many calls in the last second as it takes."""
-    rate, most = context.settings.rate, context.settings.ways[carrier].max_calls_per_second
+    rate, most = context.policy.rate, context.policy.ways[carrier].max_calls_per_second
     return bool(rate and most and rate.full(carrier_key(carrier), most))
 
 
 def room_over(context: Context, carrier: str) -> int | None:
     """How many calls more a carrier takes, as far as the store knows; None: any number."""
-    most = context.settings.way(carrier).max_calls
+    most = context.policy.way(carrier).max_calls
     if not most:
         return None
     live = context.tx.one("count_live_calls_over_carrier", carrier=carrier)
@@ -208,11 +208,11 @@ def what_is_known(
     """What the store tells about a caller and the number that was dialled."""
     row = context.tx.one("get_route", caller=caller, dialled=dialled) if dialled else None
     if row is None or account_id not in ("", row["number_account_id"]):
-        return Known(rules=context.settings.rules)
+        return Known(rules=context.policy.rules)
     session = rows.proxy_session(row) if row["proxy_session_id"] else None
     running = session is not None and session.ended(context.now) is None
     return Known(
-        rules=rows.rules(row, context.settings.rules),
+        rules=rows.rules(row, context.policy.rules),
         account_id=row["number_account_id"],
         voice_connector_id=row["connector_id"],
         session=session,
@@ -240,7 +240,7 @@ def carriers_of(route: Row) -> dict[str, str]:
 
 def rules_of(context: Context, connector_id: str) -> Rules:
     row = context.tx.one("get_connector_rules", voice_connector_id=connector_id)
-    return rows.rules(row, context.settings.rules) if row else context.settings.rules
+    return rows.rules(row, context.policy.rules) if row else context.policy.rules
 
 
 def shown(decision: Decision) -> dict[str, Any]:

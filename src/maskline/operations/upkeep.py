@@ -28,7 +28,7 @@ def purge_sessions(context: Context) -> int:
 
     Those of whose participants somebody else holds one are left for the next time.
     """
-    before = context.now - context.settings.closed_session_retention_days * DAY
+    before = context.now - context.policy.closed_session_retention_days * DAY
     listed = context.tx.all("list_purgeable_proxy_sessions", before=before, limit=PIECE)
     old = [session for session in map(rows.proxy_session, listed) if hold(context, session)]
     for session in old:
@@ -42,7 +42,7 @@ def hold(context: Context, session: ProxySession) -> bool:
 
 def purge_calls(context: Context) -> int:
     """Deletes the records of calls that ended long ago."""
-    before = context.now - context.settings.call_retention_days * DAY
+    before = context.now - context.policy.call_retention_days * DAY
     return context.tx.run("purge_calls", before=before, limit=PIECE)
 
 
@@ -67,12 +67,12 @@ def purge_phone_numbers(context: Context) -> int:
 
 def purge_phone_number_orders(context: Context) -> int:
     """Deletes orders as old as the audit records that say who made them; the numbers stay."""
-    before = context.now - context.settings.audit_retention_days * DAY
+    before = context.now - context.policy.audit_retention_days * DAY
     return context.tx.run("purge_phone_number_orders", before=before, limit=PIECE)
 
 
 def purge_audit_records(context: Context) -> int:
-    before = context.now - context.settings.audit_retention_days * DAY
+    before = context.now - context.policy.audit_retention_days * DAY
     return context.tx.run("purge_audit_records", before=before, limit=PIECE)
 
 

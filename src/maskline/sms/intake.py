@@ -273,12 +273,12 @@ class Intake:
         numbers = {dialled: row["number_carrier"]} if row["number_carrier"] else {}
         if other is not None and row["shown_carrier"]:
             numbers[other.proxy_number] = row["shown_carrier"]
-        policy = self.turn.context.settings
+        policy = self.turn.context.policy
         return facts_of_text(policy, whole.source, dialled, numbers, session)
 
     def record(self, whole: Whole, row: Row, rules: TextRules) -> dict[str, Any]:
         """What is known of a text whatever becomes of it."""
-        policy, text = self.turn.context.settings.texts, whole.text
+        policy, text = self.turn.context.policy.texts, whole.text
         keep = rules.keep_days * DAY
         expires_at = text.received_at + policy.validity_milliseconds
         return keeping.EMPTY | {

@@ -126,7 +126,7 @@ class Keeper:
         """Tells the sender something, from the number that they texted, once in a while."""
         context, sender, number = self.turn.context, record["source"], record["dialled"]
         carrier = row["number_carrier"]
-        if not words or carrier not in context.settings.text_carriers:
+        if not words or carrier not in context.policy.text_carriers:
             return
         if not may_be_answered(sender, numbering.is_premium):
             return

@@ -111,7 +111,7 @@ def ending(turn: Turn, row: Row, state: State, reason: str | None, error: str | 
     turn.happened(row["account_id"], state, row["message_id"])
     keep = row["keep_milliseconds"]
     if state in DEAD:
-        keep = max(keep, turn.context.settings.texts.dead_letter_milliseconds)
+        keep = max(keep, turn.context.policy.texts.dead_letter_milliseconds)
     erase_at = erasure(turn, keep)
     return [row["message_id"], state, reason, error, turn.context.now, erase_at]
 
@@ -148,7 +148,7 @@ def due_after_doubt(turn: Turn, row: Row) -> int:
     )
     assert noted is not None
     doubted: int = now - noted["doubted_at"]
-    pause = max(turn.context.settings.texts.doubt_milliseconds, min(doubted, LONGEST_DOUBT))
+    pause = max(turn.context.policy.texts.doubt_milliseconds, min(doubted, LONGEST_DOUBT))
     return now + pause
 
 

@@ -187,7 +187,7 @@ def overdue(turn: Turn) -> list[Late]:
     """The texts that have waited for a part for too long."""
     tx = turn.context.tx
     found: list[Late] = []
-    before = turn.context.now - turn.context.settings.texts.parts_milliseconds
+    before = turn.context.now - turn.context.policy.texts.parts_milliseconds
     stale = tx.all("stale_parts", before=before, limit=AT_ONCE)
     for key in dict.fromkeys(tuple(row[name] for name in WHOLE) for row in stale):
         found += give_up(turn, dict(zip(WHOLE, key, strict=True)))
