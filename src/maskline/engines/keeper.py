@@ -74,8 +74,18 @@ class Relay(Protocol):
         """Ends the call's sound, if it is relayed still."""
 
 
+class Others(Relay, Protocol):
+    """The rtpengines of all other nodes."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no other node."""
+
+
 class Nowhere:
-    """Where there is no other node."""
+    """Where there never is another node."""
+
+    alone = True
 
     async def holds(self, _call_id: str) -> bool:
         return False
@@ -106,11 +116,11 @@ class Keeper:
         relay: Relay,
         context: Callable[[Transaction], Context],
         node: str,
-        elsewhere: Relay | None = None,
+        elsewhere: Others | None = None,
         live: Callable[[Sequence[Call]], Sequence[Call]] = as_recorded,
     ) -> None:
         self._store = store
-        self._elsewhere = elsewhere or Nowhere()
+        self._elsewhere: Others = elsewhere or Nowhere()
         self._line = line
         self._relay = relay
         self._context = context
@@ -149,8 +159,9 @@ class Keeper:
         since = self._carried_since  # first: what was answered until then is known now
         before = {call.call_id for call in self._lately}
         now, self._lately = await self._store.read(self._own_calls)
-        over = before.difference(call.call_id for call in self._lately)
-        self._over.extend((now + LATE_MILLISECONDS, call_id) for call_id in over)
+        if not self._elsewhere.alone:
+            over = before.difference(call.call_id for call in self._lately)
+            self._over.extend((now + LATE_MILLISECONDS, call_id) for call_id in over)
         settled = [call for call in self._lately if is_settled(call, now)]
         try:
             await self._clear_up(now)

@@ -198,6 +198,11 @@ class Nodes:
             self._written = text
             log.info("nodes", live=[node.name for node in live], draining=draining)
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other node lives."""
+        return not self.others
+
     async def release(self, call_id: str) -> None:
         """Ends the call's sound at the rtpengines of all other nodes."""
         await asyncio.gather(*(client.release(call_id) for client in self.others.values()))
