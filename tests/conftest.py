@@ -17,8 +17,8 @@ MOST_PROCESSES = 8  # have ports of their own; see acceptance/service.py
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three processes for two processors: tests of the whole wait more than they compute."""
-    return min(len(os.sched_getaffinity(0)) * 3 // 2, MOST_PROCESSES)
+    """One for each processor: with more, services were taken for hung in tests of the whole."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

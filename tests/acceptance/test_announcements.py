@@ -11,6 +11,7 @@ import sys
 import time
 import wave
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -274,9 +275,10 @@ async def dial_and_listen(ann: Telephone, number: str) -> None:
 def held_ports(service: Service) -> list[int]:
     """The ports for sound that rtpengine holds."""
     first, last = service.media_ports
-    held = {
-        os.readlink(one) for one in Path(f"/proc/{service.engine_pid('rtpengine')}/fd").iterdir()
-    }
+    held = set()
+    for one in Path(f"/proc/{service.engine_pid('rtpengine')}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            held.add(os.readlink(one))
     lines = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
     ports = [int(line[1].split(":")[1], 16) for line in lines if f"socket:[{line[9]}]" in held]
     return [port for port in ports if first <= port <= last]

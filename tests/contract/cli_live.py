@@ -43,10 +43,8 @@ def receive_texts(house: House, source: str, dialled: str) -> None:
     def context(tx: Transaction) -> Context:
         policy = policy_of(settings_with())
         now = time.time_ns() // 1_000_000
-        settings = replace(policy, text_carriers={"acme"})
-        return Context(
-            tx=tx, account_id="", now=now, new_id=lambda: str(uuid4()), settings=settings
-        )
+        texting = replace(policy, text_carriers={"acme"})
+        return Context(tx=tx, account_id="", now=now, new_id=lambda: str(uuid4()), policy=texting)
 
     def turn(**more: Any) -> Done:
         work = Work(holder="n.1", node="n.", room={"acme": 1}, **more)

@@ -127,6 +127,7 @@ def write_settings(path: Path, **values: Any) -> None:
     path.joinpath("maskline.toml").write_text(
         f'data_dir = "data"\n[api]\nlisten = "127.0.0.1:{values.get("api", api)}"\n'
         f'[sip]\nlisten = ["udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}"]\n'
+        '[media]\nports = "20000-20100"\n'  # apart from those that are free for a while
         '[[carriers]]\nname = "acme"\n[carriers.sip]\naddress = "127.0.0.1:5080"\n'
         'sources = ["127.0.0.1/32"]\n'
     )

@@ -90,7 +90,7 @@ def test_a_clock_that_is_set_back_bounds_nothing_for_longer(
 ) -> None:
     """Calls a second, and the places of those who hear an announcement."""
     with closing(open_data(chosen)) as store:
-        policy = House(chosen, store).context(cast(Transaction, None)).settings
+        policy = House(chosen, store).context(cast(Transaction, None)).policy
         rate, places = policy.rate, replace(cast(Places, policy.announcing), most=1)
         assert rate is not None
         assert (rate.allows("caller", 1), places.take(500)) == (True, True)

@@ -36,6 +36,7 @@ class Shape:
         self.location_name: str | None = facts.get("locationName")
         self.sensitive: bool = facts.get("sensitive", False)
         self.documentation: str = facts.get("documentation", "")
+        self.payload: str | None = facts.get("payload")
         self.timestamp_format: str | None = facts.get("timestampFormat")
 
     @cached_property
