@@ -1,6 +1,7 @@
 """The keeper against a real store and a stand-in for the engines."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -301,6 +302,27 @@ async def test_silent_phones_keep_nobody_from_being_hung_up(
     house.engines.deaf.set()
     await asyncio.wait(list(own._ending.values()))
     assert await house.live() == []
+
+
+async def test_a_stop_in_the_midst_of_a_hang_up_is_no_fault(house: House) -> None:
+    faults: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    before = asyncio.all_tasks()
+    house.engines.deaf.clear()
+    await house.answer(await house.dial())
+    await house.do("chime-sdk-voice", "DeleteProxySession", **house.session)
+    await house.keeper.hang_up_due()
+    async with asyncio.timeout(5):
+        while len(house.engines.hung_up) < 2:
+            await asyncio.sleep(0.001)
+    begun = asyncio.all_tasks() - before
+    for task in begun:
+        task.cancel()
+    await asyncio.wait(begun)
+    del begun, task
+    gc.collect()
+    assert faults == []
 
 
 async def test_a_call_without_sound_is_over(house: House) -> None:

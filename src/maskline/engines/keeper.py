@@ -270,7 +270,7 @@ class Keeper:
         as it takes whoever is there; neither for the silent, nor while a record is written: the
         store may be away."""
         async with self._places:
-            answers = asyncio.gather(*asked)
+            answers = asyncio.create_task(all_of(asked))
             await asyncio.wait({answers}, timeout=PLACE_SECONDS)
         return await answers
 
@@ -302,3 +302,7 @@ async def again(work: Callable[[], Awaitable[object]], pause: float) -> None:
         except Exception:
             log.exception("work in the background failed", work=work.__qualname__)
         await asyncio.sleep(pause)
+
+
+async def all_of(asked: Iterable[Awaitable[int | None]]) -> list[int | None]:
+    return await asyncio.gather(*asked)
