@@ -121,12 +121,16 @@ def hung_up_on() -> tuple[str, str]:
     return caller.xml(), called.xml()
 
 
+HANG_UPS = 4  # of a phone that does not answer, each repeated for five seconds
+
+
 def vanished() -> tuple[str, str]:
     """Both phones are gone once the call is answered."""
     caller, called = both()
     answered(caller, called, early=False)
-    called.wait("BYE")  # else SIPp takes it for a new call; it answers nothing
-    called.pause(35_000)
+    for _ in range(HANG_UPS):
+        called.wait("BYE")  # else SIPp takes it for a new call; it answers nothing
+    called.pause(6_000)
     return caller.xml(), called.xml()
 
 
