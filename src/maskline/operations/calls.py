@@ -14,7 +14,7 @@ from maskline.domain.routing import Connect, Fallback, Reject
 from maskline.operations import numbering, routes
 from maskline.operations.call_limits import within_limits
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.legs_left import UNREACHED, Leg, leave_legs
+from maskline.operations.legs_left import LEFT_ALONE, UNREACHED, Leg, leave_legs
 from maskline.operations.routes import Route, find_route
 from maskline.store import rows
 
@@ -22,8 +22,6 @@ from maskline.store import rows
 HANG_UP_AGAIN = 10_000
 CANCEL_AGAIN = 1_000  # a call that rings may be answered meanwhile
 HANG_UPS_AT_ONCE = 100
-# After how long any node hangs up a call whose own node does not: that one must have died.
-LEFT_ALONE = 15_000
 
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000

@@ -18,7 +18,8 @@ SOONEST, LATEST = 5_000, 40_000
 # For how long: to whom there is no way, whose connection may come back; and who says nothing, since
 # Kamailio gives them five seconds alone of the 32 that a BYE may take (RFC 3261 17.1.2.2).
 UNREACHED, SILENT = 835_000, 35_000
-# After how long any node sees to the legs of a call whose own node does not.
+# After how long any node hangs up what its own node does not, a call or a leg: that one must have
+# died.
 LEFT_ALONE = 15_000
 
 

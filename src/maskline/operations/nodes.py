@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maskline.operations.calls import LEFT_ALONE, complete_call
+from maskline.operations.calls import complete_call
 from maskline.operations.context import Context
+from maskline.operations.legs_left import LEFT_ALONE
 from maskline.store import Row
 
 ALIVE = 15_000  # a node that has said nothing for so many milliseconds may be dead
