@@ -101,18 +101,23 @@ def test_a_text_of_several_segments_stays_in_doubt(
     assert carrier.states() == [state]
 
 
+def report_of_lost_answer(carrier: Carrier, number: str, *, early: bool, whole_up_to: int) -> None:
+    """Reports the text at hand, whose answer never comes: before that is known, or after."""
+    told = {"source": number, "destination": BEN, "reference": carrier.sent[0].reference}
+    if early:
+        carrier.report("id-9", whole_up_to=whole_up_to, **told)
+    carrier.answer(Unknown(reason="no-answer"))
+    if not early:
+        carrier.report("id-9", whole_up_to=whole_up_to, **told)
+
+
 @pytest.mark.parametrize("early", [True, False])
 def test_a_receipt_for_all_of_a_long_text_tells_that_the_carrier_has_it(
     carrier: Carrier, number: str, early: bool
 ) -> None:
     """Over HTTP a text goes in one request: it is taken as a whole, or not at all."""
     carrier.bring("hello " * 40, number)
-    told = {"source": number, "destination": BEN, "reference": carrier.sent[0].reference}
-    if early:
-        carrier.report("id-9", whole_up_to=ALL, **told)
-    carrier.answer(Unknown(reason="no-answer"))
-    if not early:
-        carrier.report("id-9", whole_up_to=ALL, **told)
+    report_of_lost_answer(carrier, number, early=early, whole_up_to=ALL)
     assert carrier.states() == ["Delivered"]
     carrier.wait(HOUR)
     assert len(carrier.sent) == 1
@@ -124,12 +129,7 @@ def test_a_receipt_for_a_piece_does_not_tell_that_the_carrier_has_the_whole_text
 ) -> None:
     """A provider takes only so much at once: of such a text it may have the beginning alone."""
     carrier.bring("x" * 200, number)
-    told = {"source": number, "destination": BEN, "reference": carrier.sent[0].reference}
-    if early:
-        carrier.report("id-9", whole_up_to=199, **told)
-    carrier.answer(Unknown(reason="no-answer"))
-    if not early:
-        carrier.report("id-9", whole_up_to=199, **told)
+    report_of_lost_answer(carrier, number, early=early, whole_up_to=199)
     assert carrier.states() == ["InDoubt"]
     carrier.wait(30_000)
     assert len(carrier.sent) == 2
