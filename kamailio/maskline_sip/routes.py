@@ -237,7 +237,7 @@ class Routes:
         try:
             self.loiterers.sweep(time.monotonic())
         except Exception as error:
-            KSR.err(f"not swept: {type(error).__name__} {_where(error)}\n")
+            log_fault("not swept", error)
         return 1
 
     # -- requests, step by step

@@ -157,10 +157,10 @@ class Keeper:
     async def reconcile(self) -> None:
         """Starts to end the calls that were put through and that rtpengine does not hold."""
         since = self._carried_since  # first: what was answered until then is known now
-        before = {call.call_id for call in self._lately}
+        before = self._lately
         now, self._lately = await self._store.read(self._own_calls)
         if not self._elsewhere.alone:
-            over = before.difference(call.call_id for call in self._lately)
+            over = {one.call_id for one in before}.difference(one.call_id for one in self._lately)
             self._over.extend((now + LATE_MILLISECONDS, call_id) for call_id in over)
         settled = [call for call in self._lately if is_settled(call, now)]
         try:

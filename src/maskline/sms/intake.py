@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from maskline.clock import DAY
+from maskline.clock import DAY, MINUTE
 from maskline.domain import e164
 from maskline.domain.connector import TextRules
 from maskline.domain.message import Direction, Kind, State
@@ -25,7 +25,7 @@ from maskline.store import rows as values
 
 Numbered = tuple[int, InboundText]
 
-CLOCKS_DIFFER = 60_000  # milliseconds at most, those of carriers and ours
+CLOCKS_DIFFER = MINUTE  # at most, those of carriers and ours
 LONGEST_BEFORE = 7 * DAY  # what would have been sent before that has a time that is none
 
 

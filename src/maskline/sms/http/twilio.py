@@ -130,8 +130,7 @@ class Twilio:
             fields.append(("Body", words))
         if self._account.messaging_service_sid:
             fields.append(("MessagingServiceSid", self._account.messaging_service_sid))
-        if self._account.mms:
-            fields += [("MediaUrl", media.url) for media in text.media[: self._pictures]]
+        fields += [("MediaUrl", media.url) for media in text.media[: self._pictures]]
         headers = {"Authorization": self._authorization, "Content-Type": FORM}
         return HttpRequest("POST", self._messages, headers, urlencode(fields).encode())
 
