@@ -787,6 +787,7 @@ def test_a_registered_number_in_the_request_uri_is_not_the_dialled_one(
         answer = phone.taken(10)
         phone.send(within("ACK", sent, answer, phone))
         hang_up(phone, sent, answer)
+        assert ends(service, 1) == ("caller", 200)
         assert record(service)["DialledPhoneNumber"] == PROXY_NUMBER
     peer.close()
 

@@ -49,7 +49,8 @@ class Stage:
         return self.folder / "store.key" if path == self.url else Path(f"{path}.key")
 
     def prepare(self) -> None:
-        """Makes everything, and sessions that run out while the others play."""
+        """Makes everything, and sessions that run out one by one, for twelve seconds from now:
+        before the services are up, while the others play, and after a short play."""
         store = open_store(self.url, self.key)
         installation = Installation(store)
 
@@ -64,7 +65,7 @@ class Stage:
             )
             draw = random.Random(self.seed)
             for number in range(SEEDED):
-                installation.now = time.time_ns() // 1_000_000 - 57_000 + 100 * number
+                installation.now = time.time_ns() // 1_000_000 - 60_000 + 200 * number
                 await installation.open(
                     self.connectors[0], *draw.sample(PEOPLE, 2), ExpiryMinutes=1
                 )
