@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from acceptance.carriers import answered, masked, record
 from acceptance.peers import SDP, Peer, accept, branch, header, reply
 from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, until
-from acceptance.test_carriers import answered, masked, record
 
 from maskline_sip.digest import parameters, response
 

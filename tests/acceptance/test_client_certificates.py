@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import answered, hang_up, masked, section
 from acceptance.lines import Stream
 from acceptance.peers import Peer
 from acceptance.plain_phone import Connected, Phone, within
 from acceptance.service import Service, free_port
-from acceptance.test_carriers import answered, hang_up, masked, section
 from authority import Authority, Pair
 
 pytestmark = pytest.mark.xdist_group("carriers")

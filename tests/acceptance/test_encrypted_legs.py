@@ -5,10 +5,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import masked
 from acceptance.peers import SDP, Peer, accept, reply
 from acceptance.plain_phone import within
 from acceptance.service import free_port, until
-from acceptance.test_carriers import masked
 from authority import Authority
 
 pytestmark = pytest.mark.xdist_group("carriers")

@@ -5,9 +5,9 @@ import ssl
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import masked, record
 from acceptance.peers import SDP, Peer, reply
 from acceptance.service import free_port, until
-from acceptance.test_carriers import masked, record
 from acceptance.test_client_certificates import Encrypted
 from authority import Authority
 

@@ -5,10 +5,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from acceptance.carriers import Stranger, answered, authorized, hang_up, masked, record
 from acceptance.peers import Peer, header
 from acceptance.plain_phone import ALICE, Phone, within
 from acceptance.service import Service, free_port, until
-from acceptance.test_carriers import Stranger, answered, authorized, hang_up, masked, record
 
 from maskline.engines.kamailio import MOST_STRANGE
 

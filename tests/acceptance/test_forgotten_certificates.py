@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import answered, hang_up, masked
 from acceptance.peers import Peer
 from acceptance.service import Service, free_port, until
-from acceptance.test_carriers import answered, hang_up, masked
 from authority import Authority
 
 pytestmark = pytest.mark.xdist_group("carriers")

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from acceptance.carriers import record
 from acceptance.plain_phone import ALICE, BOB, SDP, Phone, connect, header, within
 from acceptance.service import Service, running, until
-from acceptance.test_carriers import record
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import lines_telling
 

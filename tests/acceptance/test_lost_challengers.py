@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import answered, ends, hang_up, masked, record, section
 from acceptance.peers import Peer, accept, reply
 from acceptance.service import free_port
-from acceptance.test_carriers import answered, ends, hang_up, masked, record, section
 from acceptance.test_challenged_dialogs import ACCOUNT, challenge
 from authority import Authority
 

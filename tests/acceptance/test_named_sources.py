@@ -6,9 +6,9 @@ from pathlib import Path
 
 import nameserver
 import pytest
+from acceptance.carriers import Stranger, answered, hang_up, masked
 from acceptance.peers import Peer
 from acceptance.service import until
-from acceptance.test_carriers import Stranger, answered, hang_up, masked
 
 pytestmark = pytest.mark.xdist_group("carriers")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from acceptance.carriers import acknowledged
 from acceptance.plain_phone import Phone, header
 from acceptance.service import Service, running
-from acceptance.test_carriers import acknowledged
 from acceptance.test_leak import open_session
 
 pytestmark = pytest.mark.xdist_group("odd-peers")

@@ -8,10 +8,10 @@ from typing import Any
 
 import nameserver
 import pytest
+from acceptance.carriers import answered, calls, hang_up, open_named_session, section
 from acceptance.peers import Peer, accept, header, refuse, reply
 from acceptance.plain_phone import Phone
 from acceptance.service import Service, running, until
-from acceptance.test_carriers import answered, calls, hang_up, open_named_session, section
 
 pytestmark = pytest.mark.xdist_group("carriers")
 

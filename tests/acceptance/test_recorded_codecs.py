@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from acceptance.carriers import record
 from acceptance.peers import Peer, branch, header, reply
 from acceptance.plain_phone import Phone, within
 from acceptance.service import Service, running, until
-from acceptance.test_carriers import record
 from acceptance.test_leak import open_session
 
 pytestmark = pytest.mark.xdist_group("recorded")

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import masked, section
 from acceptance.peers import Peer, header, refuse, reply
 from acceptance.plain_phone import ALICE, BOB, Phone
 from acceptance.service import Service, until
-from acceptance.test_carriers import masked, section
 from acceptance.test_challenged_dialogs import Suspicious, permits
 from acceptance.test_leak import PROXY_NUMBER
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from acceptance.carriers import authorized, masked
 from acceptance.lines import Stream
 from acceptance.peers import Peer
 from acceptance.plain_phone import Connected, within
 from acceptance.service import Service, free_port, until
-from acceptance.test_carriers import authorized, masked
 
 from maskline.engines.kamailio import MOST_STRANGE
 

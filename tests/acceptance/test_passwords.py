@@ -1,0 +1,127 @@
+"""Digest authentication of calls, both ways: ours to a carrier, and a carrier's to us."""
+
+from pathlib import Path
+
+import pytest
+from acceptance.carriers import (
+    Stranger,
+    acknowledged,
+    answered,
+    authorized,
+    challenge,
+    hang_up,
+    masked,
+    record,
+)
+from acceptance.peers import Peer, header, refuse
+from acceptance.plain_phone import ALICE, within
+from acceptance.service import until
+
+from maskline_sip.digest import parameters, response
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+
+def test_a_challenge_is_answered_with_the_next_number(tmp_path: Path) -> None:
+    """RFC 3261 22.2, RFC 8760; all that follows in the call goes on from there."""
+    peer = Peer(challenge)
+    account = 'username = "maskline"\npassword = "secret"'
+    with masked(tmp_path, peer, account) as (_, phone):
+        sent, answer = answered(phone)
+        assert header(answer, "CSeq") == "1 INVITE"
+        until(lambda: len(peer.of("ACK")) == 2)
+        hang_up(phone, sent, answer)
+    first, second = peer.of("INVITE")
+    given = parameters(header(second, "Authorization"))
+    uri = second.split(" ")[1]
+    assert given["algorithm"] == "SHA-256"
+    assert given["uri"] == uri
+    assert given["response"] == response(given, "secret", "INVITE")
+    assert [header(one, "CSeq") for one in (first, second)] == ["1 INVITE", "2 INVITE"]
+    assert header(peer.of("ACK")[-1], "CSeq") == "2 ACK"
+    assert header(peer.of("ACK")[-1], "Authorization") == header(second, "Authorization")
+    assert header(peer.of("BYE")[0], "CSeq") == "3 BYE"
+    assert header(first, "Call-ID") == header(second, "Call-ID")
+    peer.close()
+
+
+def test_a_wrong_password_ends_the_call(tmp_path: Path) -> None:
+    peer = Peer(refuse(401))
+    with masked(tmp_path, peer, 'username = "maskline"\npassword = "wrong"') as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 480
+        until(lambda: record(service).get("SipStatus") == 401)
+        assert (record(service)["EndedBy"], record(service)["Cause"]) == ("us", 21)
+    peer.close()
+
+
+def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> None:
+    peer = Peer()
+    account = 'inbound_username = "acme"\ninbound_password = "secret"'
+    with masked(tmp_path, peer, account) as (service, _):
+        phone = Stranger(service)
+        sent = phone.invite()
+        phone.send(sent)
+        challenged = phone.receive()
+        assert challenged.startswith("SIP/2.0 401 ")
+        phone.send(authorized(sent, challenged, "wrong"))
+        assert phone.final() == 401
+        assert not peer.received
+        right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
+        phone.send(right)
+        taken = phone.taken(10)
+        phone.send(within("ACK", right, taken, phone, 2))
+        until(lambda: peer.of("ACK"))
+        while not phone.silent(0.2):  # a 180 that was overtaken, say
+            pass
+        bye = within("BYE", right, taken, phone, 3)
+        phone.send(bye.replace(header(bye, "To"), "<sip:x@y>;tag=guess"))
+        phone.send(phone.invite().replace("INVITE", "OPTIONS"))
+        assert phone.silent()
+        phone.send(bye)
+        assert phone.final() == 200
+        phone.socket.close()
+    peer.close()
+
+
+REFUSED = [(ALICE, 486), ("+12065550999", 404)]
+
+
+@pytest.mark.parametrize(("caller", "status"), REFUSED, ids=["by the phone", "by us"])
+def test_who_calls_from_anywhere_is_refused_once(tmp_path: Path, caller: str, status: int) -> None:
+    peer = Peer(refuse(486))
+    account = 'inbound_username = "acme"\ninbound_password = "secret"'
+    with masked(tmp_path, peer, account) as (service, _):
+        phone = Stranger(service)
+        sent = phone.invite(caller=caller)
+        phone.send(sent)
+        right = authorized(sent, phone.receive(), "secret")
+        phone.send(right)
+        assert phone.final() == status
+        phone.send(acknowledged(right, phone.received[-1]))
+        assert phone.silent(1.5)
+        phone.socket.close()
+    peer.close()
+
+
+def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
+    """Where it can be forged: the first request must bring the password, too."""
+    peer = Peer()
+    account = 'inbound_username = "acme"\ninbound_password = "secret"\n'
+    with masked(tmp_path, peer, account + "inbound_password_always = true") as (service, phone):
+        sent = phone.invite()
+        phone.send(sent)
+        challenged = phone.receive()
+        assert challenged.startswith("SIP/2.0 401 ")
+        phone.send(authorized(sent, challenged, "wrong"))
+        assert phone.final() == 401
+        assert not peer.received
+        right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
+        phone.send(right)
+        taken = phone.taken(10)
+        phone.send(within("ACK", right, taken, phone, 2))
+        phone.send(within("BYE", right, taken, phone, 3))
+        assert phone.final() == 200
+        assert len(peer.of("INVITE")) == 1
+        until(lambda: record(service).get("EndedBy") == "caller")
+    peer.close()

@@ -1,0 +1,107 @@
+"""Answers that come too late, cannot be read or cannot be passed on: real peers on the loopback."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from acceptance.carriers import ends, masked, no_sound_is_left, record, ring, section
+from acceptance.peers import SDP, Peer, accept, header, refuse, reply
+from acceptance.plain_phone import ALICE
+from acceptance.service import until
+from acceptance.test_call_soak import media_sessions
+
+pytestmark = pytest.mark.xdist_group("carriers")
+
+
+def test_who_answers_as_the_call_is_given_up_is_hung_up(tmp_path: Path) -> None:
+    peer = Peer(ring)
+    with masked(tmp_path, peer, "", more_settings="max_ring_seconds = 5\n") as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 408
+        invite, peer.answer = peer.of("INVITE")[0], accept
+        until(lambda: "EndedTimestamp" in record(service))
+        peer.send(reply(invite, 200, peer.where, SDP), phone.server)
+        until(lambda: peer.of("ACK") and peer.of("BYE"))
+        assert "AnsweredTimestamp" not in record(service)
+        until(lambda: not asyncio.run(media_sessions(service)))
+    peer.close()
+
+
+ENCRYPTED = SDP.replace("RTP/AVP", "RTP/SAVP")  # which this carrier is not asked for
+
+
+@pytest.mark.parametrize("missing", ["Contact", "tag"])
+def test_an_answer_that_makes_no_dialog_is_none(tmp_path: Path, missing: str) -> None:
+    def answer_so(peer: Peer, request: str) -> list[str]:
+        if not request.startswith("INVITE"):
+            return accept(peer, request)
+        answer = reply(request, 200, peer.where, SDP)
+        return [re.sub(r"Contact: .*?\r\n" if missing == "Contact" else ";tag=theirs", "", answer)]
+
+    peer = Peer(answer_so)
+    with masked(tmp_path, peer, "") as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 500
+        assert ends(service, 1) == ("us", 500)
+    peer.close()
+
+
+UNREADABLE = "X Odd: 1\r\n"  # no header
+
+
+def test_a_refusal_that_cannot_be_read_is_one(tmp_path: Path) -> None:
+    """Another carrier is asked where its status says so; the caller gets that."""
+    first, second = Peer(refuse(503, UNREADABLE)), Peer(refuse(486, UNREADABLE))
+    more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
+    with masked(tmp_path, first, more) as (service, phone):
+        phone.send(phone.invite())
+        assert phone.final() == 486
+        assert ends(service, 1) == ("called", 486)
+        assert len(first.of("INVITE")) == len(second.of("INVITE")) == 1
+        second.answer = refuse(503)
+        phone.send(phone.invite())
+        assert phone.final() == 503
+        assert ends(service, 2) == ("carrier", 503)
+        assert "Odd" not in "".join(phone.received)
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("fault", ["encrypted", "a route of great length"])
+def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault: str) -> None:
+    """The caller is told at once, and who answered, too; nothing is left."""
+
+    def answer_so(peer: Peer, request: str) -> list[str]:
+        if not request.startswith("INVITE"):
+            return accept(peer, request)
+        route = f"Record-Route: <sip:{peer.where};lr;x={'r' * 2500}>\r\n" * ("route" in fault)
+        return [reply(request, 200, peer.where, SDP if route else ENCRYPTED, route)]
+
+    peer = Peer(answer_so)
+    with masked(tmp_path, peer, "") as (service, phone):
+        for number in (1, 2):
+            sent = phone.invite()
+            phone.send(sent)
+            status = 500 if "route" in fault else 488
+            assert phone.final() == status
+            # Two of Kamailio's workers may send them, in any order.
+            until(lambda wanted=number: len(peer.of("BYE")) == len(peer.of("ACK")) == wanted)
+            assert ends(service, number) == ("us", status)
+            assert "AnsweredTimestamp" not in record(service)
+        invite, bye = peer.of("INVITE")[-1], peer.of("BYE")[-1]
+        assert header(bye, "Call-ID") == header(invite, "Call-ID")
+        assert ALICE[1:] not in "".join(peer.received)
+        no_sound_is_left(service)
+    peer.close()
+
+
+def test_an_invite_that_cannot_be_sent_leaves_no_sound(tmp_path: Path) -> None:
+    peer = Peer()
+    with masked(tmp_path, peer, "") as (service, phone):
+        phone.send(re.sub(r"Contact: .*\r\n", "", phone.invite()))
+        assert phone.final() == 400
+        assert ends(service, 1) == ("us", 400)
+        no_sound_is_left(service)
+    assert not peer.received
+    peer.close()
