@@ -36,8 +36,6 @@ announcements.session_closed = "closed.wav"
 announcements.most_at_once = 2
 """
 
-pytestmark = pytest.mark.xdist_group("announcements")
-
 
 def prompt(path: Path, frequency: int, seconds: float = SECONDS) -> None:
     tone.write(path, frequency)

@@ -11,7 +11,6 @@ from acceptance.plain_phone import SDP, Phone, forked, from_called, header, with
 from acceptance.service import Service, free_port, running
 from acceptance.test_leak import open_session
 
-pytestmark = pytest.mark.xdist_group("browsers")
 NAME = "df7jal23ls0d.invalid;transport=ws"
 
 

@@ -19,8 +19,6 @@ CALLER, CALLED, REFUSED = (
     SCENARIOS / f"{name}.xml" for name in ("caller", "called", "caller-refused")
 )
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 
 @pytest.fixture(scope="module")
 def telephony(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

@@ -20,8 +20,6 @@ from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import PROXY_NUMBER
 from authority import Authority
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 def until_state(service: Service, wanted: str) -> None:
     until(lambda: state(service, "named") == wanted, 30)

@@ -13,8 +13,6 @@ from acceptance.service import Service, until
 
 from maskline_sip.digest import parameters, response
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 ACCOUNT = 'username = "maskline"\npassword = "secret"'
 UNASKED = ("ACK", "CANCEL", "OPTIONS")
 

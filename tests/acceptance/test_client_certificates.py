@@ -15,8 +15,6 @@ from acceptance.plain_phone import Connected, Phone, within
 from acceptance.service import Service, free_port
 from authority import Authority, Pair
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 class Encrypted(Connected):
     """A phone that speaks TLS, with whatever certificate its context has."""

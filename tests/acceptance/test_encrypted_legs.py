@@ -11,8 +11,6 @@ from acceptance.plain_phone import within
 from acceptance.service import free_port, until
 from authority import Authority
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 def test_nothing_of_an_encrypted_leg_goes_in_the_open(tmp_path: Path) -> None:
     """Be it that TLS is spoken there, or not."""

@@ -4,14 +4,11 @@ address is not enough, for it can speak by other transports, too."""
 import ssl
 from pathlib import Path
 
-import pytest
 from acceptance.carriers import masked, record
 from acceptance.peers import SDP, Peer, reply
 from acceptance.service import free_port, until
 from acceptance.test_client_certificates import Encrypted
 from authority import Authority
-
-pytestmark = pytest.mark.xdist_group("carriers")
 
 KEYED = SDP.replace("RTP/AVP", "RTP/SAVP") + (
     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40 + "\r\n"

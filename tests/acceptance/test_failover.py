@@ -23,8 +23,6 @@ from acceptance.plain_phone import ALICE, Phone, within
 from acceptance.service import until
 from acceptance.test_call_soak import media_sessions
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 @pytest.mark.parametrize("trouble", [refuse(503), ignore])
 def test_another_carrier_takes_the_call(tmp_path: Path, trouble: Any) -> None:

@@ -14,8 +14,6 @@ from maskline.engines.kamailio import MOST_STRANGE
 
 Calls = tuple[Service, Phone, Peer]
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 SETTINGS = """\
 inbound_username = "acme"
 inbound_password = "secret"

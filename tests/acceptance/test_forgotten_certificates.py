@@ -12,8 +12,6 @@ from acceptance.peers import Peer
 from acceptance.service import Service, free_port, until
 from authority import Authority
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 RENEW, CRASH = signal.SIGUSR2, signal.SIGKILL
 
 

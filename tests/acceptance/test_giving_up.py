@@ -23,8 +23,6 @@ from acceptance.test_call_soak import media_sessions
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import search_for
 
-pytestmark = pytest.mark.xdist_group("giving-up")
-
 
 def ring(peer: Peer, request: str) -> list[str]:
     """A phone that rings until it is cancelled."""

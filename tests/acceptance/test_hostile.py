@@ -13,8 +13,6 @@ from acceptance.service import Service, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import lines_telling
 
-pytestmark = pytest.mark.xdist_group("hostile")
-
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

@@ -18,8 +18,6 @@ from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import open_session
 from authority import Authority
 
-pytestmark = pytest.mark.xdist_group("rotation")
-
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

@@ -82,7 +82,6 @@ def test_the_search_finds_what_it_looks_for() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
-@pytest.mark.xdist_group("leak")
 def test_nothing_of_one_party_reaches_the_other(masked: Service, tmp_path: Path, name: str) -> None:
     files = [tmp_path / "caller.xml", tmp_path / "called.xml"]
     for file, text in zip(files, SCENARIOS[name], strict=True):

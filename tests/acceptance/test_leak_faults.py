@@ -26,7 +26,7 @@ from acceptance.service import Service, running, until
 from acceptance.tampering import changed_script
 from acceptance.test_leak import PROXY_NUMBER, leaks, open_session
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 SHARE = 1 if os.environ.get("MASKLINE_ALL_FAULTS") else 8
 FINALS = (200, 486, 503, 0)

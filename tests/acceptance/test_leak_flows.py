@@ -22,8 +22,6 @@ PRIVATE = ("User-Agent", "Server", "Subject", "Reason", "Warning", "P-Asserted-I
 CONNECTION = re.compile(r"^Via: .*;i=")  # by whose number one caller's calls could be told
 SECRETS = {"A": [b"S1CA8", ALICE[1:].encode()], "B": [b"S1CB9", BOB[1:].encode()]}
 
-pytestmark = pytest.mark.xdist_group("flows")
-
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Pair]:

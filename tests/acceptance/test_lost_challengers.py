@@ -5,14 +5,11 @@ import ssl
 import threading
 from pathlib import Path
 
-import pytest
 from acceptance.carriers import answered, ends, hang_up, masked, record, section
 from acceptance.peers import Peer, accept, reply
 from acceptance.service import free_port
 from acceptance.test_challenged_dialogs import ACCOUNT, challenge
 from authority import Authority
-
-pytestmark = pytest.mark.xdist_group("carriers")
 
 
 class Fickle(Peer):

@@ -8,14 +8,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from acceptance.carriers import answered, hang_up, masked
 from acceptance.peers import Peer, accept, ignore
 from acceptance.service import Service, free_port, until
 from acceptance.test_client_certificates import Encrypted
 from authority import Authority, Pair
-
-pytestmark = pytest.mark.xdist_group("carriers")
 
 
 def end(phone: Encrypted) -> None:

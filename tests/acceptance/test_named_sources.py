@@ -5,12 +5,9 @@ import signal
 from pathlib import Path
 
 import nameserver
-import pytest
 from acceptance.carriers import Stranger, answered, hang_up, masked
 from acceptance.peers import Peer
 from acceptance.service import until
-
-pytestmark = pytest.mark.xdist_group("carriers")
 
 ZONE = "calls.acme.example. 60 IN A 127.0.0.66\n"
 

@@ -19,7 +19,7 @@ from acceptance.service import until
 from acceptance.test_leak import PROXY_NUMBER, leaks, marks, open_session
 from cluster import Cluster
 
-pytestmark = [pytest.mark.xdist_group("nodes"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 SECRETS = {
     CALLER: (*marks("SECB"), leak_scenarios.CALLED_NUMBER[1:].encode(), CALLED.encode()),

@@ -8,8 +8,6 @@ from acceptance.plain_phone import Phone, header
 from acceptance.service import Service, running
 from acceptance.test_leak import open_session
 
-pytestmark = pytest.mark.xdist_group("odd-peers")
-
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

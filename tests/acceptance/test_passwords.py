@@ -19,8 +19,6 @@ from acceptance.service import until
 
 from maskline_sip.digest import parameters, response
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 def test_a_challenge_is_answered_with_the_next_number(tmp_path: Path) -> None:
     """RFC 3261 22.2, RFC 8760; all that follows in the call goes on from there."""

@@ -35,8 +35,6 @@ IP_HEADER, UDP_HEADER, RTP_HEADER = 20, 8, 12  # bytes
 HOSTS = f'{ANN_HOST}/32", "{BEN_HOST}/32", "127.0.0.1/32'
 SECURE = 'srtp = "required"\nprobe_seconds = 0\n[carriers.sip.tls]\nca = "{ca}"'
 
-pytestmark = pytest.mark.xdist_group("phones")
-
 
 @dataclass
 class Telephone(demo_phone.Phone):

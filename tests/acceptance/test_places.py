@@ -13,8 +13,6 @@ from acceptance.peers import Peer, accept, header, refuse, reply
 from acceptance.plain_phone import Phone
 from acceptance.service import Service, running, until
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 MOST_CALLS = 3
 AT_ONCE = 8
 ZONE = """\

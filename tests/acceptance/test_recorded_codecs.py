@@ -10,8 +10,6 @@ from acceptance.plain_phone import Phone, within
 from acceptance.service import Service, running, until
 from acceptance.test_leak import open_session
 
-pytestmark = pytest.mark.xdist_group("recorded")
-
 
 def sdp(payloads: str, port: int = 17000) -> str:
     return (

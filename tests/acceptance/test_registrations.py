@@ -14,8 +14,6 @@ from acceptance.test_leak import PROXY_NUMBER
 
 from maskline_sip.digest import parameters, response
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 def challenge_for_long(peer: Peer, request: str) -> list[str]:
     """Registers nobody for less than two hours."""

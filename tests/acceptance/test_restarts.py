@@ -44,7 +44,7 @@ def mod_init():
     return Counting(Settings.load(os.environ["MASKLINE_SIP_SETTINGS"]))
 """
 
-pytestmark = [pytest.mark.xdist_group("restarts"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

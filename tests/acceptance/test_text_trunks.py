@@ -4,15 +4,12 @@ number format and its own headers."""
 import os
 from pathlib import Path
 
-import pytest
 from acceptance.carriers import masked, section
 from acceptance.peers import Peer, header, refuse, reply
 from acceptance.plain_phone import ALICE, BOB, Phone
 from acceptance.service import Service, until
 from acceptance.test_challenged_dialogs import Suspicious, permits
 from acceptance.test_leak import PROXY_NUMBER
-
-pytestmark = pytest.mark.xdist_group("carriers")
 
 WORDS = (
     'messages = true\nusername = "maskline"\npassword = "secret"\n'

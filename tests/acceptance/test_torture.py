@@ -24,8 +24,6 @@ MESSAGES = torture.messages()
 # Words of the messages that nobody else says.
 NAMES = [b"secretuser", b"amazingly", b"spindle", b"services.example", b"J. User", b"host2.example"]
 
-pytestmark = pytest.mark.xdist_group("torture")
-
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

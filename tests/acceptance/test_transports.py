@@ -37,8 +37,6 @@ SCENARIOS = {
     "refused": leak_scenarios.refused(486),
 }
 
-pytestmark = pytest.mark.xdist_group("transports")
-
 
 @dataclass
 class Trunks:

@@ -11,8 +11,6 @@ from acceptance.plain_phone import ALICE
 from acceptance.service import until
 from acceptance.test_call_soak import media_sessions
 
-pytestmark = pytest.mark.xdist_group("carriers")
-
 
 def test_who_answers_as_the_call_is_given_up_is_hung_up(tmp_path: Path) -> None:
     peer = Peer(ring)

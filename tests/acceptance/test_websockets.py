@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from acceptance.carriers import authorized, masked
 from acceptance.lines import Stream
 from acceptance.peers import Peer
@@ -14,8 +13,6 @@ from acceptance.plain_phone import Connected, within
 from acceptance.service import Service, free_port, until
 
 from maskline.engines.kamailio import MOST_STRANGE
-
-pytestmark = pytest.mark.xdist_group("carriers")
 
 STRANGER = "127.0.0.66"
 ACCOUNT = 'inbound_username = "acme"\ninbound_password = "secret"\n'
