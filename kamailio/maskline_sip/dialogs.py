@@ -63,7 +63,8 @@ class Dialogs:
             raise Refuse(405)
         firsts.check(request)
         if method == "ACK":  # its number is its INVITE's, which the token tells
-            self._relay.send(request, passage, self._bodies.of_request(request, passage))
+            if not (request.body and self._is_no_party(passage)):
+                self._relay.send(request, passage, self._bodies.of_request(request, passage))
             return
         call = None if origin == CONTROL else self._call_of(method, passage)
         if method in mask.CONTACT_METHODS:
@@ -92,6 +93,18 @@ class Dialogs:
         if early or over or (call is not None and belongs_elsewhere(passage, call)):
             raise Refuse(481)
         return call
+
+    def _is_no_party(self, passage: mask.Passage) -> bool:
+        """Whether a description would move the sound of a call to somebody who was asked to take it
+        and has not: nobody can refuse an ACK. Who has it, and is not known yet, sends it again with
+        the next repetition of the answer."""
+        if passage.near.side == mask.CALLER:
+            return False
+        reference = passage.near.reference
+        call = self._route_sets.known_of(reference)
+        return self._rings(reference, call) or (
+            call is not None and belongs_elsewhere(passage, call)
+        )
 
     def _rings(self, reference: str, call: Known | None) -> bool:
         """Whether a call is not answered yet: of one that came to another node its record tells."""

@@ -17,6 +17,7 @@ from fake_kamailio import (
     STRANGER,
     Call,
     Script,
+    answered,
     carrier,
     hang_up,
     invite,
@@ -323,6 +324,25 @@ def test_of_a_fork_the_one_that_answered_has_the_call(script: Script) -> None:
     for side in ("called", "caller"):
         script.request(*call.by(side, "INVITE"))
         assert script.relayed
+
+
+def test_who_has_not_taken_a_call_cannot_have_its_sound_by_an_ack(script: Script) -> None:
+    """Another phone of a fork, or a carrier that refused: neither has anything to acknowledge."""
+    call = ringing(script)
+    script.request(*call.by("called", "ACK", number=1, body=OFFER))
+    assert not script.relayed
+    assert not script.engine.given("answer")
+    script = Script()
+    call = answered(script)
+    (legs,) = (told["Legs"] for _, told in script.control.told if "Legs" in told)
+    script.control.answers["GetLegs"] = {"State": "Answered", "Legs": legs}
+    script.engine.done.clear()
+    theirs, source = call.by("called", "ACK", number=1, body=OFFER)
+    script.request(theirs.replace(b"tag=ben", b"tag=carl"), source)
+    assert not (script.relayed or script.answered or script.engine.done)
+    script.request(theirs, source)
+    assert script.relayed
+    assert len(script.engine.given("answer")) == 1
 
 
 def test_without_the_control_plane_a_call_can_be_hung_up_but_not_moved(
