@@ -97,8 +97,8 @@ class Stage:
         asked = {"ParticipantPhoneNumbers": [*self.pair()], "Capabilities": ["SMS"]}
         return self.call("CreateProxySession", **self.vc, **asked)["ProxySession"]["ProxySessionId"]
 
-    def new_order(self):
-        asked = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [ORDERED[0]]}
+    def new_order(self, number=ORDERED[0]):
+        asked = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [number]}
         made = self.call("CreatePhoneNumberOrder", **asked)
         return made["PhoneNumberOrder"]["PhoneNumberOrderId"]
 
