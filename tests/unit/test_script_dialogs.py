@@ -339,7 +339,9 @@ def test_who_has_not_taken_a_call_cannot_have_its_sound_by_an_ack(script: Script
     script.engine.done.clear()
     theirs, source = call.by("called", "ACK", number=1, body=OFFER)
     script.request(theirs.replace(b"tag=ben", b"tag=carl"), source)
-    assert not (script.relayed or script.answered or script.engine.done)
+    assert not script.relayed
+    assert not script.answered
+    assert not script.engine.done
     script.request(theirs, source)
     assert script.relayed
     assert len(script.engine.given("answer")) == 1
