@@ -35,7 +35,7 @@ demo:
 
 test: check
 	@tools/client-venvs
-	@$(BIN)/pytest --numprocesses auto --dist worksteal || $(BIN)/python tests/second_try.py $$?
+	@$(BIN)/pytest --cache-clear --numprocesses auto --dist worksteal || $(BIN)/python tests/second_try.py $$?
 
 check:
 	@tools/install test
