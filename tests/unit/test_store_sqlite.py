@@ -34,7 +34,10 @@ def count(tx: Transaction) -> int:
     return accounts
 
 
-async def test_writes_that_wait_are_committed_together(store: Store) -> None:
+async def test_writes_that_wait_are_committed_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LONGEST_GROUP", 60)
     entered, gate = threading.Event(), threading.Event()
     commits: list[str] = []
 
@@ -55,6 +58,22 @@ async def test_writes_that_wait_are_committed_together(store: Store) -> None:
     await asyncio.gather(*jobs)
     assert len(commits) == 3  # the one that was held up, then 64 and the remaining 36
     assert await store.read(count) == 101
+
+
+async def test_the_loop_goes_on_between_writes_that_take_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group of them kept reads, and calls, waiting for all."""
+    monkeypatch.setattr(writer, "LONGEST_GROUP", 0)
+    seen: list[int] = []
+
+    async def read_on() -> None:
+        while await store.read(count) < 3:
+            seen.append(await store.read(count))
+            await asyncio.sleep(0)
+
+    await asyncio.gather(read_on(), *(store.write(add(str(number))) for number in range(3)))
+    assert {1, 2} <= {*seen}  # each is on the disk before the next begins
 
 
 async def test_a_log_without_its_database_is_not_thrown_away(store: Store, tmp_path: Path) -> None:

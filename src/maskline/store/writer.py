@@ -8,6 +8,7 @@ flush alone is in a thread, and the loop goes on meanwhile.
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from maskline.store.port import StoreFailed, Transaction
 T = TypeVar("T")
 
 LARGEST_GROUP = 64
+LONGEST_GROUP = 0.05  # seconds of work after which a group ends: reads, and calls, wait for it
 # Somebody else's program may have the database for a moment; the loop does not stand still for it.
 BUSY_SECONDS = 10.0
 RETRY_SECONDS = 0.01
@@ -86,12 +88,13 @@ class Writer:
         """Finishes what was asked for."""
         self._flusher.shutdown()
         while self._jobs:
-            group = self._next_group()
+            group: list[Job] = []
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 outcomes = self._carry_out(group)
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
+                group = group or self._next_group()
                 outcomes = self._take_back(group, error)
             tell(group, outcomes)
         self._connection.close()
@@ -105,7 +108,6 @@ class Writer:
         try:
             self._change()
             self._connection.execute("BEGIN IMMEDIATE")
-            group = self._next_group()
             outcomes = self._carry_out(group)
         except sqlite3.Error as error:
             if not group and is_busy(error) and patience > 0:
@@ -121,7 +123,13 @@ class Writer:
         return [self._jobs.popleft() for _ in range(min(LARGEST_GROUP, len(self._jobs)))]
 
     def _carry_out(self, group: list[Job]) -> list[Outcome]:
-        return [self._attempt(job) for job in group]
+        """Takes jobs into the group and does them, until it is large or has taken long enough."""
+        outcomes: list[Outcome] = []
+        end = time.monotonic() + LONGEST_GROUP
+        while self._jobs and len(group) < LARGEST_GROUP and (not group or time.monotonic() < end):
+            group.append(self._jobs.popleft())
+            outcomes.append(self._attempt(group[-1]))
+        return outcomes
 
     def _attempt(self, job: Job) -> Outcome:
         """One job inside the group's transaction; what fails takes only itself back."""
