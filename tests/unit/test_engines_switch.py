@@ -133,6 +133,20 @@ async def test_a_line_without_end_ends_the_connection(path: Path) -> None:
     assert await exchange(path, request("Echo")) == [{"output": {}}]
 
 
+@pytest.mark.parametrize("given", [{"Text": "\1" * 20_000}, {"Legs": ["\1" * 6000] * 2}])
+async def test_the_longest_that_a_party_can_have_told_is_taken(
+    path: Path, given: dict[str, Any]
+) -> None:
+    line = request("Echo", **given) + b"\n"
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(line[:-1])  # which may come in two parts
+    await asyncio.sleep(0.05)
+    writer.write(line[-1:])
+    answer = await reader.read(1)
+    writer.close()
+    assert answer == b"{"
+
+
 async def test_a_client_may_leave_without_its_answers(path: Path) -> None:
     for _ in range(5):
         _, writer = await asyncio.open_unix_connection(path)

@@ -21,7 +21,9 @@ import structlog
 from maskline.engines.ground import Runner
 
 AHEAD = 64  # requests of one connection in hand at once; more wait in the socket
-LONGEST_LINE = 65_536  # bytes
+# Bytes. JSON may write an octet of what a party sent as six: of a text's, or of the tags of both legs
+# of a call.
+LONGEST_LINE = 1 << 17
 REST_SECONDS = 0.02
 
 Answer = dict[str, Any]
