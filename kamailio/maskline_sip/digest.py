@@ -26,7 +26,9 @@ NONCE_SECONDS = 120
 REALM = "maskline"
 _STAMP = re.compile(r"([0-9]{1,12})-")
 LONGEST = 4096  # characters of a header
-_PARAMETER = re.compile(r'(?<![A-Za-z-])([A-Za-z-]{1,20})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_PARAMETER = re.compile(
+    r"""[\s,;]*([A-Za-z0-9.!%*_+`'~-]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)(?![^\s,]))"""
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,17 @@ class Account:
 
 def parameters(header: str) -> dict[str, str]:
     """The parameters of a challenge or of credentials, names in lower case; empty when it is of
-    another scheme."""
+    another scheme. They are read one after the other, up to what is none: to look for one from
+    each place on would take a time that grows with the square of the length."""
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() != "digest" or len(rest) > LONGEST:
         return {}
-    return {
-        name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else plain or ""
-        for name, quoted, plain in _PARAMETER.findall(rest)
-    }
+    given, at = {}, 0
+    while found := _PARAMETER.match(rest, at):
+        name, quoted, plain = found.groups()
+        given[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) if quoted else plain or ""
+        at = found.end()
+    return given
 
 
 def strongest(challenges: Sequence[str], account: Account) -> dict[str, str]:

@@ -268,6 +268,9 @@ def test_a_challenge_is_good_for_two_minutes_and_not_before_it_is_given() -> Non
         (r'a="x\"y\\", B=z', {"a": 'x"y\\', "b": "z"}),
         ('a = "" , b="1,c=2"', {"a": "", "b": "1,c=2"}),
         ("a=1,a-b=2 c=3", {"a": "1", "a-b": "2", "c": "3"}),
+        ("a=1; b_1=2,, c=, d=3", {"a": "1;", "b_1": "2", "c": "", "d": "3"}),
+        # What stands in a text without an end is none; to look for some there would take long.
+        (r'a=1, b="c=2, d=3', {"a": "1"}), (r'b="\ ' * 1000, {}),
         ("a=" + "x" * 4094, {"a": "x" * 4094}), ("a=" + "x" * 4095, {}),
     ],
 )  # fmt: skip

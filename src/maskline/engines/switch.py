@@ -21,8 +21,8 @@ import structlog
 from maskline.engines.ground import Runner
 
 AHEAD = 64  # requests of one connection in hand at once; more wait in the socket
-# Bytes. JSON may write an octet of what a party sent as six: of a text's, or of the tags of both legs
-# of a call.
+# Bytes. JSON may write an octet of what a party sent as six: of a text's, or of the tags of both
+# legs of a call.
 LONGEST_LINE = 1 << 17
 REST_SECONDS = 0.02
 
