@@ -25,6 +25,10 @@ from .ways import NoWay, Ways
 
 READY = "$avp(ready)"
 REPORT_SECONDS = 0.2  # in which all nodes can know of an answer
+# For which a party may say nothing to what changes a call: who is told 408 before hangs up (RFC
+# 3261 12.2.1.2, 17.1.2.2), though the other one may only be out of reach for a moment. A hang-up
+# ends the call in any case.
+PATIENCE = 32_000  # milliseconds
 LONGEST_READY = 6000  # what Kamailio's own language appends must fit its buffer for text
 
 
@@ -77,6 +81,7 @@ class Dialogs:
         if method == "BYE":
             self._hang_up(request, known, origin, self._rings(passage.near.reference, call))
         else:
+            KSR.tm.t_set_fr(0, PATIENCE)
             self._relay.send(request, passage, body, known)
 
     def _call_of(self, method: str, passage: mask.Passage) -> Known | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from acceptance.carriers import acknowledged
-from acceptance.plain_phone import Phone, header
+from acceptance.plain_phone import Phone, connect, header, within
 from acceptance.service import Service, running
 from acceptance.test_leak import open_session
 
@@ -41,3 +41,18 @@ def test_a_refusal_without_a_tag_is_told_once(caller: Phone, called: Phone, tagg
         refusal = refusal.replace(header(refusal, "To"), header(sent, "To"))
     caller.send(acknowledged(sent, refusal))
     assert caller.silent(1.5)
+
+
+def test_a_phone_that_is_out_of_reach_for_a_moment_loses_no_call(
+    caller: Phone, called: Phone
+) -> None:
+    """What it is asked comes for the fifth time after seven seconds (RFC 3261 17.1.2.1)."""
+    sent, _, answer = connect(caller, called)
+    caller.send(within("INFO", sent, answer, caller, 2))
+    for _ in range(5):
+        asked = called.expect("INFO ")
+    called.reply(asked, 200)
+    assert caller.final() == 200
+    caller.send(within("BYE", sent, answer, caller, 3))
+    called.reply(called.expect("BYE "), 200)
+    assert caller.final() == 200

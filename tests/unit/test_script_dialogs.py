@@ -262,6 +262,15 @@ def test_what_came_before_is_left_to_its_transaction(
     assert not events(script)
 
 
+def test_who_is_out_of_reach_for_a_moment_loses_no_call(script: Script, call: Call) -> None:
+    """To a 408 the other one would hang up. We may say it to a BYE, after Kamailio's own time."""
+    for method in ("INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "BYE"):
+        script.request(*call.by("caller", method))
+        assert script.relayed
+        waits = script.kamailio.given("t_set_fr")
+        assert waits == ([] if method == "BYE" else [(0, 32_000)]), method
+
+
 def test_what_comes_again_while_it_is_looked_at_is_looked_at_once(
     script: Script, call: Call
 ) -> None:
