@@ -106,6 +106,28 @@ def test_hints_where_there_is_no_server(played: PlayedServer, capsys: Output) ->
     assert "is the server running?" in hint(capsys, *LIST, "--endpoint-url", url)
 
 
+def test_a_hint_at_an_endpoint_that_is_none(played: PlayedServer, capsys: Output) -> None:
+    assert "http://127.0.0.1:8080" in hint(capsys, *LIST, "--endpoint-url", "127.0.0.1:8080")
+
+
+def test_a_hint_where_no_tls_is_spoken(played: PlayedServer, capsys: Output) -> None:
+    url = played.url.replace("http:", "https:")
+    assert "begins with http://" in hint(capsys, *LIST, "--endpoint-url", url)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"chime create-proxy-session --voice-connector-id {CONNECTOR} --capabilities Voice"
+        " --participant-phone-numbers 206-5550100 +14015550101",
+        "admin import-phone-numbers --carrier-name acme --e164-phone-numbers 206-5550100",
+    ],
+    ids=["chime", "admin"],
+)
+def test_a_hint_at_a_number_in_no_form(live: House, capsys: Output, words: str) -> None:
+    assert "with nothing between: +12065550100" in hint(capsys, *words.split())
+
+
 def test_a_hint_at_a_misspelt_option(played: PlayedServer, capsys: Output) -> None:
     assert main([*LIST, "--max-result", "5", "--nxt-token", "x"]) == 252
     assert "hint: did you mean --next-token instead of --nxt-token?" in capsys.readouterr().err

@@ -212,10 +212,15 @@ def test_a_taken_port_is_named_with_its_setting(kind: socket.SocketKind, name: s
         if kind is socket.SOCK_STREAM:
             taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(
-            GroundError, match=rf"sip\.listen: cannot use {name} port {port} of 127\.0\.0\.1: .+"
-        ):
+        told = rf"sip\.listen: cannot use {name} port {port} of 127\.0\.0\.1: .+; `ss -lntup` shows"
+        with pytest.raises(GroundError, match=told):
             bound(kind, "127.0.0.1", port, "sip.listen")
+
+
+def test_an_address_of_another_machine_is_named_without_a_port_that_nobody_chose() -> None:
+    told = r"^media\.address: cannot use 192\.0\.2\.1: .+, which `ip address` shows$"
+    with pytest.raises(GroundError, match=told):
+        bound(socket.SOCK_DGRAM, "192.0.2.1", 0, "media.address")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])

@@ -80,7 +80,7 @@ def test_a_number_no_longer_shared_serves_no_new_session() -> None:
     desk = Desk()
     desk.import_numbers(PROXY)
     desk.import_numbers(PROXY, shared=False)
-    with pytest.raises(BadRequest, match="numbers in the pool: 0"):
+    with pytest.raises(BadRequest, match=r"numbers in the pool: 0\. Import or order some"):
         desk.open(desk.connector(), ANN, BEN)
 
 

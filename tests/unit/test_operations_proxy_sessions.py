@@ -117,7 +117,7 @@ def test_a_disabled_connector_forbids_new_sessions_only(desk: Desk, connector: s
 
 def test_without_a_proxy_configuration_nothing_is_opened(desk: Desk, connector: str) -> None:
     desk.call("DeleteVoiceConnectorProxy", VoiceConnectorId=connector)
-    with pytest.raises(NotFound, match="no proxy configuration"):
+    with pytest.raises(NotFound, match="no proxy configuration; PutVoiceConnectorProxy"):
         desk.open(connector, ANN, BEN)
 
 

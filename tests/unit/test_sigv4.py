@@ -194,6 +194,13 @@ def test_an_unsigned_payload_is_refused_though_rightly_signed() -> None:
         check(posted("UNSIGNED-PAYLOAD"))
 
 
+@pytest.mark.parametrize(("now", "here"), [(NOW - 600, "160010"), (NOW + 600, "162010")])
+def test_a_clock_that_is_wrong_is_told_the_right_time(now: int, here: str) -> None:
+    told = f"it is from {TIME}, and the server's clock says 20200415T{here}Z"
+    with pytest.raises(InvalidSignature, match=told):
+        check(request(), now=now)
+
+
 def test_another_secret() -> None:
     with pytest.raises(InvalidSignature):
         check(request(), secret="another")

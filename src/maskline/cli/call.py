@@ -53,11 +53,21 @@ def _server_error(client: Client, operation: str, answer: Answer) -> ServerError
     error = wire.read_error(answer.status, answer.headers, answer.body)
     retries = answer.attempts - 1 if worth_repeating(answer) else None
     fault = ServerError(error.name, error.message, operation, retries)
-    fault.hint = _hint(client, error.name, answer)
+    fault.hint = _hint_at_number(error.message) or _hint_at_signature(client, error.name, answer)
     return fault
 
 
-def _hint(client: Client, name: str, answer: Answer) -> str:
+def _hint_at_number(message: str) -> str:
+    """How phone numbers are written, where one is not."""
+    if PHONE_NUMBER not in message:
+        return ""
+    return "a phone number is +, country code and number, with nothing between: +12065550100"
+
+
+PHONE_NUMBER = r"^\+?[1-9]\d{1,14}$"  # what the service model says of one
+
+
+def _hint_at_signature(client: Client, name: str, answer: Answer) -> str:
     """What a newcomer should look at when the server does not accept a signature."""
     if answer.status not in (401, 403):
         return ""

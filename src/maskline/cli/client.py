@@ -122,7 +122,8 @@ class Client(NamedTuple):
         try:
             connection.connect()
         except ssl.SSLError as error:
-            raise Unreachable(f"SSL validation failed for {url} {error}", _TLS_HINT) from None
+            hint = _PLAIN_HINT if error.reason in _NO_TLS else _TLS_HINT
+            raise Unreachable(f"SSL validation failed for {url} {error}", hint) from None
         except TimeoutError:
             raise Unreachable(f'Connect timeout on endpoint URL: "{url}"') from None
         except (OSError, UnicodeError):
@@ -137,6 +138,8 @@ _NO_SERVER_HINT = (
     "is the server running? Start it with `maskline serve`; `--endpoint-url` says where it is,"
     " and `maskline doctor` looks for what is wrong"
 )
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # OpenSSL 3.0, and later ones
+_PLAIN_HINT = "no TLS is spoken there: without a TLS proxy the server's address begins with http://"
 _TLS_HINT = "`--ca-bundle FILE` names the certificate authority that the server's certificate is of"
 
 
@@ -186,5 +189,5 @@ def split_endpoint(endpoint: str) -> SplitResult:
         url = urlsplit("")
     plain = url.path.isascii() and url.path.isprintable() and " " not in url.path
     if not plain or not port_is_number or url.scheme not in ("http", "https") or not url.hostname:
-        raise Fault(f"Invalid endpoint: {endpoint}")
+        raise Fault(f"Invalid endpoint: {endpoint}", "one looks like http://127.0.0.1:8080")
     return url

@@ -69,7 +69,7 @@ def require_dialable(number: str) -> str:
     """The number in E.164 form, if it may ever be dialled; else raises InvalidPhoneNumber."""
     number = normalise(number)
     if is_emergency_or_short(number):
-        raise InvalidPhoneNumber(f"{redact(number)} is an emergency or short number")
+        raise InvalidPhoneNumber(f"{redact(number)} is an emergency or short number, or not whole")
     if is_premium(number):
         raise InvalidPhoneNumber(f"{redact(number)} is a premium-rate number")
     return number

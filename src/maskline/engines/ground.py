@@ -5,6 +5,7 @@ each engine an unprivileged user, which often cannot reach the data directory (a
 say); `run` is then a link to a directory of the service's own in /run.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -209,6 +210,13 @@ def family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+ADVICE: dict[int | None, str] = {
+    errno.EADDRINUSE: "; `ss -lntup` shows who has it: stop that, or choose another",
+    errno.EADDRNOTAVAIL: "; it must be one of this machine's, which `ip address` shows",
+    errno.EACCES: "; choose one from 1024 on, below are root's",
+}
+
+
 def bound(kind: socket.SocketKind, host: str, port: int, setting: str) -> socket.socket:
     """A socket on that address; raises GroundError naming the setting when it cannot be had.
 
@@ -224,9 +232,9 @@ def bound(kind: socket.SocketKind, host: str, port: int, setting: str) -> socket
     except OSError as error:
         own.close()
         name = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
-        raise GroundError(
-            f"{setting}: cannot use {name} port {port} of {host}: {error.strerror}"
-        ) from None
+        place = f"{name} port {port} of {host}" if port else host
+        told = f"{setting}: cannot use {place}: {error.strerror}{ADVICE.get(error.errno, '')}"
+        raise GroundError(told) from None
     return own
 
 

@@ -184,4 +184,5 @@ def exhausted(context: Context, wish: Wish) -> NoNumberFree:
     return NoNumberFree(
         "No proxy phone number is free for these participants. "
         f"Countries tried: {', '.join(wish.countries)}; numbers in the pool: {size}."
+        + ("" if size else " Import or order some first.")
     )

@@ -70,7 +70,10 @@ def require_configuration(context: Context, connector_id: str) -> ProxyConfigura
 
 
 def no_configuration(connector_id: str) -> NotFound:
-    return NotFound(f"VoiceConnector with Id '{connector_id}' has no proxy configuration")
+    return NotFound(
+        f"VoiceConnector with Id '{connector_id}' has no proxy configuration;"
+        " PutVoiceConnectorProxy gives it one"
+    )
 
 
 def require_expiry(context: Context, minutes: int) -> int:

@@ -204,12 +204,18 @@ def check_time(signature: Signature, now: float) -> None:
     """Raises a Fault unless the signature is of this time. `now` is in seconds since the epoch."""
     at = seconds_of(signature.time)
     if at - now > MAX_SKEW:
-        raise InvalidSignature(f"The signature is from the future: {signature.time}")
+        raise InvalidSignature(f"The signature is from the future: {clocks(signature, now)}")
     if signature.expires is not None:
         if now > at + signature.expires:
             raise RequestExpired(f"The presigned URL of {signature.time} has expired")
     elif now - at > MAX_SKEW:
-        raise InvalidSignature(f"The signature has expired: it is from {signature.time}")
+        raise InvalidSignature(f"The signature has expired: {clocks(signature, now)}")
+
+
+def clocks(signature: Signature, now: float) -> str:
+    """What the two clocks say, for who has to set one."""
+    here = datetime.fromtimestamp(now, UTC).strftime(TIME_FORMAT)
+    return f"it is from {signature.time}, and the server's clock says {here}"
 
 
 @lru_cache(maxsize=1024)
