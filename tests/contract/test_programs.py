@@ -1,7 +1,9 @@
 """What customers' programs do, written anew with the same SDKs: none of them knows of us."""
 
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ ANN, BEN = "+12065550100", "+14015550101"
 SHARED = ["+12065550190", "+12065550191", "+14015550192", "+14015550193", "+14015550194"]
 TO_ORDER = ["+12065550180"]
 JAVA = Path(__file__).parent / "java"
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -114,3 +117,36 @@ def java(house: House, *words: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def of_the_readme(language: str, house: House) -> str:
+    """Its first program in a language, as it stands there but for the address."""
+    shown = re.search(rf"^```{language}\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+    return shown[1].replace("http://127.0.0.1:8080", house.url)
+
+
+def test_the_readmes_programs(house: House, client: Any, connector: str) -> None:
+    javascript.install()
+    client.put_voice_connector_proxy(
+        VoiceConnectorId=connector,
+        DefaultSessionExpiryMinutes=60,
+        PhoneNumberPoolCountries=["US"],
+    )
+
+    def printed(*command: str) -> str:
+        return subprocess.run(
+            command,
+            cwd=javascript.HOME,
+            env=house.environment() | {"VC": connector},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    proxy = printed(sys.executable, "-c", of_the_readme("python", house)).strip()
+    assert proxy in SHARED
+    listed = printed("node", "--input-type=module", "--eval", of_the_readme("js", house))
+    (found,) = sessions(client, connector)
+    assert found["ProxySessionId"] in listed
+    assert found["Participants"][0]["ProxyPhoneNumber"] == proxy

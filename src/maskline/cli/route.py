@@ -68,7 +68,7 @@ REASONS = {
     "opted-out": "the other side has said STOP to this number",
     "loop": "one of the two is itself a proxy number of the account",
     "short-code": "the sender is an emergency or short number, which nobody could answer",
-    "no-carrier": "no carrier is there to take the call on",
+    "no-carrier": "its carrier is down, full, no longer in the settings, or takes none of these",
     "anonymous": "the caller withholds their number, so nobody can tell whose call it is",
 }
 
