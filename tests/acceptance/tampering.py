@@ -10,7 +10,7 @@ from maskline.engines.kamailio import script_folder
 IN_FRONT = """\
 import pathlib
 from maskline.engines import kamailio
-kamailio.script_folder = lambda: pathlib.Path({folder!r})
+kamailio.SCRIPT = kamailio.script_in(pathlib.Path({folder!r}))
 """
 
 

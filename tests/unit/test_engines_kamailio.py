@@ -216,6 +216,21 @@ def test_the_script_is_copied_whole(tmp_path: Path) -> None:
     assert {path.relative_to(script) for path in script.rglob("*.py")} == names
 
 
+def test_a_version_that_is_installed_meanwhile_changes_no_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kamailio that is started again still runs that of the process that started it."""
+    rendered(tmp_path)
+    before = kamailio.script_in(tmp_path / "kamailio" / "script")
+    later = tmp_path / "later"
+    later.mkdir()
+    (later / "script.py").write_text("raise SystemExit")
+    (later / "kamailio.cfg.template").write_text("")
+    monkeypatch.setattr(kamailio, "script_folder", lambda: later)
+    rendered(tmp_path)
+    assert kamailio.script_in(tmp_path / "kamailio" / "script") == before
+
+
 def test_a_password_that_cannot_be_read_is_found_out_before_the_start(tmp_path: Path) -> None:
     file = tmp_path / "password"
     carrier = SETTINGS.carriers[0]

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import string
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from maskline.settings import Address, CarrierSip, Settings
 
 PACKAGED_SCRIPT = Path(__file__).with_name("script")
 CHECKED_OUT_SCRIPT = Path(__file__).parents[3] / "kamailio"
-TEMPLATE = "kamailio.cfg.template"
+TEMPLATE = Path("kamailio.cfg.template")
 SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
 ALLOCATOR = "tlsf"  # the default takes seconds to load a hundred certificates
 MASK_KEY_BYTES = 64
@@ -79,6 +78,17 @@ def script_folder() -> Path:
     return PACKAGED_SCRIPT if PACKAGED_SCRIPT.is_dir() else CHECKED_OUT_SCRIPT
 
 
+def script_in(folder: Path) -> dict[Path, bytes]:
+    """The files of a script, by their paths in its folder."""
+    files = [path for path in folder.rglob("*") if path.suffix in (".py", ".template")]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+# As it is when we begin: Kamailio may be started again when a later version has been installed
+# already, whose script knows that version alone.
+SCRIPT = script_in(script_folder())
+
+
 def mask_keys(path: Path) -> dict[str, Any]:
     """The keys that seal masked identifiers, made on first use; every node needs the same file.
 
@@ -131,9 +141,11 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
     own = empty_directory(around.directory)
     # A copy, because Kamailio's user may not be able to read where we were installed.
     script = own / "script"
-    shutil.copytree(script_folder(), script, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, content in SCRIPT.items():
+        (script / name).parent.mkdir(parents=True, exist_ok=True)
+        (script / name).write_bytes(content)
     marks = Marks()
-    template = string.Template((script / TEMPLATE).read_text(encoding="utf-8"))
+    template = string.Template(SCRIPT[TEMPLATE].decode())
     configuration = template.substitute(
         placeholders(settings, script, marks, around.control),
         tls=tls_lines(settings, own),
