@@ -95,6 +95,30 @@ class Door:
         ends: bool = True,
     ) -> Reply | None:
         """The answer to a request as it stands; None when there is none."""
+        carried = self._carried(method, target, headers, *pieces, ends=ends)
+        return self._loop.run_until_complete(carried)
+
+    def ask_at_once(self, *asked: tuple[AccessKey, str, str, Any]) -> list[Reply]:
+        """The answers to requests that come together: of each its key, method, target, content."""
+
+        async def all_of_them() -> list[Reply | None]:
+            return await asyncio.gather(*(self._signed(*each) for each in asked))
+
+        return [reply for reply in self._loop.run_until_complete(all_of_them()) if reply]
+
+    async def _signed(self, key: AccessKey, method: str, target: str, content: Any) -> Reply | None:
+        body = json.dumps(content).encode()
+        headers = sign(key, REGION, method, target, {"Host": HOST}, body)
+        return await self._carried(method, target, headers, body)
+
+    async def _carried(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]],
+        *pieces: bytes,
+        ends: bool = True,
+    ) -> Reply | None:
         path, _, query = target.partition("?")
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         scope = {
@@ -116,7 +140,7 @@ class Door:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        self._loop.run_until_complete(self.app(scope, receive, send))
+        await self.app(scope, receive, send)
         return reply_of(*sent) if sent else None
 
 

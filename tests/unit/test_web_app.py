@@ -17,12 +17,13 @@ from door import HOST, REGION, Door, Reply
 from maskline import logs
 from maskline.cli.signer import AccessKey, sign
 from maskline.model import load
-from maskline.operations import TABLE, Handler
+from maskline.operations import TABLE, Context, Handler
 from maskline.store import Row, StoreFailed
 from maskline.store.sqlite import SqliteTransaction
 from maskline.web import app as web_app
 from maskline.web import openapi, pipeline
 from maskline.web.requests import MOST_TOGETHER, ORDINARY
+from maskline.web.turns import MOST_AT_ONCE
 
 NUMBERS = ["+12065550198", "+12065550199"]
 ANN, BEN = "+12065550100", "+14015550101"
@@ -375,6 +376,7 @@ def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
         ("/phone-numbers?status=Assigned", "list_phone_numbers"),
         ("/admin/phone-numbers?carrier-name=nobody", "list_imported_phone_numbers"),
         ("/admin/messages?state=Handled", "list_messages"),
+        ("/phone-number-orders", "list_phone_number_orders"),
     ],
 )
 def test_what_may_read_much_holds_nobody_up(
@@ -392,6 +394,33 @@ def test_what_may_read_much_holds_nobody_up(
     assert read_by[query].startswith("store-reader")
     assert door.ask("GET", "/voice-connectors").status == 200
     assert read_by["list_voice_connectors"] == threading.current_thread().name
+
+
+def test_large_requests_of_an_account_keep_nobody_else_waiting(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of them may come in a second, each as much work as hundreds of others."""
+    name = ("chime-sdk-voice", "BatchDeletePhoneNumber")
+    done: list[str] = []
+
+    def delete(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        done.append(context.account_id)
+        return {"PhoneNumberErrors": []}
+
+    monkeypatch.setitem(TABLE, name, Handler(delete, True))
+    large, small = ({"PhoneNumberIds": ["+12065550100"] * count} for count in (1000, 1))
+    greedy, other = door.new_key(), door.new_key()
+    target = "/phone-numbers?operation=batch-delete"
+    asked = [(greedy, "POST", target, large)] * 3 + [(other, "POST", target, small)]
+    told = door.ask_at_once(*asked)
+    assert [reply.status for reply in told] == [200] * 4
+    (second,) = {*done} - {done[0]}
+    assert done == [done[0], second, done[0], done[0]]
+    many = door.ask_at_once(*[(greedy, "POST", target, large)] * (MOST_AT_ONCE + 1))
+    assert [reply.status for reply in many].count(200) == MOST_AT_ONCE
+    (refused,) = (reply for reply in many if reply.status != 200)
+    assert (refused.status, refused.error) == (429, "ThrottledClientException")
+    assert refused.headers["retry-after"] == "1"
 
 
 def test_lifespan_is_left_alone(door: Door, caplog: pytest.LogCaptureFixture) -> None:

@@ -22,11 +22,13 @@ from maskline.model import load
 from maskline.operations import AccessKey
 from maskline.store import open_store, sqlite
 from maskline.web import answers, requests
+from maskline.web import turns as turns_module
 from maskline.web.faults import BodyTooLarge
 from maskline.web.keys import KEPT_SECONDS, MOST_LOOKED_FOR, MOST_WAITING, KeyRing
 from maskline.web.permissions import action_of
 from maskline.web.requests import MOST_OF_ONE, MOST_TOGETHER, Bodies, Disconnected
 from maskline.web.throttle import Throttle
+from maskline.web.turns import Turns
 
 VOICE = load("chime-sdk-voice").operations
 
@@ -92,6 +94,37 @@ def test_a_bucket_fills_while_nobody_draws() -> None:
     throttle.take("a")
     with pytest.raises(Throttled):
         throttle.take("a")
+
+
+async def test_a_line_ends_with_whoever_stood_in_it() -> None:
+    turns = Turns()
+    inside: list[str] = []
+
+    async def take(account_id: str, gate: asyncio.Event) -> None:
+        async with turns.of(account_id):
+            inside.append(account_id)
+            await gate.wait()
+
+    gate = asyncio.Event()
+    tasks = [asyncio.create_task(take(each, gate)) for each in ("a", "a", "a", "b")]
+    await asyncio.sleep(0)
+    assert inside == ["a", "b"]
+    tasks[1].cancel()  # its client has gone
+    gate.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert inside == ["a", "b", "a"]
+    assert turns._lines == {}
+
+
+async def test_a_turn_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "LONGEST_WAIT", 0.01)
+    turns = Turns()
+    async with turns.of("a"):
+        with pytest.raises(Unavailable):
+            async with turns.of("a"):
+                raise AssertionError
+    async with turns.of("a"):
+        pass
 
 
 async def read(bodies: Bodies, owner: str, *pieces: bytes, ends: bool = True) -> bytes:

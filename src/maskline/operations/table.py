@@ -147,11 +147,13 @@ BESIDE = {
     "ReportCall",
 }
 
-# What reads much, or may: numbers or texts of an account for the few that are wanted.
+# What reads much, or may: numbers or texts of an account for the few that are wanted, or orders of
+# a thousand numbers each.
 APART = {
     "GetPoolReport",
     "ListImportedPhoneNumbers",
     "ListMessages",
+    "ListPhoneNumberOrders",
     "ListPhoneNumbers",
     "ListSupportedPhoneNumberCountries",
     "SearchAvailablePhoneNumbers",

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,7 @@ from uuid import uuid4
 from maskline.domain.refusals import BadRequest, Refusal, Unauthorized
 from maskline.model import Operation, load, restjson, support, validation
 from maskline.model.routing import Match, NoOperation, Router
-from maskline.operations import TABLE, AccessKey, Context, Policy
+from maskline.operations import TABLE, AccessKey, Context, Handler, Policy
 from maskline.store import Store, Transaction
 from maskline.web import answers, permissions, sigv4
 from maskline.web.answers import HttpAnswer
@@ -20,9 +21,11 @@ from maskline.web.keys import KeyRing
 from maskline.web.requests import Bodies, Receive, Scope, query_of
 from maskline.web.sigv4 import Signature, SignedRequest
 from maskline.web.throttle import Throttle
+from maskline.web.turns import Turns
 
 SERVICES = ("chime-sdk-voice", "maskline")
 REFUSED = "refused"
+LARGE = 4096  # bytes of a body that names some three hundred phone numbers
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Pipeline:
         self._router = Router((load(name) for name in SERVICES), load(REFUSED))
         self._keys = KeyRing(store)
         self._throttle = Throttle(requests_per_second, time.monotonic)
+        self._turns = Turns()
 
     async def pass_through(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, trail: Trail
@@ -69,11 +73,17 @@ class Pipeline:
             authenticate(signed._replace(body=body) if body else signed, signature, key)
             trail.access_key_id = key.access_key_id
             self._throttle.take(key.access_key_id)
-            request = request_of(scope, match, query, headers, body)
-            result = await self._carry_out(match, key, request, trail.request_id)
-            return answers.success(*restjson.serialise(match.operation, result))
+            async with self._turn(match, key, body):
+                request = request_of(scope, match, query, headers, body)
+                return await self._carry_out(match, key, request, trail.request_id)
         finally:
             self._bodies.release(key.access_key_id, len(body))
+
+    def _turn(self, match: Match, key: AccessKey, body: bytes) -> AbstractAsyncContextManager[None]:
+        """What may take long waits for others of its account: who names or reads much."""
+        if handler_of(match).apart or len(body) > LARGE:
+            return self._turns.of(key.account_id)
+        return nullcontext()
 
     def _route(self, scope: Scope, query: Mapping[str, list[str]]) -> Match:
         try:
@@ -91,18 +101,21 @@ class Pipeline:
 
     async def _carry_out(
         self, match: Match, key: AccessKey, request: dict[str, Any], request_id: str
-    ) -> dict[str, Any]:
+    ) -> HttpAnswer:
         """Authorises and runs the operation; what changes something leaves an audit record."""
-        handler = TABLE[match.service.name, match.operation.name]
+        handler = handler_of(match)
         action = permissions.action_of(match.service.name, match.operation.name)
 
         def work(context: Context) -> dict[str, Any]:
             permissions.require_grant(context, key, action, request)
             return handler.function(context, request)
 
+        def answer(done: dict[str, Any]) -> HttpAnswer:
+            return answers.success(*restjson.serialise(match.operation, done))
+
         if not handler.mutates:
             return await self._store.read(
-                lambda tx: work(self._context(tx, key)),
+                lambda tx: answer(work(self._context(tx, key))),
                 apart=handler.apart,
                 piecemeal=handler.piecemeal,
             )
@@ -119,13 +132,17 @@ class Pipeline:
             raise
         if "AccessKeyId" in request:
             self._keys.changed(request["AccessKeyId"])
-        return done
+        return answer(done)
 
     def _context(self, tx: Transaction, key: AccessKey) -> Context:
         now = self._clock()
         return Context(
             tx, key.account_id, now, new_id, self._policy, key.access_key_id, self._clock
         )
+
+
+def handler_of(match: Match) -> Handler:
+    return TABLE[match.service.name, match.operation.name]
 
 
 def no_operation(nothing: NoOperation) -> Fault:
