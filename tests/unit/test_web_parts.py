@@ -27,7 +27,7 @@ from maskline.web.faults import BodyTooLarge
 from maskline.web.keys import KEPT_SECONDS, MOST_LOOKED_FOR, MOST_WAITING, KeyRing
 from maskline.web.permissions import action_of
 from maskline.web.requests import MOST_OF_ONE, MOST_TOGETHER, Bodies, Disconnected
-from maskline.web.throttle import Throttle
+from maskline.web.throttle import MOST_KEPT, Throttle
 from maskline.web.turns import Turns
 
 VOICE = load("chime-sdk-voice").operations
@@ -94,6 +94,18 @@ def test_a_bucket_fills_while_nobody_draws() -> None:
     throttle.take("a")
     with pytest.raises(Throttled):
         throttle.take("a")
+
+
+def test_buckets_of_keys_that_are_gone_are_not_kept() -> None:
+    """An account may make keys, use and delete them for ever."""
+    clock = Clock()
+    throttle = Throttle(1, clock)
+    for number in range(3 * MOST_KEPT):
+        clock.now = number * 0.001
+        throttle.take(str(number))
+    assert len(throttle._buckets) <= MOST_KEPT + 1
+    with pytest.raises(Throttled):
+        throttle.take(str(3 * MOST_KEPT - 1))
 
 
 async def test_a_line_ends_with_whoever_stood_in_it() -> None:

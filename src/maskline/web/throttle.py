@@ -5,11 +5,14 @@ from collections.abc import Callable
 
 from maskline.domain.refusals import Throttled
 
+MOST_KEPT = 10_000  # buckets, unless so many keys are in use at once
+
 
 class Throttle:
     """At most `rate` requests a second for each key, and as many at once after a pause.
 
-    `clock` gives seconds. Only keys that exist are counted, so there are no more than of those.
+    `clock` gives seconds. Only keys that exist are counted; those that were deleted are forgotten,
+    with all that sent nothing for a second, when there are too many.
     """
 
     def __init__(self, rate: int, clock: Callable[[], float]) -> None:
@@ -28,3 +31,9 @@ class Throttle:
                 retry_after=math.ceil((1 - tokens) / self._rate),
             )
         self._buckets[access_key_id] = (tokens - 1, now)
+        if len(self._buckets) > MOST_KEPT:
+            self._forget_full(now)
+
+    def _forget_full(self, now: float) -> None:
+        """A bucket that nobody drew from for a second is as full as a new one."""
+        self._buckets = {key: each for key, each in self._buckets.items() if now - each[1] < 1}
