@@ -50,7 +50,8 @@ def test_a_text_goes_on_to_the_next_place_with_the_password(tmp_path: Path) -> N
     asked, *_, taken = second.of("MESSAGE")
     assert permits(taken)
     assert not permits(asked)
-    assert [header(one, "CSeq") for one in (asked, taken)] == ["1 MESSAGE", "2 MESSAGE"]
+    first, second = (int(header(one, "CSeq").split()[0]) for one in (asked, taken))
+    assert second == first + 1
     assert header(asked, "Call-ID") == header(taken, "Call-ID")
     assert taken.startswith(f"MESSAGE sip:{BOB[2:]}@acme.example SIP/2.0")
     assert taken.endswith("\r\n\r\nHello")

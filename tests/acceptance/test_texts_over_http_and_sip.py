@@ -203,6 +203,8 @@ def test_a_busy_trunk_gets_the_text_later_and_a_refusal_is_recorded(stage: Stage
     assert len(tries) == 2
     names = {line for m in tries for line in m.split(b"\r\n") if line.startswith(b"Call-ID")}
     assert len(names) == 1  # so that a phone which had it after all can tell
+    numbers = {line for m in tries for line in m.split(b"\r\n") if line.startswith(b"CSeq")}
+    assert len(numbers) == 2  # or it would be the same request by two ways (RFC 3261 8.2.2.2)
     stage.trunk.answers += [404]
     assert stage.trunk.send(ben, BY_SIP, b"Never", name="never") == 202
     record = until(lambda: (found := stage.record(ben))["State"] == "Failed" and found, 30)

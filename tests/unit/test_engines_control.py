@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskline.domain.trunk import Target
 from maskline.engines import control
-from maskline.engines.control import ControlLine, read_reply, request
+from maskline.engines.control import ControlLine, SipText, read_reply, request
 from maskline.settings import Address
 
 LEG = {
@@ -116,10 +117,32 @@ async def test_a_bye_says_why_to_kamailio() -> None:
     assert told == [b"Q.850;cause=16", b"Q.850;cause=41"]
 
 
+def number_of(heard: bytes) -> int:
+    return int(heard.split(b"CSeq: ")[1].split()[0])
+
+
+async def test_a_text_that_is_sent_again_is_another_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """But where an answer is waited for."""
+    monkeypatch.setattr(control, "T1", 0.02)
+    stand_in = StandIn(503, deaf=1)
+    target = Target("192.0.2.1:5060", "udp")
+    text = SipText("acme", "+19135550199", "+14015550101", "0" * 32, b"Hi")
+    async with line_to(stand_in) as line:
+        for _ in range(2):
+            assert await line.send_text(target, text)
+    one, same, other = stand_in.heard
+    assert one == same
+    assert b"\r\nCall-ID: " + b"0" * 32 + b"\r\n" in other
+    assert abs(number_of(one) - number_of(other)) >= control.TEXT_STEP
+    assert 0 < max(map(number_of, stand_in.heard)) + control.TEXT_STEP < 2**31
+
+
 async def test_each_bye_has_a_higher_number_than_the_last() -> None:
     stand_in = StandIn(481)
     async with line_to(stand_in) as line:
         assert await line.hang_up(LEG) == 481
         assert await line.hang_up(LEG) == 481
-    first, second = (int(heard.split(b"CSeq: ")[1].split()[0]) for heard in stand_in.heard)
+    first, second = map(number_of, stand_in.heard)
     assert control.HIGH_CSEQ < first < second

@@ -32,6 +32,7 @@ UNREACHED = (408, 503)
 # 8.1.1.5) and seldom begin high; those that ours go round in leave room for what is added after a
 # challenge.
 HIGH_CSEQ, MOST_CSEQS = 2**31 - 2**22, 2**21
+TEXT_STEP = 8  # from a text's number to the next one: a challenge or two lie between
 EXPIRES = re.compile(rb"\r\nExpires[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 TOLD = re.compile(rb"\r\nX-Told: ([\x20-\x7e]{1,200})")
@@ -171,7 +172,9 @@ class ControlLine(asyncio.DatagramProtocol):
         }
 
     async def send_text(self, target: Target, text: SipText) -> Reply | None:
-        """Sends a MESSAGE to a carrier's target: the final reply, None when there was none."""
+        """Sends a MESSAGE to a carrier's target: the final reply, None when there was none. Each
+        has a number of its own: who sees one again under the same Call-ID takes it for a request
+        that came by two ways, and answers 482 (RFC 3261 8.1.3.5, 8.2.2.2)."""
         where = f"{target.address};transport={target.transport}"
         leg = {
             "CallId": text.call_id,
@@ -180,7 +183,8 @@ class ControlLine(asyncio.DatagramProtocol):
             "Target": f"sip:{text.called}@{where}",
             "X-Carrier": quote(text.carrier),
         }
-        return await self._request("MESSAGE", leg, 1, limit=FINAL_SECONDS, body=text.content)
+        number = TEXT_STEP * (1 + secrets.randbelow(HIGH_CSEQ // TEXT_STEP))
+        return await self._request("MESSAGE", leg, number, limit=FINAL_SECONDS, body=text.content)
 
     async def _request(
         self, method: str, leg: Mapping[str, str], cseq: int, limit: float, body: bytes = b""
