@@ -130,6 +130,9 @@ class Engine:
     def places(self, *_: Any) -> list[tuple[str, int]]:
         return [("192.0.2.11", 4000)]
 
+    def knows(self, *_: Any) -> bool:
+        return True
+
     def play(self, *given: Any) -> int:
         self.done.append(("play", *given))
         return 1000

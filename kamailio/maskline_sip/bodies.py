@@ -55,7 +55,7 @@ class Bodies:
         given = self._allowed(kept_to(given, passage), passage.near)
         call, sender = passage.near.reference, passage.near.side
         terms = self._terms(passage.near, passage.far)
-        if self._answers(request, passage):
+        if self._answers(request, passage, terms):
             relayed = self.media.answer(call, passage.far.side, sender, given, terms)
             return self._written(relayed, passage, passage.far)
         places = self.media.places(call, sender, terms)
@@ -75,13 +75,17 @@ class Bodies:
             terms = self._terms(near, passage.far)
             self.media.offer(near.reference, near.side, sdp.read(back.encode()), terms)
 
-    def _answers(self, request: sip.Message, passage: mask.Passage) -> bool:
-        """Whether a description in this request answers one, and so needs no answer: in an ACK, and
-        in the PRACK of a reply that offered something (RFC 3262 5)."""
+    def _answers(self, request: sip.Message, passage: mask.Passage, terms: Terms) -> bool:
+        """Whether a description in this request answers one, and so needs no answer: in an ACK,
+        and in the PRACK of a reply that offered something (RFC 3262 5). Where that reply came by
+        another node, the engine tells it: who has described nothing yet can but answer."""
         if request.method != "PRACK":
             return request.method == "ACK"
-        rack, far = request.first("rack").split(), passage.far
-        if len(rack) < 2 or not rack[1].isdigit():
+        near, far = passage.near, passage.far
+        if not self.media.knows(near.reference, near.side, terms):
+            return True
+        rack = request.first("rack").split()
+        if len(rack) < 2 or not rack[1].isdecimal():
             return False
         invite = int(rack[1]) + int(far.cseq or 0)
         return OFFERS.get(self._offer(passage, far.tag, rack[0], invite)) is not None

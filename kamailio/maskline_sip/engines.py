@@ -89,6 +89,9 @@ class Engines:
     def places(self, reference: str, *given: Any) -> list[tuple[str, int]]:
         return self._of(reference).places(call_of(reference), *given)
 
+    def knows(self, reference: str, *given: Any) -> bool:
+        return self._of(reference).knows(call_of(reference), *given)
+
     def delete(self, reference: str, *given: Any) -> None:
         """Ends the call's media; nothing is waited for, nor lost when its engine is gone."""
         self._over.put(reference, "1")

@@ -153,6 +153,10 @@ class Media:
         """Where a side hears its streams, as far as the engine knows."""
         return self._places(halves(call, side, terms)[0], side)
 
+    def knows(self, call: str, side: str, terms: Terms = PLAIN) -> bool:
+        """Whether a side has described its streams."""
+        return bool(self._medias(halves(call, side, terms)[0], side))
+
     def _places(self, half: str, side: str) -> list[tuple[str, int]]:
         try:
             known = [media["streams"][0]["endpoint"] for media in self._medias(half, side)]

@@ -1,11 +1,13 @@
 """Peers that are odd and in their right, and others that many networks have all the same."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from acceptance.carriers import acknowledged
-from acceptance.plain_phone import Phone, connect, header, within
+from acceptance.plain_phone import SDP, Phone, connect, header, within
 from acceptance.service import Service, running
+from acceptance.tampering import changed_script
 from acceptance.test_leak import open_session
 
 
@@ -56,3 +58,33 @@ def test_a_phone_that_is_out_of_reach_for_a_moment_loses_no_call(
     caller.send(within("BYE", sent, answer, caller, 3))
     called.reply(called.expect("BYE "), 200)
     assert caller.final() == 200
+
+
+def forgetful(copy: Path) -> None:
+    """Knows no more of offers in provisional replies than a node that did not see them."""
+    script = copy / "maskline_sip" / "bodies.py"
+    text = script.read_text()
+    assert "OFFERS.get(" in text
+    script.write_text(text.replace("OFFERS.get(", "{}.get("))
+
+
+def test_the_answer_to_a_ringing_phone_may_come_by_another_node(tmp_path: Path) -> None:
+    """In the PRACK, whose own reply so describes nothing."""
+    environment = changed_script(tmp_path, forgetful)
+    for service in running(tmp_path, more_environment=environment):
+        open_session(service)
+        caller, called = Phone(service), Phone(service, service.carrier_port)
+        sent = caller.invite(body="", more="Supported: 100rel\r\n")
+        caller.send(sent)
+        called.reply(called.receive(), 183, SDP, "Require: 100rel\r\nRSeq: 77\r\n")
+        early = caller.expect("SIP/2.0 183")
+        assert "m=audio" in early
+        prack = within("PRACK", sent, early, caller, 2).removesuffix("Content-Length: 0\r\n\r\n")
+        told = f"RAck: 77 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: {len(SDP)}"
+        caller.send(f"{prack}{told}\r\n\r\n{SDP}")
+        asked = called.expect("PRACK ")
+        assert "m=audio" in asked
+        called.reply(asked, 200, SDP)
+        assert "m=audio" not in caller.expect("SIP/2.0 200")
+        caller.socket.close()
+        called.socket.close()

@@ -26,6 +26,7 @@ class Engines:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.known: list[tuple[str, int]] = []
+        self.silent: set[str] = set()  # sides that have described nothing
 
     def offer(self, reference: str, sender: str, given: sdp.Description, terms: Any) -> Any:
         self.asked.append(("offer", reference, sender, given, terms))
@@ -37,6 +38,9 @@ class Engines:
 
     def places(self, *_: Any) -> list[tuple[str, int]]:
         return self.known
+
+    def knows(self, _reference: str, side: str, _terms: Any) -> bool:
+        return side not in self.silent
 
     def delete(self, *told: Any) -> None:
         self.asked.append(("delete", *told))
@@ -167,7 +171,7 @@ def test_the_answer_to_a_reliable_provisional_reply_comes_in_its_prack(
     ahead = PASSAGE._replace(far=CALLED._replace(cseq="2"))
     bodies.of_reply(offering, PASSAGE, offered=False)
     steps = {}
-    for rack in ("31 5 INVITE", "32 5 INVITE", "31 6 INVITE", "31", "31 x INVITE", ""):
+    for rack in ("31 5 INVITE", "32 5 INVITE", "31 6 INVITE", "31", "31 x INVITE", "31 \xb2", ""):
         engines.asked.clear()
         bodies.of_request(request("PRACK", SAID, ("rack", rack)), ahead)
         steps[rack] = engines.asked[0][0]
@@ -177,6 +181,13 @@ def test_the_answer_to_a_reliable_provisional_reply_comes_in_its_prack(
     fork = ahead._replace(far=ahead.far._replace(tag="t3"))
     bodies.of_request(request("PRACK", SAID, ("rack", "31 5 INVITE")), fork)
     assert engines.asked[0][0] == "offer"
+
+
+def test_who_has_described_nothing_can_but_answer_in_a_prack(bodies: Any, engines: Engines) -> None:
+    """Also where another node saw what it answers, or this one was started meanwhile."""
+    engines.silent = {"caller"}
+    bodies.of_request(request("PRACK", SAID, ("rack", "31 5 INVITE")), PASSAGE)
+    assert [asked[:4] for asked in engines.asked] == [("answer", "ref", "called", "caller")]
 
 
 def test_where_sound_may_go_is_looked_at_both_ways(bodies: Any, engines: Engines) -> None:
