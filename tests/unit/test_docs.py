@@ -1,15 +1,20 @@
-"""What the pages say is there: links lead somewhere, commands shown can be typed."""
+"""What the pages say is there: links lead somewhere, commands and settings shown can be used."""
 
 import re
 import shlex
+import textwrap
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from maskline import settings
 from maskline.cli import arguments, commands, extras, services
 from maskline.cli import globals as program
 from maskline.cli.options import read_words
 from maskline.cli.validation import check
+from maskline.sms.http import description
 
 ROOT = Path(__file__).parents[2]
 README, GUIDES = ROOT / "README.md", ROOT / "docs" / "guides"
@@ -22,6 +27,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TOML = re.compile(r"^( *)```toml\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\$ )?(?:\w+=\$\()?(maskline .*?)\)?$", re.MULTILINE)
 
 
@@ -39,6 +45,32 @@ def shown_commands(page: Path) -> list[str]:
     """Every command line of ours in the page's blocks for the shell, on one line each."""
     blocks = "\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ")
     return COMMAND.findall(blocks)
+
+
+def shown_settings() -> Iterator[object]:
+    """Every block of settings in the pages."""
+    for page in PAGES:
+        for number, block in enumerate(TOML.finditer(page.read_text()), 1):
+            yield pytest.param(textwrap.dedent(block[2]), id=f"{name(page)}, {number}")
+
+
+def whole(block: str) -> str:
+    """A block with what it leaves to the text around it."""
+    if block.startswith("[carriers."):
+        block = f'[[carriers]]\nname = "acme"\n{block}'
+    if "[carriers.twilio]" in block or "[carriers.http]" in block:
+        block = f'api.public_url = "https://sms.example.com"\n{block}'
+    return block
+
+
+@pytest.mark.parametrize("block", list(shown_settings()))
+def test_settings_can_be_used(block: str, tmp_path: Path) -> None:
+    if block.startswith("about"):
+        description.read(tomllib.loads(block))
+        return
+    file = tmp_path / "maskline.toml"
+    file.write_text(whole(block))
+    settings.load(file)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
