@@ -87,7 +87,7 @@ class Installation:
         return [session["ProxySessionId"] for session in found["ProxySessions"]]
 
     async def furnish(self) -> str:
-        """Leaves something in every table; the id of the connector."""
+        """Leaves something in every table but those of texts and recordings; the connector's id."""
         connector = await self.prepare(*NUMBERS)
         await self.call(
             "ImportPhoneNumbers",

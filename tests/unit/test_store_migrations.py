@@ -16,8 +16,9 @@ from maskline.store import StoreUnusable, migrations, open_store, steps_done
 from maskline.store.sqlite import connect, prepare, statements
 from maskline.store.transfer import archive, export_store, import_store, source
 
-EARLIER = Path(__file__).parents[1] / "data" / "store" / "export-0001.jsonl"
-EARLIER_KEY = EARLIER.with_suffix(".key")
+DATA = Path(__file__).parents[1] / "data" / "store"
+# Of versions before, with something in every table that they had; each by its last step.
+EXPORTS = {int(path.stem[-4:]): path for path in sorted(DATA.glob("export-*.jsonl"))}
 FIRST = migrations.steps()[:1]
 LATER = migrations.Step(
     len(migrations.steps()) + 1,
@@ -60,14 +61,32 @@ def test_a_database_of_another_version_is_left_alone(done: dict[int, str]) -> No
 
 
 class Earlier:
-    """A database as the first version left it, with something in every table."""
+    """A database as the version of an export left it, with something in every table."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url = url
+    def __init__(self, url: str, folder: Path, export: Path) -> None:
+        self.url, self._export = url, export
         path = url.removeprefix("sqlite:")
         self.key = folder / "key" if path == url else Path(f"{path}.key")
-        with EARLIER.open("rb") as file:
-            import_store(url, self.key, file, EARLIER_KEY)
+        with export.open("rb") as file:
+            import_store(url, self.key, file, export.with_suffix(".key"))
+
+    def rows(self) -> list[bytes]:
+        """Every row of its tables, with the columns they had, as lines of an export."""
+        tally = archive.Tally()
+        with self._export.open("rb") as file:
+            reader = archive.Reader(file)
+            tables = []
+            for table, rows in reader.tables():
+                assert list(rows)
+                tables.append(table)
+        with source(self.url, self.key) as side:
+            return list(
+                archive.lines(reader.header, [(each, side.rows(each)) for each in tables], tally)
+            )
+
+    def exported(self) -> list[bytes]:
+        """The same as they were."""
+        return self._export.read_bytes().splitlines(keepends=True)[:-1]
 
 
 @pytest.fixture
@@ -77,35 +96,32 @@ def knows(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture(params=DATABASES)
-def earlier(request: pytest.FixtureRequest, tmp_path: Path, knows: Any) -> Earlier:
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_store_url(request, request.param, tmp_path)
+
+
+@pytest.fixture
+def earlier(new_url: str, tmp_path: Path, knows: Any) -> Earlier:
+    return left_by(1, new_url, tmp_path, knows)
+
+
+def left_by(last_step: int, url: str, folder: Path, knows: Any) -> Earlier:
     every_step = migrations.steps()
-    knows(FIRST)
-    found = Earlier(new_store_url(request, request.param, tmp_path), tmp_path)
+    knows(every_step[:last_step])
+    found = Earlier(url, folder, EXPORTS[last_step])
     knows(every_step)
     return found
 
 
-def rows_of_the_first_version(url: str, key: Path) -> list[bytes]:
-    """Every row of its tables, with its columns, as lines of an export."""
-    tally = archive.Tally()
-    with EARLIER.open("rb") as file:
-        reader = archive.Reader(file)
-        tables = []
-        for table, rows in reader.tables():
-            assert list(rows)
-            tables.append(table)
-    with source(url, key) as side:
-        return list(
-            archive.lines(reader.header, [(each, side.rows(each)) for each in tables], tally)
-        )
-
-
-def test_every_row_of_the_first_version_is_kept(earlier: Earlier) -> None:
-    assert steps_done(earlier.url) == {1: "schema"}
+@pytest.mark.parametrize("last_step", EXPORTS)
+def test_every_row_of_an_earlier_version_is_kept(
+    last_step: int, new_url: str, tmp_path: Path, knows: Any
+) -> None:
+    earlier = left_by(last_step, new_url, tmp_path, knows)
+    assert len(steps_done(earlier.url)) == last_step
     open_store(earlier.url, earlier.key).close()
     assert not migrations.pending(steps_done(earlier.url))
-    expected = EARLIER.read_bytes().splitlines(keepends=True)[:-1]
-    assert rows_of_the_first_version(earlier.url, earlier.key) == expected
+    assert earlier.rows() == earlier.exported()
 
 
 @pytest.mark.parametrize("deleted", [False, True])
@@ -138,11 +154,11 @@ def test_a_database_of_an_earlier_version_is_not_exported(earlier: Earlier, know
 
 def test_a_step_that_fails_leaves_the_database_as_it_was(earlier: Earlier, knows: Any) -> None:
     knows([*FIRST, migrations.Step(2, "broken", "CREATE TABLE a (a TEXT) STRICT;\nNONSENSE;\n")])
-    before = rows_of_the_first_version(earlier.url, earlier.key)
+    before = earlier.rows()
     with pytest.raises(Exception, match=r"(?i)syntax error"):
         open_store(earlier.url, earlier.key)
     assert steps_done(earlier.url) == {1: "schema"}
-    assert rows_of_the_first_version(earlier.url, earlier.key) == before
+    assert earlier.rows() == before
 
 
 async def test_services_of_the_version_before_go_on_while_a_step_runs(
