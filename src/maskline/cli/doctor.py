@@ -7,7 +7,7 @@ import socket
 import ssl
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -200,19 +200,36 @@ def family(address: Address) -> socket.AddressFamily:
 
 
 def about_store(chosen: Settings) -> Iterator[Finding]:
-    """Whether a database on a server can be reached; one in a file is made by the first start."""
+    """Whether the database can be reached, and used; one in a file is made by the first start."""
     from maskline import store
 
+    assert chosen.store.url is not None
     url = chosen.store.url
-    if url is None or url.text.startswith("sqlite:"):
-        return
     try:
-        store.steps_done(url.text)
+        done = store.steps_done(url.text)
     except Exception as error:  # the library's own
         told = url.without_password(str(error).strip())
         yield Finding(BAD, f"{url}: {told}", "is it running, and store.url right?")
-    else:
+        return
+    if done or not url.text.startswith("sqlite:"):
         yield Finding(GOOD, f"the database {url} answers")
+        yield from about_schema(done)
+
+
+def about_schema(done: Mapping[int, str]) -> Iterator[Finding]:
+    """Whether a database that ran these steps is one of this version."""
+    from maskline.store import StoreUnusable, migrations
+
+    try:
+        wanting = migrations.pending(done)
+    except StoreUnusable as error:
+        remedy = "start the version that changed it, or restore a backup of before"
+        yield Finding(BAD, str(error), remedy)
+        return
+    if done and wanting:
+        told = f"the database is of an earlier version; steps to run: {len(wanting)}"
+        remedy = "`maskline migrate` shows them; the next start of the service runs them"
+        yield Finding(DOUBTFUL, told, remedy)
 
 
 def about_ports(chosen: Settings) -> Iterator[Finding]:

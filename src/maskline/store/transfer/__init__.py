@@ -31,7 +31,10 @@ def export_store(url: str, key_file: Path, file: IO[bytes]) -> Ending:
     with source(url, key_file) as side:
         done = side.steps()
         if migrations.pending(done):
-            raise StoreUnusable("the database is of an earlier version: run `maskline migrate`")
+            raise StoreUnusable(
+                "the database is of an earlier version: export it with that one, or run"
+                " `maskline migrate --apply` first"
+            )
         header = Header(archive.FORMAT, archive.VERSION, sorted(done.items()), side.key_proof())
         tables = side.tables_in_order()
         return archive.write(header, ((table, side.rows(table)) for table in tables), file)
