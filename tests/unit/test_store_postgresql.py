@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -355,6 +356,45 @@ async def test_nobody_waits_for_ever_behind_work_that_hangs(
     assert await store.read(count) == 0
     store.break_off()
     await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_changes_that_wait_for_each_other_leave_connections_for_calls(
+    url: str, store: Store
+) -> None:
+    held = b"SELECT pg_advisory_lock_shared(%d)" % postgresql.HOUSE
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
+        await other.execute(held)
+        changes = [asyncio.create_task(store.write(add(str(number)))) for number in range(20)]
+        await until_waiting(other, "ExclusiveLock")
+        call = asyncio.create_task(store.write(count, beside=True))
+        await until_waiting(other, "ShareLock")
+    await asyncio.gather(*changes, call)
+    assert await store.read(count) == 20
+
+
+async def until_waiting(other: psycopg.AsyncConnection[Any], mode: str) -> None:
+    """Until somebody waits at the server for an advisory lock of this kind."""
+    async with asyncio.timeout(30):
+        while True:
+            found = await other.execute(
+                "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = %s"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                (mode,),
+            )
+            if await found.fetchone():
+                return
+
+
+async def test_a_change_does_not_wait_for_ever_for_those_before_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "TURN_SECONDS", 0.2)
+    hanging = asyncio.create_task(store.write(hang))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreFailed, match="in use"):
+        await store.write(add("1"))
+    store.break_off()
+    await asyncio.gather(hanging, return_exceptions=True)
 
 
 def hang(tx: Transaction) -> None:

@@ -79,7 +79,7 @@ class Connections:
         `asked_at` is when somebody began to wait, by the monotonic clock; now, if it is not given.
         """
         asked_at = time.monotonic() if asked_at is None else asked_at
-        await self._turn()
+        await turn(self._places)
         try:
             connection = await self._next(asked_at)
         except BaseException:
@@ -89,13 +89,6 @@ class Connections:
         if self._broken_off:  # while it was made
             hang_up(connection)
         return connection
-
-    async def _turn(self) -> None:
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._places.acquire()
-        except TimeoutError:
-            raise psycopg.OperationalError("all connections are in use for too long") from None
 
     async def _next(self, asked_at: float) -> AsyncConnection:
         if self._broken_off:
@@ -162,6 +155,15 @@ class Connections:
             connection.pgconn.finish()
             raise
         return connection
+
+
+async def turn(places: asyncio.Semaphore) -> None:
+    """Takes one of the places; raises psycopg.OperationalError if none is free for TURN_SECONDS."""
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await places.acquire()
+    except TimeoutError:
+        raise psycopg.OperationalError("all connections are in use for too long") from None
 
 
 def hang_up(connection: AsyncConnection) -> None:

@@ -21,7 +21,14 @@ from psycopg import generators
 from psycopg.rows import DictRow
 
 from maskline.store import dialect, migrations
-from maskline.store.connections import MOST, AsyncConnection, Connection, Connections, connect
+from maskline.store.connections import (
+    MOST,
+    AsyncConnection,
+    Connection,
+    Connections,
+    connect,
+    turn,
+)
 from maskline.store.greenlets import awaited, spawned
 from maskline.store.port import Row, StoreFailed, StoreUnusable, Transaction
 from maskline.store.secrets import Cipher, key_proof, make_key_file, open_cipher
@@ -145,6 +152,7 @@ class PostgresqlStore:
         reading = f"{LONGEST_WAIT}; {READ_ONLY}"
         self._reading, self._writing = Connections(url, reading), Connections(url, LONGEST_WAIT)
         self._apart = Connections(url, reading)
+        self._alone = asyncio.Semaphore(1)
         self.failing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
 
@@ -168,13 +176,27 @@ class PostgresqlStore:
 
     async def write(self, work: Callable[[Transaction], T], *, beside: bool = False) -> T:
         try:
-            return await self._insist(self._writing, BESIDE if beside else ALONE, work)
+            if beside:
+                return await self._insist(self._writing, BESIDE, work)
+            return await self._write_alone(work)
         except StoreFailed:
             self.failing = True
             raise
         except TAKES_NO_CHANGES as error:
             self.failing = True
             raise StoreFailed(str(error)) from error
+
+    async def _write_alone(self, work: Callable[[Transaction], T]) -> T:
+        """One at a time: more of them would only wait for each other at the server, and keep the
+        connections from what is done beside others, a call say."""
+        try:
+            await turn(self._alone)
+        except psycopg.OperationalError as error:
+            raise StoreFailed(str(error)) from error
+        try:
+            return await self._insist(self._writing, ALONE, work)
+        finally:
+            self._alone.release()
 
     async def touch(self) -> None:
         await self.write(touch_with_room, beside=True)
