@@ -18,6 +18,7 @@ from maskline.operations import (
     bootstrap_account,
     changed_resource,
     find_access_key,
+    pages,
     purge_audit_records,
     record_audit,
 )
@@ -67,13 +68,18 @@ def test_keys_are_shown_without_their_secrets(desk: Desk) -> None:
     assert len(listed) == 2
 
 
-def test_keys_are_listed_page_by_page(desk: Desk) -> None:
+@pytest.mark.parametrize("most", [pages.MOST_CHARACTERS, 15])
+def test_keys_are_listed_page_by_page(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(pages, "MOST_CHARACTERS", most)  # with 15, a page has one key
     made = {desk.maskline("CreateAccessKey")["AccessKey"]["AccessKeyId"] for _ in range(4)}
     found: list[str] = []
     token = None
     while True:
         page = desk.maskline("ListAccessKeys", MaxResults=2, NextToken=token)
         found += [key["AccessKeyId"] for key in page["AccessKeys"]]
+        assert len(page["AccessKeys"]) <= (1 if most == 15 else 2)
         token = page.get("NextToken")
         if token is None:
             break

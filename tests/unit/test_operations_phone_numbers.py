@@ -11,6 +11,7 @@ from maskline.domain.selection import Place
 from maskline.domain.trunk import WayOut
 from maskline.operations import (
     Policy,
+    pages,
     purge_phone_number_orders,
     purge_phone_numbers,
     settle_expired_sessions,
@@ -671,6 +672,23 @@ def test_the_accounts_calling_name_changes_once_a_week(desk: Desk) -> None:
     desk.now += 1
     desk.call("UpdatePhoneNumberSettings", CallingName="")
     assert desk.call("GetPhoneNumberSettings")["CallingName"] is None
+
+
+def test_orders_of_many_numbers_come_on_more_pages(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred orders of a thousand numbers each took a third of a second, and five megabytes."""
+    order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY, OTHERS]}
+    made = [desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"] for _ in range(5)]
+    monkeypatch.setattr(pages, "MOST_CHARACTERS", 120)
+    found, token, lengths = [], None, []
+    while token or not lengths:
+        page = desk.call("ListPhoneNumberOrders", NextToken=token)
+        found += [each["PhoneNumberOrderId"] for each in page["PhoneNumberOrders"]]
+        lengths.append(len(page["PhoneNumberOrders"]))
+        token = page.get("NextToken")
+    assert found == [each["PhoneNumberOrderId"] for each in reversed(made)]
+    assert lengths == [2, 2, 1]
 
 
 def test_orders_are_purged_with_the_audit_records_of_their_time(desk: Desk) -> None:

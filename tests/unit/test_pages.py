@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from maskline.domain.refusals import InvalidNextToken
-from maskline.operations.pages import Page, read_token
+from maskline.operations.pages import MOST_CHARACTERS, Page, read_token
 from maskline.store.secrets import Cipher, make_key_file, open_cipher
 
 
@@ -32,3 +32,17 @@ def test_no_token_looks_like_an_option_of_a_command(cipher: Cipher) -> None:
 def test_other_tokens_are_refused(cipher: Cipher, wrong: str) -> None:
     with pytest.raises(InvalidNextToken):
         read_token(cipher, "calls", wrong)
+
+
+def test_a_page_ends_where_its_rows_hold_too_much(cipher: Cipher) -> None:
+    half = {"numbers": "x" * (MOST_CHARACTERS // 2)}
+    rows = [{"sequence": number, **half} for number in range(9, 4, -1)]
+    page = Page("orders", "", 4, cipher)
+    answer = page.bounded(rows, "numbers").answer("Orders", rows, dict)
+    assert answer["Orders"] == rows[:2]
+    assert read_token(cipher, "orders", answer["NextToken"]) == "8"
+    last = page.bounded(rows[3:], "numbers").answer("Orders", rows[3:], dict)
+    assert last == {"Orders": rows[3:]}
+    large = [{"sequence": 1, "numbers": "x" * 2 * MOST_CHARACTERS}]
+    assert page.bounded(large, "numbers").answer("Orders", large, dict) == {"Orders": large}
+    assert page.bounded([], "numbers").answer("Orders", [], dict) == {"Orders": []}

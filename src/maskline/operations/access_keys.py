@@ -87,6 +87,7 @@ def list_access_keys(context: Context, request: Request) -> Answer:
         after=page.position,
         limit=page.limit,
     )
+    page = page.bounded(found, "actions", "resources")
     return page.answer("AccessKeys", found, shown, "access_key_id")
 
 

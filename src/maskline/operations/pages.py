@@ -6,9 +6,11 @@ account or another hand's bytes do not open it.
 
 import base64
 import binascii
+from bisect import bisect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any, Self
 
 from maskline.domain.refusals import InvalidNextToken
 from maskline.operations.context import Context, Request
@@ -16,6 +18,7 @@ from maskline.store import NotSealed, Row
 from maskline.store.secrets import Cipher
 
 DEFAULT_LENGTH = 100
+MOST_CHARACTERS = 200_000  # of what rows of no certain size hold together
 NEWEST = str(2**63 - 1)
 # In place of + and /, which URLs change. Nothing begins with a hyphen: to a command line it would
 # be an option.
@@ -43,6 +46,13 @@ class Page:
     def limit(self) -> int:
         """How many rows to read: one more than shown tells whether there are more."""
         return self.length + 1
+
+    def bounded(self, rows: Sequence[Row], *columns: str) -> Self:
+        """The page shortened, to one entry at least, where these columns of its rows hold too
+        much."""
+        sizes = accumulate(sum(len(row[column]) for column in columns) for row in rows)
+        fitting = bisect([*sizes], MOST_CHARACTERS)
+        return replace(self, length=max(1, min(self.length, fitting)))
 
     def answer(
         self, key: str, rows: Sequence[Row], show: Callable[[Row], Any], *order: str

@@ -163,7 +163,7 @@ def list_phone_number_orders(context: Context, request: Request) -> Answer:
         before=page.before,
         limit=page.limit,
     )
-    return page.answer("PhoneNumberOrders", found, shown)
+    return page.bounded(found, "numbers").answer("PhoneNumberOrders", found, shown)
 
 
 def require_order(context: Context, order_id: str) -> Row:
