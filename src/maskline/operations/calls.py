@@ -61,13 +61,7 @@ def decide_call(
 def unobtainable(call: Call) -> Call:
     """The record of a call to a number that is another account's: as if its carrier had said that
     nobody has the number."""
-    refused = CallEvent(
-        happening=Happening.ENDED,
-        at=call.received_at,
-        sip_status=UNOBTAINABLE.sip_status,
-        ended_by=Party.CARRIER,
-    )
-    return apply(call, refused)
+    return apply(call, end_by(Party.CARRIER, call.received_at, UNOBTAINABLE.sip_status))
 
 
 def answer_to(context: Context, request: Request, route: Route, call: Call) -> Answer:
@@ -293,17 +287,13 @@ def complete_call(
     context.tx.lock(call_id)
     call = recorded_call(context, call_id)
     assert call is not None, call_id
-    save(context, apply(call, end_by_us(context, sip_status, cause)))
+    save(context, apply(call, end_by(Party.US, context.now, sip_status, cause)))
     leave_legs(context, call_id, left)
 
 
-def end_by_us(context: Context, sip_status: int, cause: int | None = None) -> CallEvent:
+def end_by(party: Party, at: int, sip_status: int, cause: int | None = None) -> CallEvent:
     return CallEvent(
-        happening=Happening.ENDED,
-        at=context.now,
-        ended_by=Party.US,
-        sip_status=sip_status,
-        cause=cause,
+        happening=Happening.ENDED, at=at, ended_by=party, sip_status=sip_status, cause=cause
     )
 
 
@@ -334,7 +324,7 @@ def record_of(context: Context, carrier: str, route: Route, call_id: str) -> Cal
                 recorded=route.rules.record_calls,
             )
         case Reject(sip_status):
-            return apply(call, end_by_us(context, sip_status))
+            return apply(call, end_by(Party.US, context.now, sip_status))
 
 
 def save(context: Context, call: Call) -> None:
