@@ -74,13 +74,14 @@ class Errands:
     def reply(self, reply: sip.Message, kept: dict[str, Any]) -> None:
         """The carrier's reply, as the control plane is told of it."""
         carrier = self._settings.carriers[kept["carrier"]]
-        status = reply.status
+        status, why = reply.status, ""
         if status in challenges.STATUSES:
             challenges.remember(reply)
-        told = refusal(reply, carrier)
         if not self._ways.verified(kept["hop"], carrier):
             KSR.err(f"the certificate of carrier {carrier.name} is for another name\n")
-            status, told = 503, OTHER_NAME
+            status, why = 503, OTHER_NAME
+        elif status >= 300:
+            why = refusal(reply, carrier)
         headers = [*(("Via", via) for via in kept["vias"]), ("From", kept["from"])]
         headers += [("To", f"{kept['to']};tag={kept['tag']}"), ("Call-ID", kept["asked_call_id"])]
         headers.append(("CSeq", kept["asked_cseq"]))
@@ -93,8 +94,8 @@ class Errands:
             if status == OK:
                 self._ways.registered(kept["hop"], carrier)
             headers.append(("Expires", granted(reply, kept["contact"]) or kept["expires"]))
-            if status >= 300:
-                headers.append(("X-Told", told))
+            if why:
+                headers.append(("X-Told", why))
         start = f"SIP/2.0 {status} {allowed.reason(status)}"
         KSR.hdr.append(self._door.header(sip.write(start, headers)))
 
