@@ -20,6 +20,7 @@ from PIL import Image
 from twilio.request_validator import RequestValidator
 
 from maskline.courier import Courier
+from maskline.domain.bucket import Bucket
 from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context, purge_pictures
 from maskline.sms.foresight import Foreseen, foreseen
@@ -39,7 +40,6 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
-from maskline.sms.rate import Rate
 from maskline.store import Store, StoreFailed, Transaction, open_store
 
 PUBLIC = "https://sms.example.com"
@@ -278,7 +278,7 @@ async def test_draining_waits_for_what_is_under_way(twilio: FakeTwilio) -> None:
 
 def test_a_rate_gives_room_as_time_passes() -> None:
     now = [0.0]
-    rate = Rate(2.0, 2.0, lambda: now[0])
+    rate = Bucket(2.0, 2.0, lambda: now[0])
     assert rate.room == 2
     rate.take(2)
     assert rate.room == 0

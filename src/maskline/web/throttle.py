@@ -1,8 +1,9 @@
-"""How many requests an access key may send: a token bucket each, so none starves the others."""
+"""How many requests an access key may send: a bucket each, so none starves the others."""
 
 import math
 from collections.abc import Callable
 
+from maskline.domain.bucket import Bucket
 from maskline.domain.refusals import Throttled
 
 MOST_KEPT = 10_000  # buckets, unless so many keys are in use at once
@@ -18,22 +19,23 @@ class Throttle:
     def __init__(self, rate: int, clock: Callable[[], float]) -> None:
         self._rate = rate
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}  # tokens, and when they were counted
+        self._buckets: dict[str, Bucket] = {}
 
     def take(self, access_key_id: str) -> None:
         """Counts a request; raises Throttled when it is one too many."""
-        now = self._clock()
-        tokens, at = self._buckets.get(access_key_id, (self._rate, now))
-        tokens = min(self._rate, tokens + (now - at) * self._rate)
-        if tokens < 1:
+        bucket = self._buckets.get(access_key_id)
+        if bucket is None:
+            bucket = self._buckets[access_key_id] = Bucket(self._rate, self._rate, self._clock)
+        if bucket.room < 1:
             raise Throttled(
                 f"The access key has sent more than {self._rate} requests a second",
-                retry_after=math.ceil((1 - tokens) / self._rate),
+                retry_after=math.ceil(bucket.seconds_to_one),
             )
-        self._buckets[access_key_id] = (tokens - 1, now)
+        bucket.take(1)
         if len(self._buckets) > MOST_KEPT:
-            self._forget_full(now)
+            self._forget_full()
 
-    def _forget_full(self, now: float) -> None:
-        """A bucket that nobody drew from for a second is as full as a new one."""
-        self._buckets = {key: each for key, each in self._buckets.items() if now - each[1] < 1}
+    def _forget_full(self) -> None:
+        """A bucket that is full is as good as a new one."""
+        kept = self._buckets.items()
+        self._buckets = {key: bucket for key, bucket in kept if bucket.room < self._rate}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from maskline import clock
 from maskline.courier import Courier, NotSent, Unanswered
+from maskline.domain.bucket import Bucket
 from maskline.sms.http.answers import BAD_KEYS, BAD_KEYS_SECONDS
 from maskline.sms.http.provider import Provider
 from maskline.sms.port import (
@@ -17,7 +18,6 @@ from maskline.sms.port import (
     TryLater,
     Unknown,
 )
-from maskline.sms.rate import Rate
 from maskline.sms.trouble import Trouble
 from maskline.sms.window import Window
 
@@ -40,7 +40,7 @@ class HttpLink:
         self._provider = provider
         self._courier = courier
         self._window = Window(provider.carrier, most_at_once, self._outcome, self._ended)
-        self._rate = Rate(per_second, per_second, time.monotonic)
+        self._rate = Bucket(per_second, per_second, time.monotonic)
         self._paused_until = 0.0
         self._waking: asyncio.TimerHandle | None = None
         self._trouble = Trouble(provider.carrier)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from maskline.sms.rate import Rate
+from maskline.domain.bucket import Bucket
 
 BURST_SECONDS = 0.1  # how much of a second's messages may go at once
 FIRST_PAUSE = 0.5
@@ -20,7 +20,7 @@ class Pace:
     def __init__(self, per_second: int | None, clock: Callable[[], float]) -> None:
         self._clock = clock
         burst = max(1.0, (per_second or 0) * BURST_SECONDS)
-        self._rate = Rate(per_second, burst, clock) if per_second else None
+        self._rate = Bucket(per_second, burst, clock) if per_second else None
         self._pause = FIRST_PAUSE
         self._paused_until = 0.0
 

@@ -1,9 +1,9 @@
-"""How fast texts may go out."""
+"""How fast something may go: a token bucket."""
 
 from collections.abc import Callable
 
 
-class Rate:
+class Bucket:
     """So many a second, and up to `burst` at once after a pause. `clock` gives seconds."""
 
     def __init__(self, per_second: float, burst: float, clock: Callable[[], float]) -> None:
@@ -21,6 +21,7 @@ class Rate:
 
     @property
     def seconds_to_one(self) -> float:
+        """How long after the last look at `room` one may go."""
         return max(0.0, 1 - self._left) / self._per_second
 
     def take(self, count: int) -> None:
