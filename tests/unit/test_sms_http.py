@@ -134,6 +134,7 @@ async def test_a_text_that_is_put_off_midway_goes_on_from_there(
     twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("maskline.sms.http.link.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("maskline.sms.patience.FIRST_PAUSE", 0.001)
     taken, later = (201, {"sid": "SM1"}, {}), (429, {"code": 20429}, {})
     inbox = Inbox()
     async with running(twilio, inbox) as link:
@@ -143,7 +144,7 @@ async def test_a_text_that_is_put_off_midway_goes_on_from_there(
         assert inbox.outcomes["a"] == Accepted(message_ids=("SM1", f"SM{1:032x}"), segments=12)
         assert twilio.sent[0]["Body"][0].endswith(NOTICE)
         # Not for ever: others wait for the place that it takes.
-        monkeypatch.setattr("maskline.sms.http.link.PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("maskline.sms.patience.PATIENCE_SECONDS", 0.0)
         twilio.answers += [taken, later, later]
         await until(lambda: link.room)
         link.submit([text("b", words=LONGEST + LONGEST)])

@@ -242,7 +242,7 @@ async def test_a_long_text_that_is_put_off_midway_goes_on_from_there(
     first, second, third = dict.fromkeys(each[3] for each in trunk.sent)
     assert [each[3] for each in trunk.sent] == [first, second, second, second, third]
     # Not for ever: others wait for the place that it takes.
-    monkeypatch.setattr("maskline.sms.sip.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("maskline.sms.patience.PATIENCE_SECONDS", 0.0)
     trunk = Trunk(Reply(202), *[Reply(503, 0.01)] * 9)
     assert await sent(trunk, outgoing(words)) == Unknown(reason="sip-503")
     assert len(trunk.answers) == 8
@@ -257,8 +257,8 @@ async def test_links_stand_in_the_text() -> None:
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        (Reply(200), None),
-        (Reply(202), None),
+        (Reply(200), Accepted(message_ids=())),
+        (Reply(202), Accepted(message_ids=())),
         (None, Unknown(reason="no-answer")),
         (Reply(408), Unknown(reason="no-answer")),
         (Reply(404), Refused(reason="bad-destination", error="404")),

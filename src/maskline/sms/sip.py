@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
 from maskline import clock
 from maskline.domain.message import Encoding
+from maskline.sms.patience import patiently
 from maskline.sms.port import (
     Accepted,
     InboundText,
@@ -35,7 +37,6 @@ MOST_BYTES_UDP, MOST_BYTES = 800, 20_000
 AT_ONCE = 16
 REST_SECONDS, LONGEST_REST = 1.0, 60.0
 LONGEST_WAIT = 3_600.0  # of a text, whatever the trunk says: as over HTTP
-PATIENCE_SECONDS = 600.0  # with a trunk that has begun a text and puts off the rest
 # What the relay says in HTTP's words where SIP's number means something else (RFC 3892).
 SIP_STATUSES = {429: 480}
 
@@ -87,8 +88,6 @@ class Answer(Protocol):
     @property
     def retry_after(self) -> float | None: ...
 
-
-Failure = TryLater | Refused | Unknown
 
 # Proxy number, number, Call-ID, content; None when nobody answered.
 Send = Callable[[str, str, str, bytes], Awaitable[Answer | None]]
@@ -142,29 +141,21 @@ class SipLink:
     async def _outcome(self, text: Outgoing) -> Outcome:
         parts = split(text.in_words, self._most_bytes)
         for place, part in enumerate(parts):
-            failure = await self._failure(text, place, part)
-            if failure is not None:
-                return failure
+            send = partial(self._sent, text, place, part)
+            outcome = await (patiently(send) if place else send())
+            if not isinstance(outcome, Accepted):
+                return outcome
         return Accepted(message_ids=(), segments=len(parts), encoding=Encoding.UTF8)
 
-    async def _failure(self, text: Outgoing, place: int, piece: bytes) -> Failure | None:
-        """What kept a piece from being taken; None for nothing. One that is put off waits here, if
-        others of its text were taken: sent again as a whole, the text would begin anew."""
-        pause, ends = REST_SECONDS, time.monotonic() + PATIENCE_SECONDS
-        while True:
-            name = call_id(text.message_id, place)
-            answer = await self._send(text.source, text.destination, name, piece)
-            failure = outcome_of(answer)
-            if failure is None:
-                self._trouble.over()
-            else:
-                self._rest(answer, failure.reason)
-            if place == 0 or not isinstance(failure, TryLater):
-                return failure
-            if time.monotonic() > ends:
-                return Unknown(reason=failure.reason)
-            await asyncio.sleep(min(failure.after or pause, LONGEST_REST))
-            pause *= 2
+    async def _sent(self, text: Outgoing, place: int, piece: bytes) -> Outcome:
+        name = call_id(text.message_id, place)
+        answer = await self._send(text.source, text.destination, name, piece)
+        outcome = outcome_of(answer)
+        if isinstance(outcome, Accepted):
+            self._trouble.over()
+        else:
+            self._rest(answer, outcome.reason)
+        return outcome
 
     def _rest(self, answer: Answer | None, why: str) -> None:
         """A trunk that is silent or says 5xx gets a moment's peace; other refusals are about one
@@ -182,13 +173,13 @@ class SipLink:
             self._window.ready()
 
 
-def outcome_of(answer: Answer | None) -> Failure | None:
-    """What a final reply says of the text; None for a success."""
+def outcome_of(answer: Answer | None) -> Outcome:
+    """What a final reply says of the text."""
     if answer is None or answer.status == 408:
         return Unknown(reason="no-answer")
     status = answer.status
     if 200 <= status < 300:
-        return None
+        return Accepted(message_ids=())
     if status in (404, 410, 484, 604):
         return Refused(reason="bad-destination", error=str(status))
     if status in (413, 415, 488, 513):

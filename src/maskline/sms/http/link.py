@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from maskline import clock
 from maskline.courier import Courier, NotSent, Unanswered
 from maskline.domain.bucket import Bucket
 from maskline.sms.http.answers import BAD_KEYS, BAD_KEYS_SECONDS
 from maskline.sms.http.provider import Provider
+from maskline.sms.patience import patiently
 from maskline.sms.port import (
     Accepted,
     Inbox,
@@ -24,7 +26,6 @@ from maskline.sms.window import Window
 PAUSE_SECONDS = 1.0  # after a "try later" that says no time
 UNREACHABLE_SECONDS = 5.0
 LONGEST_PAUSE = 60.0
-PATIENCE_SECONDS = 600.0  # with a carrier that has begun a text and puts off the rest
 FAILURES = 3  # in a row, after which a carrier is left alone
 
 
@@ -86,24 +87,14 @@ class HttpLink:
         ids: tuple[str, ...] = ()
         segments = 0
         for place, piece in enumerate(self._provider.pieces(text)):
-            outcome = await (self._rest(piece) if place else self._sent(piece))
+            send = partial(self._sent, piece)
+            if place:
+                self._rate.take(1)
+            outcome = await (patiently(send) if place else send())
             if not isinstance(outcome, Accepted):
                 return outcome
             ids, segments = ids + outcome.message_ids, segments + outcome.segments
         return Accepted(message_ids=ids, segments=segments)
-
-    async def _rest(self, piece: Outgoing) -> Outcome:
-        """Sends a piece of which others were taken. Put off, it waits here: sent again as a whole,
-        the text would begin anew."""
-        self._rate.take(1)
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            outcome = await self._sent(piece)
-            if not isinstance(outcome, TryLater):
-                return outcome
-            if time.monotonic() > ends:
-                return Unknown(reason=outcome.reason)
-            await asyncio.sleep(min(outcome.after or PAUSE_SECONDS, LONGEST_PAUSE))
 
     async def _sent(self, text: Outgoing) -> Outcome:
         request = self._provider.request(text, clock.now())
