@@ -33,7 +33,8 @@ def test_what_is_away_is_no_fault_of_the_server() -> None:
     states = {
         "kamailio": "up",
         "rtpengine": "down",
-        "sms:acme": "away",
+        "sms:acme": "away: credentials-refused",
+        "sms:globex": "away",
         "registration:acme": "away: refused 403 Forbidden",
     }
     body = json.dumps({"status": "down", "engines": states}).encode()
@@ -41,11 +42,12 @@ def test_what_is_away_is_no_fault_of_the_server() -> None:
     assert [(one.state, one.text) for one in found] == [
         (GOOD, "kamailio is up"),
         (BAD, "rtpengine is down"),
-        (DOUBTFUL, "sms:acme is away"),
+        (DOUBTFUL, "sms:acme is away: credentials-refused"),
+        (DOUBTFUL, "sms:globex is away"),
         (DOUBTFUL, "registration:acme is away: refused 403 Forbidden"),
     ]
     assert "texts" in found[2].remedy
-    assert "calls" in found[3].remedy
+    assert "calls" in found[4].remedy
 
 
 def test_the_version_of_the_database_is_told(

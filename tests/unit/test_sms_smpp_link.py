@@ -586,7 +586,8 @@ async def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "password"
     wrong.write_text("wrong\n")
     async with linked(password=None, password_file=wrong) as (relay, one, _):
-        await relay.until(lambda: "ESME_RINVPASWD" in one.health.detail)
+        await relay.until(lambda: "ESME_RINVPASWD" in one.health.state)
+        assert one.health.state.startswith("away: 0 of 1 binds; ")
 
 
 @pytest.mark.parametrize("word", [b"ninechars", "schlüssel".encode()[:8]])

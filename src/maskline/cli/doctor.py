@@ -23,6 +23,7 @@ from maskline.cli.globals import Globals
 from maskline.cli.options import Option
 from maskline.cli.profile import Beside
 from maskline.cli.wire import Request
+from maskline.domain.health import UP, is_away
 from maskline.settings import Address, CarrierSmpp, Settings, SettingsError
 
 GOOD, DOUBTFUL, BAD = "ok", "look", "BAD"
@@ -284,14 +285,14 @@ def about_engines(answer: Answer) -> Iterator[Finding]:
         yield Finding(BAD, "it does not answer like a Maskline server", remedy)
         return
     for engine, state in engines:
-        if state.partition(":")[0] == "away":
-            remedy = "its texts wait until it answers; why is in the log of the service"
+        if is_away(state):
+            remedy = "its texts wait until it answers; the log of the service tells more"
             if engine.startswith("registration:"):
                 remedy = "until it is there, the carrier may have no calls brought to us"
             yield Finding(DOUBTFUL, f"{engine} is {state}", remedy)
             continue
-        remedy = "" if state == "up" else "its last words are in the log of the service"
-        yield Finding(GOOD if state == "up" else BAD, f"{engine} is {state}", remedy)
+        remedy = "" if state == UP else "its last words are in the log of the service"
+        yield Finding(GOOD if state == UP else BAD, f"{engine} is {state}", remedy)
 
 
 def about_clock(answer: Answer) -> Iterator[Finding]:

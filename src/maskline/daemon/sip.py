@@ -11,6 +11,7 @@ import structlog
 
 from maskline import clock
 from maskline.daemon.house import House, at_work
+from maskline.domain.health import UP, of_carrier
 from maskline.domain.trunk import Target
 from maskline.engines.ground import GroundError, Runner, machine, run_directory
 from maskline.engines.journal import Journal
@@ -20,7 +21,6 @@ from maskline.engines.recording.recorder import Recorder
 from maskline.engines.registration import REGISTERED, keep_registered
 from maskline.engines.resolver import Resolver
 from maskline.engines.sources import Sources
-from maskline.engines.supervision import State
 from maskline.engines.switchboard import Switchboard
 from maskline.engines.text_trunks import TextTrunk, read
 from maskline.engines.trunks import Trunks
@@ -31,7 +31,6 @@ from maskline.operations.nodes import Node
 from maskline.operations.policy import policy_of
 from maskline.sms.sip import SipLink, accept
 
-UP, AWAY = State.UP.value, "away"
 DRAIN_SECONDS = 1.0
 IDLE_LOOKS = 3  # what was decided a moment ago is not written down yet
 
@@ -231,10 +230,9 @@ class Sip:
         )
 
     def health(self) -> dict[str, str]:
-        links = {f"sms:{link.carrier}": link.health.up for link in self._links}
+        texts = {f"sms:{link.carrier}": link.health.state for link in self._links}
         registrations = {
-            f"registration:{name}": UP if state == REGISTERED else f"{AWAY}: {state}"
+            f"registration:{name}": of_carrier(state == REGISTERED, state)
             for name, state in self._trunks.registrations().items()
         }
-        texts = {name: UP if up else AWAY for name, up in links.items()}
         return self._voice.health() | texts | registrations

@@ -34,7 +34,7 @@ class Sms:
         """A carrier that is down keeps nothing else from working."""
 
     def health(self) -> dict[str, str]:
-        return {f"sms:{one.carrier}": "up" if one.health.up else "away" for one in self._links}
+        return {f"sms:{one.carrier}": one.health.state for one in self._links}
 
 
 def links_of(house: House) -> Iterator[Link]:

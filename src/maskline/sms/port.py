@@ -21,6 +21,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from maskline.domain.health import of_carrier
 from maskline.domain.message import Encoding, Reported
 
 MOST_MEDIA = 10  # with one text; carriers take no more
@@ -205,6 +206,11 @@ class LinkHealth(Struct, frozen=True, kw_only=True):
 
     up: bool
     detail: str = ""
+
+    @property
+    def state(self) -> str:
+        """`up`, or `away` and why."""
+        return of_carrier(self.up, self.detail)
 
 
 class Link(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from maskline.domain.health import UP, is_away
 from maskline.web import answers
 from maskline.web.answers import HttpAnswer
 from maskline.web.pipeline import new_request_id
@@ -11,7 +12,6 @@ from maskline.web.requests import Receive, Scope, Send
 
 PATH = "/health"
 METHODS = ("GET", "HEAD")
-UP, AWAY = "up", "away"
 
 Health = Callable[[], Mapping[str, str]]
 
@@ -22,7 +22,7 @@ def answer(engines: Mapping[str, str]) -> HttpAnswer:
     A carrier that is away, or does not register us, is no fault of ours: its texts wait. What
     follows a colon tells why.
     """
-    well = all(state.partition(":")[0] in (UP, AWAY) for state in engines.values())
+    well = all(state == UP or is_away(state) for state in engines.values())
     content: dict[str, Any] = {"status": UP if well else "down", "engines": dict(engines)}
     return answers.document(200 if well else 503, content)
 
