@@ -10,15 +10,6 @@ VALUES
      :number_selection_behavior, :geo_match_level, :geo_match_country, :geo_match_area_code,
      :created_at, :updated_at, :expires_at)
 
--- name: get_proxy_session
-SELECT proxy_sessions.*, EXISTS (
-    SELECT 1 FROM calls
-    WHERE calls.proxy_session_id = proxy_sessions.proxy_session_id
-        AND calls.ended_at IS NULL AND calls.forwarded_at IS NOT NULL
-) AS live_call
-FROM proxy_sessions
-WHERE proxy_session_id = :proxy_session_id
-
 -- name: list_ended_sessions
 -- Of those in `ids`, [[proxy_session_id], …], the ones whose end is noted; `expired` tells those that
 -- were not ended before their time was over.
