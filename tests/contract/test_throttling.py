@@ -39,6 +39,19 @@ def test_boto3_gets_through_by_trying_again(house: House) -> None:
     assert sum(tries) > 0
 
 
+def test_boto3_gives_up_at_once_in_the_mode_of_its_newer_versions(house: House) -> None:
+    """It trusts the model of the service, Amazon's, which has no word on trying again; so the guide
+    to the settings tells of the other mode."""
+    chime = client(house, house.new_tenant(), mode="standard", max_attempts=10)
+
+    def many() -> None:
+        for _ in range(100):
+            assert chime.list_voice_connectors()["ResponseMetadata"]["RetryAttempts"] == 0
+
+    with pytest.raises(ClientError, match="ThrottledClientException"):
+        many()
+
+
 def test_the_refusal_has_the_name_and_says_when(house: House) -> None:
     hasty, other = (client(house, house.new_tenant(), max_attempts=0) for _ in range(2))
 

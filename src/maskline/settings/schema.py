@@ -46,8 +46,10 @@ class Api:
     )
     max_requests_per_second: int = setting(
         "How many requests a second one access key may send to each process, and how many at once "
-        "after a pause. Those beyond are answered with ThrottledClientException. Two cores carry "
-        "out some 3,000 creates a second on SQLite, 600 on PostgreSQL.",
+        "after a pause. Those beyond are answered with ThrottledClientException. SDKs for "
+        "JavaScript and Java send such a request again by themselves, boto3 in its retry mode "
+        "legacy alone, which newer versions of it have to be told (AWS_RETRY_MODE). Two cores "
+        "carry out some 3,000 creates a second on SQLite, 600 on PostgreSQL.",
         500,
         least=1,
         most=1_000_000,
