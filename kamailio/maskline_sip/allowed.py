@@ -12,6 +12,7 @@ METHODS = ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS", "PRACK", "UPDATE
 ALLOW = ", ".join(METHODS)
 MOST_HOPS = 30
 OPTION_TAGS = ("100rel", "timer")
+TYPES = ("application/sdp", "application/dtmf-relay", "application/dtmf")  # of bodies
 NAMES = {
     "via": "Via",
     "from": "From",
@@ -121,15 +122,28 @@ def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str
 
 def reply_headers(reply: sip.Message) -> list[tuple[str, str]]:
     headers = _negotiated(reply)
-    if reply.method in ("INVITE", "OPTIONS") and 200 <= reply.status < 300:
-        headers.append(("Allow", _methods(reply)))
-    if 100 < reply.status < 200 and _NUMBER.fullmatch(reply.first("rseq")):
+    reliable = 100 < reply.status < 200 and _NUMBER.fullmatch(reply.first("rseq"))
+    if reply.method in ("INVITE", "OPTIONS") and (reliable or 200 <= reply.status < 300):
+        headers.append(("Allow", _methods(reply)))  # when it rings, for UPDATE (RFC 3311 4)
+    if reliable:
         headers.append(("RSeq", reply.first("rseq")))
     if reply.status in (480, 486, 500, 503, 600, 603):
         headers += _retry_after(reply)
     if reply.status == 420:
         headers += _tags(reply, "unsupported")  # without which nobody can ask in other words
-    return headers
+    return headers + _taken(reply)
+
+
+def _taken(reply: sip.Message) -> list[tuple[str, str]]:
+    """What whoever refuses a method or a body would take (RFC 3261 21.4.6, 21.4.13), as far as it
+    could come to them."""
+    if reply.status == 405:
+        told = reply.listed("allow") or METHODS
+        return [("Allow", ", ".join(m for m in METHODS if m in told and m != reply.method))]
+    if reply.status == 415:
+        types = [one.partition(";")[0].strip().lower() for one in reply.listed("accept")]
+        return [("Accept", ", ".join(t for t in TYPES if t in types) or TYPES[0])]
+    return []
 
 
 def own_headers(reply: sip.Message) -> list[tuple[str, str]]:

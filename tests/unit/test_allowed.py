@@ -111,6 +111,32 @@ def test_which_replies_tell_the_methods(
         assert allowed.reply_headers(reply(status, method, *told)) == seen
 
 
+def test_a_reliable_ringing_tells_them_too() -> None:
+    """Who got it may change the call before the answer (RFC 3311 4)."""
+    told = [("rseq", "7"), ("allow", "INVITE, UPDATE, SECRET")]
+    assert allowed.reply_headers(reply(183, "INVITE", *told)) == [ALLOW, ("RSeq", "7")]
+    assert allowed.reply_headers(reply(183, "INVITE", ("rseq", "x"))) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "seen"),
+    [
+        (405, ("allow", "SECRET, INFO, BYE, INVITE"), ("Allow", "BYE, INVITE")),
+        (405, ("x", ""), ("Allow", "ACK, BYE, CANCEL, INVITE, OPTIONS, PRACK, UPDATE")),
+        (415, ("accept", "a/SECRET, Application/SDP ;q=SECRET"), ("Accept", "application/sdp")),
+        (415, ("accept", "application/dtmf, application/dtmf-relay"),
+         ("Accept", "application/dtmf-relay, application/dtmf")),
+        (415, ("accept", "a/SECRET"), ("Accept", "application/sdp")),
+    ],
+)  # fmt: skip
+def test_a_refusal_tells_what_would_be_taken(
+    status: int, told: tuple[str, str], seen: tuple[str, str]
+) -> None:
+    """Without which it would be none of RFC 3261's (21.4.6, 21.4.13)."""
+    assert allowed.reply_headers(reply(status, "INFO", told)) == [seen]
+    assert allowed.reply_headers(reply(488, "INFO", told)) == []
+
+
 @pytest.mark.parametrize("told", ["INVITE, ACK, CANCEL, BYE", "SECRET", "XUPDATE, update"])
 def test_nobody_is_told_of_update_by_whom_the_other_knows_none(told: str) -> None:
     """Who refreshes a session would take it, and lose the call (RFC 4028)."""
