@@ -19,7 +19,8 @@ from .strays import Strays
 from .unfit import unread
 from .ways import Ways
 
-NOT_YET_RINGING = (181, 182)
+DIALOG_ENDED = 199  # one of a fork's phones rings no more (RFC 6228)
+NOT_YET_RINGING = (181, 182, DIALOG_ENDED)
 CAUSE = "$avp(cause)"  # of the latest refusal: its status, and the Q.850 cause that it told
 
 
@@ -51,6 +52,8 @@ class Replies:
             if known.first and 200 <= reply.status < 300:
                 self._strays.answered(reply, known)
             return False
+        if known.first and reply.status == DIALOG_ENDED and not reply.first("rseq"):
+            return False  # nobody who called has asked for it, and in our words it would ring
         if known.first and 200 <= reply.status < 300:
             check_answer(reply)
         passage = known.passage

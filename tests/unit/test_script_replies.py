@@ -43,7 +43,7 @@ def table(script: Script, name: str) -> list[str]:
     return [entry for at, entry in script.kamailio.tables if at == name]
 
 
-@pytest.mark.parametrize(("rings", "answers"), [(180, 200), (101, 202), (199, 299)])
+@pytest.mark.parametrize(("rings", "answers"), [(180, 200), (101, 202), (198, 299)])
 def test_a_call_rings_and_is_answered_once_each(
     script: Script, sent: sip.Message, rings: int, answers: int
 ) -> None:
@@ -108,6 +108,20 @@ def test_ringing_lasts_from_the_first_word_of_the_phone(script: Script, sent: si
     assert script.kamailio.given("t_set_fr") == []
 
 
+def test_that_one_of_a_forks_phones_rings_no_more_is_no_ringing(
+    script: Script, sent: sip.Message
+) -> None:
+    """RFC 6228. One that is to be confirmed must pass, or it comes again and ends the call."""
+    assert not script.reply(reply(sent, 199))
+    assert not script.written
+    reliable = ("Require", "100rel"), ("RSeq", "7")
+    assert script.reply(reply(sent, 199, *reliable))
+    assert script.sent.status == 183
+    assert not script.control.events()
+    assert script.reply(reply(sent, 180, tag="carl"))
+    assert [one["Event"] for one in script.control.events()] == ["Ringing"]
+
+
 @pytest.mark.parametrize(
     "wrong", [b"Contact: <sip:ben@192.0.2.82>\r\n", b";tag=ben"], ids=["Contact", "tag"]
 )
@@ -116,7 +130,7 @@ def test_an_answer_that_makes_no_dialogue_ends_the_call(
     script: Script, sent: sip.Message, wrong: bytes, status: int
 ) -> None:
     """RFC 3261 12.1.1: nobody could hang up."""
-    assert script.reply(reply(sent, 199).replace(wrong, b""))
+    assert script.reply(reply(sent, 198).replace(wrong, b""))
     script.control.told.clear()
     assert not script.reply(reply(sent, status, body=OFFER).replace(wrong, b""))
     assert script.answered == [500]
@@ -132,7 +146,7 @@ def dismissed(script: Script) -> list[dict[str, Any]]:
 def test_of_a_fork_whoever_answers_second_is_hung_up(script: Script, sent: sip.Message) -> None:
     script.reply(reply(sent, 180, tag="carl"))
     script.reply(reply(sent, 200, tag="ben", body=OFFER))
-    assert not script.reply(reply(sent, 199, tag="carl"))
+    assert not script.reply(reply(sent, 198, tag="carl"))
     assert not dismissed(script)
     assert not script.reply(reply(sent, 299, tag="carl", body=OFFER))
     (told,) = dismissed(script)
