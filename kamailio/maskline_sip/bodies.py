@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import suppress
 
@@ -218,3 +219,17 @@ def description(message: sip.Message) -> sdp.Description | None:
         return None
     text = sdp.from_body(message.first("content-type"), message.body)
     return sdp.read(text) if text else None
+
+
+_OPTIONAL = re.compile(r'; *handling *= *"?optional\b', re.IGNORECASE)
+_DISPOSITION = re.compile(rb"(?:^|\n)content-disposition *:([^\r\n]*)", re.IGNORECASE)
+
+
+def is_optional(message: sip.Message) -> bool:
+    """Whether a body need not be understood (RFC 3261 8.2.3), as that of a telephone network's own
+    signalling need not (RFC 3204)."""
+    if _OPTIONAL.search(message.first("content-disposition")):
+        return True
+    heads = [head for head, _ in sdp.parts(message.first("content-type"), message.body)]
+    told = [_DISPOSITION.search(head) for head in heads]
+    return bool(told) and all(one and _OPTIONAL.search(one[1].decode("latin-1")) for one in told)

@@ -11,7 +11,7 @@ from .announcements import Announcements, can_hear
 from .answers import RETRY, answer, later, status_of
 from .attempts import Abandoned, Attempts
 from .balancers import Source
-from .bodies import Bodies, description
+from .bodies import Bodies, description, is_optional
 from .others import Others
 from .refuse import Refuse
 from .reports import Reports
@@ -48,7 +48,7 @@ class Calls:
         if self._others.closed:
             raise Refuse(503, RETRY)
         offered = description(request)
-        if request.body and offered is None:
+        if request.body and offered is None and not is_optional(request):
             raise Refuse(415)
         if offered and not offered.active:
             raise sdp.Unacceptable("no sound")

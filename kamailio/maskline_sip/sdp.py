@@ -368,15 +368,19 @@ def addresses(description: Description) -> set[str]:
 
 def from_body(content_type: str, body: bytes) -> bytes:
     """The SDP part of a body: itself, or the first such part of a multipart (RFC 2046 5.1)."""
-    kind, _, parameters = content_type.partition(";")
-    kind = kind.strip().lower()
-    if kind == "application/sdp":
+    if content_type.partition(";")[0].strip().lower() == "application/sdp":
         return body
-    found = re.search(r'boundary\s*=\s*"?([^";]{1,70})"?', parameters, re.IGNORECASE)
-    if not kind.startswith("multipart/") or not found:
-        return b""
-    for part in body.split(b"--" + found[1].encode("latin-1"))[1:]:
-        head, separator, content = part.partition(b"\r\n\r\n")
-        if separator and re.search(rb"content-type\s*:\s*application/sdp", head, re.IGNORECASE):
+    for head, content in parts(content_type, body):
+        if re.search(rb"content-type\s*:\s*application/sdp", head, re.IGNORECASE):
             return content.removesuffix(b"\r\n")
     return b""
+
+
+def parts(content_type: str, body: bytes) -> list[tuple[bytes, bytes]]:
+    """Head and content of each part of a multipart body; none of another one."""
+    kind, _, parameters = content_type.partition(";")
+    found = re.search(r'boundary\s*=\s*"?([^";]{1,70})"?', parameters, re.IGNORECASE)
+    if not kind.strip().lower().startswith("multipart/") or not found:
+        return []
+    split = [part.partition(b"\r\n\r\n") for part in body.split(b"--" + found[1].encode("latin-1"))]
+    return [(head, content) for head, separator, content in split[1:] if separator]

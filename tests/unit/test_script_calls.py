@@ -105,6 +105,35 @@ def test_what_cannot_become_a_call_is_refused_before_anybody_is_asked(
     assert not script.relayed
 
 
+ISUP = b"application/isup;version=itu-t92+\r\nContent-Disposition: "
+PART = b"--x\r\nContent-Type: application/%b\r\n\r\n\1\2SECRET\r\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        (invite().replace(b"application/sdp", ISUP + b"signal; handling=optional"), True),
+        (invite().replace(b"application/sdp", ISUP + b'signal ;Handling="Optional"'), True),
+        (invite().replace(b"application/sdp", ISUP + b"signal;handling=required"), False),
+        (invite().replace(b"application/sdp", ISUP + b"signal"), False),
+        *((invite(body=body).replace(b"application/sdp", b"multipart/mixed;boundary=x"), taken)
+          for body, taken in (
+              (PART % (ISUP + b"signal;handling=optional") + b"--x--", True),
+              (PART % ISUP * 2 + b"--x--", False), (b"--x--", False),
+              (PART % (ISUP + b"signal;handling=optional") + PART % b"x" + b"--x--", False))),
+    ],
+)  # fmt: skip
+def test_what_nobody_needs_to_understand_is_left(script: Script, asked: bytes, taken: bool) -> None:
+    """Calls from telephone networks bring what these say to each other, also without an offer."""
+    script.request(asked)
+    assert script.answered == ([] if taken else [415])
+    assert script.relayed is taken
+    if taken:
+        assert script.sent.body == b""
+        assert not script.sent.first("content-type")
+        assert not script.engine.done
+
+
 def test_a_node_that_is_closed_takes_no_call(script: Script) -> None:
     script.others.closed = True
     script.request(invite())
