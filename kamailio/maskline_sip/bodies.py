@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -19,6 +20,7 @@ from .tables import Table
 
 RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
 OFFERS = Table("offers")  # of provisional replies that are sent until a PRACK comes (RFC 3262)
+DESCRIBED = Table("described")  # what each side of a call was told last, and under which number
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 ANSWERING = ("INVITE", "UPDATE", "PRACK")
 EARLY = "$(avp(early)[*])"  # answers of those who ring, by their tags; whose came last is the last
@@ -166,7 +168,13 @@ class Bodies:
 
     def end(self, passage: mask.Passage) -> None:
         """No sound of this call any more."""
-        self.media.delete(passage.near.reference, self.halves(passage))
+        self.end_of(passage.near.reference, self.halves(passage))
+
+    def end_of(self, reference: str, *halves: int) -> None:
+        """The same by what the legs refer to the call by; see `media.delete`."""
+        self.media.delete(reference, *halves)
+        for side in (mask.CALLER, mask.CALLED):
+            DESCRIBED.drop(f"{reference} {side}")
 
     def _written(
         self,
@@ -176,11 +184,23 @@ class Bodies:
         *,
         offers: bool = False,
     ) -> allowed.Body:
-        """To each receiver a call's descriptions are one session's, and each has a number of its
-        own (RFC 3264 8)."""
+        """To each receiver a call's descriptions are one session's."""
         session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
-        text = sdp.write(relayed, session, int(time.time() * 1000) % 2**31)
-        return allowed.Body("application/sdp", text, offers)
+        version = version_of(f"{receiver.reference} {receiver.side}", relayed)
+        return allowed.Body("application/sdp", sdp.write(relayed, session, version), offers)
+
+
+def version_of(name: str, described: sdp.Description) -> int:
+    """The number of a description for who goes by this name: that of the one before where nothing
+    has changed, else the next (RFC 3264 8). Where none is known, or not any more, it is the time,
+    which is more than any before."""
+    digest = hashlib.blake2b(sdp.write(described, 1, 1), digest_size=12).hexdigest()
+    number, _, last = (DESCRIBED.get(name) or "").partition(" ")
+    if last == digest:
+        return int(number)
+    version = int(number) + 1 if number else int(time.time() * 1000) % 2**31
+    DESCRIBED.put(name, f"{version} {digest}")
+    return version
 
 
 def family_of(leg: mask.Leg) -> str:

@@ -117,7 +117,7 @@ class Replies:
             if status == 503:
                 KSR.hdr.append_to_reply(RETRY + "\r\n")
             KSR.tm.t_reply(allowed.status(status), allowed.reason(allowed.status(status)))
-        self._bodies.media.delete(reference)
+        self._bodies.end_of(reference)
         carrier = self._attempts.carrier()
         self._reports.ended(reference, ended_by, status, told_cause(status), carrier)
 

@@ -187,7 +187,7 @@ class Routes:
         try:
             call, side, halves = KSR.pv.get("$var(ended)").split(" ")
             self.reports.hung_up(call, side, reasons_given())
-            self.bodies.media.delete(call, int(halves))
+            self.bodies.end_of(call, int(halves))
         except Exception as error:
             log_fault("hang-up not told", error)
         return 1

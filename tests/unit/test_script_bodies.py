@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import KSR
 import pytest
 from fake_kamailio import loaded
 
@@ -25,16 +26,17 @@ class Engines:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.relayed = RELAYED
         self.known: list[tuple[str, int]] = []
         self.silent: set[str] = set()  # sides that have described nothing
 
     def offer(self, reference: str, sender: str, given: sdp.Description, terms: Any) -> Any:
         self.asked.append(("offer", reference, sender, given, terms))
-        return RELAYED
+        return self.relayed
 
     def answer(self, reference: str, *told: Any) -> Any:
         self.asked.append(("answer", reference, *told))
-        return RELAYED
+        return self.relayed
 
     def places(self, *_: Any) -> list[tuple[str, int]]:
         return self.known
@@ -68,6 +70,9 @@ class Table:
 
     def sht_get(self, table: str, name: str) -> str | None:
         return self.cells.get((table, name))
+
+    def sht_rm(self, table: str, name: str) -> None:
+        self.cells.pop((table, name), None)
 
 
 @pytest.fixture
@@ -315,19 +320,31 @@ def test_a_move_back_that_fails_is_no_fault(
 
 
 def test_to_each_receiver_descriptions_are_of_one_session_that_tells_nothing(
-    bodies: Any, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+    bodies: Any, engines: Engines, module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RFC 3264 8: one number for the session, another for each description."""
-    origins = []
-    for moment in (1_000_000.001, 1_000_000.002):
-        monkeypatch.setattr(module.time, "time", lambda moment=moment: moment)
+    """RFC 3264 8: one number for the session, another for each description, the next one where it
+    has changed."""
+    moment = 1_000_000.001
+    monkeypatch.setattr(module.time, "time", lambda: moment)
+
+    def origins() -> list[tuple[str, int]]:
         to_called = bodies.of_request(request("INVITE"), PASSAGE)
         to_caller = bodies.of_reply(reply(200, "INVITE"), PASSAGE, offered=True)
-        lines = [body.content.decode().split("\r\n") for body in (to_called, to_caller)]
-        origins += [line[1].split(" ") for line in lines]
-    sessions, versions = [one[1] for one in origins], [int(one[2]) for one in origins]
-    assert sessions[:2] == sessions[2:]
-    assert sessions[0] != sessions[1]
-    assert versions[:2] == [versions[0]] * 2
-    assert versions[2] > versions[0]
-    assert all(0 <= version < 2**31 for version in versions)
+        lines = [body.content.decode().split("\r\n")[1] for body in (to_called, to_caller)]
+        return [(line.split(" ")[1], int(line.split(" ")[2])) for line in lines]
+
+    (called, version), (caller, _) = first = origins()
+    assert called != caller
+    assert 0 <= version < 2**31
+    moment += 1
+    assert origins() == first
+    engines.relayed = sdp.read(HEARD.format("127.0.0.1", 6002).encode())
+    assert origins() == [(called, version + 1), (caller, version + 1)]
+    assert origins() == [(called, version + 1), (caller, version + 1)]
+    engines.relayed = RELAYED
+    assert origins() == [(called, version + 2), (caller, version + 2)]
+    bodies.end(PASSAGE)  # or another node, which knows of none
+    assert origins() == [(called, version + 1000), (caller, version + 1000)]
+    for passage in (PASSAGE, mask.Passage("a", CALLED, CALLER)):
+        bodies.end(passage)
+        assert not [name for table, name in KSR.kamailio.cells if table == "described"]

@@ -63,6 +63,7 @@ def test_a_bye_ends_the_call_for_both(script: Script, call: Call, side: str) -> 
     ]
     assert script.engine.given("delete") == [(CALL, 1)]
     assert table(script, "ready") == []
+    assert table(script, "described") == []
 
 
 @pytest.mark.parametrize("side", ["caller", "called"])

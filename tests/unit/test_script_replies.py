@@ -172,6 +172,7 @@ def test_a_refusal_is_whose_it_is(script: Script, sent: sip.Message, status: int
     assert script.answered == []  # what was passed on answers
     assert script.engine.given("delete") == [(CALL,)]
     assert table(script, "ringing") == []
+    assert table(script, "described") == []
 
 
 @pytest.mark.parametrize(("said", "cause"), [("Q.850;cause=17", 17), ("SIP;cause=200", None)])

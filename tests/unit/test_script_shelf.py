@@ -158,6 +158,7 @@ def test_the_end_of_a_call_whose_bye_lay_ready_is_told() -> None:
     script.kamailio.cells["$var(ended)"] = f"{CALL} called 2"
     script.routes.hung_up(None)
     assert script.engine.given("delete") == [(CALL, 2)]
+    assert not [one for one in script.kamailio.tables if one[0] == "described"]
 
 
 @pytest.mark.parametrize("reference", [CALL, f"{CALL}~bbbbbbbb"])
