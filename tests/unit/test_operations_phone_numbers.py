@@ -674,6 +674,17 @@ def test_the_accounts_calling_name_changes_once_a_week(desk: Desk) -> None:
     assert desk.call("GetPhoneNumberSettings")["CallingName"] is None
 
 
+def test_the_calling_name_that_an_account_has_is_no_change(desk: Desk) -> None:
+    """AWS's own sample sends every request twice; and who clears what is empty changes nothing."""
+    desk.call("UpdatePhoneNumberSettings", CallingName="")
+    desk.call("UpdatePhoneNumberSettings", CallingName="Acme")
+    desk.now += 7 * 24 * HOUR - 1
+    desk.call("UpdatePhoneNumberSettings", CallingName="Acme")
+    assert desk.call("GetPhoneNumberSettings")["CallingNameUpdatedTimestamp"] == START
+    desk.now += 1
+    desk.call("UpdatePhoneNumberSettings", CallingName="Bell")
+
+
 def test_orders_of_many_numbers_come_on_more_pages(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

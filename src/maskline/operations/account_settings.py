@@ -35,14 +35,18 @@ def get_phone_number_settings(context: Context, request: Request) -> Answer:
 
 
 def update_phone_number_settings(context: Context, request: Request) -> Answer:
-    """Sets the account's calling name, at most once in seven days."""
-    changed_at = require_account(context, context.account_id)["calling_name_updated_at"]
+    """Sets the account's calling name, at most once in seven days. The one that it has already is
+    no change: requests may come twice."""
+    row = require_account(context, context.account_id)
+    wanted, changed_at = request["CallingName"] or None, row["calling_name_updated_at"]
+    if wanted == row["calling_name"]:
+        return {}
     if changed_at is not None and context.now < changed_at + RENAMING_DAYS * DAY:
         raise BadRequest(f"The calling name can be changed once in {RENAMING_DAYS} days")
     context.tx.run(
         "set_calling_name",
         account_id=context.account_id,
-        calling_name=request["CallingName"] or None,
+        calling_name=wanted,
         now=context.now,
     )
     return {}
