@@ -315,6 +315,27 @@ async def test_a_connection_too_many_is_told_so(tmp_path: Path) -> None:
         assert (await first.answer())[0] == 200
 
 
+async def test_a_connection_too_many_takes_the_place_of_one_that_is_idle(tmp_path: Path) -> None:
+    """Anybody could keep all places, by a request a minute on each."""
+    async with door(tmp_path, 2) as connect:
+        first, second = await connect(), await connect()
+        for wire in (first, second, first):
+            wire.send(HEALTH)
+            assert (await wire.answer())[0] == 200
+        third = await connect()
+        third.send(HEALTH)
+        assert (await third.answer())[0] == 200
+        assert await second.ended()  # which has been idle for longer than the first
+        for wire in (first, third):
+            wire.send(HEALTH[:-2])  # a request that is under way
+        first.send(HEALTH[-2:])
+        assert (await first.answer())[0] == 200
+        first.send(HEALTH[:-2])
+        await asyncio.sleep(0)
+        fourth = await connect()
+        assert (await fourth.answer())[0] == 503
+
+
 async def test_requests_in_a_row_are_answered_in_order(connect: Connect) -> None:
     wire = await connect()
     wire.send(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n" + HEALTH)

@@ -38,7 +38,8 @@ class Api:
         most=67_108_864,
     )
     max_connections: int = setting(
-        "How many connections clients may hold at once. One more is answered with "
+        "How many connections clients may hold at once. One more takes the place of the one that "
+        "has asked for nothing for longest; where all are asking, it is answered with "
         "ServiceUnavailableException. One that sends no request within 20 seconds is closed.",
         4_096,
         least=16,

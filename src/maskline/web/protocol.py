@@ -7,7 +7,7 @@ of more than 64 KiB, for one, or a header that is none.
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -57,9 +57,14 @@ class Joined:
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `due` is when what is under way must have come; None while we answer."""
+    """One connection. `due` is when what is under way must have come; None while we answer.
+
+    `idle` are those of the server that have had their answer and ask for nothing, the longest idle
+    first.
+    """
 
     most_connections = 4096
+    idle: ClassVar[dict["Protocol", None]] = {}
     due: float | None
     in_head = in_message = False
     head_bytes = 0  # of a head, or of what stands around a body: all that came since there was some
@@ -69,9 +74,17 @@ class Protocol(HttpToolsProtocol):
         self.parser = Parser(self, self)
         self.due = self.loop.time() + HEAD_SECONDS
         if len(self.connections) > self.most_connections:
-            self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, "Too many connections")
+            if self.idle:  # its client connects again when it needs to (RFC 9112, 9.5)
+                next(iter(self.idle)).timeout_keep_alive_handler()
+            else:
+                self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, "Too many connections")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.idle.pop(self, None)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self.idle.pop(self, None)
         self.head_bytes += len(data)
         super().data_received(data)
         if self.in_message and self.is_large() and not self.transport.is_closing():
@@ -110,8 +123,14 @@ class Protocol(HttpToolsProtocol):
         self.due = None
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.timeout_keep_alive_task is not None and not self.in_message:
+            self.idle[self] = None
+
     def timeout_keep_alive_handler(self) -> None:
         """Closes a connection that is of no use any more, also one whose answer nobody reads."""
+        self.idle.pop(self, None)
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
@@ -156,5 +175,5 @@ class Protocol(HttpToolsProtocol):
 
 def bounded(most_connections: int) -> type[Protocol]:
     """A protocol for a server that holds that many connections at most."""
-    facts: dict[str, Any] = {"most_connections": most_connections}
+    facts: dict[str, Any] = {"most_connections": most_connections, "idle": {}}
     return type("BoundedProtocol", (Protocol,), facts)
