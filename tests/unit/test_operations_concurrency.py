@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from cluster import Cluster
 from desk import START
 from installation import NUMBERS, Installation
 
-from maskline.domain.refusals import Forbidden, NoNumberFree
+from maskline.domain.refusals import Forbidden, NoNumberFree, Unavailable
 from maskline.operations import Context, proxy_sessions
 from maskline.operations.assignment import Wish
 from maskline.store import Store, open_store, postgresql
@@ -55,6 +55,86 @@ async def test_two_open_sessions_never_share_a_participant_and_a_number(
     assert outcomes["made"] + outcomes["refused"] == 16 * 30
     assert min(outcomes.values()) > 20
     assert len(held) == len(set(held)) > 0
+
+
+async def test_a_number_that_rests_is_given_to_no_third_person_however_many_ask(
+    store_url: str, tmp_path: Path
+) -> None:
+    """Time stands still: once Ann had a number with Ben, it is theirs."""
+    store = open_store(store_url, tmp_path / "key")
+    installation = Installation(store, now=START)
+    connector = await installation.prepare(*NUMBERS)
+    other = await installation.connector()
+    await rest(installation, connector)
+    await rest(installation, other, 1)
+    peers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    outcomes: Counter[str] = Counter()
+
+    async def client(seed: int) -> None:
+        draw = random.Random(seed)
+        for _ in range(20):
+            where, pair = draw.choice([connector, other]), draw.sample(PEOPLE, 2)
+            try:
+                session = await installation.open(where, *pair)
+            except NoNumberFree:
+                outcomes["refused"] += 1
+                continue
+            outcomes["again" if any(peers[use] for use in uses_of(session)) else "made"] += 1
+            for person, number in uses_of(session):
+                peers[person, number] |= {*pair} - {person}
+            await installation.close(where, session["ProxySessionId"])
+
+    await asyncio.gather(*(client(seed) for seed in range(12)))
+    store.close()
+    strange = {use: who for use, who in peers.items() if len(who) > 1}
+    assert not strange, strange
+    assert min(outcomes["made"], outcomes["again"], outcomes["refused"]) > 10
+
+
+async def rest(installation: Installation, connector: str, minutes: int = 60) -> None:
+    await installation.call(
+        "PutVoiceConnectorRules",
+        "maskline",
+        VoiceConnectorId=connector,
+        NumberRestMinutes=minutes,
+    )
+
+
+def uses_of(session: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(each["PhoneNumber"], each["ProxyPhoneNumber"]) for each in session["Participants"]]
+
+
+@pytest.mark.parametrize("minutes", [0, 60])
+async def test_who_looked_before_it_rested_cannot_claim_it(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """Even if nobody waited for anybody, which the locks on participants see to."""
+    store = open_store(cluster.new_database(), tmp_path / "key")
+    installation = Installation(store, now=START)
+    connector = await installation.prepare(NUMBERS[0])
+    await rest(installation, connector, minutes)
+    found, go_on, find = asyncio.Event(), asyncio.Event(), proxy_sessions.assign_numbers
+
+    def find_and_wait(context: Context, wish: Wish) -> tuple[str, str]:
+        numbers = find(context, wish)
+        if PEOPLE[2] in wish.participants:
+            found.set()
+            awaited(go_on.wait())
+        return numbers
+
+    monkeypatch.setattr(proxy_sessions, "assign_numbers", find_and_wait)
+    monkeypatch.setattr(postgresql.PostgresqlTransaction, "lock", lambda *_, **__: None)
+    late = asyncio.create_task(installation.open(connector, PEOPLE[0], PEOPLE[2]))
+    await found.wait()
+    session = await installation.open(connector, *PEOPLE[:2])
+    await installation.close(connector, session["ProxySessionId"])
+    go_on.set()
+    if minutes:
+        with pytest.raises(Unavailable):
+            await late
+    else:
+        assert await late
+    store.close()
 
 
 async def open_pairs(store: Store, connector: str) -> list[tuple[str, str]]:

@@ -92,6 +92,7 @@ def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
     connector = {"VoiceConnectorId": desk.connector()}
     usual = {
         "NumberAssignment": "shared",
+        "NumberRestMinutes": 0,
         "UnknownCaller": "reject",
         "HangUpOnDelete": True,
         "HangUpOnExpiry": False,
@@ -113,6 +114,7 @@ def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
     assert desk.maskline("GetVoiceConnectorRules", **connector) == {"Rules": usual}
     own = {
         "NumberAssignment": "per_participant",
+        "NumberRestMinutes": 120,
         "HangUpOnDelete": False,
         "MaxRingSeconds": 20,
         "KeepTextDays": 3,

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 # What no rule of any connector, and no setting, may exceed; the model says the same.
 LONGEST_RING_SECONDS, LONGEST_CALL_SECONDS = 300, 86_400
+LONGEST_REST_MINUTES = 525_600
 
 
 class Assignment(StrEnum):
@@ -45,9 +46,11 @@ class TextRules:
 class Rules:
     """What an operator decides about the sessions and calls of a connector. The limits of calls,
     at once and a second, also for each caller, are 0 for any number. `encrypted` are connectors
-    whose calls may be carried encrypted alone, if the service enforces it."""
+    whose calls may be carried encrypted alone, if the service enforces it. A number rests so many
+    minutes between a participant's sessions with different people."""
 
     number_assignment: Assignment = Assignment.SHARED
+    number_rest_minutes: int = 0
     unknown_caller: UnknownCaller = UnknownCaller.REJECT
     hang_up_on_delete: bool = True
     hang_up_on_expiry: bool = False

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from maskline.clock import MINUTE
 from maskline.domain.connector import Assignment
 from maskline.domain.refusals import NoNumberFree
 from maskline.domain.selection import Behaviour, Place
@@ -13,6 +15,27 @@ from maskline.store import Row
 # more than this many can miss one, and then gets the number that rested longest instead.
 WINDOW = 256
 WHOLE_POOL = 2**31
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """How many minutes a number rests for a participant before a session with another person: as
+    the connector says that opens the session (`own`) or that of the session before, whichever is
+    longer. `usual` is what holds for a connector without a rule of its own; no connector of the
+    account has a longer rest than `longest`."""
+
+    own: int = 0
+    usual: int = 0
+    longest: int = 0
+
+    def bounds(self, now: int) -> dict[str, int]:
+        """What the queries are given, see selection.sql."""
+        return {
+            "now": now,
+            "rested": now - self.own * MINUTE,
+            "all_rested": now - self.longest * MINUTE,
+            "usual_rest": self.usual,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +51,12 @@ class Wish:
     countries: tuple[str, ...]
     behaviour: Behaviour | None
     assignment: Assignment
+    rest: Rest = Rest()
+
+    def asked(self, now: int) -> dict[str, Any]:
+        """For whom, and which numbers rest for them, as the queries are given it."""
+        first, second = self.participants
+        return {"first": first, "second": second, **self.rest.bounds(now)}
 
 
 @dataclass(frozen=True)
@@ -66,16 +95,18 @@ def find(context: Context, wish: Wish, search: Search) -> str | None:
     for each in searches:
         for tier in wish.tiers:
             for pool in wish.pools:
-                if row := best_of_tier(context, pool, tier, each):
+                if row := best_of_tier(context, wish, pool, tier, each):
                     number: str = row["phone_number"]
                     return number
     return None
 
 
-def best_of_tier(context: Context, pool: str, tier: list[Place], search: Search) -> Row | None:
+def best_of_tier(
+    context: Context, wish: Wish, pool: str, tier: list[Place], search: Search
+) -> Row | None:
     """The best free number of a pool in places that are equally good."""
     for look in (unused, longest_unused, unused_anywhere):
-        found = [row for place in tier for row in look(context, pool, place, search)]
+        found = [row for place in tier for row in look(context, wish, pool, place, search)]
         if found:
             return min(found, key=preference)
     return None
@@ -91,12 +122,14 @@ def preference(row: Row) -> tuple[int, int, int, str]:
     )
 
 
-def unused(context: Context, pool: str, place: Place, search: Search) -> Iterator[Row]:
+def unused(context: Context, wish: Wish, pool: str, place: Place, search: Search) -> Iterator[Row]:
     """A number that neither participant ever used, if one is among the first of the place."""
     return unused_among(context, pool, place, search, WINDOW)
 
 
-def unused_anywhere(context: Context, pool: str, place: Place, search: Search) -> Iterator[Row]:
+def unused_anywhere(
+    context: Context, wish: Wish, pool: str, place: Place, search: Search
+) -> Iterator[Row]:
     """As `unused`, but certain: looked for when everything else they ever used is taken."""
     return unused_among(context, pool, place, search, WHOLE_POOL)
 
@@ -117,7 +150,9 @@ def unused_among(
         yield row
 
 
-def longest_unused(context: Context, pool: str, place: Place, search: Search) -> Iterator[Row]:
+def longest_unused(
+    context: Context, wish: Wish, pool: str, place: Place, search: Search
+) -> Iterator[Row]:
     """The numbers that rested longest: of those each participant was the last to use, one."""
     for each in (search, search.swapped()):
         row = context.tx.one(
@@ -125,8 +160,8 @@ def longest_unused(context: Context, pool: str, place: Place, search: Search) ->
             pool=pool,
             country=place.country,
             area_code=place.area_code,
-            now=context.now,
             **vars(each),
+            **wish.asked(context.now),
         )
         if row is not None:
             yield row
@@ -139,7 +174,7 @@ def sticky(context: Context, wish: Wish) -> tuple[str, str] | None:
     if numbers is None or (len({*numbers}) > 1 and wish.assignment is Assignment.SHARED):
         return None
     held = zip(wish.participants, numbers, strict=True)
-    return numbers if all(is_free(context, *each) for each in held) else None
+    return numbers if all(is_free(context, wish, *each) for each in held) else None
 
 
 def latest_of_pair(context: Context, wish: Wish) -> tuple[str, str] | None:
@@ -168,21 +203,27 @@ def used_with(context: Context, wish: Wish, participant: str, peer: str) -> list
     return [row for row in found if row["country"] in wish.countries]
 
 
-def is_free(context: Context, participant: str, number: str) -> bool:
-    claim = context.tx.one("get_claim", participant=participant, proxy_number=number)
-    return claim is None or claim["held_until"] <= context.now
+def is_free(context: Context, wish: Wish, participant: str, number: str) -> bool:
+    taken = context.tx.one(
+        "is_taken", participant=participant, proxy_number=number, **wish.asked(context.now)
+    )
+    return taken is None
 
 
 def exhausted(context: Context, wish: Wish) -> NoNumberFree:
-    size = 0
-    for country in wish.countries:
-        row = context.tx.one(
-            "pool_size", pool=wish.pools[0], shared_pool=wish.pools[-1], country=country
-        )
-        assert row is not None
-        size += row["numbers"]
+    size, resting = count(context, wish, "pool_size"), 0
+    if wish.rest.longest:
+        resting = count(context, wish, "count_resting_numbers", **wish.asked(context.now))
+    rest = f", resting for one of them: {resting}" if resting else ""
     return NoNumberFree(
         "No proxy phone number is free for these participants. "
-        f"Countries tried: {', '.join(wish.countries)}; numbers in the pool: {size}."
+        f"Countries tried: {', '.join(wish.countries)}; numbers in the pool: {size}{rest}."
         + ("" if size else " Import or order some first.")
     )
+
+
+def count(context: Context, wish: Wish, query: str, **more: Any) -> int:
+    """How many of the numbers that the session may have a query counts."""
+    pools = {"pool": wish.pools[0], "shared_pool": wish.pools[-1]}
+    counted = [context.tx.one(query, country=each, **pools, **more) for each in wish.countries]
+    return sum(row["numbers"] for row in counted if row)

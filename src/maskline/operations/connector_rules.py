@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from maskline.clock import DAY, MINUTE
 from maskline.domain.connector import Rules
+from maskline.domain.refusals import BadRequest
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
 
 MEMBERS = {
     "NumberAssignment": "number_assignment",
+    "NumberRestMinutes": "number_rest_minutes",
     "UnknownCaller": "unknown_caller",
     "HangUpOnDelete": "hang_up_on_delete",
     "HangUpOnExpiry": "hang_up_on_expiry",
@@ -34,6 +37,7 @@ def put_voice_connector_rules(context: Context, request: Request) -> Answer:
     """Replaces the connector's own rules; for what is left out, the service's hold again."""
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
+    require_rest(context, request.get("NumberRestMinutes") or 0)
     context.tx.run(
         "put_connector_rules",
         voice_connector_id=connector_id,
@@ -41,6 +45,15 @@ def put_voice_connector_rules(context: Context, request: Request) -> Answer:
         **{column: written(request.get(member)) for member, (column, _) in TEXT_MEMBERS.items()},
     )
     return get_voice_connector_rules(context, request)
+
+
+def require_rest(context: Context, minutes: int) -> None:
+    """Raises BadRequest for a rest longer than what is known of closed sessions."""
+    longest = context.policy.closed_session_retention_days * DAY // MINUTE
+    if minutes > longest:
+        raise BadRequest(
+            f"NumberRestMinutes can be at most {longest}: so long are closed sessions kept"
+        )
 
 
 def get_voice_connector_rules(context: Context, request: Request) -> Answer:

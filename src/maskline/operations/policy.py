@@ -32,6 +32,7 @@ def rules_of(chosen: Settings) -> Rules:
     """What holds for a connector that has no rules of its own."""
     return Rules(
         number_assignment=Assignment(chosen.number_assignment),
+        number_rest_minutes=chosen.number_rest_minutes,
         unknown_caller=UnknownCaller(chosen.unknown_caller),
         hang_up_on_delete=chosen.hang_up_on_delete,
         hang_up_on_expiry=chosen.hang_up_on_expiry,

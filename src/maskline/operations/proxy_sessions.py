@@ -6,7 +6,7 @@ from maskline.domain import selection
 from maskline.domain.connector import Assignment, ProxyConfiguration
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Unavailable
 from maskline.domain.session import Capability, ProxySession, Status, end_of, expiry, status_of
-from maskline.operations.assignment import Wish, assign_numbers
+from maskline.operations.assignment import Rest, Wish, assign_numbers
 from maskline.operations.connectors import no_connector, require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.numbering import place_of
@@ -34,6 +34,7 @@ class Terms(NamedTuple):
     configuration: ProxyConfiguration
     assignment: Assignment
     pools: tuple[str, ...]
+    rest: Rest
 
 
 def create_proxy_session(context: Context, request: Request) -> Answer:
@@ -44,7 +45,7 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
         require_terms(context, connector_id)  # what the connector refuses anybody is told first
         raise
     context = context.holding(*participants, shared=[connector_id])
-    configuration, assignment, pools = require_terms(context, connector_id)
+    configuration, assignment, pools, rest = require_terms(context, connector_id)
     minutes = request.get("ExpiryMinutes")
     minutes = require_expiry(
         context, configuration.default_expiry_minutes if minutes is None else minutes
@@ -57,10 +58,9 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
         countries=configuration.countries,
         behaviour=selection.Behaviour(behaviour) if behaviour else None,
         assignment=assignment,
+        rest=rest,
     )
-    numbers = assign_numbers(context, wish)
-    session_id = context.new_id()
-    row = record(context, request, session_id, minutes, participants, numbers)
+    row = record(context, request, minutes, wish, assign_numbers(context, wish))
     return {"ProxySession": shown(row, context.now)}
 
 
@@ -81,7 +81,16 @@ def require_terms(context: Context, connector_id: str) -> Terms:
     assignment = Assignment(own) if own else context.policy.rules.number_assignment
     shared = context.account_id
     pools = (connector_id, shared) if row["own_numbers"] else (shared,)
-    return Terms(rows.proxy_configuration(row), assignment, pools)
+    return Terms(rows.proxy_configuration(row), assignment, pools, rest_of(context, row))
+
+
+def rest_of(context: Context, row: Row) -> Rest:
+    usual, own = context.policy.rules.number_rest_minutes, row["number_rest_minutes"]
+    return Rest(
+        own=usual if own is None else own,
+        usual=usual,
+        longest=max(usual, row["longest_rest"] or 0),
+    )
 
 
 def get_proxy_session(context: Context, request: Request) -> Answer:
@@ -214,23 +223,22 @@ def tiers_of(
 def record(
     context: Context,
     request: Request,
-    session_id: str,
     minutes: int,
-    participants: tuple[str, str],
+    wish: Wish,
     numbers: tuple[str, str],
 ) -> dict[str, Any]:
     """Keeps a new session and claims its numbers; the session's row."""
     geo = request.get("GeoMatchParams") or {}
     row = {
-        "proxy_session_id": session_id,
+        "proxy_session_id": context.new_id(),
         "account_id": context.account_id,
         "voice_connector_id": request["VoiceConnectorId"],
         "name": request.get("Name") or None,
         "expiry_minutes": minutes,
         "capabilities": stored_capabilities(request["Capabilities"]),
-        "first_number": participants[0],
+        "first_number": wish.participants[0],
         "first_proxy_number": numbers[0],
-        "second_number": participants[1],
+        "second_number": wish.participants[1],
         "second_proxy_number": numbers[1],
         "number_selection_behavior": request.get("NumberSelectionBehavior"),
         "geo_match_level": request.get("GeoMatchLevel"),
@@ -243,15 +251,15 @@ def record(
         "live_call": False,
     }
     context.tx.run("insert_proxy_session", **row)
-    claim(context, row)
+    claim(context, row, wish.rest)
     for number in sorted(set(numbers)):
         context.tx.run("add_open_session", phone_number=number, now=context.now)
     return row
 
 
-def claim(context: Context, row: dict[str, Any]) -> None:
+def claim(context: Context, row: dict[str, Any], rest: Rest) -> None:
     """Claims each participant's number and remembers that the pair used it."""
-    if context.tx.run("claim_numbers", **row) != len(SIDES):
+    if context.tx.run("claim_numbers", **row, **rest.bounds(context.now)) != len(SIDES):
         raise Unavailable("The number was taken meanwhile; please try again", retry_after=1)
     context.tx.run("remember_pair_numbers", **row)
 

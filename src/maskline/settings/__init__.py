@@ -96,6 +96,14 @@ def check_together(settings: Settings, faults: Faults) -> None:
     sip_checks.check(settings.sip, faults)
     sip_checks.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
     check_media(settings.media, settings.sip, faults)
+    days = settings.closed_session_retention_days
+    if settings.number_rest_minutes > days * 24 * 60:
+        rest = (
+            f"{settings.number_rest_minutes} is longer than closed_session_retention_days, {days}"
+        )
+        faults.add(
+            "number_rest_minutes", f"{rest}: a number rests no longer than its last session is kept"
+        )
     names = [carrier.name for carrier in settings.carriers]
     for place, name in enumerate(names):
         if name in names[:place]:

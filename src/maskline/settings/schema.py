@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maskline.domain.connector import LONGEST_CALL_SECONDS, LONGEST_RING_SECONDS
+from maskline.domain.connector import (
+    LONGEST_CALL_SECONDS,
+    LONGEST_REST_MINUTES,
+    LONGEST_RING_SECONDS,
+)
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.setting import setting
 from maskline.settings.sip import CarrierSip, Sip
@@ -291,6 +295,15 @@ class Settings:
         "What becomes of a new session when no proxy number is free for both participants: shared "
         "refuses it, per_participant gives each their own number where there is one.",
         "shared",
+    )
+    number_rest_minutes: int = setting(
+        "How many minutes after the end of a session its participants get its proxy number for no "
+        "session with another person, so that who calls or texts late does not reach a stranger. "
+        "The same two people get it at once. 0: it is free at once for all, as with AWS. No longer "
+        "than closed_session_retention_days. The longer the rest, the more numbers are needed.",
+        0,
+        least=0,
+        most=LONGEST_REST_MINUTES,
     )
     unknown_caller: Literal["reject", "fallback"] = setting(
         "What becomes of a call from somebody who takes part in no session on the number: reject "

@@ -20,6 +20,7 @@ from maskline.store.port import Row
 
 RULES: dict[str, Callable[[Any], Any]] = {
     "number_assignment": Assignment,
+    "number_rest_minutes": int,
     "unknown_caller": UnknownCaller,
     "hang_up_on_delete": bool,
     "hang_up_on_expiry": bool,

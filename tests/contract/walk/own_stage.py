@@ -6,6 +6,7 @@ PERIOD = {"ReceivedFrom": "2026-08-01T00:00:00Z", "ReceivedUntil": "2036-08-01T0
 GRANT = {"Actions": ["chime:*", "maskline:List*"], "Resources": ["arn:aws:chime:::vc/*", "*"]}
 RULES = {
     "NumberAssignment": "per_participant",
+    "NumberRestMinutes": 120,
     "UnknownCaller": "fallback",
     "HangUpOnDelete": False,
     "HangUpOnExpiry": True,

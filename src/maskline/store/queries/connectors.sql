@@ -25,7 +25,11 @@ SELECT number_assignment, default_expiry_minutes, disabled, fallback_number, cou
         -- In the order of an index: PostgreSQL would read all of a large pool's numbers for one.
         SELECT 1 FROM phone_numbers WHERE pool = voice_connectors.voice_connector_id
         ORDER BY country, open_sessions, last_assigned_at, phone_number LIMIT 1
-    ) IS NOT NULL AS own_numbers
+    ) IS NOT NULL AS own_numbers,
+    number_rest_minutes, (
+        SELECT max(each.number_rest_minutes) FROM voice_connectors AS each
+        WHERE each.account_id = :account_id AND each.number_rest_minutes IS NOT NULL
+    ) AS longest_rest
 FROM voice_connectors
 LEFT JOIN proxy_configurations
     ON proxy_configurations.voice_connector_id = voice_connectors.voice_connector_id
@@ -64,7 +68,7 @@ SELECT number_assignment, unknown_caller, hang_up_on_delete, hang_up_on_expiry,
     max_ring_seconds, max_call_seconds, max_calls, max_calls_per_second, max_calls_per_caller,
     max_calls_per_caller_per_second, cps_limit, require_encryption,
     keep_text_days, closed_reply, stop_reply, start_reply,
-    help_reply, keyword_languages, max_texts_per_minute, record_calls
+    help_reply, keyword_languages, max_texts_per_minute, record_calls, number_rest_minutes
 FROM voice_connectors
 WHERE voice_connector_id = :voice_connector_id
 
@@ -190,5 +194,5 @@ SET number_assignment = :number_assignment, unknown_caller = :unknown_caller,
     keep_text_days = :keep_text_days, closed_reply = :closed_reply, stop_reply = :stop_reply,
     start_reply = :start_reply, help_reply = :help_reply, keyword_languages = :keyword_languages,
     max_texts_per_minute = :max_texts_per_minute,
-    record_calls = :record_calls
+    record_calls = :record_calls, number_rest_minutes = :number_rest_minutes
 WHERE voice_connector_id = :voice_connector_id

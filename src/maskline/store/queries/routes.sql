@@ -20,7 +20,7 @@ SELECT
     max_ring_seconds, max_call_seconds, max_calls, max_calls_per_second, max_calls_per_caller,
     max_calls_per_caller_per_second, cps_limit, require_encryption,
     keep_text_days, closed_reply, stop_reply, start_reply,
-    help_reply, keyword_languages, max_texts_per_minute, record_calls
+    help_reply, keyword_languages, max_texts_per_minute, record_calls, number_rest_minutes
 FROM phone_numbers AS numbers
 LEFT JOIN claims
     ON claims.participant = :caller AND claims.proxy_number = numbers.phone_number

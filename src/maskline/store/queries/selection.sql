@@ -3,6 +3,12 @@
 -- (the empty text: none). Candidates are read in order of preference from an index, and a query
 -- stops at the first that will do; nothing depends on how many sessions are open. What was used
 -- before `account_since` was another account's number then, and counts as never used.
+--
+-- A number rests for a participant whose last session on it was with another person than that of the
+-- pair asked for, `first` and `second`. It rests as long as the connector of the last session says or
+-- the one that asks, whichever is longer: so it does not if that session ended by `rested`, which the
+-- latter says, and as long ago as the former says, `usual_rest` minutes if it has no rule of its own.
+-- What ended by `all_rested` rests by nobody's rule, and nothing more has to be read to know it.
 
 -- name: unused_number_of_country
 -- The best of the numbers that neither of them ever used, among the first `window` of the country.
@@ -62,6 +68,22 @@ WHERE mine.participant = :mine AND mine.held_until <= :now AND mine.held_until >
         SELECT 1 FROM pair_numbers
         WHERE participant = :theirs AND peer = :their_peer AND proxy_number = phone_number
             AND used_at >= account_since
+    ) AND (
+        mine.held_until <= :all_rested OR NOT EXISTS (
+            SELECT 1 FROM claims AS used
+            JOIN proxy_sessions ON proxy_sessions.proxy_session_id = used.proxy_session_id
+            JOIN voice_connectors
+                ON voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+            WHERE used.participant IN (:mine, :theirs) AND used.proxy_number = phone_number
+                AND used.held_until > :all_rested AND used.held_until >= account_since
+                AND NOT (
+                    :first IN (first_number, second_number)
+                    AND :second IN (first_number, second_number)
+                ) AND (
+                    used.held_until > :rested
+                    OR used.held_until > :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
+                )
+        )
     )
 ORDER BY mine.held_until, open_sessions, last_assigned_at, phone_number
 LIMIT 1
@@ -76,13 +98,42 @@ WHERE participant = :participant AND peer = :peer AND pool IN (:pool, :shared_po
 ORDER BY used_at DESC, phone_number
 LIMIT :window
 
--- name: get_claim
-SELECT proxy_session_id, held_until
+-- name: is_taken
+-- Whether a participant cannot have a number for a session of the pair: it is in use or rests.
+SELECT 1
 FROM claims
-WHERE participant = :participant AND proxy_number = :proxy_number
+JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
+JOIN voice_connectors ON voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+WHERE participant = :participant AND proxy_number = :proxy_number AND (
+    held_until > :now OR (
+        held_until > :all_rested AND NOT (
+            :first IN (first_number, second_number) AND :second IN (first_number, second_number)
+        ) AND (
+            held_until > :rested
+            OR held_until > :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
+        )
+    )
+)
+
+-- name: count_resting_numbers
+-- The numbers of a country in the pools that rest for one of the pair.
+SELECT count(DISTINCT phone_number) AS numbers
+FROM claims
+JOIN phone_numbers ON phone_number = proxy_number
+JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
+JOIN voice_connectors ON voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+WHERE participant IN (:first, :second) AND held_until > :all_rested AND held_until <= :now
+    AND held_until >= account_since
+    AND NOT (:first IN (first_number, second_number) AND :second IN (first_number, second_number))
+    AND (
+        held_until > :rested
+        OR held_until > :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
+    )
+    AND pool IN (:pool, :shared_pool) AND country = :country
 
 -- name: claim_numbers
--- Both claims of a new session. Changes no row where somebody else's claim still holds.
+-- Both claims of a new session. Changes no row where somebody else's claim still holds, or where the
+-- number rests.
 INSERT INTO claims (participant, proxy_number, proxy_session_id, held_until)
 VALUES
     (:first_number, :first_proxy_number, :proxy_session_id, :expires_at),
@@ -90,7 +141,24 @@ VALUES
 ON CONFLICT (participant, proxy_number) DO UPDATE SET
     proxy_session_id = excluded.proxy_session_id,
     held_until = excluded.held_until
-WHERE claims.held_until <= :created_at
+WHERE claims.held_until <= :now AND (
+    claims.held_until <= :all_rested
+    OR claims.held_until < (
+        SELECT account_since FROM phone_numbers WHERE phone_number = claims.proxy_number
+    )
+    OR EXISTS (
+        SELECT 1 FROM proxy_sessions
+        JOIN voice_connectors
+            ON voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+        WHERE proxy_session_id = claims.proxy_session_id AND ((
+            :first_number IN (first_number, second_number)
+            AND :second_number IN (first_number, second_number)
+        ) OR (
+            claims.held_until <= :rested
+            AND claims.held_until <= :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
+        ))
+    )
+)
 
 -- name: hold_claim_until
 UPDATE claims SET held_until = :held_until
