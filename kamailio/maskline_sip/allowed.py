@@ -61,6 +61,7 @@ REASONS = {
     603: "Decline",
     604: "Does Not Exist Anywhere",
 }
+_HOPS = re.compile(r"\d{1,4}")
 _NUMBER = re.compile(r"\d{1,10}")
 _RACK = re.compile(r"(\d{1,10})\s+(\d{1,10})\s+INVITE")
 _INTERVAL = re.compile(r"(\d{1,6})\s*(?=;|$)")
@@ -99,7 +100,7 @@ def hops(request: sip.Message) -> int:
     """Max-Forwards for the next hop (RFC 3261 16.6 step 3); negative when there is none left.
     It is the same for everybody who is not many hops away: a loop ends, and nobody is counted."""
     given = request.first("max-forwards")
-    return min(int(given), MOST_HOPS) - 1 if re.fullmatch(r"\d{1,4}", given) else MOST_HOPS - 1
+    return min(int(given), MOST_HOPS) - 1 if _HOPS.fullmatch(given) else MOST_HOPS - 1
 
 
 def unsupported(request: sip.Message) -> list[str]:

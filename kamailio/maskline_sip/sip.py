@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 COMPACT = {
@@ -36,6 +36,8 @@ _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 _CSEQ = re.compile(r"(\d{1,10})\s+([A-Z]{3,20})")
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,256}")
 _LENGTH = re.compile(r"[0-9]{1,9}")
+_STATUS = re.compile(r"[1-6]\d\d")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+")
 _FOLD = re.compile(r"\r\n[ \t]+")
 _HEADER = re.compile(r"\r\n([A-Za-z0-9.!%*_+`'~-]+)[ \t]*:[ \t]*([^\r\n]*)")
 _NAMES = {
@@ -64,11 +66,16 @@ class Address(NamedTuple):
 
 @dataclass
 class Message:
-    """One SIP message; header names are lower-case and in full, values unfolded."""
+    """One SIP message; header names are lower-case and in full, values unfolded. `firsts` has the
+    first value of each header."""
 
     start: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    firsts: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.firsts = dict(reversed(self.headers))
 
     def all(self, name: str) -> list[str]:
         if name not in self.firsts:
@@ -78,10 +85,6 @@ class Message:
     def first(self, name: str) -> str:
         """The first value of a header, empty when there is none."""
         return self.firsts.get(name, "")
-
-    @functools.cached_property
-    def firsts(self) -> dict[str, str]:
-        return dict(reversed(self.headers))
 
     @property
     def is_reply(self) -> bool:
@@ -156,12 +159,11 @@ def _name(text: str) -> str:
 def _check(message: Message) -> None:
     parts = message.start.split(" ")
     if message.is_reply:
-        if not re.fullmatch(r"[1-6]\d\d", parts[1]):
+        if not _STATUS.fullmatch(parts[1]):
             raise Malformed("status line")
     elif len(parts) != 3 or parts[2] != "SIP/2.0":
         raise Malformed("request line")
-    counts = [name for name, _ in message.headers if name in ONCE]
-    if len(counts) != len(set(counts)):
+    if len(message.firsts) < len(message.headers) and repeats(message):
         raise Malformed("a header that must stand once stands twice")
     if not _CALL_ID.fullmatch(message.call_id) or not message.first("via"):
         raise Malformed("Call-ID or Via")
@@ -170,6 +172,11 @@ def _check(message: Message) -> None:
         raise Malformed("CSeq")
     if not message.address("from").uri or not message.address("to").uri:
         raise Malformed("From or To")
+
+
+def repeats(message: Message) -> bool:
+    counts = [name for name, _ in message.headers if name in ONCE]
+    return len(counts) != len(set(counts))
 
 
 def split(value: str) -> list[str]:
@@ -221,11 +228,13 @@ def _after_quoted_name(value: str) -> int:
 
 
 def _uri(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+", text) else ""
+    return text if _URI.fullmatch(text) else ""
 
 
 _USER = re.compile(r"sips?:([^@]+)@", re.IGNORECASE)  # with parameters of a number's (19.1.6)
 _TEL = re.compile(r"tel:([^;?]+)", re.IGNORECASE)
+_HEXED = re.compile(r"%([0-9A-Fa-f]{2})")
+_DIALLED, _SEPARATOR = re.compile(r"[+0-9().\s-]+"), re.compile(r"[().\s-]")
 
 
 def user(uri: str) -> str:
@@ -234,9 +243,11 @@ def user(uri: str) -> str:
     found = _USER.match(uri) or _TEL.match(uri)
     if not found:
         return ""
-    text = re.sub(r"%([0-9A-Fa-f]{2})", lambda hexed: chr(int(hexed[1], 16)), found[1])
+    text = found[1]
+    if "%" in text:
+        text = _HEXED.sub(lambda hexed: chr(int(hexed[1], 16)), text)
     text = text.split(":", 1)[0].split(";", 1)[0]
-    return re.sub(r"[().\s-]", "", text) if re.fullmatch(r"[+0-9().\s-]+", text) else text
+    return _SEPARATOR.sub("", text) if _DIALLED.fullmatch(text) else text
 
 
 _HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[0-9A-Fa-f:.]+\]|[^:;?@>]+)", re.IGNORECASE)

@@ -17,6 +17,8 @@ PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # of others 5060 (RFC 3261 19.1.2, 
 CONNECTED = ("tcp", "tls")
 SECURE = ("tls", "wss")
 SERVER_NAME = "$xavp(tls=>server_name)"
+_TRANSPORT = re.compile(r";transport=([a-z]{2,4})")
+_PORT = re.compile(r":(\d{1,5})$")
 # TLS connections whose certificates were found right, and all by which a place has answered us.
 VERIFIED = Table("verified")
 
@@ -212,16 +214,17 @@ def spelt(hop: str) -> str:
 
 def transport_of(uri: str) -> str:
     """How a URI is reached. What `sips:` names runs over TLS (RFC 3261 19.1)."""
-    found = re.search(r";transport=([a-z]{2,4})", uri, re.IGNORECASE)
-    named = found[1].lower() if found else ""
-    if uri.lower().startswith("sips:"):
+    uri = uri.lower()
+    found = _TRANSPORT.search(uri)
+    named = found[1] if found else ""
+    if uri.startswith("sips:"):
         return "wss" if named in ("ws", "wss") else "tls"
     return named or "udp"
 
 
 def port_of(hop: str) -> int:
     """The port of a URI, or what its transport has for one."""
-    found = re.search(r":(\d{1,5})$", sip.place_of(hop))
+    found = _PORT.search(sip.place_of(hop))
     return int(found[1]) if found else PORTS.get(transport_of(hop), 5060)
 
 
