@@ -3,11 +3,16 @@ within a line what repeats, parted by a carriage return. No header value holds e
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import mask, sip
 
-LEG_LINES = len(mask.Leg._fields)
+# The lines where the parts begin, behind the key; and those that hold any number of values.
+NEAR, FAR = 1, 1 + len(mask.Leg._fields)
+ASKED = FAR + len(mask.Leg._fields)
+REST = ASKED + len(mask.Asked._fields)
+VIAS, RECORD_ROUTES = map(mask.Asked._fields.index, ("vias", "record_routes"))
+LISTS = (NEAR + mask.ROUTES, FAR + mask.ROUTES, ASKED + VIAS, ASKED + RECORD_ROUTES)
 
 
 class Kept(NamedTuple):
@@ -39,24 +44,20 @@ class Kept(NamedTuple):
         return self._replace(far_known=_varying(far), far_token=token)
 
     def text(self) -> str:
-        key, near, far = self.passage
-        asked = self.asked
-        lines = (
-            key, *_lines(near), *_lines(far),
-            "\r".join(asked.vias), asked.sender, asked.receiver, "\r".join(asked.record_routes),
-            asked.local, asked.cseq, self.method, "1" if self.offered else "", self.reported,
-            self.near_token, self.far_known, self.far_token, self.answered,
-        )  # fmt: skip
+        (key, near, far), asked, method, offered, *rest = self
+        lines: list[Any] = [key, *near, *far, *asked, method, "1" if offered else "", *rest]
+        for place in LISTS:
+            lines[place] = "\r".join(lines[place])
         return "\n".join(lines)
 
 
 def read(text: str) -> Kept:
     """What `Kept.text` wrote."""
-    lines = text.split("\n")
-    near = _leg(lines[1 : 1 + LEG_LINES])
-    far = _leg(lines[1 + LEG_LINES : 1 + 2 * LEG_LINES])
-    vias, sender, receiver, routes, local, cseq, method, offered, *rest = lines[1 + 2 * LEG_LINES :]
-    asked = mask.Asked(_listed(vias), sender, receiver, _listed(routes), local, cseq)
+    lines: list[Any] = text.split("\n")
+    for place in LISTS:
+        lines[place] = tuple(lines[place].split("\r")) if lines[place] else ()
+    near, far = mask.Leg(*lines[NEAR:FAR]), mask.Leg(*lines[FAR:ASKED])
+    asked, (method, offered, *rest) = mask.Asked(*lines[ASKED:REST]), lines[REST:]
     return Kept(mask.Passage(lines[0], near, far), asked, method, bool(offered), *rest)
 
 
@@ -68,20 +69,6 @@ def of(passage: mask.Passage, request: sip.Message, local: str) -> Kept:
         local, request.first("cseq"),
     )  # fmt: skip
     return Kept(passage, asked, request.method, offered=False)
-
-
-def _lines(leg: mask.Leg) -> list[str]:
-    before, after = mask.around_routes(leg)
-    return [*before, "\r".join(leg.routes), *after]
-
-
-def _leg(lines: list[str]) -> mask.Leg:
-    routes = _listed(lines[mask.ROUTES])
-    return mask.Leg._make([*lines[: mask.ROUTES], routes, *lines[mask.ROUTES + 1 :]])
-
-
-def _listed(line: str) -> tuple[str, ...]:
-    return tuple(line.split("\r")) if line else ()
 
 
 def _varying(leg: mask.Leg) -> str:
