@@ -24,6 +24,7 @@ from .ways import NoWay, Ways, contact
 CHALLENGED = Table("challenged")  # how far ahead the numbers of INVITEs are
 ATTEMPT = "$avp(attempt)"
 CONTEXT = "$avp(maskline)"
+CARRIER = "$avp(carrier)"  # the name of the one that the call is with now
 # Of a reply the number of its branch, from 0; of a failure how many there have been.
 BRANCH, OVER = "$T_branch_idx", "$avp(over)"
 # Milliseconds that a target may say nothing at all: less while there is another to try; then it may
@@ -122,6 +123,7 @@ class Attempts:
         KSR.hdr.append(self._door.header(payload))
         KSR.pv.sets(CONTEXT, known.text())
         KSR.pv.sets(ATTEMPT, json.dumps(attempt))
+        KSR.pv.sets(CARRIER, target.carrier.name)
         KSR.tm.t_on_reply("back")
         KSR.tm.t_on_failure("failed")
         if KSR.tm.t_relay() < 0:
@@ -209,11 +211,7 @@ class Attempts:
 
     def carrier(self) -> str | None:
         """The name of the carrier that the call is with now."""
-        text = KSR.pv.get(ATTEMPT)
-        if not text:
-            return None
-        attempt = json.loads(text)
-        name: str = attempt["route"]["Targets"][attempt["tried"] - 1]["CarrierName"]
+        name: str | None = KSR.pv.get(CARRIER)
         return name
 
 

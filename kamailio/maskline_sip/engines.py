@@ -57,6 +57,8 @@ class Engines:
         """What a new call may be referred to by, the best first: each leaves its sound to another
         engine, our own before those of other nodes."""
         others = self._others.engines
+        if not others:
+            return [call]
         chosen = random.sample(sorted(others), min(len(others), MOST_TRIED - 1))
         references = [call, *(f"{call}{APART}{node}" for node in chosen)]
         return sorted(references, key=lambda one: self._failed_lately(node_of(one)))

@@ -368,14 +368,12 @@ def reply_payload(
     reply: sip.Message,
     body: allowed.Body,
     token: str = "",
+    told: Leg | None = None,
 ) -> bytes:
-    """A reply of the far party as the near party, who asked, gets it. `token` is the far leg,
-    sealed, if it is known."""
-    far, status, receiver = (
-        answered_leg(passage, reply),
-        allowed.status(reply.status),
-        asked.receiver,
-    )
+    """A reply of the far party as the near party, who asked, gets it. `told` is the far leg as the
+    reply describes it, and `token` that leg, sealed, if they are known."""
+    far = told or answered_leg(passage, reply)
+    status, receiver = allowed.status(reply.status), asked.receiver
     refused = status >= 300  # which has a tag in any case (RFC 3261 8.2.6.2)
     if (far.tag or refused) and not sip.address(receiver).tag:
         receiver += ";tag=" + keys.alias(passage.key, "tag", far.call_id, far.tag)

@@ -63,7 +63,7 @@ class Replies:
             far = self._senders.answered_leg(passage, reply)
             token = known.seal(self._keys, far)
             known = known.knowing(far, token)
-        payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token)
+        payload = mask.reply_payload(self._keys, passage, known.asked, reply, body, token, far)
         self._note(reply, known, far)
         self._ways.back(passage.near.trunk, known.asked.vias[0])
         KSR.hdr.append(self._door.header(payload))  # at last: nothing can be refused any more
@@ -93,9 +93,8 @@ class Replies:
         if event == "Answered":
             ringing.end(known.passage.near.reference)
         far = far or self._senders.answered_leg(known.passage, reply)
-        known = known._replace(reported=known.reported + event)
-        if event == "Answered":
-            known = known._replace(answered=far.tag)
+        answered = far.tag if event == "Answered" else known.answered
+        known = known._replace(reported=known.reported + event, answered=answered)
         self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
         if event == "Answered":

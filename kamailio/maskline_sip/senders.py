@@ -95,8 +95,9 @@ class Senders:
         source, leg = source_of(), mask.answered_leg(passage, reply)
         if leg.flow and self._keeps(leg, source):  # whatever name it tells (RFC 7118 5)
             return leg
-        hop = mask.next_hop(leg._replace(flow=""))
-        return leg._replace(flow=way_to(source, hop, encrypted=source.transport == "tls"))
+        leg = leg._replace(flow="") if leg.flow else leg
+        flow = way_to(source, mask.next_hop(leg), encrypted=source.transport == "tls")
+        return leg._replace(flow=flow) if flow else leg
 
     def carrier(self) -> Carrier | None:
         """Who sent the message at hand, if that can be told by the address alone."""
