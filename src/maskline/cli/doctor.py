@@ -206,13 +206,15 @@ def about_store(chosen: Settings) -> Iterator[Finding]:
 
     assert chosen.store.url is not None
     url = chosen.store.url
+    file = url.text.startswith("sqlite:")
     try:
         done = store.steps_done(url.text)
     except Exception as error:  # the library's own
         told = url.without_password(str(error).strip())
-        yield Finding(BAD, f"{url}: {told}", "is it running, and store.url right?")
+        remedy = "is it this user's file?" if file else "is it running, and store.url right?"
+        yield Finding(BAD, f"{url}: {told}", remedy)
         return
-    if done or not url.text.startswith("sqlite:"):
+    if done or not file:
         yield Finding(GOOD, f"the database {url} answers")
         yield from about_schema(done)
 
