@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shlex
 import socket
 import subprocess
@@ -121,8 +122,17 @@ def wait_until_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port that is free for TCP and most likely for UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free for TCP and for UDP, above those that Linux gives to connections: one of
+    them might be given away before it is used."""
+    while True:
+        port = random.randrange(61_000, 65_536)
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

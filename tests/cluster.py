@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from ports import free_port
 
 # Debian keeps them out of PATH, a directory for each version.
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
@@ -115,9 +115,3 @@ class Cluster:
                 assert self._server.poll() is None, (self._folder / "log").read_text()
                 time.sleep(0.05)
         raise TimeoutError((self._folder / "log").read_text())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        return port

@@ -8,12 +8,11 @@ import pytest
 from cluster import Cluster
 from databases import ALL_DATABASES, DATABASES, new_store_url
 from hypothesis import HealthCheck, settings
+from ports import MOST_PROCESSES
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-MOST_PROCESSES = 8  # have ports of their own; see acceptance/service.py
 
 
 def pytest_xdist_auto_num_workers() -> int:

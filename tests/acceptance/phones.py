@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from acceptance.service import Service, free_port, process_number, until
+from acceptance.service import Service, until
+from ports import free_port, process_number
 
 SCENARIOS = Path(__file__).with_name("sipp")
 CALLER_HOST, CALLED_HOST = "127.0.0.11", "127.0.0.12"
@@ -17,7 +18,7 @@ BOTH_HOSTS = '127.0.0.11/32", "127.0.0.12/32'
 
 # Above what rtpengine has in any test, below what the system gives out; each process that tests run
 # in has its own.
-MEDIA = cycle(range(28_000 + process_number() % 8 * 500, 28_500 + process_number() % 8 * 500, 4))
+MEDIA = cycle(range(28_000 + process_number() * 500, 28_500 + process_number() * 500, 4))
 
 
 @dataclass

@@ -3,11 +3,9 @@ Kamailio, the real rtpengine."""
 
 import configparser
 import http.client
-import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ports import free_port, process_number
 
 READY_SECONDS = 30.0
 MEDIA_PORTS = 2000  # for each service; 500 calls
@@ -45,41 +45,9 @@ sources = ["{sources}"]
 """
 
 
-def process_number() -> int:
-    """Which of the processes that tests run in this is."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-
-
-def ports_of_process() -> Iterator[int]:
-    """Ports of its own for each of the processes that tests run in, one after the other, above
-    those that Linux gives to connections: such a one could be given away before it is used."""
-    first = 61_000 + process_number() % 8 * 560
-    return itertools.cycle(range(first, first + 560))
-
-
-PORTS = ports_of_process()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for TCP and for UDP."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in PORTS:
-        with (
-            socket.socket(family, socket.SOCK_STREAM) as tcp,
-            socket.socket(family, socket.SOCK_DGRAM) as udp,
-        ):
-            try:
-                tcp.bind((host, port))
-                udp.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("unreachable")
-
-
 def media_ports() -> tuple[int, int]:
     """A range of its own for each of the processes that tests run in, below ephemeral ports."""
-    first = 12_000 + process_number() % 8 * MEDIA_PORTS
+    first = 12_000 + process_number() * MEDIA_PORTS
     return first, first + MEDIA_PORTS - 1
 
 

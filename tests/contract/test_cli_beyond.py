@@ -16,6 +16,7 @@ from contract.cli_clients import CLIENTS
 from contract.cli_live import live_server
 from contract.cli_server import Answer, PlayedServer
 from house import House
+from ports import free_port
 
 from maskline.__main__ import main
 
@@ -58,12 +59,6 @@ def set_variables(monkeypatch: pytest.MonkeyPatch, key: str, secret: str, url: s
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 # --- hints

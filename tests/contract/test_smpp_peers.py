@@ -9,7 +9,8 @@ from urllib.parse import unquote_plus
 import pytest
 import smpp34
 from certificates import self_signed
-from kannel import ECHO, bind, free_port, installed, kannel
+from kannel import ECHO, bind, installed, kannel
+from ports import free_port
 from relays import Relay
 from smpp_peers import npm_smsc
 from smsc import Manners, Smsc, Text
