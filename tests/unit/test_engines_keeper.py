@@ -454,7 +454,7 @@ async def test_the_calls_of_another_node_are_left_alone(house: House) -> None:
 
 
 async def test_a_farewell_ends_every_call(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 0.3)
+    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 1.0)
     answered, ringing = await house.dial(), await house.dial()
     await house.answer(answered)
     await house.keeper.farewell()
@@ -475,7 +475,7 @@ async def test_a_farewell_needs_no_store(house: House, monkeypatch: pytest.Monke
         answered = [replace(call, answered_at=1, legs=tuple(LEGS)) for call in calls]
         return [] if house.engines.hung_up else [call for call in answered if call.call_id != over]
 
-    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 0.3)
+    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 1.0)
     monkeypatch.setattr(keeper, "HANG_UPS_AT_ONCE", 1)
     for _ in range(3):
         over = await house.dial()

@@ -227,7 +227,9 @@ async def test_whoever_has_spoken_is_heard_before_the_rest(
         await asyncio.sleep(0.01)
         if number % 4 == 3:
             server.listen()
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(20):
+                while len(heard) <= number:
+                    await asyncio.sleep(0.001)
     assert sorted(heard) == list(range(12))
     for _, writer in ends:
         writer.close()

@@ -254,7 +254,12 @@ async def test_many_calls_are_written_in_groups(
 
     monkeypatch.setattr(ledger, "GROUP", 3)
     monkeypatch.setattr(ledger, "record_calls", noted)
-    calls = [(await switchboard.ask("RouteCall", CALL))["CallId"] for _ in range(7)]
+    first = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    decided = switchboard._ledger._told[first].call
+    assert decided is not None
+    calls = [first, *(f"call-{number}" for number in range(6))]
+    for call_id in calls[1:]:  # all of the same moment
+        switchboard._ledger.open(replace(decided, call_id=call_id))
     await switchboard.drain()
     assert sizes == [3, 3, 1]
     assert None not in [await store_call(switchboard, call_id) for call_id in calls]

@@ -17,6 +17,7 @@ from maskline_sip.others import Others
 
 OURS, THEIRS, DEAD = "aaaaaaaa", "bbbbbbbb", "cccccccc"
 CALL = "-1111-4111-8111-111111111111"
+PATIENCE = 20.0  # seconds
 OFFER = sdp.read(b"v=0\nc=IN IP4 192.0.2.1\nm=audio 9 RTP/AVP 0\n")
 
 
@@ -45,6 +46,13 @@ class Rtpengine:
                 continue
             answer = {"result": "ok", "sdp": f"v=0\r\nc=IN IP4 127.0.0.1\r\n{self.streams}"}
             self.socket.sendto(cookie + b" " + json.dumps(answer).encode(), sender)
+
+    def hears(self, requests: int) -> None:
+        """Waits until it was asked so often: what was sent may be on its way still."""
+        until = time.monotonic() + PATIENCE
+        while len(self.asked) < requests:
+            assert time.monotonic() < until, self.asked
+            time.sleep(0.001)
 
     def close(self) -> None:
         self.socket.sendto(b"", ("127.0.0.1", self.port))
@@ -132,9 +140,7 @@ def test_a_call_that_is_over_is_ended_though_nothing_is_heard_of_the_engine(
         all_of_them.delete(THEIRS + CALL, 1)
         with pytest.raises(MediaDown):
             all_of_them.offer(THEIRS + CALL, "caller", OFFER)
-        until = time.monotonic() + 2
-        while len(theirs.asked) < 5 and time.monotonic() < until:
-            time.sleep(0.001)
+        theirs.hears(5)
     told = [one["command"] for one in theirs.asked]
     assert told == ["delete", "offer", "offer", "delete", "delete"]
 
@@ -161,7 +167,8 @@ def test_a_request_or_an_answer_that_got_lost_is_asked_for_again(theirs: Rtpengi
     theirs.deaf_to = 1
     with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
         engine.offer(OURS + CALL, "caller", OFFER)
-    assert theirs.asked == [theirs.asked[0]] * 2
+    assert len(theirs.asked) >= 2  # more where the machine is slow
+    assert theirs.asked == [theirs.asked[0]] * len(theirs.asked)
 
 
 def test_a_refused_stream_is_told_as_its_sender_wrote_it(theirs: Rtpengine) -> None:
@@ -181,6 +188,8 @@ def hung(theirs: Rtpengine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Media]:
     with closing(Media(("127.0.0.1", theirs.port), ["127.0.0.1"])) as engine:
         with pytest.raises(MediaDown):
             engine.offer(OURS + CALL, "caller", OFFER)
+        theirs.hears(2)
+        monkeypatch.undo()
         yield engine
 
 
@@ -197,7 +206,7 @@ def test_an_engine_that_hangs_keeps_a_worker_waiting_once(
 
 def test_an_engine_that_hung_is_asked_again_once_it_is_heard_of(hung: Media) -> None:
     hung.delete(OURS + CALL)  # is not waited for, but answered
-    until = time.monotonic() + 2
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         with suppress(MediaDown):
             hung.offer(OURS + CALL, "caller", OFFER)

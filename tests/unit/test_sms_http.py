@@ -686,7 +686,7 @@ async def test_two_pictures_are_drawn_at_a_time_and_none_that_nobody_waits_for_a
         return "image/png", content
 
     monkeypatch.setattr("maskline.sms.media.drawn", slow)
-    monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 0.3)
+    monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 1.0)
     twilio.media["/a"] = ("image/jpeg", picture(b""))
     fields = [
         with_media(f"{twilio.url}/a") | {"MessageSid": f"SM{n}", "From": f"+1206555010{n}"}
@@ -707,7 +707,7 @@ async def test_nobodys_pictures_keep_those_of_others_waiting(
         return "image/png", content
 
     monkeypatch.setattr("maskline.sms.media.drawn", slow)
-    monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 1.0)
+    monkeypatch.setattr("maskline.sms.media.ALL_SECONDS", 3.0)
     twilio.media |= {"/slow": ("image/png", b"slow"), "/quick": ("image/png", b"quick")}
     many = with_media(*[f"{twilio.url}/slow"] * 10)
     quick = with_media(f"{twilio.url}/quick") | {"MessageSid": "SM10", "From": "+14015550101"}

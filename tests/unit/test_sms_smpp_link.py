@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,15 @@ from smsc import DATA_SM, Manners, Smsc, Text
 from maskline.domain.message import Encoding, Reported
 from maskline.settings import CarrierSmpp, Secret
 from maskline.sms import text as sms
-from maskline.sms.port import Accepted, Outgoing, Refused, TryLater, Unknown
+from maskline.sms.port import (
+    Accepted,
+    Arrival,
+    Outgoing,
+    Refused,
+    TryLater,
+    Unknown,
+    Verdict,
+)
 from maskline.sms.smpp import codes, link, pace, submission
 from maskline.sms.smpp.link import SmppLink
 
@@ -368,13 +376,21 @@ async def test_an_answer_to_us_tells_which_of_our_answers_were_read() -> None:
         assert kept.received_at - until in (0, 1)  # 1: when it was answered within a millisecond
 
 
-async def test_what_arrives_during_a_commit_is_kept_in_the_next() -> None:
-    async with linked() as (relay, _, smsc):
-        may = asyncio.Event()
+async def test_what_arrives_during_a_commit_is_kept_in_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with linked() as (relay, one, smsc):
+        may, first, keep = asyncio.Event(), list[Arrival](), relay.take
         relay.gate = may.wait
+
+        async def take(arrivals: Sequence[Arrival]) -> list[Verdict]:
+            first.extend([] if may.is_set() else arrivals)
+            return await keep(arrivals)
+
+        monkeypatch.setattr(relay, "take", take)
         for n in range(40):
             smsc.send(Text(f"120655501{n:02}", PROXY, b"x"))
-        await asyncio.sleep(0.1)
+        await relay.until(lambda: first and len(first) + len(one._connections[0]._waiting) == 40)
         may.set()
         await relay.until(lambda: smsc.delivered)
         assert len(relay.texts) == 40
@@ -421,6 +437,7 @@ async def test_a_relay_that_does_not_keep_up_stops_the_carrier(
         relay.gate = may.wait
         for n in range(20_000):
             smsc.send(Text(f"1206{n:07}", PROXY, b"x" * 150))
+        await relay.until(lambda: one._connections and not one._connections[0]._reading)
         await asyncio.sleep(0.3)
         [connection] = one._connections
         assert not connection._reading
