@@ -377,6 +377,23 @@ class Book:
         rests = self.rests_for(person, number, peer, connector)
         return self.used(person, number) <= self.now and not rests
 
+    def has(self, person: str, owner: int | None, account: int) -> tuple[int, int]:
+        """How many numbers of a pool somebody has in use, and how many rest."""
+        takers = [place for place, each in enumerate(ACCOUNTS) if each == account]
+        longest = max(self.rest(c) for c in takers if owner in (None, c))
+        uses = [
+            last
+            for number, facts in self.numbers.items()
+            if (facts.owner, facts.account) == (owner, account)
+            and (last := self.last(person, number))
+        ]
+        in_use = sum(last.until > self.now for last in uses)
+        lately = sum(
+            last.until + max(longest, self.rest(last.connector)) * MINUTE > self.now
+            for last in uses
+        )
+        return in_use, lately - in_use
+
     def resting(self, connector: int, pair: tuple[str, str]) -> int:
         """How many numbers of the pool rest for one of a pair."""
         return sum(
@@ -581,6 +598,20 @@ class Selection(RuleBasedStateMachine):
         rules = replace(self.desk.policy.rules, number_rest_minutes=minutes)
         self.desk.policy = replace(self.desk.policy, rules=rules)
         self.book.usual_rest = minutes
+
+    @rule()
+    def report(self) -> None:
+        """All the people are few enough to be among the busiest of each pool."""
+        for account in range(len(self.accounts)):
+            self.desk.account_id = self.accounts[account]
+            for pool in self.desk.maskline("GetPoolReport")["PoolReport"]["Pools"]:
+                connector = pool.get("VoiceConnectorId")
+                owner = None if connector is None else self.connectors.index(connector)
+                have = {person: self.book.has(person, owner, account) for person in PEOPLE}
+                assert {
+                    each["PhoneNumber"]: (each["OpenSessions"], each["RestingNumbers"])
+                    for each in pool["BusiestParticipants"]
+                } == {person: numbers for person, numbers in have.items() if any(numbers)}
 
     @rule()
     def settle(self) -> None:

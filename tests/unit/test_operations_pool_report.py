@@ -44,7 +44,10 @@ def to_buy(desk: Desk) -> dict[str | None, int]:
 
 
 def busy(*loads: tuple[str, int]) -> list[dict[str, Any]]:
-    return [{"PhoneNumber": number, "OpenSessions": sessions} for number, sessions in loads]
+    return [
+        {"PhoneNumber": number, "OpenSessions": sessions, "RestingNumbers": 0}
+        for number, sessions in loads
+    ]
 
 
 def test_an_account_without_anything(desk: Desk) -> None:
@@ -73,6 +76,7 @@ def test_every_place_of_a_pool(desk: Desk) -> None:
         "NumbersInUse": 3,
         "OpenSessions": 3,
         "MostSessionsOfOneParticipant": 3,
+        "MostNumbersOfOneParticipant": 3,
         "MoreSessionsForBusiest": 0,
         "NumbersToBuy": 2,
         "BusiestParticipants": busy((ANN, 3), (CAT, 1), (BEN, 1), (DAN, 1)),
@@ -179,6 +183,52 @@ def test_only_running_sessions_count(desk: Desk) -> None:
     assert pool["NumbersInUse"] == 1  # until somebody notes that the session is over
     settle_expired_sessions(desk.context(""))
     assert report(desk)["NumbersInUse"] == 0
+
+
+def loads(pool: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """The sessions of each of the busiest, and their numbers that rest."""
+    return {
+        each["PhoneNumber"]: (each["OpenSessions"], each["RestingNumbers"])
+        for each in pool["BusiestParticipants"]
+    }
+
+
+def test_numbers_that_rest_are_as_good_as_taken(desk: Desk) -> None:
+    desk.import_numbers(*DENVER)
+    connector = desk.connector()
+    desk.rule(connector, NumberRestMinutes=30)
+    desk.open(connector, ANN, CAT, ExpiryMinutes=10)
+    for other in (BEN, CAT):
+        desk.close(desk.open(connector, ANN, other))
+    (pool,) = report(desk)["Pools"]
+    assert loads(pool) == {ANN: (1, 2), BEN: (0, 1), CAT: (1, 1)}
+    for each in (pool, *pool["Places"]):
+        most = each["MostSessionsOfOneParticipant"], each["MostNumbersOfOneParticipant"]
+        assert (*most, each["MoreSessionsForBusiest"], each["NumbersToBuy"]) == (1, 3, 0, 2)
+    with pytest.raises(NoNumberFree):
+        desk.open(connector, BEN, CAT)
+    desk.now += 30 * MINUTE
+    (pool,) = report(desk)["Pools"]
+    assert loads(pool) == {ANN: (0, 1), CAT: (0, 1)}  # it ended by itself, and nobody noted it
+    most = pool["MostSessionsOfOneParticipant"], pool["MostNumbersOfOneParticipant"]
+    assert (*most, pool["MoreSessionsForBusiest"], pool["NumbersToBuy"]) == (0, 1, 2, 0)
+
+
+def test_a_number_rests_by_the_rule_of_whoever_may_take_it(desk: Desk) -> None:
+    desk.import_numbers(*SEATTLE, VANCOUVER)
+    careless, careful, gone = desk.connector(), desk.connector("CA"), desk.connector()
+    desk.close(desk.open(careless, ANN, BEN))
+    (pool,) = report(desk)["Pools"]
+    assert loads(pool) == {}
+    desk.rule(careful, NumberRestMinutes=30)
+    (pool,) = report(desk)["Pools"]
+    assert loads(pool) == {ANN: (0, 1), BEN: (0, 1)}
+    desk.rule(careful)
+    desk.rule(gone, NumberRestMinutes=30)
+    desk.close(desk.open(gone, CAT, DAN))
+    desk.call("DeleteVoiceConnector", VoiceConnectorId=gone)
+    (pool,) = report(desk)["Pools"]
+    assert loads(pool) == {CAT: (0, 1), DAN: (0, 1)}
 
 
 def test_only_the_busiest_are_named(desk: Desk) -> None:

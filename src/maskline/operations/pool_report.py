@@ -1,13 +1,15 @@
 """How well an account's numbers carry its sessions, by pool, country and area code.
 
 Somebody in D open sessions at once needs D numbers. Where both participants of a session get the
-same number, 2D-1 are always enough; where each may get their own, D are.
+same number, 2D-1 are always enough; where each may get their own, D are. A number that rests for
+somebody counts as if they had a session on it: so it does for all but one other person.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maskline.clock import MINUTE
 from maskline.domain.connector import Assignment
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.tenancy import account_for
@@ -23,10 +25,12 @@ class Terms:
     connector_id: str
     countries: frozenset[str]
     assignment: Assignment
+    rest_minutes: int
 
 
 class Inventory:
-    """The numbers of an account by place, and the participants in most sessions on them."""
+    """The numbers of an account by place, and the participants who have most of them, in use or at
+    rest."""
 
     def __init__(self, places: Sequence[Row], busiest: Sequence[Row]) -> None:
         self.places: dict[str, list[Row]] = {}
@@ -44,8 +48,8 @@ class Inventory:
         return self._busiest.get((pool, country, area), [])
 
     def most(self, pool: str, country: str | None = None, area: str | None = None) -> int:
-        """The most sessions that anybody is in on these numbers."""
-        return max((row["sessions"] for row in self.busiest(pool, country, area)), default=0)
+        """The most of these numbers that anybody has, in use or at rest."""
+        return max((row["numbers"] for row in self.busiest(pool, country, area)), default=0)
 
     def missing(self, terms: Terms, shared: str) -> int:
         """How many numbers a connector lacks to refuse nobody.
@@ -65,8 +69,9 @@ class Inventory:
 def get_pool_report(context: Context, request: Request) -> Answer:
     """Size and use of each pool and of its places, and how many numbers to buy."""
     account_id = account_for(context, request)
-    inventory = read_inventory(context, account_id)
-    pools = list(pools_of(inventory, read_terms(context, account_id), account_id))
+    terms = read_terms(context, account_id)
+    inventory = read_inventory(context, account_id, terms)
+    pools = list(pools_of(inventory, terms, account_id))
     everything = sum(place["numbers"] for places in inventory.places.values() for place in places)
     numbers = sum(pool["Numbers"] for pool in pools)
     return {
@@ -80,13 +85,19 @@ def get_pool_report(context: Context, request: Request) -> Answer:
     }
 
 
-def read_inventory(context: Context, account_id: str) -> Inventory:
+def read_inventory(context: Context, account_id: str, terms: list[Terms]) -> Inventory:
+    usual = context.policy.rules.number_rest_minutes
+    row = context.tx.one("get_longest_rest", account_id=account_id)
+    longest = max(usual, (row and row["minutes"]) or 0)
     return Inventory(
         context.tx.all("list_pool_places", account_id=account_id),
         context.tx.all(
             "list_busiest_participants",
             account_id=account_id,
             now=context.now,
+            all_rested=context.now - longest * MINUTE,
+            longest_rest=max((each.rest_minutes for each in terms), default=usual),
+            usual_rest=usual,
             shown=BUSIEST_SHOWN,
         ),
     )
@@ -94,12 +105,15 @@ def read_inventory(context: Context, account_id: str) -> Inventory:
 
 def read_terms(context: Context, account_id: str) -> list[Terms]:
     """The terms of the connectors that have a proxy configuration."""
-    default = context.policy.rules.number_assignment
+    rules = context.policy.rules
     return [
         Terms(
             row["voice_connector_id"],
             frozenset(row["countries"].split(",")),
-            Assignment(row["number_assignment"] or default),
+            Assignment(row["number_assignment"] or rules.number_assignment),
+            rules.number_rest_minutes
+            if row["number_rest_minutes"] is None
+            else row["number_rest_minutes"],
         )
         for row in context.tx.all("list_pool_terms", account_id=account_id)
     ]
@@ -151,20 +165,26 @@ def shown_place(inventory: Inventory, place: Row, assignment: Assignment) -> dic
 
 def shown_load(places: list[Row], busiest: list[Row]) -> dict[str, Any]:
     size = sum(place["numbers"] for place in places)
-    most = busiest[0]["sessions"] if busiest else 0
+    most = busiest[0]["numbers"] if busiest else 0
     return {
         "Numbers": size,
         "NumbersInUse": sum(place["in_use"] for place in places),
         "OpenSessions": sum(place["open_sessions"] for place in places),
-        "MostSessionsOfOneParticipant": most,
+        "MostSessionsOfOneParticipant": busiest[0]["most_sessions"] if busiest else 0,
+        "MostNumbersOfOneParticipant": most,
         "MoreSessionsForBusiest": max(0, size - most),
         "BusiestParticipants": [
-            {"PhoneNumber": row["participant"], "OpenSessions": row["sessions"]} for row in busiest
+            {
+                "PhoneNumber": row["participant"],
+                "OpenSessions": row["sessions"],
+                "RestingNumbers": row["numbers"] - row["sessions"],
+            }
+            for row in busiest
         ],
     }
 
 
 def enough_numbers(most: int, assignment: Assignment) -> int:
-    """With how many numbers nobody can be refused, given the most sessions anybody is in."""
+    """With how many numbers nobody can be refused, given the most that anybody has."""
     most = max(1, most)  # no session at all could be opened without a number
     return most if assignment is Assignment.PER_PARTICIPANT else 2 * most - 1

@@ -184,12 +184,17 @@ DELETE FROM phone_number_orders WHERE sequence IN (
 
 -- name: list_pool_terms
 -- How each connector that can open sessions chooses its numbers.
-SELECT voice_connectors.voice_connector_id, number_assignment, countries
+SELECT voice_connectors.voice_connector_id, number_assignment, number_rest_minutes, countries
 FROM voice_connectors
 JOIN proxy_configurations
     ON proxy_configurations.voice_connector_id = voice_connectors.voice_connector_id
 WHERE account_id = :account_id AND deleted_at IS NULL
 ORDER BY sequence DESC
+
+-- name: get_longest_rest
+-- Of the account's connectors, those that are deleted, too; NULL where none has a rule of its own.
+SELECT max(number_rest_minutes) AS minutes FROM voice_connectors
+WHERE account_id = :account_id AND number_rest_minutes IS NOT NULL
 
 -- name: list_pool_places
 -- The account's numbers by pool, country and area code; those in no pool, too.
@@ -202,20 +207,51 @@ GROUP BY pool, country, area_code
 ORDER BY pool, country, area_code
 
 -- name: list_busiest_participants
--- Of each place, of each country (no area code) and of each pool (no country). Reads the account's
--- running sessions, all of them.
-WITH held AS (
+-- Of each place, of each country (no area code) and of each pool (no country): who has most numbers, in
+-- use or at rest. Reads the account's running sessions, all of them, and those that ended after
+-- `all_rested`: what ended before rests by nobody's rule. Numbers of a connector rest as it says, those
+-- that the account shares as long as any says that can take them, `longest_rest` minutes; or as long as
+-- the connector of the last session says, if that is longer.
+WITH ended AS (
+    SELECT proxy_session_id, voice_connector_id, account_id,
+        first_number, first_proxy_number, second_number, second_proxy_number
+    FROM proxy_sessions
+    WHERE ended_at IS NOT NULL AND ended_at > :all_rested
+    UNION ALL
+    SELECT proxy_session_id, voice_connector_id, account_id,
+        first_number, first_proxy_number, second_number, second_proxy_number
+    FROM proxy_sessions
+    WHERE ended_at IS NULL AND expires_at > :all_rested AND expires_at <= :now
+), held AS (
     SELECT
         CASE side WHEN 1 THEN first_number ELSE second_number END AS participant,
-        CASE side WHEN 1 THEN first_proxy_number ELSE second_proxy_number END AS proxy_number
+        CASE side WHEN 1 THEN first_proxy_number ELSE second_proxy_number END AS proxy_number,
+        1 AS in_use
     FROM voice_connectors
     JOIN proxy_sessions
         ON proxy_sessions.voice_connector_id = voice_connectors.voice_connector_id
     CROSS JOIN (SELECT 1 AS side UNION ALL SELECT 2) AS sides
     WHERE voice_connectors.account_id = :account_id AND deleted_at IS NULL
         AND ended_at IS NULL AND expires_at > :now
+    UNION ALL
+    SELECT participant, proxy_number, 0
+    FROM ended
+    JOIN claims
+        ON participant IN (first_number, second_number)
+        AND proxy_number IN (first_proxy_number, second_proxy_number)
+        AND claims.proxy_session_id = ended.proxy_session_id
+    JOIN phone_numbers ON phone_number = proxy_number
+    JOIN voice_connectors ON voice_connectors.voice_connector_id = ended.voice_connector_id
+    LEFT JOIN voice_connectors AS owners ON owners.voice_connector_id = pool
+    WHERE ended.account_id = :account_id AND held_until >= account_since AND (
+        held_until > :now - 60000 * COALESCE(voice_connectors.number_rest_minutes, :usual_rest)
+        OR held_until > :now - 60000 * CASE
+            WHEN owners.voice_connector_id IS NULL THEN :longest_rest
+            ELSE COALESCE(owners.number_rest_minutes, :usual_rest)
+        END
+    )
 ), of_places AS MATERIALIZED (
-    SELECT pool, country, area_code, participant, count(*) AS sessions
+    SELECT pool, country, area_code, participant, count(*) AS numbers, sum(in_use) AS sessions
     FROM held
     JOIN phone_numbers ON phone_number = proxy_number
     WHERE pool IS NOT NULL
@@ -223,19 +259,19 @@ WITH held AS (
 ), of_all AS (
     SELECT * FROM of_places
     UNION ALL
-    SELECT pool, country, NULL, participant, sum(sessions)
+    SELECT pool, country, NULL, participant, sum(numbers), sum(sessions)
     FROM of_places
     GROUP BY pool, country, participant
     UNION ALL
-    SELECT pool, NULL, NULL, participant, sum(sessions)
+    SELECT pool, NULL, NULL, participant, sum(numbers), sum(sessions)
     FROM of_places
     GROUP BY pool, participant
 )
-SELECT pool, country, area_code, participant, sessions
+SELECT pool, country, area_code, participant, numbers, sessions, most_sessions
 FROM (
     SELECT *, row_number() OVER (
-        PARTITION BY pool, country, area_code ORDER BY sessions DESC, participant
-    ) AS rank
+        PARTITION BY pool, country, area_code ORDER BY numbers DESC, participant
+    ) AS rank, max(sessions) OVER (PARTITION BY pool, country, area_code) AS most_sessions
     FROM of_all
 ) AS of_each
 WHERE rank <= :shown
