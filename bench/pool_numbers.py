@@ -8,6 +8,9 @@ each way of choosing a number.
 Beside it stand the bounds: with D the most sessions that anybody takes part in at once, no policy
 can do with fewer than D numbers; one number for both participants, chosen without knowing the
 future, never needs more than 2D-1; a number for each needs D.
+
+Then the same people again, whose sessions last an hour on average, on numbers that rest: here D
+counts what somebody has in use and what would rest for them if they met nobody twice.
 """
 
 import argparse
@@ -22,9 +25,11 @@ from typing import Any
 
 from selection import House
 
+from maskline.clock import HOUR, MINUTE
 from maskline.domain.refusals import NoNumberFree
 from maskline.domain.selection import Behaviour
 
+RESTS = 0, 15, 60, 240  # minutes
 Draw = Callable[[list[str]], tuple[str, str]]
 
 
@@ -69,23 +74,43 @@ def history(draw: Draw, people: list[str], sessions: int) -> list[Step]:
     return steps
 
 
-def most_at_once(steps: list[Step]) -> int:
-    """D: the most sessions that anybody takes part in at once."""
+def step_milliseconds(sessions: int) -> float:
+    """How far apart sessions are opened that last an hour: a third of all are open, see above."""
+    return 3 * HOUR / sessions
+
+
+def most_at_once(steps: list[Step], rest: float = 0) -> int:
+    """D: the most sessions that anybody takes part in at once, or did less than `rest` opened
+    sessions ago."""
     now: collections.Counter[str] = collections.Counter()
-    most = 0
+    over: collections.deque[tuple[float, tuple[str, str]]] = collections.deque()
+    most = opened = 0
     for step in steps:
-        for person in step.pair:
-            now[person] += 1 if step.closes is None else -1
-            most = max(most, now[person])
+        while over and over[0][0] <= opened:
+            now.subtract(over.popleft()[1])
+        if step.closes is not None:
+            over.append((opened + rest, step.pair))
+            continue
+        opened += 1
+        now.update(step.pair)
+        most = max(most, *(now[person] for person in step.pair))
     return most
 
 
 def refused(
-    steps: list[Step], pool: int, assignment: str, behaviour: Behaviour | None = None
+    steps: list[Step],
+    pool: int,
+    assignment: str,
+    behaviour: Behaviour | None = None,
+    rest: int = 0,
 ) -> int:
-    """How many sessions a pool of that size cannot take."""
+    """How many sessions a pool of that size cannot take, whose numbers rest so many minutes."""
     house = House(Path(":memory:"), pool)
-    house.connection.execute("UPDATE voice_connectors SET number_assignment = ?", (assignment,))
+    house.connection.execute(
+        "UPDATE voice_connectors SET number_assignment = ?, number_rest_minutes = ?",
+        (assignment, rest),
+    )
+    begin, long = house.now, step_milliseconds(sum(step.closes is None for step in steps))
     made: dict[int, dict[str, Any]] = {}
     opened = itertools.count()
     refusals = 0
@@ -95,6 +120,7 @@ def refused(
                 house.close(made.pop(step.closes))
             continue
         number = next(opened)
+        house.now = max(house.now, begin + int(number * long))
         try:
             made[number] = house.open(step.pair, behaviour)
         except NoNumberFree:
@@ -104,12 +130,17 @@ def refused(
 
 
 def smallest_pool(
-    steps: list[Step], assignment: str, behaviour: Behaviour | None, low: int, high: int
+    steps: list[Step],
+    assignment: str,
+    behaviour: Behaviour | None,
+    low: int,
+    high: int,
+    rest: int = 0,
 ) -> int:
     """The smallest pool between two sizes on which nobody is refused."""
     while low < high:
         middle = (low + high) // 2
-        if refused(steps, middle, assignment, behaviour):
+        if refused(steps, middle, assignment, behaviour, rest):
             low = middle + 1
         else:
             high = middle
@@ -123,9 +154,12 @@ def main() -> None:
     arguments = parser.parse_args()
     random.seed(1)
     people = [f"+1415{2_000_000 + number}" for number in range(arguments.people)]
+    populations = {
+        draw.__name__: history(draw, people, arguments.sessions)
+        for draw in (even, two_sided, one_desk)
+    }
     print("population  behaviour       D   shared   2D-1  per_participant  with D-1")
-    for draw in (even, two_sided, one_desk):
-        steps = history(draw, people, arguments.sessions)
+    for name, steps in populations.items():
         most = most_at_once(steps)
         for behaviour in (None, *Behaviour):
             shared, own = (
@@ -134,9 +168,19 @@ def main() -> None:
             )
             below = refused(steps, most - 1, "per_participant", behaviour)
             print(
-                f"{draw.__name__:>10}  {behaviour or 'longest unused':<14}{most:>3} {shared:>8}"
+                f"{name:>10}  {behaviour or 'longest unused':<14}{most:>3} {shared:>8}"
                 f" {2 * most - 1:>6} {own:>16} {below:>4} refused"
             )
+    print("\npopulation    rest     D   shared   2D-1  per_participant")
+    for name, steps in populations.items():
+        for rest in RESTS:
+            low = most_at_once(steps)
+            most = most_at_once(steps, rest * MINUTE / step_milliseconds(arguments.sessions))
+            shared, own = (
+                smallest_pool(steps, assignment, None, low, 2 * most - 1, rest)
+                for assignment in ("shared", "per_participant")
+            )
+            print(f"{name:>10} {rest:>3} min {most:>5} {shared:>8} {2 * most - 1:>6} {own:>16}")
 
 
 if __name__ == "__main__":

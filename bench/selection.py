@@ -1,12 +1,13 @@
 """What choosing a proxy number costs, as the open sessions and the pool grow.
 
-Usage: python bench/selection.py [--sessions 1000,100000] [--pools 100,1000,10000]
+Usage: python bench/selection.py [--sessions 1000,100000] [--pools 100,1000,10000] [--rest 0]
 
 For each size it fills a database with open sessions between people of a population, then times
 the work of CreateProxySession in one transaction, without the disk: choosing the number alone, and
 everything. People come from three groups: `new` never had a session, `usual` are of the
 population, `busy` is one number (a dispatcher) that takes part in half as many sessions as the
-pool has numbers.
+pool has numbers. With --rest, numbers rest so many minutes after each session; pool_numbers.py
+shows how many a population needs then.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from uuid import uuid4
 from maskline.domain.connector import Assignment
 from maskline.domain.selection import Behaviour, tiers
 from maskline.operations import TABLE, Context, Policy, bootstrap_account
-from maskline.operations.assignment import Wish, assign_numbers
+from maskline.operations.assignment import Rest, Wish, assign_numbers
 from maskline.store.secrets import Cipher
 from maskline.store.sqlite import SqliteTransaction, connect, prepare
 
@@ -38,7 +39,7 @@ Pairs = Iterator[tuple[str, str]]
 class House:
     """A database with one connector, filled by the operations themselves."""
 
-    def __init__(self, path: Path, pool: int) -> None:
+    def __init__(self, path: Path, pool: int, rest: int = 0) -> None:
         self.connection = connect(path)
         self.connection.execute("PRAGMA synchronous = OFF")
         prepare(self.connection)
@@ -63,6 +64,9 @@ class House:
                 "PhoneNumberPoolCountries": ["US"],
             },
         )
+        self.rest = Rest(own=rest, longest=rest)
+        rules = {"VoiceConnectorId": self.connector, "NumberRestMinutes": rest}
+        self.run("maskline", "PutVoiceConnectorRules", rules)
 
     def context(self) -> Context:
         return Context(
@@ -127,6 +131,7 @@ def measure(house: House, pairs: Pairs, behaviour: Behaviour | None) -> tuple[fl
             countries=("US",),
             behaviour=behaviour,
             assignment=Assignment.SHARED,
+            rest=house.rest,
         )
         house.now += 1
         choosing.append(timed(functools.partial(assign_numbers, house.context(), wish)))
@@ -140,9 +145,9 @@ def among(people: list[str]) -> Pairs:
         yield first, second
 
 
-def report(open_sessions: int, pool: int) -> None:
+def report(open_sessions: int, pool: int, rest: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        house = House(Path(folder) / "bench.db", pool)
+        house = House(Path(folder) / "bench.db", pool, rest)
         begin = time.perf_counter()
         people = house.fill(open_sessions, pool)
         filled = time.perf_counter() - begin
@@ -167,12 +172,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", default="1000,100000")
     parser.add_argument("--pools", default="100,1000,10000")
+    parser.add_argument("--rest", type=int, default=0)
     arguments = parser.parse_args()
     random.seed(1)
     print(f"{'sessions':>9} {'pool':>7} {'people':>7} {'choose µs':>10} {'create µs':>10}")
     for open_sessions in map(int, arguments.sessions.split(",")):
         for pool in map(int, arguments.pools.split(",")):
-            report(open_sessions, pool)
+            report(open_sessions, pool, arguments.rest)
 
 
 if __name__ == "__main__":
