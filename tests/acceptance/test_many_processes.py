@@ -27,8 +27,8 @@ def play(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(
             f"\n{stage.processes} processes, {stage.kills} kills, {len(facts)} requests in"
-            f" {(last - first) / 1000:.0f} s: {dict(kinds)}; {len(stored.sessions)} sessions"
-            f" stored, {expired} of them expired meanwhile, {len(found)} faults"
+            f" {(last - first) / 1000:.0f} s: {dict(kinds)}; of {len(stored.sessions)} sessions"
+            f" {expired} expired meanwhile, {len(found)} faults"
         )
     assert not found, "\n".join(found[:20])
     assert kinds["create 201"] > 0

@@ -185,7 +185,7 @@ class Customer:
 
 async def play(spec: Spec) -> None:
     key = AccessKey(spec.key_id, spec.secret)
-    with Path(spec.history).open("w") as history:
+    with Path(spec.history).open("w", buffering=1) as history:  # who kills reads along
         customers = []
         for place, url in enumerate(spec.urls):
             quota = Quota(spec.creates)

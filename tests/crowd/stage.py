@@ -26,7 +26,11 @@ from maskline.store.transfer import source
 NUMBERS = [f"+191355501{number:02}" for number in range(20)]
 PEOPLE = [f"+120655501{number:02}" for number in range(24)]
 SEEDED = 60
+FIRST_OUT = 200  # milliseconds after which the first of them runs out; the last: a minute
 CUSTOMERS_OF_A_CLIENT = 4  # services that one process of customers goes to
+LEAST_LINE = 100  # octets of a history, for each create
+
+Client = tuple["subprocess.Popen[bytes]", Path]  # a process of customers, and its history
 
 
 @dataclass
@@ -49,8 +53,9 @@ class Stage:
         return self.folder / "store.key" if path == self.url else Path(f"{path}.key")
 
     def prepare(self) -> None:
-        """Makes everything, and sessions that run out one by one, for twelve seconds from now:
-        before the services are up, while the others play, and after a short play."""
+        """Makes everything, and sessions that run out one by one, each a tenth later than the one
+        before: before the services are up, and some of them while the others play, whether that
+        begins soon and is short or is on a slow machine."""
         store = open_store(self.url, self.key)
         installation = Installation(store)
 
@@ -65,7 +70,8 @@ class Stage:
             )
             draw = random.Random(self.seed)
             for number in range(SEEDED):
-                installation.now = time.time_ns() // 1_000_000 - 60_000 + 200 * number
+                later = int(FIRST_OUT * 1.1**number)
+                installation.now = time.time_ns() // 1_000_000 - 60_000 + later
                 await installation.open(
                     self.connectors[0], *draw.sample(PEOPLE, 2), ExpiryMinutes=1
                 )
@@ -80,17 +86,22 @@ class Stage:
         with self._services() as services:
             clients = [*self._clients(services)]
             draw = random.Random(self.seed)
-            kills = self.kills
-            while any(client.poll() is None for client, _ in clients):
-                time.sleep(draw.uniform(0.2, 1.0))
-                if kills and (pid := draw.choice(services).pid):
-                    os.kill(pid, signal.SIGKILL)  # its guard starts it again
-                    kills -= 1
+            least = self.processes * self.creates * LEAST_LINE
+            for kill in range(1, self.kills + 1):
+                self._until_written(clients, kill * least // (self.kills + 1))
+                victim = draw.choice(services)
+                # Its guard starts it again.
+                os.kill(until(lambda victim=victim: victim.pid), signal.SIGKILL)
             ended = [client.wait() for client, _ in clients]
         assert not any(ended), ended
-        assert not kills, f"too short for {kills} of the kills"
         lines = [line for _, history in clients for line in history.read_text().splitlines()]
         return [json.loads(line) for line in lines]
+
+    def _until_written(self, clients: list[Client], octets: int) -> None:
+        """Waits until the customers have written down so much of what they saw."""
+        while sum(size_of(history) for _, history in clients) < octets:
+            assert any(client.poll() is None for client, _ in clients), "they are gone"
+            time.sleep(0.02)
 
     @contextmanager
     def _services(self) -> Iterator[list[Service]]:
@@ -109,7 +120,7 @@ class Stage:
             statuses = [service.stop() for service in services]
         assert not any(statuses), [service.log for service in services]
 
-    def _clients(self, services: list[Service]) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    def _clients(self, services: list[Service]) -> Iterator[Client]:
         for first in range(0, len(services), CUSTOMERS_OF_A_CLIENT):
             history = self.folder / f"history-{first}"
             spec = Spec(
@@ -140,6 +151,10 @@ class Stage:
                 if table.table in ("proxy_sessions", "claims", "phone_numbers", "audit_records")
             }
         return stored_from(tables, frozenset(self.connectors[1:]), read_at)
+
+
+def size_of(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def stored_from(
