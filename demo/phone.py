@@ -27,7 +27,7 @@ ctrl_tcp_listen {address}:{control_port}
 """
 ACCOUNT = '<sip:{number}@{address}>;regint=0;answermode=manual;outbound="sip:{carrier}"\n'
 MODULES = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules")
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 def free_port(address: str, kind: socket.SocketKind) -> int:

@@ -98,7 +98,10 @@ class Peer:
         return f"{self.host}:{self.port}" + (";transport=tls" if self.tls else "")
 
     def of(self, method: str) -> list[str]:
-        return [message for message in self.received if message.startswith(method + " ")]
+        """The requests that it got, each once: one that came again, because we were slow, is the
+        same (RFC 3261 17)."""
+        mine = (message for message in self.received if message.startswith(method + " "))
+        return list(dict.fromkeys(mine))
 
     def send(self, message: str, to: tuple[str, int]) -> None:
         self._socket.sendto(message.encode(), to)

@@ -28,7 +28,7 @@ class Calls:
     number: int = 1
     per_second: int = 20
     talk_milliseconds: int = 500
-    seconds: int = 20
+    seconds: int = 60  # for which the phones are patient
 
 
 def phone(

@@ -16,7 +16,8 @@ from typing import Any
 
 from ports import free_port, process_number
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
+PATIENCE = 30.0  # seconds for what must come, on a machine that may be slow and has more to do
 MEDIA_PORTS = 2000  # for each service; 500 calls
 
 SETTINGS = """\
@@ -51,7 +52,7 @@ def media_ports() -> tuple[int, int]:
     return first, first + MEDIA_PORTS - 1
 
 
-def until(true: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+def until(true: Callable[[], Any], seconds: float = PATIENCE, what: str = "") -> Any:
     """Waits for a truth and gives it; when it does not come, an AssertionError says for what."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
@@ -80,6 +81,7 @@ class Service:
     log_level: str = "info"
     role: str = "all"
     more_environment: dict[str, str] = field(default_factory=dict)
+    start_seconds: float = 0.0  # that its first start took
 
     def __post_init__(self) -> None:
         first, last = self.media_ports
@@ -146,9 +148,16 @@ class Service:
 
     def start(self) -> None:
         """Starts the service and waits until it is ready."""
+        began = time.monotonic()
         self.launch()
         until(lambda: self.ready or self.process.poll() is not None, READY_SECONDS)
         assert self.process.poll() is None, self.log
+        self.start_seconds = self.start_seconds or time.monotonic() - began
+
+    @property
+    def soon(self) -> float:
+        """Seconds within which what was killed is back: five, or more where a start takes long."""
+        return max(5.0, 2 * self.start_seconds)
 
     @property
     def ready(self) -> bool:
@@ -187,7 +196,7 @@ class Service:
 
     def health(self) -> tuple[int, dict[str, Any]]:
         """Status and body of GET /health; (0, {}) when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=10)
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()

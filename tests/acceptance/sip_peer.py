@@ -19,7 +19,8 @@ BRANCH = re.compile(rb"branch=(z9hG4bK[^;,\s]+)")
 @dataclass
 class SipPeer:
     """`taken` are the MESSAGE requests that came, byte for byte, `said` all that it was sent,
-    `answers` the statuses of the next ones instead of 202 (0: none at all)."""
+    `answers` the statuses of the next ones instead of 202 (0: none at all). One that is repeated is
+    taken once, and has the same answer."""
 
     host: str
     port: int
@@ -29,6 +30,7 @@ class SipPeer:
     said: list[bytes] = field(default_factory=list)
     answers: deque[int] = field(default_factory=deque)
     statuses: dict[bytes, bytes] = field(default_factory=dict)
+    answered: dict[bytes, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -48,9 +50,10 @@ class SipPeer:
                 assert found
                 self.statuses[found[1]] = data
             elif data.startswith(b"MESSAGE "):
-                self.taken.append(data)
-                status = self.answers.popleft() if self.answers else 202
-                if status:
+                if data not in self.answered:
+                    self.answered[data] = self.answers.popleft() if self.answers else 202
+                    self.taken.append(data)
+                if status := self.answered[data]:
                     self.socket.sendto(self.reply(data, status), sender)
 
     def reply(self, request: bytes, status: int) -> bytes:

@@ -66,7 +66,7 @@ class Caller(Phone):
 
     def first(self) -> str:
         """The next reply but 100."""
-        while (text := self.receive(8)).startswith("SIP/2.0 100"):
+        while (text := self.receive()).startswith("SIP/2.0 100"):
             pass
         return text
 

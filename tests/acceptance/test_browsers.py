@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from acceptance.lines import Stream
 from acceptance.plain_phone import SDP, Phone, forked, from_called, header, within
-from acceptance.service import Service, free_port, running
+from acceptance.service import PATIENCE, Service, free_port, running
 from acceptance.test_leak import open_session
 
 NAME = "df7jal23ls0d.invalid;transport=ws"
@@ -30,7 +30,7 @@ class Browser(Phone):
         via = NAME.partition(";")[0].encode()
         self.stream.send(text.replace(b"SIP/2.0/UDP " + NAME.encode(), b"SIP/2.0/WS " + via))
 
-    def receive(self, seconds: float = 3) -> str:
+    def receive(self, seconds: float = PATIENCE) -> str:
         while not self._waiting:
             self.socket.settimeout(seconds)
             self.socket.recv(1, socket.MSG_PEEK)
@@ -59,11 +59,11 @@ def test_a_browser_is_reached_after_it_answered_a_change_of_the_call(
     caller, called = Browser(masked, port), Phone(masked, masked.carrier_port)
     sent = caller.invite()
     caller.send(sent)
-    received = forked(called.receive(), "bobs")
+    received = forked(called.expect("INVITE "), "bobs")
     called.reply(received, 200, SDP)
     answer = caller.taken()
     caller.send(within("ACK", sent, answer, caller))
-    assert called.receive().startswith("ACK ")
+    called.expect("ACK ")
     changed = from_called("INVITE", received, called, 2)
     changed = changed.replace("Max-F", f"Contact: <sip:b@{called.where}>\r\nMax-F")
     called.send(changed)

@@ -113,7 +113,7 @@ def key_press(phone: Phone, sent: str, answer: str, number: int) -> str:
 
 
 def final(phone: Phone) -> str:
-    while not (text := phone.receive(10)).startswith("SIP/2.0 ") or text[8] == "1":
+    while not (text := phone.receive()).startswith("SIP/2.0 ") or text[8] == "1":
         pass
     return text
 
@@ -167,7 +167,7 @@ def test_a_call_that_is_asked_for_in_other_words_goes_on_with_its_numbers(
     carrier.answer.refused.clear()
     second = phone.invite(call_id=header(first, "Call-ID")).replace("CSeq: 1 ", "CSeq: 2 ")
     phone.send(second)
-    answer = phone.taken(10)
+    answer = phone.taken()
     phone.send(within("ACK", second, answer, phone, 2))
     until(lambda: numbers(carrier, "ACK") == [1, 2, 3, 4])
     assert numbers(carrier, "INVITE") == [1, 2, 3, 4]
@@ -183,7 +183,7 @@ def test_the_caller_s_carrier_may_ask_too(service: Service, carrier: Peer, phone
     carrier.send(theirs("BYE", carrier.of("INVITE")[-1], carrier), phone.server)
     first = phone.expect("BYE ")  # a 180 may come late, from another worker
     phone.send(reply(first, 407, more=challenge()))
-    while (second := phone.receive(10)) == first:
+    while (second := phone.receive()) == first:
         pass
     assert permits(second)
     assert not permits(first)
@@ -212,7 +212,7 @@ def test_our_own_hang_up_is_sent_again_with_the_password(
     until(lambda: "AnsweredTimestamp" in record(service) and "EndedBy" not in record(service))
     chime, ids, session = session_in_progress(service)
     chime.delete_proxy_session(**ids, ProxySessionId=session["ProxySessionId"])
-    while not (bye := phone.receive(10)).startswith("BYE "):
+    while not (bye := phone.receive()).startswith("BYE "):
         assert bye.startswith("SIP/2.0 180 ")  # another worker's, late
     phone.send(reply(bye, 200))
     until(lambda: len(numbers(carrier, "BYE")) == 2)

@@ -76,7 +76,7 @@ def call_a_secure_address(phone: Phone) -> None:
     """Whoever does is told one, by which its requests are found (RFC 3261 12.1.1)."""
     sent = phone.invite().replace("INVITE sip:", "INVITE sips:")
     phone.send(sent)
-    answer = phone.taken(10)
+    answer = phone.taken()
     phone.send(within("ACK", sent, answer, phone))
     assert "\r\nContact: <sips:" in answer
     hang_up(phone, sent, answer)

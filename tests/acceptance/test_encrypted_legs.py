@@ -40,7 +40,7 @@ def test_nothing_of_an_encrypted_leg_goes_in_the_open(tmp_path: Path) -> None:
             places.append("{}:{}".format(*open_place.getsockname()))
             sent = phone.invite()
             phone.send(sent)
-            taken = phone.taken(10)
+            taken = phone.taken()
             phone.send(within("ACK", sent, taken, phone))
             phone.send(within("BYE", sent, taken, phone, 2))
             assert phone.final() in statuses

@@ -44,6 +44,6 @@ def test_a_call_in_the_open_is_refused_though_its_carrier_is_encrypted(tmp_path:
         until(lambda: record(service).get("Reason") == "encryption-required")
         assert not peer.of("INVITE")
         secured.send(secured.invite(body=KEYED))
-        secured.taken(10)
+        secured.taken()
         secured.close()
     peer.close()

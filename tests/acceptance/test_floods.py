@@ -98,11 +98,11 @@ def test_a_carrier_with_a_password_is_no_flood(calls: Calls) -> None:
     for _ in range(MOST_STRANGE // 4 + 3):
         sent = friend.invite()
         friend.send(sent)
-        challenged = friend.receive(8)
+        challenged = friend.receive()
         assert challenged.startswith("SIP/2.0 401 ")
         again = authorized(sent, challenged, "secret")
         friend.send(again)
-        taken = friend.taken(8)
+        taken = friend.taken()
         friend.send(within("ACK", again, taken, friend, 2))
         friend.send(within("BYE", again, taken, friend, 3))
         assert friend.final() == 200
@@ -133,7 +133,7 @@ def test_a_wish_for_privacy_is_met_and_not_passed_on(calls: Calls, privacy: str)
     known = f"P-Asserted-Identity: <sip:{ALICE}@carrier.example>\r\nPrivacy: {privacy}\r\n"
     sent = phone.invite(caller="anonymous", more=known)
     phone.send(sent)
-    taken = phone.taken(8)
+    taken = phone.taken()
     phone.send(within("ACK", sent, taken, phone))
     hang_up(phone, sent, taken)
     invite = peer.of("INVITE")[-1]

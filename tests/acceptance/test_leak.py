@@ -89,7 +89,7 @@ def test_nothing_of_one_party_reaches_the_other(masked: Service, tmp_path: Path,
     tape = tmp_path / "capture.pcap"
     with capture(masked, tape):
         ended = play(
-            masked, tmp_path, *files, PROXY_NUMBER, Calls(seconds=15),
+            masked, tmp_path, *files, PROXY_NUMBER, Calls(),
             "-cid_str", f"SECA_CID%u-%p@{CALLER_HOST}",
         )  # fmt: skip
     errors = "".join(file.read_text() for file in tmp_path.glob("*.errors"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from acceptance.lines import Line
 from acceptance.plain_phone import ALICE, BOB, SDP, Phone, forked, from_called, header, within
-from acceptance.service import Service, free_port, running, until
+from acceptance.service import PATIENCE, Service, free_port, running, until
 from acceptance.test_leak import open_session
 from authority import Authority, Pair
 from secrets_told import search_for
@@ -102,7 +102,7 @@ class Marked(Phone):
             self.line.close()
         self.socket.close()
 
-    def receive(self, seconds: float = 3) -> str:
+    def receive(self, seconds: float = PATIENCE) -> str:
         text = super().receive(seconds)
         for line in text.split("\r\n"):
             self.places += 1

@@ -73,7 +73,7 @@ class Stage:
 
 def heard(phone: Phone) -> int:
     """The first status that tells something."""
-    while (text := phone.receive(8)).startswith("SIP/2.0 100"):
+    while (text := phone.receive()).startswith("SIP/2.0 100"):
         pass
     if text.startswith("SIP/2.0 503"):
         assert header(text, "Retry-After")

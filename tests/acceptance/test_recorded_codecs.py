@@ -52,7 +52,7 @@ def phones(service: Service) -> Iterator[tuple[Phone, Peer]]:
 
 
 def final(phone: Phone) -> str:
-    while (text := phone.receive(8)).startswith("SIP/2.0 1"):
+    while (text := phone.receive()).startswith("SIP/2.0 1"):
         pass
     return text
 
@@ -117,7 +117,7 @@ def test_the_person_called_cannot_either(phones: tuple[Phone, Peer], service: Se
         f"Content-Length: {len(body)}\r\n\r\n{body}",
         phone.server,
     )
-    assert codecs(phone.receive(8)) == "8 101"
+    assert codecs(phone.receive()) == "8 101"
 
 
 def recorded(service: Service) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, play
-from acceptance.service import Service, free_port, running, until
+from acceptance.service import READY_SECONDS, Service, free_port, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from cluster import Cluster
 
@@ -124,7 +124,7 @@ def test_a_start_that_waits_for_the_database_can_be_stopped(settings: str, tmp_p
         service.launch()
         until(lambda: other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
         service.process.terminate()
-        assert service.process.wait(10) == 128 + signal.SIGTERM
+        assert service.process.wait(READY_SECONDS) == 128 + signal.SIGTERM
 
 
 def test_a_role_without_work_says_so(settings: str, tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_a_killed_service_comes_back(own_service: Service) -> None:
     for _ in range(2):
         killed = own_service.pid
         os.kill(killed, signal.SIGKILL)
-        until(lambda killed=killed: own_service.pid not in (killed, 0), 5)
-        until(lambda: healthy(own_service), 5)
+        until(lambda killed=killed: own_service.pid not in (killed, 0), own_service.soon)
+        until(lambda: healthy(own_service), own_service.soon)
     assert status(own_service, session) == "Open"
 
 

@@ -140,7 +140,7 @@ def test_a_call_is_masked(
     with ExitStack() as stack:
         caller = stack.enter_context(closing(trunks.line(comes, True, ports[0])))
         called = stack.enter_context(closing(trunks.line(goes, False, ports[1])))
-        calls, home = Calls(seconds=15), "127.0.0.1"
+        calls, home = Calls(), "127.0.0.1"
         answering = phone(
             tmp_path, files[1], "called", home, ports[1], calls,
             "-key", "contact", called.contact, "-key", "via", called.via,
@@ -150,7 +150,7 @@ def test_a_call_is_masked(
             "-key", "contact", caller.contact, "-key", "via", caller.via,
             "-s", trunks.numbers[goes], "-cid_str", "SECA_CID%u-%p",
         )  # fmt: skip
-        ended = calling.wait(25), answering.wait(25)
+        ended = tuple(phone.wait(calls.seconds + 10) for phone in (calling, answering))
     errors = "".join(file.read_text() for file in tmp_path.glob("*.errors"))
     assert ended == (0, 0), errors
     places = 0

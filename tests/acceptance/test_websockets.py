@@ -77,7 +77,7 @@ def test_a_stranger_with_the_password_calls_and_is_hung_up_by_websocket(tmp_path
         browser.send(sent)
         again = authorized(sent, browser.expect("SIP/2.0 401 "), "secret")
         browser.send(again)
-        browser.send(within("ACK", again, browser.taken(10), browser, 2))
+        browser.send(within("ACK", again, browser.taken(), browser, 2))
         until(lambda: peer.of("ACK"))
         service.close_sessions()
         assert "browser.invalid" not in "".join(peer.received)
@@ -109,6 +109,6 @@ def test_who_calls_over_ipv6_without_an_offer_is_offered_sound_over_ipv6(tmp_pat
     ) as (service, _):
         browser = Browser(service, port, "::1")
         browser.send(browser.invite(body=""))
-        assert "c=IN IP6 ::1\r\n" in browser.taken(10)
+        assert "c=IN IP6 ::1\r\n" in browser.taken()
         browser.close()
     peer.close()
