@@ -53,6 +53,7 @@ class Caller(Phone):
         super().__init__(service)
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind(("127.0.0.1", 0))
+        self.sound = b""
 
     def call(self, caller: str, more: str = "", offer: bool = True) -> str:
         sdp = (
@@ -90,15 +91,14 @@ class Caller(Phone):
     def heard(self, path: Path) -> Path:
         """All sound that has come, as a file."""
         self.rtp.setblocking(False)
+        with suppress(BlockingIOError):
+            while packet := self.rtp.recv(2048):
+                if packet[1] & 127 == 8:
+                    self.sound += linear(8, packet[12:])
         with wave.open(str(path), "wb") as out:
             out.setparams((1, 2, tone.RATE, 0, "NONE", ""))
-            while True:
-                try:
-                    packet = self.rtp.recv(2048)
-                except BlockingIOError:
-                    return path
-                if packet[1] & 127 == 8:
-                    out.writeframes(linear(8, packet[12:]))
+            out.writeframes(self.sound)
+        return path
 
     def close(self) -> None:
         self.socket.close()
@@ -124,7 +124,7 @@ def caller(service: Service) -> Iterator[Caller]:
 
 def latest(service: Service, who: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    return next(one for one in found if one["CallerPhoneNumber"] == who)
+    return next((one for one in found if one["CallerPhoneNumber"] == who), {})
 
 
 def test_a_stranger_hears_why(service: Service, caller: Caller, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_stranger_hears_why(service: Service, caller: Caller, tmp_path: Path) 
     heard = caller.heard(tmp_path / "heard.wav")
     assert tone.seconds_of(heard, UNKNOWN) > 0.5 * SECONDS
     assert tone.seconds_of(heard, CLOSED) == 0
-    record = latest(service, STRANGER)
+    record = until(lambda: "EndedBy" in (found := latest(service, STRANGER)) and found)
     assert (record["Reason"], record["SipStatus"], record["EndedBy"]) == (
         "unknown-caller", 404, "us",
     )  # fmt: skip
@@ -164,7 +164,8 @@ def test_a_network_may_be_heard_before_the_answer(
     found = re.search(r"^m=audio (\d+) ", peer.of("INVITE")[0], re.MULTILINE)
     assert found
     speak(line, int(found[1]))
-    assert tone.seconds_of(caller.heard(tmp_path / "early.wav"), NETWORK) > 0.5
+    early = tmp_path / "early.wav"
+    until(lambda: tone.seconds_of(caller.heard(early), NETWORK) > 0.5)
     caller.cancel(sent)
     assert {caller.first()[8:11], caller.first()[8:11]} == {"200", "487"}
     peer.close()
@@ -188,7 +189,6 @@ def speak(line: socket.socket, port: int) -> None:
         head = struct.pack(">BBHII", 0x80, 8, number, 160 * number, 1)
         line.sendto(head + coded[160 * number : 160 * number + 160], ("127.0.0.1", port))
         time.sleep(0.005)
-    time.sleep(0.1)
 
 
 def test_no_more_than_so_many_hear_it_at_once(service: Service, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_each_reason_has_its_own(service: Service, caller: Caller, tmp_path: Pat
     assert BOB[1:] not in refusal
     heard = caller.heard(tmp_path / "heard.wav")
     assert tone.seconds_of(heard, CLOSED) > 0.5 * SECONDS
-    assert latest(service, ALICE)["Reason"] == "session-closed"
+    until(lambda: latest(service, ALICE).get("Reason") == "session-closed")
 
 
 def test_whoever_hangs_up_hears_no_more(service: Service, caller: Caller, tmp_path: Path) -> None:
@@ -234,10 +234,9 @@ def test_whoever_hangs_up_hears_no_more(service: Service, caller: Caller, tmp_pa
     assert answers["1 CANCEL"].startswith("SIP/2.0 200 ")
     assert answers["1 INVITE"].startswith("SIP/2.0 487 ")
     caller.acknowledge(sent, answers["1 INVITE"])
-    caller.heard(tmp_path / "before.wav")
+    before = caller.heard(tmp_path / "before.wav").stat().st_size
     time.sleep(0.3)
-    with wave.open(str(caller.heard(tmp_path / "after.wav"))) as after:
-        assert after.getnframes() == 0
+    assert caller.heard(tmp_path / "after.wav").stat().st_size == before
 
 
 def test_nothing_of_it_stays_in_rtpengine(service: Service) -> None:
