@@ -44,9 +44,28 @@ def answered(phone: Phone) -> tuple[str, str]:
     """The INVITE of a call, and its answer."""
     sent = phone.invite()
     phone.send(sent)
-    answer = phone.taken(10)
+    answer = phone.taken()
     phone.send(within("ACK", sent, answer, phone))
     return sent, answer
+
+
+def answered_at_last(phone: Phone) -> tuple[str, str]:
+    """The same where calls may be refused with 503 for a moment yet."""
+
+    def tried() -> tuple[str, str] | None:
+        sent = phone.invite()
+        phone.send(sent)
+        while True:
+            text = phone.expect(("SIP/2.0 200", "SIP/2.0 503"))
+            if header(text, "Call-ID") == header(sent, "Call-ID"):
+                break
+        if text.startswith("SIP/2.0 503"):
+            return None
+        phone.send(within("ACK", sent, text, phone))
+        return sent, text
+
+    found: tuple[str, str] = until(tried)
+    return found
 
 
 def hang_up(phone: Phone, sent: str, answer: str) -> None:

@@ -22,7 +22,7 @@ from authority import Authority
 
 
 def until_state(service: Service, wanted: str) -> None:
-    until(lambda: state(service, "named") == wanted, 30)
+    until(lambda: state(service, "named") == wanted, 60)
 
 
 def state(service: Service, name: str) -> str:

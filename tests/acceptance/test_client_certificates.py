@@ -12,7 +12,7 @@ from acceptance.carriers import answered, hang_up, masked, section
 from acceptance.lines import Stream
 from acceptance.peers import Peer
 from acceptance.plain_phone import Connected, Phone, within
-from acceptance.service import Service, free_port
+from acceptance.service import Service, free_port, until
 from authority import Authority, Pair
 
 
@@ -126,6 +126,12 @@ def test_whoever_connects_from_a_carriers_place_gets_no_call(tmp_path: Path) -> 
         peer.close()
 
 
+def states(service: Service) -> dict[str, str]:
+    """Of the carriers, as far as they were told."""
+    carriers = service.maskline("admin", "list-carriers")["Carriers"]
+    return {one["Name"]: one["Nodes"][0]["State"] for one in carriers if one["Nodes"]}
+
+
 def test_a_carrier_that_does_not_take_our_certificate_is_down(tmp_path: Path) -> None:
     """Whether we have none for it, or one of another authority."""
     theirs = Authority(tmp_path, "carrier").issue("theirs", "127.0.0.1")
@@ -139,8 +145,6 @@ def test_a_carrier_that_does_not_take_our_certificate_is_down(tmp_path: Path) ->
         phone.send(phone.invite())
         assert phone.final() == 503
         assert not peer.received
-        carriers = service.maskline("admin", "list-carriers")["Carriers"]
-        states = {one["Name"]: one["Nodes"][0]["State"] for one in carriers}
-        assert states == {"acme": "down", "other": "down"}
+        until(lambda: states(service) == {"acme": "down", "other": "down"})
     assert not other.received
     other.close()

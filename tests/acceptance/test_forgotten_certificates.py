@@ -3,11 +3,10 @@ see them anew."""
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from acceptance.carriers import answered, hang_up, masked
+from acceptance.carriers import answered, answered_at_last, hang_up, masked
 from acceptance.peers import Peer
 from acceptance.service import Service, free_port, until
 from authority import Authority
@@ -44,8 +43,7 @@ def test_a_place_is_looked_at_anew(tmp_path: Path, name: str, how: signal.Signal
             assert phone.final() == 503
             until(lambda: "is for another name" in service.log)
         else:
-            until(lambda: peer.of("OPTIONS"))
-            time.sleep(0.5)  # until its answer is read
-            hang_up(phone, *answered(phone))
+            until(lambda: peer.of("OPTIONS"), 10)  # before its time
+            hang_up(phone, *answered_at_last(phone))
         assert bool(peer.of("INVITE")) is (name == "127.0.0.1")
     peer.close()

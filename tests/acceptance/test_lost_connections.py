@@ -4,11 +4,10 @@ as that party's carrier has it, and to nobody else."""
 import socket
 import ssl
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
-from acceptance.carriers import answered, hang_up, masked
+from acceptance.carriers import answered, answered_at_last, hang_up, masked
 from acceptance.peers import Peer, accept, ignore
 from acceptance.service import Service, free_port, until
 from acceptance.test_client_certificates import Encrypted
@@ -77,6 +76,5 @@ def test_a_carrier_that_closed_is_connected_to_before_the_next_call(tmp_path: Pa
         peer.close()
         peer = Peer(tls=them.server(), port=peer.port)
         until(lambda: peer.of("OPTIONS"))
-        time.sleep(0.5)  # until its answer is read
-        hang_up(phone, *answered(phone))
+        hang_up(phone, *answered_at_last(phone))
     peer.close()

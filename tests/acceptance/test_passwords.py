@@ -67,7 +67,7 @@ def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> N
         assert not peer.received
         right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
         phone.send(right)
-        taken = phone.taken(10)
+        taken = phone.taken()
         phone.send(within("ACK", right, taken, phone, 2))
         until(lambda: peer.of("ACK"))
         while not phone.silent(0.2):  # a 180 that was overtaken, say
@@ -116,7 +116,7 @@ def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
         assert not peer.received
         right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
         phone.send(right)
-        taken = phone.taken(10)
+        taken = phone.taken()
         phone.send(within("ACK", right, taken, phone, 2))
         phone.send(within("BYE", right, taken, phone, 3))
         assert phone.final() == 200

@@ -78,7 +78,7 @@ def test_who_is_not_registered_is_told_why_and_a_new_password_is_tried_at_once(
         assert len(peer.of("REGISTER")) == 2
         password.write_text("secret")
         service.process.send_signal(signal.SIGUSR2)
-        until(lambda: stands("up"))
+        until(lambda: stands("up"), 10)  # before its next turn
     peer.close()
 
 
@@ -146,7 +146,7 @@ def test_a_registered_number_in_the_request_uri_is_not_the_dialled_one(
             other = f"To: <{contact}>\r\n{told}: {header(sent, 'To')}"
             sent = sent.replace(f"To: {header(sent, 'To')}", other)
         phone.send(sent)
-        answer = phone.taken(10)
+        answer = phone.taken()
         phone.send(within("ACK", sent, answer, phone))
         hang_up(phone, sent, answer)
         assert ends(service, 1) == ("caller", 200)
