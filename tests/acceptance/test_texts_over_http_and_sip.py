@@ -318,4 +318,4 @@ def test_texts_and_pictures_cross_between_twilio_and_smpp(stage: Stage) -> None:
     stage.by_smpp(by_smpp, MIXED_SMPP["smsc"], b"Nice")
     sent = stage.twilio_sent(by_twilio)
     assert (sent["From"], sent["Body"]) == (MIXED_SMPP["tw"], "Nice")
-    assert stage.smsc.delivered
+    until(lambda: stage.smsc.delivered)
