@@ -9,6 +9,9 @@ from xml.sax.saxutils import quoteattr
 
 CALLER_NUMBER, CALLED_NUMBER = "+12065550100", "+14015550101"
 
+# Milliseconds between two messages that two of Kamailio's workers may have in hand at once: SIPp
+# wants them in order, which a busy machine does not keep.
+GAP = 200
 PRIVATE_HEADERS = (
     "User-Agent", "Server", "Organization", "Subject", "Date", "Call-Info", "Alert-Info",
     "Error-Info", "Warning", "Timestamp", "In-Reply-To", "Priority", "Content-Language",
@@ -194,9 +197,9 @@ def answered(caller: Phone, called: Phone, *, early: bool = True) -> None:
     called.wait("INVITE", action=KEEP_PEER)
     if early:
         called.reply(183, "sdp")
-        called.pause(50)
+        called.pause(GAP)
     called.reply(180)
-    called.pause(50)
+    called.pause(GAP)
     called.reply(200, "sdp", retransmit=True)
     caller.wait(100, optional=True)
     caller.wait(183, optional=True)
@@ -211,7 +214,7 @@ def exchange(
     asker: Phone, other: Phone, method: str, kind: str = "", status: int = 200, back: str = ""
 ) -> None:
     """A request within the dialog and its answer, which holds what is given back, or what fits."""
-    asker.pause(100)
+    asker.pause(GAP)
     asker.request(method, kind, "sendonly" if method == "INVITE" else "sendrecv")
     other.wait(method)
     other.reply(status, back or (kind if kind == "sdp" and status == 200 else "other"))
@@ -295,7 +298,7 @@ def refused(status: int, make: type[Phone] = Phone) -> tuple[str, str]:
     caller.request("INVITE", "sdp")
     called.wait("INVITE")
     called.reply(180)
-    called.pause(50)
+    called.pause(GAP)
     called.reply(status, "other", retransmit=True)
     called.wait("ACK")
     caller.wait(100, optional=True)
@@ -312,7 +315,7 @@ def cancelled(make: type[Phone] = Phone) -> tuple[str, str]:
     called.reply(180)
     caller.wait(100, optional=True)
     caller.wait(180)
-    caller.pause(50)
+    caller.pause(GAP)
     caller.send(
         "CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0\n[last_Via:]\n[last_From:]\n"
         "To: <sip:[service]@[remote_ip]:[remote_port]>\n[last_Call-ID:]\nCSeq: 2 CANCEL\n"
