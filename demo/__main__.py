@@ -10,6 +10,7 @@ import asyncio
 import re
 import sys
 import tempfile
+import time
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ PROXY = "+19135550199"
 CONNECTOR = "maskline-demo"
 TALK_SECONDS = 3.0
 HEARD_SECONDS = 2.0  # of a tone, to call it heard
+RECORDED_SECONDS = 10.0  # in which the end of a call is so, on a slow machine
 KEYS = [
     "VoiceConnectorId", "ProxySessionId", "Status", "ExpiryMinutes", "Capabilities",
     "CreatedTimestamp", "UpdatedTimestamp", "Participants",
@@ -144,6 +146,7 @@ async def call(stage: Stage, session: dict[str, Any], folder: Path, findings: Fi
         during = await asyncio.to_thread(stage.run, "chime", "get-proxy-session", *ids(session))
         await ann.press("hangup")
         await ben.until("CALL_CLOSED")
+        await asyncio.to_thread(until_over, stage, session)
     shown_to_ann, shown_to_ben = number_in(answered), number_in(rang)
     print(f"\n  Ann ({ANN.number}) called Ben ({BEN.number}):")
     side_by_side(f"Ann dialled {proxy}", f"Ben's phone showed {shown_to_ben}")
@@ -153,6 +156,15 @@ async def call(stage: Stage, session: dict[str, Any], folder: Path, findings: Fi
     check_secrets(carrier, ann, ben, findings)
     status = during["ProxySession"]["Status"]
     findings.note(f"during the call the session was {status}", status == "InProgress")
+
+
+def until_over(stage: Stage, session: dict[str, Any]) -> None:
+    """Until the end of the call is recorded, a moment after the phones have seen it."""
+    end = time.monotonic() + RECORDED_SECONDS
+    while time.monotonic() < end:
+        found = stage.run("chime", "get-proxy-session", *ids(session))
+        if found["ProxySession"]["Status"] != "InProgress":
+            return
 
 
 async def telephone(person: Person, carrier: Carrier, folder: Path, stack: AsyncExitStack) -> Phone:
