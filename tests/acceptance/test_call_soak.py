@@ -354,7 +354,7 @@ def test_calls_of_every_kind_for_a_while(stage: Stage, tmp_path: Path) -> None:
         playing.append(threads.submit(stage.close_sessions, folder))
         for future in playing:
             future.result()
-    wait = 100 if LONG else 10
+    wait = 100 if LONG else 30
     with suppress(AssertionError):  # the next line tells what is missing
         until(lambda: stage.endings() == stage.expected(), wait)
     assert stage.endings() == stage.expected()
