@@ -117,6 +117,21 @@ async def test_a_bye_says_why_to_kamailio() -> None:
     assert told == [b"Q.850;cause=16", b"Q.850;cause=41"]
 
 
+async def test_who_answers_too_late_is_hung_up_but_not_any_number_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A carrier could else fill Kamailio's memory, and ours, by what it answers to one call."""
+    monkeypatch.setattr(control, "MOST_DISMISSED", 2)
+    stand_in = StandIn(200, deaf=100)
+    async with line_to(stand_in) as line:
+        for tag in range(5):
+            line.dismiss({**LEG, "To": f"<sip:b@127.0.0.1>;tag={tag}"}, 1)
+        while len(stand_in.heard) < 7:
+            await asyncio.sleep(0.01)
+        methods = [heard.split()[0] for heard in stand_in.heard]
+        assert sorted(methods[:7]) == [b"ACK"] * 5 + [b"BYE"] * 2
+
+
 def number_of(heard: bytes) -> int:
     return int(heard.split(b"CSeq: ")[1].split()[0])
 

@@ -32,6 +32,9 @@ UNREACHED = (408, 503)
 # 8.1.1.5) and seldom begin high; those that ours go round in leave room for what is added after a
 # challenge.
 HIGH_CSEQ, MOST_CSEQS = 2**31 - 2**22, 2**21
+# So many who answered too late are hung up at once; more are left to their own timers (RFC 3261
+# 13.3.1.4), for each takes a transaction of Kamailio's.
+MOST_DISMISSED = 200
 TEXT_STEP = 8  # from a text's number to the next one: a challenge or two lie between
 EXPIRES = re.compile(rb"\r\nExpires[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
 RETRY_AFTER = re.compile(rb"\r\nRetry-After[ \t]*:[ \t]*(\d{1,6})", re.IGNORECASE)
@@ -118,7 +121,7 @@ class ControlLine(asyncio.DatagramProtocol):
         """Confirms a leg whose INVITE had this number, and ends it: it belongs to no call. Whoever
         missed the ACK answers again, and this is done again (RFC 3261 13.2.2.4)."""
         self._send(request("ACK", leg, number, self.address, new_branch()))
-        if leg["To"] not in self._dismissing:
+        if leg["To"] not in self._dismissing and len(self._dismissing) < MOST_DISMISSED:
             task = self._dismissing[leg["To"]] = asyncio.create_task(self._end(leg))
             task.add_done_callback(lambda _: self._dismissing.pop(leg["To"]))
 
