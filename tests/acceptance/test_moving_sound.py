@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from acceptance.plain_phone import Phone, forked, within
+from acceptance.carriers import record
+from acceptance.plain_phone import Phone, forked, from_called, within
 from acceptance.service import Service, running, until
 from acceptance.test_leak import open_session
 
@@ -134,6 +135,35 @@ def test_who_takes_a_call_hears_it_whoever_else_rang(service: Service) -> None:
     here.speak(early, 25)
     until(lambda: one.heard() > 20)
     assert two.heard() == 0
+    caller.send(within("BYE", sent, answer, caller, 9))
+    called.reply(called.expect("BYE "), 200)
+    assert caller.final() == 200
+    caller.socket.close()
+    called.socket.close()
+    for ear in (here, one, two):
+        ear.socket.close()
+
+
+def test_who_did_not_take_a_call_gets_no_sound_by_an_ack(service: Service) -> None:
+    """Another phone of the fork, which knows all of the dialog but that it has none."""
+    here, one, two = Ear(), Ear(), Ear()
+    caller, called = Phone(service), Phone(service, service.carrier_port)
+    sent = caller.invite(body=here.described)
+    caller.send(sent)
+    offer = called.expect("INVITE ")
+    called.reply(forked(offer, "one"), 200, one.described)
+    answer = caller.taken()
+    caller.send(within("ACK", sent, answer, caller))
+    called.expect("ACK ")
+    one.speak(offer, 5)
+    until(lambda: "AnsweredTimestamp" in record(service))
+    told = from_called("ACK", forked(offer, "two"), called, 1)
+    called.send(moving(told, called, two.described))
+    assert caller.silent()
+    here.speak(answer, 25)
+    time.sleep(0.2)
+    assert two.heard() == 0
+    assert one.heard() > 20
     caller.send(within("BYE", sent, answer, caller, 9))
     called.reply(called.expect("BYE "), 200)
     assert caller.final() == 200
