@@ -156,8 +156,11 @@ def own_headers(reply: sip.Message) -> list[tuple[str, str]]:
         headers.append(("Unsupported", ", ".join(refused)))
     if reply.status == 415:
         headers.append(("Accept", "text/plain" if reply.method == "MESSAGE" else "application/sdp"))
-    if reply.status == 405 or (reply.status == 200 and reply.method == "OPTIONS"):
+    asked = reply.status == 200 and reply.method == "OPTIONS"
+    if reply.status == 405 or asked:
         headers.append(("Allow", ALLOW))
+    if asked:  # whether we work, and what we can do (RFC 3261 11.2)
+        headers += [("Accept", TYPES[0]), ("Supported", ", ".join(OPTION_TAGS))]
     return headers
 
 

@@ -196,7 +196,10 @@ def test_what_a_reply_of_our_own_may_hold() -> None:
     assert own(420, "INVITE", ("unsupported", tags)) == [unsupported]
     assert own(415, "INVITE") == [("Accept", "application/sdp")]
     assert own(415, "MESSAGE") == [("Accept", "text/plain")]
-    assert own(405, "REGISTER") == own(200, "OPTIONS") == [ALLOW]
+    assert own(405, "REGISTER") == [ALLOW]
+    can = [ALLOW, ("Accept", "application/sdp"), ("Supported", "100rel, timer")]
+    assert own(200, "OPTIONS") == can  # RFC 3261 11.2
+    assert own(503, "OPTIONS") == []
     assert own(200, "BYE") == []
 
 
