@@ -65,6 +65,8 @@ MEANT_OF_OURS = {
     ("DescribeSupport.OperationName", "*"): NOT_FOUND,
     ("RemoveOptOut.*PhoneNumber", "*"): NOT_FOUND,
     ("ImportPhoneNumbers.CarrierName", "*"): BAD_REQUEST,
+    # No longer than closed sessions are kept, which the settings say.
+    ("PutVoiceConnectorRules.NumberRestMinutes", "the max"): BAD_REQUEST,
 }
 
 # Answers that are not what the model says, on purpose.
