@@ -56,7 +56,8 @@ fuzz:
 	$(BIN)/python tests/smpp_fuzz.py build/fuzz/smpp -max_total_time=600 -max_len=2000
 	$(BIN)/python tests/fuzz_mask.py -max_total_time=600
 	env MASKLINE_FUZZ_REQUESTS=100000 $(BIN)/pytest --numprocesses auto --dist loadscope \
-		tests/unit/test_web_fuzz.py tests/unit/test_web_tampering.py
+		tests/unit/test_web_fuzz.py tests/unit/test_web_tampering.py \
+		tests/unit/test_databases_agree.py
 	env MASKLINE_ALL_FAULTS=1 $(BIN)/pytest -s tests/acceptance/test_leak_faults.py
 	@exec env MASKLINE_FUZZ=20000 $(BIN)/pytest tests/contract/test_cli_fuzz.py
 
