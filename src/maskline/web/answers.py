@@ -17,10 +17,12 @@ Headers = list[tuple[bytes, bytes]]
 JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 BAD_REQUEST = "BadRequestException"
 SERVICE_FAILURE = "ServiceFailureException"
+THROTTLED = "ThrottledClientException"
+UNAVAILABLE = "ServiceUnavailableException"
 STATUSES = {
     BAD_REQUEST: HTTPStatus.BAD_REQUEST,
-    "ServiceUnavailableException": HTTPStatus.SERVICE_UNAVAILABLE,
-    "ThrottledClientException": HTTPStatus.TOO_MANY_REQUESTS,
+    UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 

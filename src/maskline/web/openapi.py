@@ -41,10 +41,13 @@ def document() -> bytes:
 
 
 def common() -> dict[int, list[str]]:
-    """The names of errors that are no operation's, by status."""
+    """The names of errors that are no operation's, by status; and of those to be tried again later,
+    which not every operation lists."""
     found = {
         HTTPStatus.REQUEST_TIMEOUT: [TIMEOUT],
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: [answers.BAD_REQUEST],
+        HTTPStatus.TOO_MANY_REQUESTS: [answers.THROTTLED],
+        HTTPStatus.SERVICE_UNAVAILABLE: [answers.UNAVAILABLE],
     }
     for fault in COMMON:
         found.setdefault(HTTPStatus(fault.status), []).append(fault.name)
