@@ -232,22 +232,27 @@ def _uri(text: str) -> str:
 
 
 _USER = re.compile(r"sips?:([^@]+)@", re.IGNORECASE)  # with parameters of a number's (19.1.6)
-_TEL = re.compile(r"tel:([^;?]+)", re.IGNORECASE)
+_TEL = re.compile(r"tel:([^?]+)", re.IGNORECASE)
 _HEXED = re.compile(r"%([0-9A-Fa-f]{2})")
 _DIALLED, _SEPARATOR = re.compile(r"[+0-9().\s-]+"), re.compile(r"[().\s-]")
+_CONTEXT = re.compile(r";phone-context=(\+[0-9().-]+)(?:;|$)", re.IGNORECASE)
 
 
 def user(uri: str) -> str:
     """The user part of a SIP URI or the number of a tel URI, percent-decoded, without
-    parameters and visual separators (RFC 3261 19.1, RFC 3966)."""
+    parameters and visual separators (RFC 3261 19.1, RFC 3966). A local number stands behind the
+    digits that it is valid after, where its context tells such."""
     found = _USER.match(uri) or _TEL.match(uri)
     if not found:
         return ""
     text = found[1]
     if "%" in text:
         text = _HEXED.sub(lambda hexed: chr(int(hexed[1], 16)), text)
-    text = text.split(":", 1)[0].split(";", 1)[0]
-    return _SEPARATOR.sub("", text) if _DIALLED.fullmatch(text) else text
+    text, parted, parameters = text.split(":", 1)[0].partition(";")
+    if not _DIALLED.fullmatch(text):
+        return text
+    context = None if "+" in text else _CONTEXT.search(parted + parameters)
+    return _SEPARATOR.sub("", (context[1] if context else "") + text)
 
 
 _HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[0-9A-Fa-f:.]+\]|[^:;?@>]+)", re.IGNORECASE)

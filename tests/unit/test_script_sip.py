@@ -11,10 +11,19 @@ from maskline_sip import sip
         "sip:+12065550100@a", "sips:+1-206-555-0100@a;user=phone", "tel:+12065550100;cpc=ordinary",
         "sip:+12065550100;cpc=ordinary@a;user=phone", "sip:+12065550100;npdi;rn=+1999@[::1]:5070",
         "sip:%2B12065550100:secret@a", "SIP:+1(206)5550100;phone-context=a@b",
+        "tel:2065550100;phone-context=+1", "tel:555-0100;a=b;Phone-Context=+1(206);c",
+        "sip:2065550100;phone-context=%2B1@a;user=phone", "tel:+12065550100;phone-context=+44",
     ],
 )  # fmt: skip
 def test_a_number_is_read_with_its_parameters(uri: str) -> None:
     assert sip.user(uri) == "+12065550100"
+
+
+@pytest.mark.parametrize(
+    "uri", ["tel:5550100;phone-context=a.example", "tel:5550100;ext=1?phone-context=+1"]
+)
+def test_a_local_number_may_be_of_a_context_without_digits(uri: str) -> None:
+    assert sip.user(uri) == "5550100"
 
 
 @pytest.mark.parametrize("uri", ["sip:a.example", "sip:+12065550100", "tel:", "sip:@a", ""])
