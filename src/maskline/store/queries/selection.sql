@@ -100,17 +100,21 @@ LIMIT :window
 
 -- name: is_taken
 -- Whether a participant cannot have a number for a session of the pair: it is in use or rests.
-SELECT 1
-FROM claims
-JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
-JOIN voice_connectors ON voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+SELECT 1 FROM claims
 WHERE participant = :participant AND proxy_number = :proxy_number AND (
     held_until > :now OR (
-        held_until > :all_rested AND NOT (
-            :first IN (first_number, second_number) AND :second IN (first_number, second_number)
-        ) AND (
-            held_until > :rested
-            OR held_until > :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
+        held_until > :all_rested AND EXISTS (
+            SELECT 1 FROM proxy_sessions
+            JOIN voice_connectors
+                ON voice_connectors.voice_connector_id = proxy_sessions.voice_connector_id
+            WHERE proxy_session_id = claims.proxy_session_id
+                AND NOT (
+                    :first IN (first_number, second_number)
+                    AND :second IN (first_number, second_number)
+                ) AND (
+                    held_until > :rested
+                    OR held_until > :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
+                )
         )
     )
 )
