@@ -230,7 +230,7 @@ class Stage:
                 playing = threads.submit(self.play, folder / f"closed-{round_}", "closed", calls)
                 wanted = (round_ + 1) * BATCH
                 until(lambda wanted=wanted: self.answered("closed") == wanted, 40)
-                time.sleep(0.3)  # the last ACK
+                time.sleep(1.0)  # the last ACK
                 self.service.client().delete_proxy_session(
                     VoiceConnectorId=self.connector, ProxySessionId=self.closing_id
                 )

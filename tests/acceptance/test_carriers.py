@@ -83,7 +83,7 @@ def test_calls_go_to_the_right_certificate_alone(tmp_path: Path, name: str) -> N
             phone.send(phone.invite())
             assert phone.final() == 503
             assert not peer.of("INVITE")
-            assert "is for another name" in service.log
+            until(lambda: "is for another name" in service.log)
         assert peer.of("OPTIONS")
     peer.close()
 

@@ -161,7 +161,7 @@ def test_who_does_not_take_our_password_is_passed_by(tmp_path: Path) -> None:
         assert ends(service, 1) == ("caller", 200)
         assert record(service)["OutboundCarrierName"] == "globex"
         assert len(first.of("INVITE")) == 1
-        assert "carrier acme takes no call" in service.log
+        until(lambda: "carrier acme takes no call" in service.log)
     first.close()
     second.close()
 
