@@ -50,8 +50,8 @@ def test_a_text_goes_on_to_the_next_place_with_the_password(tmp_path: Path) -> N
     asked, *_, taken = second.of("MESSAGE")
     assert permits(taken)
     assert not permits(asked)
-    first, second = (int(header(one, "CSeq").split()[0]) for one in (asked, taken))
-    assert second == first + 1
+    before, after = (int(header(one, "CSeq").split()[0]) for one in (asked, taken))
+    assert after == before + 1
     assert header(asked, "Call-ID") == header(taken, "Call-ID")
     assert taken.startswith(f"MESSAGE sip:{BOB[2:]}@acme.example SIP/2.0")
     assert taken.endswith("\r\n\r\nHello")
