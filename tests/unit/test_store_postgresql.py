@@ -402,6 +402,24 @@ def hang(tx: Transaction) -> None:
 
 
 @pytest.mark.parametrize("how", [{}, {"piecemeal": True}, {"apart": True}])
+async def test_a_read_is_done_again_where_its_connection_is_lost(
+    store: Store, how: dict[str, bool]
+) -> None:
+    """As by a restart of the server."""
+    lost: list[bool] = []
+
+    def read(tx: Transaction) -> int:
+        found = count(tx)
+        if not lost:
+            lost.append(True)
+            awaited(tx._connection.execute(b"SELECT pg_terminate_backend(pg_backend_pid())"))  # type: ignore[attr-defined]
+        return found
+
+    assert await store.read(read, **how) == 0
+    assert lost
+
+
+@pytest.mark.parametrize("how", [{}, {"piecemeal": True}, {"apart": True}])
 async def test_a_read_that_is_not_answered_is_given_up(
     store: Store, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
 ) -> None:

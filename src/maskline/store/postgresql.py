@@ -83,7 +83,8 @@ TRY_LOCK = (
 
 
 class NotBegun(Exception):
-    """The connection was lost while nobody used it: a restart of the server, say."""
+    """The connection was lost, and nothing with it: before a change began, or by who only reads. A
+    restart of the server, say."""
 
 
 class PostgresqlTransaction:
@@ -238,13 +239,15 @@ class PostgresqlStore:
         connection = await connections.take(asked_at)
         tx = PostgresqlTransaction(connection, self._cipher)
         try:
-            if beginning:
-                done = await in_transaction(connection, beginning, work, tx)
-                if tx.changed:  # what changes nothing is kept on a full disk, too
-                    self.failing = False
-                return done
-            with untouched(connection):
-                return await spawned(work, tx)
+            if connections is not self._writing:  # a read leaves nothing behind
+                with untouched(connection):
+                    if beginning:
+                        return await in_transaction(connection, beginning, work, tx)
+                    return await spawned(work, tx)
+            done = await in_transaction(connection, beginning, work, tx)
+            if tx.changed:  # what changes nothing is kept on a full disk, too
+                self.failing = False
+            return done
         except (*STALE, TAKES_NO_CHANGES):  # the connection is of no use for other work, either
             connection.pgconn.finish()
             raise
@@ -261,7 +264,7 @@ def touch_with_room(tx: Transaction) -> None:
 
 @contextmanager
 def untouched(connection: AsyncConnection) -> Iterator[None]:
-    """What is done before a transaction, or in none: if the connection is lost, nothing else is."""
+    """What is done before a change, or by a read: if the connection is lost, nothing else is."""
     try:
         yield
     except psycopg.OperationalError as error:
