@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pytest
 from acceptance.smpp_stage import ANN, BEN, PROXY, served, store, until, until_states
 from smpp_peers import npm_smsc
 from smsc import Manners, Smsc, Submit, Text
@@ -12,6 +13,8 @@ from smsc import Manners, Smsc, Submit, Text
 from maskline.sms import text as sms
 
 __all__ = ["store"]
+
+CAT = "+13035550102"
 
 
 async def test_texts_through_an_smsc_by_others(tmp_path: Path, store: str) -> None:
@@ -39,6 +42,43 @@ async def test_texts_through_an_smsc_by_others(tmp_path: Path, store: str) -> No
         await until_states(service, *["Delivered"] * 4)
     assert peer.named("unbind")
     assert not peer.named("error")
+
+
+async def test_a_late_text_reaches_no_stranger_where_numbers_rest(
+    tmp_path: Path, store: str
+) -> None:
+    """SMPP tells of no text when it was written: it is late, for its session is over."""
+    rest = "number_rest_minutes = 60\n"
+    async with npm_smsc() as (peer, port), served(tmp_path, port, rest + store) as service:
+
+        def say(text: str) -> None:
+            peer.say(
+                source_addr=ANN.lstrip("+"), source_addr_ton=1, dest_addr_ton=1,
+                destination_addr=PROXY.lstrip("+"), short_message=text,
+            )  # fmt: skip
+
+        client = service.client()
+        (connector,) = client.list_voice_connectors()["VoiceConnectors"]
+        where = {"VoiceConnectorId": connector["VoiceConnectorId"]}
+
+        def open_with(number: str) -> None:
+            client.create_proxy_session(
+                **where, ParticipantPhoneNumbers=[ANN, number], Capabilities=["SMS"]
+            )
+
+        (session,) = client.list_proxy_sessions(**where)["ProxySessions"]
+        client.delete_proxy_session(**where, ProxySessionId=session["ProxySessionId"])
+        with pytest.raises(client.exceptions.BadRequestException, match="resting for one of them"):
+            open_with(CAT)
+        say("for Ben alone")
+        await until_states(service, "Refused")
+        open_with(BEN)
+        say("for Ben again")
+        await until_states(service, "Refused", "Delivered")
+        taken = peer.named("submit_sm")
+        assert [(one["text"], one["destination"]) for one in taken] == [
+            ("for Ben again", BEN.lstrip("+"))
+        ]
 
 
 def marked(number: int, text: bytes, *, header: bytes = b"") -> bytes:
