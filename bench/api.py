@@ -15,6 +15,7 @@ from filling import Filled, fill
 from load import IN_FLIGHT, Api, Reading, wrk
 from report import Report, middle, percentile
 
+from maskline.operations.assignment import Rest
 from maskline.store.sqlite import prepare
 from maskline.store.statements import QUERIES
 
@@ -161,6 +162,7 @@ def session_row(first: str, second: str) -> dict[str, object]:
         "first_number": first, "first_proxy_number": number,
         "second_number": second, "second_proxy_number": number,
         "created_at": now, "updated_at": now, "expires_at": now + 3_600_000,
+        **Rest().bounds(now),
     }  # fmt: skip
 
 
