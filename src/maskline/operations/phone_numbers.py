@@ -54,6 +54,11 @@ def list_phone_numbers(context: Context, request: Request) -> Answer:
 
 def update_phone_number(context: Context, request: Request) -> Answer:
     """Changes one of product type, calling name and name."""
+    change_phone_number(context, request)
+    return get_phone_number(context, request)
+
+
+def change_phone_number(context: Context, request: Request) -> None:
     row = require_number(context, request["PhoneNumberId"])
     given = [member for member in CHANGEABLE if request.get(member) is not None]
     if len(given) != 1:
@@ -71,7 +76,6 @@ def update_phone_number(context: Context, request: Request) -> Answer:
         name=request.get("Name", row["name"]) or None,
         now=context.now,
     )
-    return get_phone_number(context, request)
 
 
 def batch_update_phone_number(context: Context, request: Request) -> Answer:
@@ -80,7 +84,7 @@ def batch_update_phone_number(context: Context, request: Request) -> Answer:
     by_id = {item["PhoneNumberId"]: item for item in items}
     if len({*map(number_or_text, by_id)}) < len(items):
         raise BadRequest("A phone number is named twice")
-    return each_of(by_id, lambda number_id: update_phone_number(context, by_id[number_id]))
+    return each_of(by_id, lambda number_id: change_phone_number(context, by_id[number_id]))
 
 
 def delete_phone_number(context: Context, request: Request) -> Answer:
