@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "kamailio")]
 
 with atheris.instrument_imports(include=["maskline_sip"]):
-    from maskline_sip import allowed, gate, kept, mask, sdp, sip, texts
+    from maskline_sip import allowed, gate, kept, mask, places, sdp, sip, texts
 
 import torture  # noqa: E402  the path had to be set first
 from generated_calls import Party  # noqa: E402
@@ -58,10 +58,14 @@ def body_of(message: sip.Message) -> allowed.Body:
 
 def described(octets: bytes) -> bytes:
     """A description as it is written anew, the media engine's address in place of its own."""
-    read = sdp.read(octets)
+    read = places.unplaced(sdp.read(octets))
+    of_party = sdp.write(read, 1, 2)
+    again = places.unplaced(sdp.read(of_party))
+    hold(sdp.write(again, 1, 2) == of_party, "a party's description that changes")
     read.address = "IP4 192.0.2.1"
     for stream in read.streams:
         stream.address = ""
+        stream.profile = "RTP/AVP" if stream.tunnelled and stream.port else stream.profile
     written = sdp.write(read, 1, 2)
     hold(sdp.write(sdp.read(written), 1, 2) == written, "a description that changes")
     hold(sdp.addresses(sdp.read(written)) == {"192.0.2.1"}, "an address of somebody else's")

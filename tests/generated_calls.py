@@ -83,6 +83,14 @@ class Party:
         return [(name, self.value(name)) for name in names]
 
     def description(self) -> str:
+        print256 = ":".join(f"{self.chance.randrange(256):02X}" for _ in range(32))
+        browsers = [
+            f"a=group:BUNDLE {self.mark}", "m=audio 17002 UDP/TLS/RTP/SAVPF 8 97",
+            f"a=mid:{self.mark}", f"a=ice-ufrag:{self.mark}", f"a=ice-pwd:{self.mark * 5}",
+            f"a=fingerprint:sha-256 {print256}", "a=setup:actpass", "a=rtcp-mux",
+            f"a=candidate:{self.mark} 1 UDP 1 {self.host} 9 typ host",
+            f"a=candidate:1 1 udp 1 {self.mark}.local 9 typ host", f"a=msid:{self.mark} x",
+        ]  # fmt: skip
         lines = [
             "v=0", f"o={self.word()} 1 2 IN IP4 {self.host}", f"s={self.word()}",
             f"i={self.word()}", f"c=IN IP4 {self.host}", f"b=X-{self.mark}:1", "t=0 0",
@@ -93,6 +101,8 @@ class Party:
             f"a=candidate:1 1 UDP 1 {self.host} 9 typ host", "a=ptime:20", "a=sendrecv",
             f"m=video 9 RTP/AVP 99 {self.mark}", f"a=rtpmap:99 {self.mark}/90000",
         ]  # fmt: skip
+        if self.chance.random() < 0.3:  # one that calls from a browser
+            lines[8:8] = browsers
         return "\r\n".join(lines) + "\r\n"
 
     def written(self, start: str, headers: list[tuple[str, str]], body: str = "") -> bytes:

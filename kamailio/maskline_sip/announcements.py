@@ -116,8 +116,10 @@ class Announcements:
 
 def can_hear(request: sip.Message, offered: sdp.Description | None) -> bool:
     """Whether a caller says where to send sound before an answer, and insists on nothing that
-    we do not do (RFC 3262)."""
-    return offered is not None and "100rel" not in request.first("require").lower()
+    we do not do (RFC 3262). Where it would have to be found first (ICE), the beginning is lost."""
+    if offered is None or any(stream.tunnelled for stream in offered.active):
+        return False
+    return "100rel" not in request.first("require").lower()
 
 
 def progress(request: sip.Message, tag: str, local: str, body: allowed.Body) -> bytes:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import KSR
 
-from . import allowed, mask, sdp, sip
+from . import allowed, mask, places, sdp, sip
 from .addresses import address_of
 from .engines import Engines
 from .media import OFF, MediaDown, Terms
@@ -61,9 +61,9 @@ class Bodies:
         if self._answers(request, passage, terms):
             relayed = self.media.answer(call, passage.far.side, sender, given, terms)
             return self._written(relayed, passage, passage.far)
-        places = self.media.places(call, sender, terms)
+        heard_at = self.media.places(call, sender, terms)
         relayed = self.media.offer(call, sender, given, terms)
-        back = sdp.moved_back(given, places)
+        back = places.moved_back(given, heard_at)
         if back:
             KSR.pv.sets(BACK, sdp.write(back, 1, 1).decode())
         return self._written(relayed, passage, passage.far, offers=True)
@@ -238,7 +238,7 @@ def description(message: sip.Message) -> sdp.Description | None:
     if not message.body:
         return None
     text = sdp.from_body(message.first("content-type"), message.body)
-    return sdp.read(text) if text else None
+    return places.unplaced(sdp.read(text)) if text else None
 
 
 _OPTIONAL = re.compile(r'; *handling *= *"?optional\b', re.IGNORECASE)

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import mask, sdp
+from . import mask, places, sdp
 
 # The media of one leg is told nothing of the other's: no ICE candidates, and no RTCP, which names
 # its sender. The engine swallows only RTCP that begins with a report, and a telephone's farewell
 # does not. So it is made to believe that both sides send RTCP and RTP to one port, and keeps no
 # other open, while neither side is told: what they send goes nowhere.
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "ICE": "remove",
     "DTLS": "off",
     "replace": ["origin", "zero-address"],  # of hold as in RFC 2543 the direction tells
@@ -31,25 +31,32 @@ OPTIONS = {
         "no-AES_256_CM_HMAC_SHA1_32", "no-AEAD_AES_128_GCM", "no-AEAD_AES_256_GCM",
     ],
 }  # fmt: skip
-OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
+OFF, OPTIONAL, REQUIRED, DTLS = "off", "optional", "required", "dtls"
+TUNNELLED = "UDP/TLS/RTP/SAVPF"
 OFFERED: dict[str, dict[str, Any]] = {
     OFF: {"transport-protocol": "RTP/AVP"},
     OPTIONAL: {"transport-protocol": "RTP/AVP", "OSRTP": ["offer"]},
     REQUIRED: {"transport-protocol": "RTP/SAVP"},
-}
+    DTLS: {
+        "transport-protocol": TUNNELLED, "ICE": "force", "DTLS": "active", "SDES": ["off"],
+        "flags": [*OPTIONS["flags"], "generate-mid"],
+    },
+}  # fmt: skip
 ANSWERED: dict[str, dict[str, Any]] = {
     OFF: {},
     OPTIONAL: {"OSRTP": ["accept"]},
     REQUIRED: {"OSRTP": ["accept"]},
+    DTLS: {"ICE": "force", "DTLS": "active"},
 }
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for the sound of a message's sender and of its receiver: SRTP (RFC 4568) is off,
-    optional or required; `family` is the receiver's, IP4 or IP6, or empty where it is known; the
-    codecs of each side are those that it may use, the preferred first, or any; `new` when the
-    engine knows nothing of the receiver that could be asked for."""
+    """What holds for the sound of a message's sender and of its receiver: SRTP is off, optional
+    or required (RFC 4568), or has its keys from DTLS, as browsers have it (RFC 8827); `family` is
+    the receiver's, IP4 or IP6, or empty where it is known; the codecs of each side are those that
+    it may use, the preferred first, or any; `new` when the engine knows nothing of the receiver
+    that could be asked for."""
 
     sender: str = OFF
     receiver: str = OFF
@@ -145,9 +152,10 @@ class Media:
     def _placed(self, step: dict[str, Any], side: str, given: sdp.Description) -> sdp.Description:
         """What a side sent, with the place where the engine knows it in place of none: who holds
         has not moved, and when the hold is refused, all is as it was."""
-        if not any(sdp.is_no_place(given.place(stream)) for stream in given.active):
+        held = [stream for stream in given.active if not stream.tunnelled]
+        if not any(sdp.is_no_place(given.place(stream)) for stream in held):
             return given
-        return sdp.placed(given, self._places(step["call-id"], side))
+        return places.placed(given, self._places(step["call-id"], side))
 
     def places(self, call: str, side: str, terms: Terms = PLAIN) -> list[tuple[str, int]]:
         """Where a side hears its streams, as far as the engine knows."""
@@ -186,11 +194,11 @@ class Media:
 
     def _step(self, step: dict[str, Any], given: sdp.Description) -> sdp.Description:
         text = sdp.write(with_mux(given, True), 1, 1).decode()
-        result = self._command({"sdp": text, **step, **OPTIONS})
+        result = self._command({**OPTIONS, "sdp": text, **step})
         relayed = sdp.read(result.get("sdp", "").encode("latin-1"))
         if not sdp.addresses(relayed) <= self._addresses:
             raise MediaDown("the engine told an address that is not its own")
-        return with_mux(relayed, False)
+        return untold(relayed)
 
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:
         if self._is_silent():
@@ -270,26 +278,46 @@ def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
     return replace(description, streams=streams)
 
 
+def untold(relayed: sdp.Description) -> sdp.Description:
+    """Of one port for RTP and RTCP nobody is told but a browser, which insists on it."""
+    streams = [replace(stream, rtcp_mux=stream.tunnelled) for stream in relayed.streams]
+    return replace(relayed, streams=streams)
+
+
 def accepted(given: sdp.Description, srtp: str) -> sdp.Description:
     """What a side sent, as far as its terms allow. Some offer the same sound twice, encrypted and
     plain, and want one of both refused (RFC 3264 6)."""
-    if srtp == OPTIONAL:
-        return given
-    if srtp == REQUIRED:
-        streams = [s if s.secure else replace(s, port=0) for s in given.streams]
-    else:
-        plain = [replace(stream, keys=[]) for stream in given.streams]
-        streams = [s if s.profile in sdp.PLAIN else replace(s, port=0) for s in plain]
-    kept = replace(given, streams=streams)
-    if given.active and not kept.active:
-        told = "not encrypted" if srtp == REQUIRED else "encrypted, and this carrier's srtp is off"
-        raise sdp.Unacceptable(told)
-    return kept
+    streams = list(given.streams)
+    if srtp == OFF:
+        streams = [replace(stream, keys=[]) for stream in streams]
+    kept = [stream for stream in streams if stream.port and fits(stream, srtp)]
+    if srtp == DTLS:
+        kept = kept[:1]  # one bundle is one way
+    streams = [s if any(s is one for one in kept) else replace(s, port=0) for s in streams]
+    if given.active and not kept:
+        raise sdp.Unacceptable(MISFIT[srtp])
+    return replace(given, streams=streams)
+
+
+MISFIT = {
+    OFF: "encrypted, and this carrier's srtp is off",
+    OPTIONAL: "by DTLS, and this carrier's srtp is optional",
+    REQUIRED: "not encrypted",
+    DTLS: "not by ICE and DTLS, and this carrier's srtp is dtls",
+}
+
+
+def fits(stream: sdp.Stream, srtp: str) -> bool:
+    """Whether a stream is on these terms."""
+    if srtp == DTLS or stream.tunnelled:
+        return srtp == DTLS and stream.tunnelled
+    return stream.secure if srtp == REQUIRED else srtp == OPTIONAL or stream.profile in sdp.PLAIN
 
 
 def fulfilled(relayed: sdp.Description, srtp: str) -> sdp.Description:
     """What a side is sent, if it is on its terms."""
     for stream in relayed.active:
-        if {OFF: stream.secure, OPTIONAL: False, REQUIRED: not stream.secure}[srtp]:
+        told = stream.tunnelled and stream.dtls.candidates
+        if not fits(stream, srtp) or (srtp == OFF and stream.secure) or (srtp == DTLS and not told):
             raise MediaDown("the engine does not keep to the carrier's srtp")
     return relayed

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from . import dtls
+
 MAX_BYTES = 16_384
 MAX_STREAMS = 8
 CODECS = {
@@ -77,6 +79,13 @@ class Stream:
     rtcp_mux: bool = False
     keys: list[tuple[str, str, str]] = field(default_factory=list)  # tag, suite, key and salt
     format: str = ""  # of a refused stream of another kind, in place of payloads
+    dtls: dtls.Dtls = dtls.NONE
+
+    @property
+    def tunnelled(self) -> bool:
+        """Whether it takes the way that ICE finds, with keys from DTLS: then `read` wants all that
+        both need, and one port for RTP and RTCP."""
+        return self.profile in dtls.PROFILES
 
     @property
     def secure(self) -> bool:
@@ -92,6 +101,8 @@ class Description:
     address: str = ""
     direction: str = ""
     streams: list[Stream] = field(default_factory=list)
+    dtls: dtls.Dtls = dtls.NONE  # what holds for streams that tell nothing else
+    bundled: set[str] = field(default_factory=set)
 
     @property
     def active(self) -> list[Stream]:
@@ -130,7 +141,7 @@ def _stream(value: str) -> Stream:
     if not found or int(found[2]) > 65535:
         raise Unacceptable("m=")
     kind, port, profile, formats = found[1], int(found[2]), found[3], found[4]
-    if kind != "audio" or profile.upper() not in PLAIN | SECURE:
+    if kind != "audio" or profile.upper() not in PLAIN | SECURE | dtls.PROFILES:
         return _refused(kind, profile, formats)
     numbers = [int(text) for text in formats.split() if re.fullmatch(r"\d{1,3}", text)]
     return Stream(kind, port, profile.upper(), [n for n in numbers if n < 128][:32])
@@ -157,6 +168,8 @@ def _attribute(description: Description, value: str) -> None:
     if not description.streams:
         if value in DIRECTIONS:
             description.direction = value
+        description.dtls = description.dtls.knowing(value)
+        description.bundled |= dtls.bundled(value)
         return
     stream = description.streams[-1]
     if value in DIRECTIONS:
@@ -171,6 +184,8 @@ def _attribute(description: Description, value: str) -> None:
         _key(stream, found)
     elif found := _PTIME.fullmatch(value):
         stream.ptimes.append(f"{found[1] or ''}ptime:{found[2]}")
+    elif stream.tunnelled:
+        stream.dtls = stream.dtls.knowing(value)
 
 
 def _codec(stream: Stream, found: re.Match[str]) -> None:
@@ -204,6 +219,7 @@ def _format(stream: Stream, payload: int, text: str) -> None:
 
 def _check(description: Description) -> None:
     for stream in description.streams:
+        _check_dtls(stream, description)
         # Of a refused stream no map is written, without which other numbers mean nothing.
         mapped = stream.maps if stream.port else {}
         known = [p for p in stream.payloads if p in mapped or p in STATIC]
@@ -214,47 +230,26 @@ def _check(description: Description) -> None:
         if stream.port and stream.profile in SECURE and not stream.keys:
             raise Unacceptable("no key that we can use")
         stream.payloads = known or [0]
-        if is_no_place(description.place(stream)):
+        if is_no_place(description.place(stream)) and not stream.tunnelled:
             direction = stream.direction or description.direction or "sendrecv"
             stream.direction = HOLDING.get(direction, direction)
     if not description.streams:
         raise Unacceptable("no stream")
 
 
+def _check_dtls(stream: Stream, description: Description) -> None:
+    """One that lacks something is refused: its sender may have offered the same sound otherwise."""
+    if not stream.tunnelled:
+        return
+    stream.keys, stream.dtls = [], stream.dtls.within(description.dtls)
+    if not (stream.dtls.is_complete and stream.rtcp_mux):
+        stream.port = 0
+
+
 def is_no_place(address: str) -> bool:
     """Whether it is 0.0.0.0 or ::, by which the other side is put on hold (RFC 2543, appendix B.5;
     RFC 3264 8.4)."""
     return not set(address.partition(" ")[2]) - set("0.:") and address != ""
-
-
-def placed(description: Description, places: Sequence[tuple[str, int]]) -> Description:
-    """The description with these addresses and ports for the streams that tell no place."""
-    streams = _at(description, places, nowhere=True)
-    general = "" if is_no_place(description.address) else description.address
-    return replace(description, address=general, streams=streams)
-
-
-def moved_back(given: Description, places: Sequence[tuple[str, int]]) -> Description | None:
-    """The description with these addresses and ports for the streams that have a place; None where
-    they are those that it tells."""
-    back = replace(given, streams=_at(given, places, nowhere=False))
-    return back if _ends(back) != _ends(given) else None
-
-
-def _at(
-    description: Description, places: Sequence[tuple[str, int]], *, nowhere: bool
-) -> list[Stream]:
-    """The streams, those `nowhere`, or those that have a place, at these addresses and ports."""
-    streams = list(description.streams)
-    for index, (stream, (address, port)) in enumerate(zip(streams, places, strict=False)):
-        if stream.port and is_no_place(description.place(stream)) == nowhere:
-            family = "IP6" if ":" in address else "IP4"
-            streams[index] = replace(stream, address=f"{family} {address}", port=port)
-    return streams
-
-
-def _ends(description: Description) -> list[tuple[str, int]]:
-    return [(description.place(stream), stream.port) for stream in description.streams]
 
 
 def refusing_as(description: Description, given: Description) -> Description:
@@ -273,6 +268,9 @@ def write(description: Description, session: int, version: int) -> bytes:
     address = description.address or next((s.address for s in description.active if s.address), "")
     address = address or "IP4 0.0.0.0"  # an address of a refused stream is told to nobody
     lines = ["v=0", f"o=- {session} {version} IN {address}", "s=-", f"c=IN {address}", "t=0 0"]
+    tunnelled = [stream for stream in description.active if stream.tunnelled]
+    mids = [stream.dtls.mid for stream in tunnelled if stream.dtls.mid]
+    lines += [f"a=group:BUNDLE {' '.join(mids)}"] if mids else []
     for stream in description.streams:
         lines += _lines(stream, description, address)
     return ("\r\n".join(lines) + "\r\n").encode("ascii")
@@ -290,6 +288,7 @@ def _lines(stream: Stream, description: Description, address: str) -> list[str]:
             lines.append(f"a=rtpmap:{payload} {stream.maps[payload]}")
         if payload in stream.formats:
             lines.append(f"a=fmtp:{payload} {stream.formats[payload]}")
+    lines += stream.dtls.lines() if stream.tunnelled else []
     lines += [f"a=crypto:{tag} {suite} inline:{key}" for tag, suite, key in stream.keys]
     lines += [f"a={ptime}" for ptime in stream.ptimes[:2]]
     lines.append(f"a={stream.direction or description.direction or 'sendrecv'}")
@@ -356,14 +355,16 @@ def nobody(offered: Description) -> Description:
 
 
 def keys(description: Description) -> set[str]:
-    """Every key that the description tells."""
-    return {key.rstrip("=") for stream in description.streams for _, _, key in stream.keys}
+    """Every key that the description tells, and whatever keys are known by."""
+    told = {key.rstrip("=") for stream in description.streams for _, _, key in stream.keys}
+    return told.union(*(stream.dtls.secrets for stream in description.streams))
 
 
 def addresses(description: Description) -> set[str]:
     """Every address that the description tells (without its IP4/IP6 word)."""
-    told = {description.address, *(s.address for s in description.streams if s.port)}
-    return {address.split(" ")[1] for address in told if address}
+    told = {description.address, *(s.address for s in description.active)}
+    stated = {address.split(" ")[1] for address in told if address}
+    return stated.union(*(stream.dtls.addresses for stream in description.active))
 
 
 def from_body(content_type: str, body: bytes) -> bytes:

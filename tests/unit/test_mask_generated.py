@@ -9,7 +9,7 @@ import pytest
 from generated_calls import Party
 from secrets_told import Search, hashes
 
-from maskline_sip import allowed, mask, sdp, sip
+from maskline_sip import allowed, mask, places, sdp, sip
 
 KEYS = mask.Keyring({"a": bytes(range(64)), "b": bytes(range(64, 128))}, "b")
 HERE = "192.0.2.1:5060"
@@ -24,10 +24,12 @@ OTHER = Search([b"S1CB9", b"14015550101", b"203.0.113.12"])
 
 def relayed(party: Party) -> allowed.Body:
     """What is left of a description when the media engine has put its address in."""
-    description = sdp.read(party.description().encode())
+    description = places.unplaced(sdp.read(party.description().encode()))
     description.address = "IP4 192.0.2.1"
     for stream in description.streams:
         stream.address = ""
+        if stream.port and stream.tunnelled:
+            stream.profile = "RTP/AVP"
     return allowed.Body("application/sdp", sdp.write(description, 1, 2))
 
 

@@ -29,6 +29,10 @@ from maskline_sip.switch import SwitchDown
 
 INACTIVE = SDP.format("192.0.2.11", 0).encode()
 HEARD = {"Decision": "Refuse", "CallId": CALL, "SipStatus": 404}
+BROWSERS = (
+    "v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 8\r\na=rtcp-mux\r\na=setup:actpass\r\n"
+    f"a=ice-ufrag:abcd\r\na=ice-pwd:{'p' * 22}\r\na=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\n"
+)
 
 
 def question(script: Script) -> dict[str, Any]:
@@ -176,13 +180,14 @@ def test_who_hung_up_while_the_refusal_was_decided_is_not_answered_again(script:
     ("asked", "silent"),
     [
         (invite(), None), (invite(body=b""), True), (invite(("Require", "100rel")), True),
-        (invite(("Require", "timer")), None),
+        (invite(("Require", "timer")), None), (invite(body=BROWSERS.encode()), True),
     ],
-    ids=["offer", "no offer", "100rel", "timer"],
+    ids=["offer", "no offer", "100rel", "timer", "browser"],
 )  # fmt: skip
 def test_the_control_plane_knows_who_can_hear_no_announcement(
     script: Script, asked: bytes, silent: bool | None
 ) -> None:
+    """A browser would miss its beginning: it must be found and agree on keys first."""
     script.request(asked)
     assert question(script).get("Silent") is silent
 

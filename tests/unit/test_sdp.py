@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline_sip import sdp
+from maskline_sip import places, sdp
 
 HEAD = "v=0\r\no=- 7 8 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
 KEYS = {
@@ -277,28 +277,28 @@ def test_streams_that_tell_no_place_get_one_and_no_others() -> None:
         b"v=0\nc=IN IP4 0.0.0.0\nm=audio 4000 RTP/AVP 0\nm=video 0 RTP/AVP 0\n"
         b"m=audio 4002 RTP/AVP 0\nc=IN IP4 192.0.2.2\nm=audio 4004 RTP/AVP 0\n"
     )
-    places = [("192.0.2.9", 1), ("192.0.2.9", 2), ("192.0.2.9", 3), ("2001:db8::9", 4)]
-    placed = sdp.placed(nowhere, places)
+    known = [("192.0.2.9", 1), ("192.0.2.9", 2), ("192.0.2.9", 3), ("2001:db8::9", 4)]
+    placed = places.placed(nowhere, known)
     assert placed.address == ""
     assert [(stream.address, stream.port) for stream in placed.streams] == [
         ("IP4 192.0.2.9", 1), ("", 0), ("IP4 192.0.2.2", 4002), ("IP6 2001:db8::9", 4),
     ]  # fmt: skip
     somewhere = sdp.read(described().encode())
-    assert sdp.placed(somewhere, places) == somewhere
+    assert places.placed(somewhere, known) == somewhere
 
 
 def test_streams_that_were_moved_can_be_moved_back() -> None:
     given_ = read("audio 4000 RTP/AVP 0", "video 0 RTP/AVP 0", "audio 4002 RTP/AVP 0")
-    back = sdp.moved_back(given_, [("192.0.2.9", 1), ("192.0.2.9", 2), ("192.0.2.1", 4002)])
+    back = places.moved_back(given_, [("192.0.2.9", 1), ("192.0.2.9", 2), ("192.0.2.1", 4002)])
     assert back
     assert [(stream.address, stream.port) for stream in back.active] == [
         ("IP4 192.0.2.9", 1), ("IP4 192.0.2.1", 4002),
     ]  # fmt: skip
     same = [("192.0.2.1", 4000), ("192.0.2.9", 2), ("192.0.2.1", 4002)]
-    assert sdp.moved_back(given_, same) is None
-    assert sdp.moved_back(given_, []) is None
+    assert places.moved_back(given_, same) is None
+    assert places.moved_back(given_, []) is None
     held = sdp.read(b"v=0\nc=IN IP4 0.0.0.0\nm=audio 4000 RTP/AVP 0\n")
-    assert sdp.moved_back(held, [("192.0.2.9", 1)]) is None
+    assert places.moved_back(held, [("192.0.2.9", 1)]) is None
 
 
 def test_refused_streams_stand_as_their_sender_wrote_them() -> None:

@@ -456,6 +456,16 @@ def test_a_trunk_over_tls_is_probed_or_has_authorities_of_its_own(more: str) -> 
     assert read.trunks["acme"].transport == "tls"
 
 
+@pytest.mark.parametrize(
+    ("srtp", "encrypted"), [("off", False), ("optional", False), ("required", True), ("dtls", True)]
+)
+def test_a_trunk_is_encrypted_where_nothing_of_it_is_plain(srtp: str, encrypted: bool) -> None:
+    for transport in ("tls", "udp"):
+        more = f"transport = '{transport}'\nsrtp = '{srtp}'"
+        read = settings.parse(tomllib.loads(trunk(more, BOTH, SHOWN)))
+        assert read.trunks["acme"].encrypted == (encrypted and transport == "tls")
+
+
 def test_the_files_of_tls_are_found_beside_the_settings(tmp_path: Path) -> None:
     path = tmp_path / "maskline.toml"
     more = "transport = 'tls'\ntls.ca = 'ca.pem'"

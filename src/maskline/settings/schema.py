@@ -350,8 +350,9 @@ class Settings:
     enforce_encryption: bool = setting(
         "Whether RequireEncryption of a voice connector holds for the calls of its proxy sessions: "
         "those come from and go to carriers alone that are reached by tls and whose srtp is "
-        "required, and arrive by tls or wss; others are refused with 403. Off, because with AWS it "
-        "was about the trunk to the customer's own telephone system, and many programs set it.",
+        "required or dtls, and arrive by tls or wss; others are refused with 403. Off, because "
+        "with AWS it was about the trunk to the customer's own telephone system, and many programs "
+        "set it.",
         False,
     )
     barred_prefixes: tuple[str, ...] = setting(

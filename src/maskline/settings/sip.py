@@ -253,11 +253,12 @@ class CarrierSip:
         "failover_carriers those take its texts that carry texts, too.",
         False,
     )
-    srtp: Literal["off", "optional", "required"] = setting(
+    srtp: Literal["off", "optional", "required", "dtls"] = setting(
         "Whether sound to and from this carrier is encrypted (SRTP with keys in the description, "
         "RFC 4568; choose tls as transport, or the keys travel in the open). off: never. optional: "
         "offered along with plain sound (RFC 8643), and taken if the carrier offers it. required: "
-        "a call without it is refused.",
+        "a call without it is refused. dtls: as browsers have it (WebRTC: ICE, DTLS-SRTP, one port "
+        "for RTP and RTCP); a call without it is refused.",
         "off",
     )
     targets: tuple[CarrierTarget, ...] = setting(
@@ -284,7 +285,7 @@ class CarrierSip:
     def encrypted(self) -> bool:
         """Whether every call over it is encrypted, its signalling and its sound."""
         by_tls = all(transport == "tls" for _, transport, _, _ in self.places)
-        return by_tls and self.srtp == "required"
+        return by_tls and self.srtp in ("required", "dtls")
 
     @property
     def probed_every(self) -> int:

@@ -1,0 +1,63 @@
+"""Where streams want their sound to be sent: told, told as nowhere, or left to be found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from . import dtls, sdp
+from .sdp import Description, Stream, is_no_place
+
+NOWHERE = "IP4 0.0.0.0"
+
+
+def placed(description: Description, places: Sequence[tuple[str, int]]) -> Description:
+    """The description with these addresses and ports for the streams that tell no place."""
+    streams = _at(description, places, nowhere=True)
+    general = "" if is_no_place(description.address) else description.address
+    return replace(description, address=general, streams=streams)
+
+
+def moved_back(given: Description, places: Sequence[tuple[str, int]]) -> Description | None:
+    """The description with these addresses and ports for the streams that have a place; None where
+    they are those that it tells."""
+    back = replace(given, streams=_at(given, places, nowhere=False))
+    return back if _ends(back) != _ends(given) else None
+
+
+def _at(
+    description: Description, places: Sequence[tuple[str, int]], *, nowhere: bool
+) -> list[Stream]:
+    """The streams, those `nowhere`, or those that have a place, at these addresses and ports."""
+    streams = list(description.streams)
+    for index, (stream, (address, port)) in enumerate(zip(streams, places, strict=False)):
+        if not stream.port or stream.tunnelled:
+            continue
+        if is_no_place(description.place(stream)) == nowhere:
+            family = "IP6" if ":" in address else "IP4"
+            streams[index] = replace(stream, address=f"{family} {address}", port=port)
+    return streams
+
+
+def _ends(description: Description) -> list[tuple[str, int]]:
+    return [(description.place(stream), stream.port) for stream in description.streams]
+
+
+def unplaced(description: Description) -> Description:
+    """What a party sent, without the places of its tunnelled streams, and without names of streams
+    that it does not bundle. A port and address of nowhere are those of RFC 8838 4.1.1."""
+    if not any(stream.tunnelled for stream in description.active):
+        return description
+    streams = [
+        replace(stream, port=sdp.NO_PORT, address=NOWHERE, dtls=_nowhere(stream, description))
+        if stream.port and stream.tunnelled
+        else stream
+        for stream in description.streams
+    ]
+    alone = all(stream.tunnelled for stream in description.active)
+    return replace(description, address="" if alone else description.address, streams=streams)
+
+
+def _nowhere(stream: Stream, description: Description) -> dtls.Dtls:
+    mid = stream.dtls.mid if stream.dtls.mid in description.bundled else ""
+    return replace(stream.dtls, mid=mid, candidates=())
