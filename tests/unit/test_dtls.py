@@ -238,6 +238,8 @@ def test_what_holds_for_all_streams_may_stand_before_them() -> None:
     assert sdp.write(of_party(text), 1, 1) == sdp.write(of_party(OFFER), 1, 1)
     one_more = OFFER.replace("t=0 0\n", "t=0 0\na=ice-ufrag:other\na=setup:passive\n")
     assert sdp.write(of_party(one_more), 1, 1) == sdp.write(of_party(OFFER), 1, 1)
+    twice = OFFER.replace("a=mid:S1CAmid\n", "a=mid:S1CAmid\na=mid:S1CAtwo\na=setup:passive\n")
+    assert of_party(twice) == of_party(OFFER)
 
 
 @pytest.mark.parametrize(
@@ -390,6 +392,9 @@ def test_a_browser_is_not_held_by_an_address_of_nowhere_nor_asked_for_its_place(
     assert [one["command"] for one in engine.asked] == ["offer"]
     assert engine.told == [TOLD_TO_ENGINE]
     assert places.moved_back(of_party(text), [("192.0.2.9", 4000)]) is None
+    assert places.placed(of_party(text), [("192.0.2.9", 4000)]) == of_party(text)
+    whole = text.replace("t=0 0", "c=IN IP4 10.1.2.3\nt=0 0")
+    assert sdp.write(of_party(whole), 1, 1).decode().replace("\r\n", "\n") == TOLD_TO_ENGINE
 
 
 def test_a_plain_stream_beside_keeps_its_place() -> None:

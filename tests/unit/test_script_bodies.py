@@ -127,6 +127,22 @@ def test_a_description_in_an_ack_answers(bodies: Any, engines: Engines) -> None:
     assert [asked[:4] for asked in engines.asked] == [("answer", "ref", "called", "caller")]
 
 
+def test_where_a_browser_wants_its_sound_is_neither_looked_at_nor_told(
+    bodies: Any, engines: Engines
+) -> None:
+    """Its checks show it: a page could name any place, and homes have addresses of their own."""
+    said = HEARD.format("127.0.0.1", 22).replace("RTP/AVP", "UDP/TLS/RTP/SAVPF") + (
+        "a=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\n"
+        f"a=ice-pwd:{'p' * 22}\r\na=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\n"
+        "a=candidate:1 1 UDP 5 127.0.0.1 22 typ host\r\n"
+    )
+    assert is_relayed(bodies.of_request(request("INVITE", said), PASSAGE))
+    (stream,) = engines.asked[0][3].streams
+    assert (stream.address, stream.port, stream.dtls.candidates) == ("IP4 0.0.0.0", 9, ())
+    with pytest.raises(sdp.Unacceptable, match="a place of this machine"):
+        bodies.of_request(request("INVITE", HEARD.format("127.0.0.1", 22)), PASSAGE)
+
+
 @pytest.mark.parametrize("method", ["BYE", "CANCEL", "INFO", "OPTIONS"])
 def test_no_other_request_holds_one(bodies: Any, engines: Engines, method: str) -> None:
     assert bodies.of_request(request(method), PASSAGE) == allowed.NO_BODY
