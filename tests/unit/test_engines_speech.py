@@ -21,6 +21,12 @@ def test_what_is_quoted_is_cut(line: str, told: str) -> None:
     assert heard(line) == Said(told.strip(), grave=True)
 
 
+def test_what_comes_of_calls_with_browsers_is_no_complaint() -> None:
+    line = "ERR: [0123-4 port 30000]: [core] SRTP output wanted, but no crypto suite was negotiated"
+    assert heard(line) == Said(line, grave=False)
+    assert heard(f"{line} twice") == Said(f"{line} twice", grave=True)
+
+
 @pytest.mark.parametrize("starting", [True, False])
 @pytest.mark.parametrize(
     "line",

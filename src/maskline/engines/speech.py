@@ -23,6 +23,8 @@ _CONFIGURATION = re.compile(
 )
 _RUNNER = "setpriv: "  # what starts an engine says why it cannot
 _GRAVE = ("EMERG", "ALERT", "BUG", "CRIT", "CRITICAL", "ERR", "ERROR", "WARN", "WARNING")
+# What rtpengine says of a telephone that speaks before its browser has agreed on keys.
+_EXPECTED = "SRTP output wanted, but no crypto suite was negotiated"
 _FOREIGN = re.compile(r"""[<\["'`{(].*|\b(?:sips?|tel|urn):.*""", re.IGNORECASE | re.DOTALL)
 
 
@@ -43,4 +45,5 @@ def heard(line: str, *, starting: bool = False) -> Said | None:
     rest = line[found.end() :].strip()
     own = starting and _CONFIGURATION.search(line, 0, found.end() + len("Fatal error: "))
     told = rest if own else _FOREIGN.sub("…", rest)
-    return Said(f"{found[0].strip()} {told}".strip(), (found[1] or found[2]) in _GRAVE)
+    grave = (found[1] or found[2]) in _GRAVE and rest != _EXPECTED
+    return Said(f"{found[0].strip()} {told}".strip(), grave)
