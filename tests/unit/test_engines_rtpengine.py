@@ -31,3 +31,4 @@ def test_it_waits_as_long_as_any_connector_may(
     ):
         assert rule.max
         assert rule.max < int(told[name]) <= rule.max + 60
+    assert told["--software-id"] == "maskline"  # its version is nobody's business

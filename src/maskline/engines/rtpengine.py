@@ -51,6 +51,7 @@ def program(
         f"--final-timeout={longest}",
         f"--offer-timeout={LONGEST_RING_SECONDS + MARGIN_SECONDS}",
         f"--delete-delay={DELETE_SECONDS}",
+        "--software-id=maskline",  # in STUN to browsers, in place of its name and version
         f"--pidfile={directory / 'pid'}",
         f"--recording-dir={spool}",
         "--recording-method=pcap",
