@@ -88,13 +88,15 @@ def listening(host: str, port: int, transport: str) -> bool:
 
 
 @contextmanager
-def capture(service: Service, file: Path) -> Iterator[None]:
-    """Everything that this service sends to either phone's address, in a pcap file. Others may
-    play calls at the same addresses at the same time."""
+def capture(
+    service: Service, file: Path, to: str = f"dst host {CALLER_HOST} or dst host {CALLED_HOST}"
+) -> Iterator[None]:
+    """Everything that this service sends to either phone's address, or where `to` says, in a pcap
+    file. Others may play calls at the same addresses at the same time."""
     first, last = service.media_ports
     ours = f"src port {service.sip_port} or src portrange {first}-{last}"
     ours += f" or (tcp and dst port {service.carrier_port})"
-    kept = f"(dst host {CALLER_HOST} or dst host {CALLED_HOST}) and ({ours})"
+    kept = f"({to}) and ({ours})"
     command = ["tshark", "-q", "-i", "lo", "-f", kept, "-F", "pcap", "-w", str(file)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as tshark:
         until(lambda: file.exists() and file.stat().st_size > 0)

@@ -21,7 +21,11 @@ from secrets_told import search_for
 FORGOTTEN_SECONDS = 11
 PRIVATE = ("User-Agent", "Server", "Subject", "Reason", "Warning", "P-Asserted-Identity", "X-Any")
 CONNECTION = re.compile(r"^Via: .*;i=")  # by whose number one caller's calls could be told
-SECRETS = {"A": [b"S1CA8", ALICE[1:].encode()], "B": [b"S1CB9", BOB[1:].encode()]}
+KEYS = {"S1CA8": "5A:C3:7E", "S1CB9": "4B:D2:69"}  # what the prints of their keys repeat
+SECRETS = {
+    "A": [b"S1CA8", ALICE[1:].encode(), KEYS["S1CA8"].encode()],
+    "B": [b"S1CB9", BOB[1:].encode(), KEYS["S1CB9"].encode()],
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +49,17 @@ def masked(
             "sip_settings": us.for_sip,
             "carrier_settings": f'probe_seconds = 0\n[carriers.sip.tls]\nca = "{us.ca}"',
         }
-    elif request.param == "srtp":
-        choices = {"transport": "udp", "carrier_settings": 'srtp = "optional"'}
+    elif request.param in SOUND:
+        choices = {"transport": "udp", "carrier_settings": f'srtp = "{SOUND[request.param]}"'}
     folder = tmp_path_factory.mktemp("flows")
     for service in running(folder, **choices):
         open_session(service)
         yield service
 
 
-# What differs between transports is few: these turns are taken over each.
-over_each = pytest.mark.parametrize("masked", ["udp", "tcp", "tls"], indirect=True)
+SOUND = {"srtp": "optional", "browsers": "dtls"}
+# What differs between transports is few: these turns are taken over each, and by browsers.
+over_each = pytest.mark.parametrize("masked", ["udp", "tcp", "tls", "browsers"], indirect=True)
 
 
 class Marked(Phone):
@@ -64,6 +69,7 @@ class Marked(Phone):
         self, service: Service, side: str, pairs: tuple[Pair, Pair], port: int = 0
     ) -> None:
         self.transport = service.transport
+        self.browser = "dtls" in service.carrier_settings
         super().__init__(service, port if self.transport == "udp" else 0)
         self.line = None
         if self.transport != "udp":
@@ -117,9 +123,28 @@ class Marked(Phone):
         return "".join(f"{name}: {self.mark}_{name} {self.where}\r\n" for name in PRIVATE)
 
     def described(self) -> str:
-        return SDP.replace("o=-", f"o={self.mark}").replace("s=-", f"s={self.mark}") + (
+        text = SDP.replace("o=-", f"o={self.mark}").replace("s=-", f"s={self.mark}") + (
             f"a=ssrc:1 cname:{self.mark}\r\na=extmap:1 urn:{self.mark}\r\n"
         )
+        return self._as_browsers(text) if self.browser else text
+
+    def _as_browsers(self, text: str) -> str:
+        """With all that tells of ICE and DTLS (RFC 8839, RFC 8122), of bundles and of streams."""
+        m = self.mark
+        keys = ":".join([KEYS[m]] * 11)[: 3 * 32 - 1]
+        text = text.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF")
+        text = text.replace("m=audio", f"a=group:BUNDLE {m}\r\na=msid-semantic: WMS {m}\r\nm=audio")
+        return text + "".join(
+            f"a={line}\r\n"
+            for line in (
+                f"mid:{m}", f"ice-ufrag:{m}", f"ice-pwd:{m * 5}", f"ice-options:trickle {m}",
+                f"fingerprint:sha-256 {keys}", "setup:actpass", "rtcp-mux", "rtcp-rsize",
+                f"candidate:1 1 udp 2122194687 {m}.local 17000 typ host generation 0 ufrag {m}",
+                f"candidate:{m} 1 UDP 2122063615 192.0.2.{len(m)} 17000 typ host",
+                f"candidate:2 1 UDP 16860526 192.0.2.8 9 typ srflx raddr {m} rport 9",
+                f"rtcp-fb:8 {m}", f"msid:{m} {m}", f"ssrc:1 msid:{m} {m}", f"rtcp-xr:{m}",
+            )
+        )  # fmt: skip
 
     def ask(self, request: str, more: str = "", body: str = "") -> None:
         """Sends a request of `within` with marks, more headers and a body."""
@@ -131,6 +156,7 @@ class Marked(Phone):
         )
 
     def answer(self, request: str, status: int, body: str = "", more: str = "") -> None:
+        body = body.replace("setup:actpass", "setup:active")
         self.reply(request, status, body, more=self.marks + more)
 
 
@@ -190,7 +216,7 @@ def test_reliable_ringing(a: Marked, b: Marked) -> None:
     ended(a, b, sent, answer)
 
 
-@pytest.mark.parametrize("masked", ["udp", "srtp"], indirect=True)
+@pytest.mark.parametrize("masked", ["udp", "srtp", "browsers"], indirect=True)
 def test_an_offer_in_reliable_ringing(a: Marked, b: Marked) -> None:
     """Its answer is in the PRACK: taken for an offer, it would come with keys for SRTP."""
     sent, received = invited(a, b, "Supported: 100rel\r\n", body="")

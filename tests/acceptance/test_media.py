@@ -17,8 +17,8 @@ import pytest
 from acceptance.service import free_port, media_ports, until
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from maskline_sip import sdp
-from maskline_sip.media import OFF, OPTIONAL, REQUIRED, Media, MediaDown, Terms
+from maskline_sip import places, sdp
+from maskline_sip.media import DTLS, OFF, OPTIONAL, REQUIRED, Media, MediaDown, Terms
 from maskline_sip.sdp import nobody
 
 sys.path.append(str(Path(__file__).parents[2] / "demo"))
@@ -252,8 +252,15 @@ ANNS_KEY, BENS_KEY = "A" * 40, "B" * 40
 
 
 def phones_words(side: Side, srtp: str, key: str) -> sdp.Description:
-    """How a phone speaks that must, may or must not encrypt."""
+    """How a phone speaks that must, may or must not encrypt, or is a browser."""
     text = sdp.write(side.description(), 1, 1).decode()
+    if srtp == DTLS:
+        text = text.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF").replace("m=", "a=group:BUNDLE 0\r\nm=")
+        for line in ("rtcp-mux", "setup:actpass", "mid:0", f"ice-ufrag:{key[:8]}",
+                     f"ice-pwd:{key[:24]}", "fingerprint:sha-256 " + ":".join([key[:2]] * 32),
+                     f"candidate:1 1 UDP 5 {side.host} {side.port} typ host"):  # fmt: skip
+            text += f"a={line}\r\n"
+        return places.unplaced(sdp.read(text.encode()))
     if srtp != OFF:
         text += f"a={KEY}{key}\r\n"
     if srtp == REQUIRED:
@@ -261,11 +268,11 @@ def phones_words(side: Side, srtp: str, key: str) -> sdp.Description:
     return sdp.read(text.encode())
 
 
-@pytest.mark.parametrize("bens", [OFF, OPTIONAL, REQUIRED])
-@pytest.mark.parametrize("anns", [OFF, OPTIONAL, REQUIRED])
+@pytest.mark.parametrize("bens", [OFF, OPTIONAL, REQUIRED, DTLS])
+@pytest.mark.parametrize("anns", [OFF, OPTIONAL, REQUIRED, DTLS])
 def test_each_side_has_keys_of_its_own(media: Media, anns: str, bens: str) -> None:
     """No key of one side is told to the other, in either direction, and a side that must encrypt
-    gets keys in a profile that demands them."""
+    gets keys in a profile that demands them. Two browsers see that they speak to one engine."""
     call, ann, ben = f"{anns}-{bens}", Side(ANN), Side(BEN)
     for caller, called in (("ann", "ben"), ("ben", "ann")):
         terms = {"ann": anns, "ben": bens}
@@ -279,10 +286,44 @@ def test_each_side_has_keys_of_its_own(media: Media, anns: str, bens: str) -> No
         )
         for told, srtp in ((offer, terms[called]), (answer, terms[caller])):
             (stream,) = told.streams
-            assert bool(stream.keys) == (srtp != OFF)
+            assert bool(stream.keys) == (srtp in (OPTIONAL, REQUIRED))
             assert (stream.profile == "RTP/SAVP") == (srtp == REQUIRED)
-            assert not {ANNS_KEY, BENS_KEY} & sdp.keys(told)
-        assert not sdp.keys(offer) & sdp.keys(answer)
+            assert stream.tunnelled == (srtp == DTLS)
+            for words in (phones_words(*side) for side in sides.values()):
+                assert not sdp.keys(words) & sdp.keys(told)
+            assert stream.direction == "sendrecv"
+        shared = sdp.keys(offer) & sdp.keys(answer)
+        assert all(one.startswith("SHA-256 ") and anns == bens == DTLS for one in shared)
+    media.delete(call)
+    ann.close()
+    ben.close()
+
+
+@pytest.mark.parametrize("other", [OFF, REQUIRED])
+def test_a_browser_that_calls_without_an_offer_is_offered_its_sound(
+    media: Media, other: str
+) -> None:
+    """And answers in the ACK; a change of the call by either side keeps its name of the stream."""
+    call, ann, ben = f"late-{other}", Side(ANN), Side(BEN)
+    to_ann, to_ben = Terms(other, DTLS), Terms(DTLS, other)
+    words = phones_words(ben, other, BENS_KEY)
+    offer = media.offer(call, "called", words, Terms(other, DTLS, new=True))
+    (stream,) = offer.streams
+    assert (stream.tunnelled, stream.dtls.setup) == (True, "actpass")
+    anns = phones_words(ann, DTLS, ANNS_KEY)
+    mine = replace(anns.streams[0].dtls, mid=stream.dtls.mid, setup="passive")
+    anns = replace(anns, streams=[replace(anns.streams[0], dtls=mine)])
+    answer = media.answer(call, "called", "caller", anns, to_ben)
+    assert not answer.streams[0].tunnelled
+    again = media.offer(call, "called", phones_words(ben, other, BENS_KEY), to_ann).streams[0]
+    mine = replace(mine, setup="actpass")
+    media.offer(
+        call, "caller", replace(anns, streams=[replace(anns.streams[0], dtls=mine)]), to_ben
+    )
+    last = media.answer(call, "caller", "called", words, to_ann).streams[0]
+    assert last.dtls.mid == again.dtls.mid == stream.dtls.mid
+    assert last.dtls.ufrag == again.dtls.ufrag == stream.dtls.ufrag
+    assert last.dtls.fingerprint == stream.dtls.fingerprint
     media.delete(call)
     ann.close()
     ben.close()
