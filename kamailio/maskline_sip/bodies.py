@@ -185,6 +185,8 @@ class Bodies:
         offers: bool = False,
     ) -> allowed.Body:
         """To each receiver a call's descriptions are one session's."""
+        if receiver.recorded:
+            relayed = places.at_one_place(relayed)
         session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
         version = version_of(f"{receiver.reference} {receiver.side}", relayed)
         return allowed.Body("application/sdp", sdp.write(relayed, session, version), offers)

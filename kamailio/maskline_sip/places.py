@@ -61,3 +61,14 @@ def unplaced(description: Description) -> Description:
 def _nowhere(stream: Stream, description: Description) -> dtls.Dtls:
     mid = stream.dtls.mid if stream.dtls.mid in description.bundled else ""
     return replace(stream.dtls, mid=mid, candidates=())
+
+
+def at_one_place(description: Description) -> Description:
+    """Of what the engine offers to a browser the one way that it names itself. It would hear the
+    browser elsewhere if another one is found, and a recording is made of what it hears there."""
+    streams = []
+    for stream in description.streams:
+        here = (description.place(stream).partition(" ")[2], str(stream.port))
+        kept = tuple(one for one in stream.dtls.candidates if one[2:] == here)
+        streams.append(replace(stream, dtls=replace(stream.dtls, candidates=kept)))
+    return replace(description, streams=streams)

@@ -311,6 +311,17 @@ def test_of_the_engines_ways_its_own_alone_are_read(candidate: str) -> None:
     assert written(relayed) == ANSWERED
 
 
+def test_a_recorded_browser_is_heard_at_one_place() -> None:
+    one, other = CANDIDATES.splitlines(True)
+    for place, kept, left in (("IP4 127.0.0.1", one, other), ("IP6 ::1", other, one)):
+        port = kept.split()[5]
+        text = ANSWERED.replace("IP4 127.0.0.1", place).replace("audio 30012", f"audio {port}")
+        seen = places.at_one_place(sdp.read(text.encode()))
+        assert written(seen) == text.replace(left, "")
+    plain = sdp.read(OFFERED.encode())
+    assert places.at_one_place(plain) == plain
+
+
 def test_candidates_are_counted() -> None:
     many = dtls.NONE
     for number in range(9):

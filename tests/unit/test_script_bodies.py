@@ -127,6 +127,22 @@ def test_a_description_in_an_ack_answers(bodies: Any, engines: Engines) -> None:
     assert [asked[:4] for asked in engines.asked] == [("answer", "ref", "called", "caller")]
 
 
+@pytest.mark.parametrize(("recorded", "ways"), [("", 2), ("1", 1)])
+def test_a_recorded_browser_is_told_one_way(
+    bodies: Any, engines: Engines, monkeypatch: pytest.MonkeyPatch, recorded: str, ways: int
+) -> None:
+    relayed = HEARD.format("127.0.0.1", 6000).replace("RTP/AVP", "UDP/TLS/RTP/SAVPF") + (
+        "a=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\n"
+        f"a=ice-pwd:{'p' * 22}\r\na=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\n"
+        "a=candidate:1 1 UDP 5 127.0.0.1 6000 typ host\r\n"
+        "a=candidate:2 1 UDP 4 ::1 6002 typ host\r\n"
+    )
+    monkeypatch.setattr(engines, "offer", lambda *_: sdp.read(relayed.encode()))
+    legs = (leg._replace(recorded=recorded) for leg in (CALLER, CALLED))
+    body = bodies.of_request(request("INVITE"), mask.Passage("a", *legs))
+    assert body.content.count(b"a=candidate:") == ways
+
+
 def test_where_a_browser_wants_its_sound_is_neither_looked_at_nor_told(
     bodies: Any, engines: Engines
 ) -> None:
