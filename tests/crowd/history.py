@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 Fact = dict[str, Any]
 Row = dict[str, Any]
@@ -18,16 +18,33 @@ Use = tuple[str, str]  # a participant and a proxy number
 
 @dataclass(frozen=True)
 class Stored:
-    """Every row of the tables that matter; `pool` are the proxy numbers, `per_participant` the
-    connectors that may give each participant a number of their own, `read_at` is when."""
+    """Every row of the tables that matter; `pools` are the proxy numbers that each connector can
+    give, `rests` how long they rest where they do, `per_participant` the connectors that may give
+    each participant a number of their own, `read_at` is when."""
 
     sessions: Mapping[str, Row]
     claims: Mapping[Use, Row]
     counters: Mapping[str, int]
     audited: Mapping[str, str]
-    pool: frozenset[str]
+    pools: Mapping[str, frozenset[str]]
+    rests: Mapping[str, int]
     per_participant: frozenset[str]
     read_at: int
+
+
+class Span(NamedTuple):
+    """When somebody used a number, and what for."""
+
+    start: int
+    end: int
+    peer: str
+    connector: str
+
+    def free_at(self, peer: str, connector: str, rests: Mapping[str, int]) -> int:
+        """From when on they can have it again, with this other one, by this connector."""
+        if peer == self.peer:
+            return self.end
+        return self.end + max(rests.get(self.connector, 0), rests.get(connector, 0))
 
 
 def uses_of(row: Row) -> list[Use]:
@@ -42,27 +59,31 @@ def end_of(row: Row) -> int:
 
 def faults(facts: list[Fact], stored: Stored) -> Iterator[str]:
     """Everything that is not as it must be, in words; nothing when all is well."""
-    yield from shared_numbers(stored.sessions.values())
+    yield from shared_numbers(stored.sessions.values(), stored.rests)
     yield from wrong_refusals(facts, stored)
     yield from missing(facts, stored)
     yield from unsound(stored)
     yield from strange_answers(facts)
 
 
-def shared_numbers(sessions: Iterable[Row]) -> Iterator[str]:
-    """No two sessions had a participant's proxy number at once."""
+def shared_numbers(sessions: Iterable[Row], rests: Mapping[str, int]) -> Iterator[str]:
+    """No two sessions had a participant's proxy number at once, or while it rested."""
     for use, spans in spans_of(sessions).items():
-        for (_, end), (start, _) in pairwise(spans):
-            if start < end:
-                yield f"{use} was in use until {end} when a session took it at {start}"
+        for before, after in pairwise(spans):
+            if after.start < before.end:
+                yield f"{use} was in use until {before.end} when a session took it: {after}"
+            elif after.start < before.free_at(after.peer, after.connector, rests):
+                yield f"{use} rested after {before} when a session took it: {after}"
 
 
-def spans_of(sessions: Iterable[Row]) -> dict[Use, list[tuple[int, int]]]:
+def spans_of(sessions: Iterable[Row]) -> dict[Use, list[Span]]:
     """When each participant's use of a number began and ended, in order."""
-    spans: defaultdict[Use, list[tuple[int, int]]] = defaultdict(list)
+    spans: defaultdict[Use, list[Span]] = defaultdict(list)
     for row in sessions:
-        for use in uses_of(row):
-            spans[use].append((row["created_at"], end_of(row)))
+        uses = uses_of(row)
+        for use, (peer, _) in zip(uses, reversed(uses), strict=True):
+            span = Span(row["created_at"], end_of(row), peer, row["voice_connector_id"])
+            spans[use].append(span)
     return {use: sorted(found) for use, found in spans.items()}
 
 
@@ -72,37 +93,37 @@ def wrong_refusals(facts: list[Fact], stored: Stored) -> Iterator[str]:
     A session has its numbers from its first millisecond through its last, and what was stored
     without being answered counts: this moment is looked for among all that happened.
     """
-    busy = Busy(spans_of(stored.sessions.values()), stored.pool)
+    busy = Busy(spans_of(stored.sessions.values()), stored)
     for fact in facts:
         if fact["kind"] != "create" or fact.get("code") != "ResourceLimitExceeded":
             continue
         first, second = fact["pair"]
-        groups = [[first, second]]
+        groups = [[(first, second), (second, first)]]
         if fact["connector"] in stored.per_participant:
-            groups = [[first], [second]]  # each may have one alone
-        if not any(busy.sometime(group, fact["sent"], fact["answered"]) for group in groups):
+            groups = [[each] for each in groups[0]]  # each may have one alone
+        if not any(busy.sometime(group, fact) for group in groups):
             yield f"refused though a number was free: {fact}"
 
 
 class Busy:
-    """When all numbers of a pool were in use by any of some people."""
+    """When all numbers of a pool were in use by any of some people, or rested for them."""
 
-    def __init__(self, spans: Mapping[Use, list[tuple[int, int]]], pool: frozenset[str]) -> None:
+    def __init__(self, spans: Mapping[Use, list[Span]], stored: Stored) -> None:
         self._spans = spans
-        self._pool = pool
+        self._stored = stored
 
-    def sometime(self, people: list[str], first: int, last: int) -> bool:
-        """Whether they were at some moment from first through last.
+    def sometime(self, people: list[tuple[str, str]], fact: Fact) -> bool:
+        """Whether they were at some moment between question and answer; `people` are those who
+        need a number, each with the other one.
 
-        If they were at any, they were at `first` or when one of the uses began.
+        If they were at any, they were at the first or when one of the uses began.
         """
+        first, last = fact["sent"], fact["answered"]
         moments = {first}
         held = []
-        for number in self._pool:
+        for number in self._stored.pools[fact["connector"]]:
             near = [
-                span
-                for person in people
-                for span in self._near(self._spans.get((person, number), []), first, last)
+                span for person, peer in people for span in self._near((person, number), peer, fact)
             ]
             if not near:
                 return False
@@ -113,12 +134,16 @@ class Busy:
             for moment in moments
         )
 
-    @staticmethod
-    def _near(spans: list[tuple[int, int]], first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The spans that touch a stretch of time; ends are in order, as no two overlap."""
-        place = bisect_right(spans, (last, last + 2**60)) - 1
-        while place >= 0 and spans[place][1] >= first:
-            yield spans[place]
+    def _near(self, use: Use, peer: str, fact: Fact) -> Iterator[tuple[int, int]]:
+        """When, about that time, the use began and the number was free again; ends are in order,
+        as no two overlap."""
+        spans, rests = self._spans.get(use, []), self._stored.rests
+        longest = max(rests.values(), default=0)
+        place = bisect_right(spans, fact["answered"], key=lambda span: span.start) - 1
+        while place >= 0 and spans[place].end + longest >= fact["sent"]:
+            free_at = spans[place].free_at(peer, fact["connector"], rests)
+            if free_at >= fact["sent"]:
+                yield spans[place].start, free_at
             place -= 1
 
 

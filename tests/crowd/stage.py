@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from acceptance.service import Service, until
@@ -25,6 +24,7 @@ from maskline.store.transfer import source
 
 NUMBERS = [f"+191355501{number:02}" for number in range(20)]
 PEOPLE = [f"+120655501{number:02}" for number in range(24)]
+RESTING = [f"+160455501{number:02}" for number in range(8)]  # of the connector that lets them rest
 SEEDED = 60
 FIRST_OUT = 200  # milliseconds after which the first of them runs out; the last: a minute
 CUSTOMERS_OF_A_CLIENT = 4  # services that one process of customers goes to
@@ -35,8 +35,8 @@ Client = tuple["subprocess.Popen[bytes]", Path]  # a process of customers, and i
 
 @dataclass
 class Stage:
-    """A store with a pool and two connectors, and how many play on it: `creates` at each of the
-    `processes`, and how often one of them is killed."""
+    """A store with two pools and three connectors, and how many play on it: `creates` at each of
+    the `processes`, and how often one of them is killed."""
 
     folder: Path
     url: str
@@ -68,6 +68,7 @@ class Stage:
                 VoiceConnectorId=self.connectors[1],
                 NumberAssignment="per_participant",
             )
+            self.connectors.append(await self._resting(installation))
             draw = random.Random(self.seed)
             for number in range(SEEDED):
                 later = int(FIRST_OUT * 1.1**number)
@@ -80,6 +81,27 @@ class Stage:
         store.close()
         assert installation.credentials is not None
         self.credentials = installation.credentials
+
+    async def _resting(self, installation: Installation) -> str:
+        """A connector whose numbers, its alone, rest for a minute."""
+        connector = await installation.connector()
+        await installation.call(
+            "ImportPhoneNumbers",
+            "maskline",
+            CarrierName="acme",
+            E164PhoneNumbers=RESTING,
+            Shared=True,
+        )
+        await installation.call(
+            "PutVoiceConnectorProxy",
+            VoiceConnectorId=connector,
+            DefaultSessionExpiryMinutes=60,
+            PhoneNumberPoolCountries=["CA"],
+        )
+        await installation.call(
+            "PutVoiceConnectorRules", "maskline", VoiceConnectorId=connector, NumberRestMinutes=1
+        )
+        return connector
 
     def play(self) -> list[Fact]:
         """All that the customers saw."""
@@ -150,22 +172,18 @@ class Stage:
                 for table in side.tables()
                 if table.table in ("proxy_sessions", "claims", "phone_numbers", "audit_records")
             }
-        return stored_from(tables, frozenset(self.connectors[1:]), read_at)
+        shared, own, resting = self.connectors
+        return Stored(
+            sessions={row["proxy_session_id"]: row for row in tables["proxy_sessions"]},
+            claims={(row["participant"], row["proxy_number"]): row for row in tables["claims"]},
+            counters={row["phone_number"]: row["open_sessions"] for row in tables["phone_numbers"]},
+            audited={row["request_id"]: row["outcome"] for row in tables["audit_records"]},
+            pools=dict.fromkeys((shared, own), frozenset(NUMBERS)) | {resting: frozenset(RESTING)},
+            rests={resting: 60_000},
+            per_participant=frozenset((own,)),
+            read_at=read_at,
+        )
 
 
 def size_of(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
-
-
-def stored_from(
-    tables: dict[str, list[dict[str, Any]]], per_participant: frozenset[str], read_at: int
-) -> Stored:
-    return Stored(
-        sessions={row["proxy_session_id"]: row for row in tables["proxy_sessions"]},
-        claims={(row["participant"], row["proxy_number"]): row for row in tables["claims"]},
-        counters={row["phone_number"]: row["open_sessions"] for row in tables["phone_numbers"]},
-        audited={row["request_id"]: row["outcome"] for row in tables["audit_records"]},
-        pool=frozenset(row["phone_number"] for row in tables["phone_numbers"]),
-        per_participant=per_participant,
-        read_at=read_at,
-    )

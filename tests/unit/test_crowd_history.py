@@ -10,11 +10,14 @@ ONE, TWO = "+19135550100", "+19135550101"
 NOW, MINUTE = 1_000_000, 60_000
 
 
-def row(session: str, start: int, end: int | None, numbers: dict[str, str]) -> dict[str, Any]:
+def row(
+    session: str, start: int, end: int | None, numbers: dict[str, str], connector: str = "c"
+) -> dict[str, Any]:
     (first, first_proxy), (second, second_proxy) = numbers.items()
     return {
-        "proxy_session_id": session, "created_at": start, "ended_at": end,
-        "expires_at": start + MINUTE, "first_number": first, "second_number": second,
+        "proxy_session_id": session, "voice_connector_id": connector, "created_at": start,
+        "ended_at": end, "expires_at": start + MINUTE, "first_number": first,
+        "second_number": second,
         "first_proxy_number": first_proxy, "second_proxy_number": second_proxy,
     }  # fmt: skip
 
@@ -65,7 +68,8 @@ def judge(facts: list[Any], *sessions: dict[str, Any], **changes: Any) -> list[s
             for number in (ONE, TWO)
         },
         "audited": {fact["request"]: "Success" for fact in facts if "request" in fact},
-        "pool": frozenset((ONE, TWO)),
+        "pools": dict.fromkeys("cpr", frozenset((ONE, TWO))),
+        "rests": {"r": 10},
         "per_participant": frozenset("p"),
         "read_at": NOW + 1000,
     }
@@ -90,6 +94,17 @@ def test_a_number_that_changes_hands_in_a_millisecond_is_not_shared() -> None:
     assert "in use until" in told
 
 
+@pytest.mark.parametrize("connectors", ["rc", "cr", "rr"])
+def test_a_number_that_rests_is_given_to_no_third_person(connectors: str) -> None:
+    first, second = connectors
+    before = row("a", NOW, NOW + 11, BOTH, first)
+    for numbers in ({ANN: ONE, CAT: ONE}, {CAT: ONE, BEN: ONE}):
+        assert judge([], before, row("b", NOW + 21, None, numbers, second)) == []
+        (told,) = judge([], before, row("b", NOW + 20, None, numbers, second))
+        assert "rested after" in told
+    assert judge([], before, row("b", NOW + 11, None, BOTH, second)) == []
+
+
 HELD = row("a", NOW, NOW + 20, BOTH), row("b", NOW + 5, NOW + 20, {CAT: TWO, BEN: TWO})
 
 
@@ -111,6 +126,25 @@ def test_a_refusal_is_right_if_at_one_moment_nothing_was_free(
     at: int, pair: tuple[str, str], connector: str, right: bool
 ) -> None:
     told = judge([refused(at, *pair, connector=connector)], *HELD)
+    assert [line[:27] for line in told] == ([] if right else ["refused though a number was"])
+
+
+@pytest.mark.parametrize(
+    ("at", "pair", "connector", "right"),
+    [
+        (NOW + 30, (ANN, CAT), "r", True),
+        (NOW + 31, (ANN, CAT), "r", False),
+        (NOW + 21, (ANN, CAT), "c", False),  # by its own rule it has no rest, nor had they
+        (NOW + 30, (ANN, BEN), "r", False),  # they had it last
+        (NOW + 30, (CAT, BEN), "r", False),  # neither has had the other number
+    ],
+)
+def test_a_refusal_is_right_while_numbers_rest(
+    at: int, pair: tuple[str, str], connector: str, right: bool
+) -> None:
+    dan = "+15035550104"
+    ended = row("a", NOW, NOW + 20, BOTH), row("b", NOW, NOW + 20, {ANN: TWO, dan: TWO})
+    told = judge([refused(at, *pair, connector=connector)], *ended)
     assert [line[:27] for line in told] == ([] if right else ["refused though a number was"])
 
 
