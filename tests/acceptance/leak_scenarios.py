@@ -59,6 +59,25 @@ m=video 0 RTP/AVP 99
 a=rtpmap:99 {m}/90000
 """
 
+# What a browser says beside: the same sound once more, by ICE and DTLS-SRTP. It is for a carrier of
+# browsers alone; here it is refused.
+BROWSERS = """a=rtcp-fb:* {m}
+a=extmap:1 urn:{m}
+a=msid:{m} {m}_track
+a=ice-options:{m}
+m=audio [media_port] UDP/TLS/RTP/SAVPF 8
+a=mid:{m}
+a=ssrc:1234 msid:{m} {m}_track
+a=rtcp-xr:{m}
+a=ice-ufrag:{m}ice
+a=ice-pwd:{m}{m}{m}{m}{m}{m}
+a=fingerprint:sha-256 {print}
+a=setup:actpass
+a=rtcp-mux
+a=candidate:1 1 udp 1 {m}.local 9 typ host generation 0
+a=candidate:{m} 1 UDP 1 [local_ip] 9 typ host
+"""
+
 
 @dataclass
 class Phone:
@@ -71,6 +90,7 @@ class Phone:
     cseq: int = 1
     tagless: bool = True  # whether the dialog has no To tag yet
     timed: bool = False  # whether it speaks of a session timer (RFC 4028)
+    browser: bool = False  # whether it offers its sound as browsers do, too
 
     def headers(self, status: int = 0) -> str:
         m = self.mark
@@ -95,6 +115,9 @@ class Phone:
     def body(self, kind: str, mode: str = "sendrecv") -> str:
         if kind == "sdp":
             text = SDP.format(m=self.mark, number=self.number, mode=mode)
+            if self.browser:
+                keys = (self.mark.encode().hex(":").upper() + ":") * 8
+                text += BROWSERS.format(m=self.mark, print=keys[:-1])
             return f"Content-Type: application/sdp;{self.mark}=1\nContent-Length: [len]\n\n{text}"
         if kind == "dtmf":
             text = "Signal=5\nDuration=160\n"
@@ -271,6 +294,17 @@ def refreshed() -> tuple[str, str]:
     return caller.xml(), called.xml()
 
 
+def from_browsers() -> tuple[str, str]:
+    """Sound that is offered as browsers do, too, when the call begins and later."""
+    caller, called = phones()
+    caller.browser = called.browser = True
+    answered(caller, called)
+    exchange(caller, called, "INVITE", "sdp")
+    exchange(called, caller, "UPDATE", "sdp")
+    exchange(caller, called, "BYE", "other")
+    return caller.xml(), called.xml()
+
+
 def ended_by_caller() -> tuple[str, str]:
     caller, called = phones()
     answered(caller, called)
@@ -357,6 +391,7 @@ def scenarios() -> dict[str, tuple[str, str]]:
     calls = {
         "whole-call": whole_call(),
         "refreshed": refreshed(),
+        "from-browsers": from_browsers(),
         "ended-by-caller": ended_by_caller(),
         "cancelled": cancelled(),
     }

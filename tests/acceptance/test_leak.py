@@ -20,8 +20,10 @@ PHONE_NUMBERS = [
 
 
 def marks(mark: str) -> tuple[bytes, ...]:
-    """A side's mark, alone and in words that are long enough to be known in base32."""
-    return (mark.encode(), *(f"{mark}_{word}".encode() for word in ("TAG", "CID", "user", "name")))
+    """A side's mark, alone and in words that are long enough to be known in base32; and as a part
+    of the print of a key."""
+    words = (f"{mark}_{word}".encode() for word in ("TAG", "CID", "user", "name"))
+    return (mark.encode(), mark.encode().hex(":").upper().encode(), *words)
 
 
 # What must never arrive, by the address where it must not.
