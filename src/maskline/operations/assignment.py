@@ -38,6 +38,13 @@ class Rest:
         }
 
 
+def rest_of(context: Context, own: int | None, longest: int | None) -> Rest:
+    """The rest that holds where a connector has this rule of its own and the longest such rule of
+    the account is that; None where there is none."""
+    usual = context.policy.rules.number_rest_minutes
+    return Rest(own=usual if own is None else own, usual=usual, longest=max(usual, longest or 0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What a session needs numbers for, and from where.

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maskline.clock import MINUTE
 from maskline.domain.connector import Assignment
+from maskline.operations.assignment import rest_of
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.tenancy import account_for
 from maskline.store import Row
@@ -86,34 +86,29 @@ def get_pool_report(context: Context, request: Request) -> Answer:
 
 
 def read_inventory(context: Context, account_id: str, terms: list[Terms]) -> Inventory:
-    usual = context.policy.rules.number_rest_minutes
     row = context.tx.one("get_longest_rest", account_id=account_id)
-    longest = max(usual, (row and row["minutes"]) or 0)
+    rest = rest_of(context, None, row["minutes"] if row else None)
     return Inventory(
         context.tx.all("list_pool_places", account_id=account_id),
         context.tx.all(
             "list_busiest_participants",
             account_id=account_id,
-            now=context.now,
-            all_rested=context.now - longest * MINUTE,
-            longest_rest=max((each.rest_minutes for each in terms), default=usual),
-            usual_rest=usual,
+            longest_rest=max((each.rest_minutes for each in terms), default=rest.usual),
             shown=BUSIEST_SHOWN,
+            **rest.bounds(context.now),
         ),
     )
 
 
 def read_terms(context: Context, account_id: str) -> list[Terms]:
     """The terms of the connectors that have a proxy configuration."""
-    rules = context.policy.rules
+    default = context.policy.rules.number_assignment
     return [
         Terms(
             row["voice_connector_id"],
             frozenset(row["countries"].split(",")),
-            Assignment(row["number_assignment"] or rules.number_assignment),
-            rules.number_rest_minutes
-            if row["number_rest_minutes"] is None
-            else row["number_rest_minutes"],
+            Assignment(row["number_assignment"] or default),
+            rest_of(context, row["number_rest_minutes"], None).own,
         )
         for row in context.tx.all("list_pool_terms", account_id=account_id)
     ]

@@ -6,7 +6,7 @@ from maskline.domain import selection
 from maskline.domain.connector import Assignment, ProxyConfiguration
 from maskline.domain.refusals import BadRequest, Forbidden, NotFound, Unavailable
 from maskline.domain.session import Capability, ProxySession, Status, end_of, expiry, status_of
-from maskline.operations.assignment import Rest, Wish, assign_numbers
+from maskline.operations.assignment import Rest, Wish, assign_numbers, rest_of
 from maskline.operations.connectors import no_connector, require_connector
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.numbering import place_of
@@ -81,16 +81,8 @@ def require_terms(context: Context, connector_id: str) -> Terms:
     assignment = Assignment(own) if own else context.policy.rules.number_assignment
     shared = context.account_id
     pools = (connector_id, shared) if row["own_numbers"] else (shared,)
-    return Terms(rows.proxy_configuration(row), assignment, pools, rest_of(context, row))
-
-
-def rest_of(context: Context, row: Row) -> Rest:
-    usual, own = context.policy.rules.number_rest_minutes, row["number_rest_minutes"]
-    return Rest(
-        own=usual if own is None else own,
-        usual=usual,
-        longest=max(usual, row["longest_rest"] or 0),
-    )
+    rest = rest_of(context, row["number_rest_minutes"], row["longest_rest"])
+    return Terms(rows.proxy_configuration(row), assignment, pools, rest)
 
 
 def get_proxy_session(context: Context, request: Request) -> Answer:
