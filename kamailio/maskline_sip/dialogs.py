@@ -95,7 +95,7 @@ class Dialogs:
         # Who is called may not end what they have not answered (RFC 3261 15).
         early = bye and passage.near.side == mask.CALLED and self._rings(reference, call)
         over = call is not None and call.state == ENDED and not bye
-        if early or over or (call is not None and belongs_elsewhere(passage, call)):
+        if early or over or belongs_elsewhere(passage, call):
             raise Refuse(481)
         return call
 
@@ -107,9 +107,7 @@ class Dialogs:
             return False
         reference = passage.near.reference
         call = self._route_sets.known_of(reference)
-        return self._rings(reference, call) or (
-            call is not None and belongs_elsewhere(passage, call)
-        )
+        return self._rings(reference, call) or belongs_elsewhere(passage, call)
 
     def _rings(self, reference: str, call: Known | None) -> bool:
         """Whether a call is not answered yet: of one that came to another node its record tells."""
@@ -154,8 +152,10 @@ class Dialogs:
             ringing.leave(near.reference)
 
 
-def belongs_elsewhere(passage: mask.Passage, call: Known) -> bool:
+def belongs_elsewhere(passage: mask.Passage, call: Known | None) -> bool:
     """Whether another one than the called party of this dialog, a fork's or one whose call has
-    gone on, answered the call: that one's call it is."""
+    gone on, is known to have answered the call: that one's call it is."""
+    if call is None:
+        return False
     called = passage.far if passage.far.side == mask.CALLED else passage.near
     return mask.CALLED in call.legs and call.legs[mask.CALLED].tag != called.tag

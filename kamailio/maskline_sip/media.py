@@ -193,7 +193,7 @@ class Media:
         return fulfilled(sdp.refusing_as(passed, given), terms.receiver)
 
     def _step(self, step: dict[str, Any], given: sdp.Description) -> sdp.Description:
-        text = sdp.write(with_mux(given, True), 1, 1).decode()
+        text = sdp.write(with_mux(given), 1, 1).decode()
         result = self._command({**OPTIONS, "sdp": text, **step})
         relayed = sdp.read(result.get("sdp", "").encode("latin-1"))
         if not sdp.addresses(relayed) <= self._addresses:
@@ -273,8 +273,8 @@ def halves(call: str, sender: str, terms: Terms) -> list[str]:
     return [call, call + SECOND] if sender == mask.CALLER else [call + SECOND, call]
 
 
-def with_mux(description: sdp.Description, mux: bool) -> sdp.Description:
-    streams = [replace(stream, rtcp_mux=mux) for stream in description.streams]
+def with_mux(description: sdp.Description) -> sdp.Description:
+    streams = [replace(stream, rtcp_mux=True) for stream in description.streams]
     return replace(description, streams=streams)
 
 
