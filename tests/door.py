@@ -75,14 +75,12 @@ class Door:
         self, method: str, target: str, content: Any = None, key: AccessKey | None = None
     ) -> Reply:
         """The answer to a request that is rightly signed."""
-        body = b"" if content is None else json.dumps(content).encode()
-        return self.ask_bytes(method, target, body, key)
+        return self.ask_bytes(method, target, written(content), key)
 
     def ask_bytes(
         self, method: str, target: str, body: bytes, key: AccessKey | None = None
     ) -> Reply:
-        headers = sign(key or self.key, REGION, method, target, {"Host": HOST}, body)
-        reply = self.send(method, target, headers, body)
+        reply = self._loop.run_until_complete(self._signed(key or self.key, method, target, body))
         assert reply is not None
         return reply
 
@@ -102,12 +100,13 @@ class Door:
         """The answers to requests that come together: of each its key, method, target, content."""
 
         async def all_of_them() -> list[Reply | None]:
-            return await asyncio.gather(*(self._signed(*each) for each in asked))
+            return await asyncio.gather(
+                *(self._signed(*each, written(content)) for *each, content in asked)
+            )
 
         return [reply for reply in self._loop.run_until_complete(all_of_them()) if reply]
 
-    async def _signed(self, key: AccessKey, method: str, target: str, content: Any) -> Reply | None:
-        body = json.dumps(content).encode()
+    async def _signed(self, key: AccessKey, method: str, target: str, body: bytes) -> Reply | None:
         headers = sign(key, REGION, method, target, {"Host": HOST}, body)
         return await self._carried(method, target, headers, body)
 
@@ -142,6 +141,10 @@ class Door:
 
         await self.app(scope, receive, send)
         return reply_of(*sent) if sent else None
+
+
+def written(content: Any) -> bytes:
+    return b"" if content is None else json.dumps(content).encode()
 
 
 def reply_of(start: Any, end: Any) -> Reply:

@@ -58,6 +58,17 @@ class Ear:
             time.sleep(0.02)
 
 
+def hang_up(caller: Phone, called: Phone, sent: str, answer: str) -> None:
+    caller.send(within("BYE", sent, answer, caller, 9))
+    called.reply(called.expect("BYE "), 200)
+    assert caller.final() == 200
+
+
+def close(caller: Phone, called: Phone, *ears: Ear) -> None:
+    for one in (caller, called, *ears):
+        one.socket.close()
+
+
 def moving(request: str, phone: Phone, body: str) -> str:
     head = request.removesuffix("Content-Length: 0\r\n\r\n")
     told = f"Contact: <sip:moving@{phone.where}>\r\nContent-Type: application/sdp\r\n"
@@ -97,10 +108,7 @@ def test_who_may_not_move_hears_where_they_heard(service: Service, said: str, st
     other.speak(offer, 25)
     until(lambda: right.heard() > 20)
     assert wrong.heard() == 0
-    caller.socket.close()
-    called.socket.close()
-    for ear in (here, there, other):
-        ear.socket.close()
+    close(caller, called, here, there, other)
 
 
 def acknowledge(caller: Phone, called: Phone, sent: str, early: str, number: int) -> None:
@@ -135,13 +143,8 @@ def test_who_takes_a_call_hears_it_whoever_else_rang(service: Service) -> None:
     here.speak(early, 25)
     until(lambda: one.heard() > 20)
     assert two.heard() == 0
-    caller.send(within("BYE", sent, answer, caller, 9))
-    called.reply(called.expect("BYE "), 200)
-    assert caller.final() == 200
-    caller.socket.close()
-    called.socket.close()
-    for ear in (here, one, two):
-        ear.socket.close()
+    hang_up(caller, called, sent, answer)
+    close(caller, called, here, one, two)
 
 
 def test_who_did_not_take_a_call_gets_no_sound_by_an_ack(service: Service) -> None:
@@ -164,10 +167,5 @@ def test_who_did_not_take_a_call_gets_no_sound_by_an_ack(service: Service) -> No
     time.sleep(0.2)
     assert two.heard() == 0
     assert one.heard() > 20
-    caller.send(within("BYE", sent, answer, caller, 9))
-    called.reply(called.expect("BYE "), 200)
-    assert caller.final() == 200
-    caller.socket.close()
-    called.socket.close()
-    for ear in (here, one, two):
-        ear.socket.close()
+    hang_up(caller, called, sent, answer)
+    close(caller, called, here, one, two)

@@ -14,7 +14,7 @@ from acceptance.carriers import (
     record,
 )
 from acceptance.peers import Peer, header, refuse
-from acceptance.plain_phone import ALICE, within
+from acceptance.plain_phone import ALICE, Phone, within
 from acceptance.service import until
 
 from maskline_sip.digest import parameters, response
@@ -53,22 +53,28 @@ def test_a_wrong_password_ends_the_call(tmp_path: Path) -> None:
     peer.close()
 
 
+def let_in(phone: Phone, peer: Peer) -> tuple[str, str]:
+    """A call that its password alone lets in: the INVITE that brings it, and its answer."""
+    sent = phone.invite()
+    phone.send(sent)
+    challenged = phone.receive()
+    assert challenged.startswith("SIP/2.0 401 ")
+    phone.send(authorized(sent, challenged, "wrong"))
+    assert phone.final() == 401
+    assert not peer.received
+    right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
+    phone.send(right)
+    taken = phone.taken()
+    phone.send(within("ACK", right, taken, phone, 2))
+    return right, taken
+
+
 def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> None:
     peer = Peer()
     account = 'inbound_username = "acme"\ninbound_password = "secret"'
     with masked(tmp_path, peer, account) as (service, _):
         phone = Stranger(service)
-        sent = phone.invite()
-        phone.send(sent)
-        challenged = phone.receive()
-        assert challenged.startswith("SIP/2.0 401 ")
-        phone.send(authorized(sent, challenged, "wrong"))
-        assert phone.final() == 401
-        assert not peer.received
-        right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
-        phone.send(right)
-        taken = phone.taken()
-        phone.send(within("ACK", right, taken, phone, 2))
+        right, taken = let_in(phone, peer)
         until(lambda: peer.of("ACK"))
         while not phone.silent(0.2):  # a 180 that was overtaken, say
             pass
@@ -107,17 +113,7 @@ def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
     peer = Peer()
     account = 'inbound_username = "acme"\ninbound_password = "secret"\n'
     with masked(tmp_path, peer, account + "inbound_password_always = true") as (service, phone):
-        sent = phone.invite()
-        phone.send(sent)
-        challenged = phone.receive()
-        assert challenged.startswith("SIP/2.0 401 ")
-        phone.send(authorized(sent, challenged, "wrong"))
-        assert phone.final() == 401
-        assert not peer.received
-        right = authorized(sent, challenged, "secret").replace("branch=z9hG4bKb", "branch=z9hG4bKc")
-        phone.send(right)
-        taken = phone.taken()
-        phone.send(within("ACK", right, taken, phone, 2))
+        right, taken = let_in(phone, peer)
         phone.send(within("BYE", right, taken, phone, 3))
         assert phone.final() == 200
         assert len(peer.of("INVITE")) == 1
