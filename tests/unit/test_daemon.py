@@ -22,6 +22,7 @@ from maskline.daemon.api import welcome
 from maskline.daemon.house import House, at_work, open_data
 from maskline.daemon.roles import ROLES
 from maskline.daemon.upkeep import upkeep
+from maskline.domain.health import State
 from maskline.domain.limits import Places
 from maskline.engines.ground import GroundError
 from maskline.operations.access_keys import Credentials
@@ -161,11 +162,12 @@ async def test_who_is_told_to_stop_goes_without_a_database_that_does_not_answer(
 ) -> None:
     monkeypatch.setattr("maskline.daemon.LOOK_SECONDS", 0.001)
     monkeypatch.setattr("maskline.daemon.LEAVE_SECONDS", 0.01)
-    stop, looks, left = asyncio.Event(), iter(["down", *["up"] * 20, *["down"] * 20]), []
+    stop, left = asyncio.Event(), []
+    looks = iter([State.DOWN, *[State.UP] * 20, *[State.DOWN] * 20])
 
     class Pulse:
         @property
-        def state(self) -> str:
+        def state(self) -> State:
             return next(looks)
 
     store = SimpleNamespace(break_off=lambda: left.append(len([*looks])))

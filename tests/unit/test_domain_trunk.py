@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from maskline.domain.trunk import Health, State, Target, WayOut, in_turn, ways_out
+from maskline.domain.health import State
+from maskline.domain.trunk import Health, Target, WayOut, in_turn, ways_out
 
 A, B, C = (Target(f"192.0.2.{n}:5060", "udp", *place) for n, place in enumerate(
     [(0, 30), (0, 10), (1, 0)]

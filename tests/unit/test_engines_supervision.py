@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from maskline.domain.health import State
 from maskline.engines import supervision
-from maskline.engines.supervision import LEASH, MARK, Engine, Program, State, end_leftovers
+from maskline.engines.supervision import LEASH, MARK, Engine, Program, end_leftovers
 
 # Forks a worker, writes both process ids, sleeps. The worker survives its parent's death.
 FORKING = """

@@ -23,7 +23,7 @@ from maskline.cli.globals import Globals
 from maskline.cli.options import Option
 from maskline.cli.profile import Beside
 from maskline.cli.wire import Request
-from maskline.domain.health import UP, is_away
+from maskline.domain.health import State, is_away
 from maskline.settings import Address, CarrierSmpp, Settings, SettingsError
 
 GOOD, DOUBTFUL, BAD = "ok", "look", "BAD"
@@ -293,8 +293,8 @@ def about_engines(answer: Answer) -> Iterator[Finding]:
                 remedy = "until it is there, the carrier may have no calls brought to us"
             yield Finding(DOUBTFUL, f"{engine} is {state}", remedy)
             continue
-        remedy = "" if state == UP else "its last words are in the log of the service"
-        yield Finding(GOOD if state == UP else BAD, f"{engine} is {state}", remedy)
+        remedy = "" if state == State.UP else "its last words are in the log of the service"
+        yield Finding(GOOD if state == State.UP else BAD, f"{engine} is {state}", remedy)
 
 
 def about_clock(answer: Answer) -> Iterator[Finding]:

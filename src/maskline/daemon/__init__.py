@@ -17,6 +17,7 @@ from maskline import logs, settings
 from maskline.daemon.house import House, at_work, open_data
 from maskline.daemon.roles import ALL, parts_of, read_roles
 from maskline.daemon.upkeep import upkeep
+from maskline.domain.health import State
 from maskline.engines.ground import GroundError, claim
 from maskline.guard import STOPS, guarded
 from maskline.settings import Settings, SettingsError
@@ -129,7 +130,7 @@ async def leave(house: House, stop: asyncio.Event) -> None:
     down = 0.0
     while down < LEAVE_SECONDS:
         await asyncio.sleep(LOOK_SECONDS)
-        down = down + LOOK_SECONDS if house.pulse.state == "down" else 0.0
+        down = down + LOOK_SECONDS if house.pulse.state is State.DOWN else 0.0
     log.warning("stopping without the database, which does not answer")
     house.store.break_off()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from maskline.domain.health import State
 from maskline.store import Store
 
 SECONDS = 2.0  # between two looks
@@ -15,7 +16,7 @@ class Pulse:
         self._store = store
         self._seconds = seconds
         self._patience = patience
-        self.state = "up"  # the store has been opened
+        self.state = State.UP  # the store has been opened
 
     async def watch(self) -> None:
         """Until cancelled. A look that hangs is waited for: there is never a second beside it."""
@@ -23,15 +24,15 @@ class Pulse:
             look = asyncio.create_task(self._look())
             done, _ = await asyncio.wait({look}, timeout=self._patience)
             if not done:
-                self.state = "down"
-            self.state = "up" if await look else "down"
+                self.state = State.DOWN
+            self.state = State.UP if await look else State.DOWN
             await asyncio.sleep(self._seconds)
 
     async def _look(self) -> bool:
         try:
             # Once down, whatever is kept by chance does not say that all is: a full disk, say, on
             # which there is room for a small change.
-            if self._store.failing or self.state == "down":
+            if self._store.failing or self.state is State.DOWN:
                 await self._store.touch()
             return await self._store.read(lambda tx: tx.one("look") is not None)
         except Exception:  # whatever it is, who asked for it tells more in the log

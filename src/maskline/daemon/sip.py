@@ -11,7 +11,7 @@ import structlog
 
 from maskline import clock
 from maskline.daemon.house import House, at_work
-from maskline.domain.health import UP, of_carrier
+from maskline.domain.health import State, of_carrier
 from maskline.domain.trunk import Target
 from maskline.engines.ground import GroundError, Runner, machine, run_directory
 from maskline.engines.journal import Journal
@@ -116,7 +116,7 @@ class Sip:
             yield SipLink(name, carried_by.send, self._up_for(carried_by), packets=packets)
 
     def _up_for(self, trunk: TextTrunk) -> Callable[[], bool]:
-        return lambda: self._voice.health()["kamailio"] == UP and trunk.usable
+        return lambda: self._voice.health()["kamailio"] == State.UP and trunk.usable
 
     @property
     def place(self) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from maskline.domain.health import State
+
 
 @dataclass(frozen=True)
 class Target:
@@ -40,12 +42,6 @@ def in_turn(targets: Iterable[Target], draw: Callable[[int], int]) -> list[Targe
         order.append(one)
         remaining.remove(one)
     return order
-
-
-class State(StrEnum):
-    UNKNOWN = "unknown"
-    UP = "up"
-    DOWN = "down"
 
 
 # A target that worked is given up after so many probes in a row without an answer, and one that

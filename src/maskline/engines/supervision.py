@@ -12,11 +12,11 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 import structlog
 
+from maskline.domain.health import State
 from maskline.engines.ground import DAEMON_PATH
 from maskline.engines.speech import heard
 
@@ -42,12 +42,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 STOP_SECONDS = 8.0  # more than the leash's own grace
 
 log = structlog.get_logger()
-
-
-class State(Enum):
-    STARTING = "starting"
-    UP = "up"
-    DOWN = "down"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from maskline.domain.trunk import Health, State, Target, in_turn
+from maskline.domain.health import State
+from maskline.domain.trunk import Health, Target, in_turn
 from maskline.engines.resolver import Resolver, Unresolved
 from maskline.settings import CarrierSip
 
@@ -68,7 +69,7 @@ class Trunk:
 
     def report(self) -> dict[str, Any]:
         return {
-            "State": "up" if self.usable else "down",
+            "State": State.UP if self.usable else State.DOWN,
             "Trouble": self.trouble or None,
             **self._registration(),
             "Targets": [
@@ -77,7 +78,7 @@ class Trunk:
                     "Transport": target.transport,
                     "Priority": target.priority,
                     "Weight": target.weight,
-                    "State": health.state.value,
+                    "State": health.state,
                     "SinceTimestamp": health.since or None,
                     "CheckedTimestamp": health.checked_at or None,
                 }

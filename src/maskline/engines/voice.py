@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from maskline.domain.health import State
 from maskline.engines import kamailio, prompts, rtpengine, tls
 from maskline.engines.control import ControlLine
 from maskline.engines.ground import (
@@ -19,7 +20,7 @@ from maskline.engines.ground import (
 )
 from maskline.engines.kamailio import Surroundings
 from maskline.engines.ng import NgClient
-from maskline.engines.supervision import Engine, Program, State, end_leftovers
+from maskline.engines.supervision import Engine, Program, end_leftovers
 from maskline.engines.switch import Ask, SwitchServer
 from maskline.settings import Address, Settings
 
@@ -90,7 +91,7 @@ class Voice:
 
     def health(self) -> dict[str, str]:
         """The state of each engine: `up`, `starting` or `down`."""
-        return {engine.name: engine.state.value for engine in self._engines}
+        return {engine.name: engine.state for engine in self._engines}
 
     def renew(self) -> None:
         """Starts Kamailio again, which reads the keys of the mask, certificates and passwords anew;

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskline.clock import DAY, MINUTE
-from maskline.domain.trunk import State
+from maskline.domain.health import State
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.tenancy import require_operator
 
@@ -48,7 +48,7 @@ def is_down(context: Context, carrier: str) -> bool:
         for report in reports_of(context, carrier)
         if context.now - report["ReportedTimestamp"] <= FRESH
     ]
-    return bool(states) and all(state == "down" for state in states)
+    return bool(states) and all(state == State.DOWN for state in states)
 
 
 def last_seen_up(context: Context) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from maskline.domain.health import UP, is_away
+from maskline.domain.health import State, is_away
 from maskline.web import answers
 from maskline.web.answers import HttpAnswer
 from maskline.web.pipeline import new_request_id
@@ -22,8 +22,8 @@ def answer(engines: Mapping[str, str]) -> HttpAnswer:
     A carrier that is away, or does not register us, is no fault of ours: its texts wait. What
     follows a colon tells why.
     """
-    well = all(state == UP or is_away(state) for state in engines.values())
-    content: dict[str, Any] = {"status": UP if well else "down", "engines": dict(engines)}
+    well = all(state == State.UP or is_away(state) for state in engines.values())
+    content: dict[str, Any] = {"status": State.UP if well else State.DOWN, "engines": dict(engines)}
     return answers.document(200 if well else 503, content)
 
 
