@@ -8,6 +8,11 @@ LONGEST_RING_SECONDS, LONGEST_CALL_SECONDS = 300, 86_400
 LONGEST_REST_MINUTES = 525_600
 
 
+def longest_rest(days: int) -> int:
+    """Minutes of rest, which goes by closed sessions, where these are kept for so many days."""
+    return days * 24 * 60
+
+
 class Assignment(StrEnum):
     """Whether both participants of a session must get the same proxy number."""
 

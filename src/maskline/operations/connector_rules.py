@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from maskline.clock import DAY, MINUTE
-from maskline.domain.connector import Rules
+from maskline.domain.connector import Rules, longest_rest
 from maskline.domain.refusals import BadRequest
 from maskline.operations.connectors import require_connector
 from maskline.operations.context import Answer, Context, Request
@@ -49,7 +48,7 @@ def put_voice_connector_rules(context: Context, request: Request) -> Answer:
 
 def require_rest(context: Context, minutes: int) -> None:
     """Raises BadRequest for a rest longer than what is known of closed sessions."""
-    longest = context.policy.closed_session_retention_days * DAY // MINUTE
+    longest = longest_rest(context.policy.closed_session_retention_days)
     if minutes > longest:
         raise BadRequest(
             f"NumberRestMinutes can be at most {longest}: so long are closed sessions kept"

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from maskline.domain.connector import longest_rest
 from maskline.settings import http, sip_checks, smpp
 from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
@@ -96,14 +97,10 @@ def check_together(settings: Settings, faults: Faults) -> None:
     sip_checks.check(settings.sip, faults)
     sip_checks.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
     check_media(settings.media, settings.sip, faults)
-    days = settings.closed_session_retention_days
-    if settings.number_rest_minutes > days * 24 * 60:
-        rest = (
-            f"{settings.number_rest_minutes} is longer than closed_session_retention_days, {days}"
-        )
-        faults.add(
-            "number_rest_minutes", f"{rest}: a number rests no longer than its last session is kept"
-        )
+    longest = longest_rest(settings.closed_session_retention_days)
+    if settings.number_rest_minutes > longest:
+        told = f"at most {longest}, as long as closed_session_retention_days keeps sessions"
+        faults.add("number_rest_minutes", told)
     names = [carrier.name for carrier in settings.carriers]
     for place, name in enumerate(names):
         if name in names[:place]:
