@@ -110,7 +110,6 @@ async def test_a_text_is_accepted_when_it_is_kept() -> None:
         (TryLater(reason="full"), {"SipStatus": 503, "RetryAfter": 5}),
         (StoreFailed("disk full"), {"SipStatus": 503, "RetryAfter": 5}),
         (Refused(reason="no-session", sip_status=404), {"SipStatus": 404}),
-        (Refused(reason="rate-limited", sip_status=429), {"SipStatus": 480}),
     ],
 )
 async def test_what_is_not_kept_is_answered_by_what_became_of_it(

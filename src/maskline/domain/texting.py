@@ -25,7 +25,6 @@ class Refuse:
     """Do not forward it. `reply` is what its sender is told, if anything."""
 
     reason: str
-    sip_status: int = 403
     reply: str = ""
 
 
@@ -42,8 +41,8 @@ Treatment = Forward | Refuse | Heed
 # What SIP says for the reasons of refusals; for others, that it is forbidden.
 SIP_STATUSES = {
     **dict.fromkeys(("not-our-number", "unknown-caller", "session-closed"), 404),
-    "rate-limited": 429,
-    "too-many-parts": 429,
+    "rate-limited": 480,
+    "too-many-parts": 480,
     "anonymous": 433,
     "no-carrier": 503,
 }
@@ -80,7 +79,7 @@ def treat(facts: TextFacts, now: int) -> Treatment:
     """What to do with a text."""
     fault = fault_of_sender(facts) or fault_of_content(facts)
     if fault is not None and facts.route.dialled in facts.route.numbers:
-        return Refuse(fault, sip_status(fault))
+        return Refuse(fault)
     if facts.route.dialled in facts.route.numbers:
         heeded = heed(facts)
         if heeded is not None:
@@ -92,9 +91,9 @@ def forward(facts: TextFacts, now: int) -> Treatment:
     match decide(facts.route, Capability.SMS, now):
         case Reject() as no:
             reply = facts.rules.closed_reply if no.reason in OF_THE_SESSION else ""
-            return Refuse(no.reason, no.sip_status, reply)
+            return Refuse(no.reason, reply)
         case Fallback():
-            return Refuse("session-closed", 404)
+            return Refuse("session-closed")
         case Connect() as yes:
             if facts.unwanted:
                 return Refuse("opted-out")

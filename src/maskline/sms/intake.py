@@ -12,7 +12,7 @@ from maskline.domain.message import Direction, Kind, State
 from maskline.domain.refusals import InvalidPhoneNumber
 from maskline.domain.routing import Facts
 from maskline.domain.session import Participant, ProxySession
-from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, treat
+from maskline.domain.texting import Forward, Refuse, TextFacts, Treatment, sip_status, treat
 from maskline.operations.routes import facts_of_text, rules_of
 from maskline.operations.tenancy import operator_account
 from maskline.sms import keeping
@@ -215,12 +215,13 @@ class Intake:
             verdict = self.queue_full()
         else:
             if isinstance(treatment, Forward) and not self.sender_may(whole):
-                treatment = Refuse("rate-limited", 429)
+                treatment = Refuse("rate-limited")
             record = self.record(whole, row, rules)
             keeper.keep(record, whole.text, row, rules, treatment)
             verdict = Accepted(message_ids=(record["message_id"],))
             if isinstance(treatment, Refuse):
-                verdict = Refused(reason=treatment.reason, sip_status=treatment.sip_status)
+                reason = treatment.reason
+                verdict = Refused(reason=reason, sip_status=sip_status(reason))
         if whole.place is not None:
             self.verdicts[whole.place] = verdict
 
@@ -238,7 +239,7 @@ class Intake:
         self, keeper: keeping.Keeper, whole: Whole, row: Row, rules: TextRules
     ) -> Treatment:
         if whole.refused is not None:
-            return Refuse(whole.refused, 429)
+            return Refuse(whole.refused)
         return treat(self.facts(keeper, whole, row, rules), self.turn.context.now)
 
     def sender_may(self, whole: Whole) -> bool:

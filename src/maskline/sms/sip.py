@@ -37,8 +37,6 @@ MOST_BYTES_UDP, MOST_BYTES = 800, 20_000
 AT_ONCE = 16
 REST_SECONDS, LONGEST_REST = 1.0, 60.0
 LONGEST_WAIT = 3_600.0  # of a text, whatever the trunk says: as over HTTP
-# What the relay says in HTTP's words where SIP's number means something else (RFC 3892).
-SIP_STATUSES = {429: 480}
 
 log = structlog.get_logger()
 
@@ -65,7 +63,7 @@ async def accept(inbox: Taker, request: Mapping[str, Any]) -> dict[str, Any]:
         case TryLater():
             return {"SipStatus": 503, "RetryAfter": max(1, round(verdict.after or BUSY_SECONDS))}
         case Refused():
-            return {"SipStatus": SIP_STATUSES.get(verdict.sip_status, verdict.sip_status)}
+            return {"SipStatus": verdict.sip_status}
         case _:
             return {"SipStatus": 202}
 

@@ -157,9 +157,9 @@ def test_what_was_refused_is_refused_again(carrier: Carrier, connector: str) -> 
         (carrier.text("hello", proxy(closed), source=CAT), 404),
         (carrier.text("", proxy(session)), 403),
         (carrier.text("hello", proxy(session), source="ACME"), 403),
-        (carrier.text("hello", proxy(session), source=ANN), 429),
+        (carrier.text("hello", proxy(session), source=ANN), 480),
     ]:
-        if status == 429:
+        if status == 480:
             carrier.limits = Limits(per_sender_minute=1)
             carrier.turn(text)
         named = msgspec.structs.replace(
