@@ -8,10 +8,10 @@ import msgspec
 from maskline import __version__
 from maskline.model import load, openapi
 from maskline.web import answers, faults
+from maskline.web.pipeline import SERVICES
 from maskline.web.protocol import TIMEOUT
 
 PATH = "/openapi.json"
-SERVICES = ("chime-sdk-voice", "maskline")
 DESCRIPTION = (
     "Proxy phone sessions: two people call and text through a number in between. The operations of"
     " chime-sdk-voice are those of Amazon Chime SDK Voice, the others are our own."

@@ -20,7 +20,6 @@ BODY_SECONDS = 60.0
 MOST_HEAD_BYTES = 65_536
 MOST_HEADERS = 200  # short ones take twenty times the memory that they have bytes
 TIMEOUT = "RequestTimeoutException"
-UNAVAILABLE = "ServiceUnavailableException"
 TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 LARGE = "The head of the request is too large"
 CONTINUE = b"HTTP/1.1 100 "
@@ -77,7 +76,8 @@ class Protocol(HttpToolsProtocol):
             if self.idle:  # its client connects again when it needs to (RFC 9112, 9.5)
                 next(iter(self.idle)).timeout_keep_alive_handler()
             else:
-                self.turn_away(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, "Too many connections")
+                status = HTTPStatus.SERVICE_UNAVAILABLE
+                self.turn_away(status, answers.UNAVAILABLE, "Too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.idle.pop(self, None)

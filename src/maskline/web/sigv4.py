@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from maskline.web.canonical import canonical_request, parameters
+from maskline.web.canonical import SIGNATURE, canonical_request, parameters
 from maskline.web.faults import (
     IncompleteSignature,
     InvalidSignature,
@@ -47,7 +47,6 @@ DATE = b"x-amz-date"
 TOKEN = b"x-amz-security-token"
 BODY_DIGEST = b"x-amz-content-sha256"
 EMPTY = hashlib.sha256().hexdigest().encode()  # of no body
-PRESIGNED = b"x-amz-signature"
 
 
 class SignedRequest(NamedTuple):
@@ -85,7 +84,7 @@ class Signature(NamedTuple):
 def read_signature(request: SignedRequest) -> Signature:
     """The signature that the request carries; raises a Fault when it is none to be checked."""
     query = signing_parameters(request.query)
-    presigned, header = PRESIGNED in query, request.headers.get(AUTHORIZATION)
+    presigned, header = SIGNATURE in query, request.headers.get(AUTHORIZATION)
     if presigned and header is not None:
         raise IncompleteSignature("A request is signed by its headers or by its URL, not by both")
     if TOKEN in query or TOKEN in request.headers:

@@ -26,7 +26,6 @@ PYTHON_NAMES = {
     "iso2022_jp": "iso2022_jp",
     "euc_kr": "euc_kr",
 }
-UNREADABLE = "\ufffd"
 BYTE_ORDER_MARKS = {b"\xfe\xff": "utf_16_be", b"\xff\xfe": "utf_16_le"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 # Half a pair at the border of a part is kept as a private character until the parts are joined.
@@ -68,7 +67,7 @@ def together(octets: bytes, charset: Charset) -> str:
 
 
 def without_nul(text: str) -> str:
-    return text.rstrip("\0").replace("\0", UNREADABLE) if "\0" in text else text
+    return text.rstrip("\0").replace("\0", gsm.UNREADABLE) if "\0" in text else text
 
 
 def read_utf16(octets: bytes) -> str:
@@ -76,7 +75,7 @@ def read_utf16(octets: bytes) -> str:
     codec = BYTE_ORDER_MARKS.get(octets[:2])
     if codec is not None:
         octets = octets[2:]
-    odd = UNREADABLE if len(octets) % 2 else ""
+    odd = gsm.UNREADABLE if len(octets) % 2 else ""
     even = octets[:-1] if odd else octets
     try:
         return even.decode(codec or "utf_16_be") + odd
