@@ -19,76 +19,22 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from cluster import Cluster
+from installation import Installation
 
 from maskline.domain.refusals import NoNumberFree
-from maskline.operations import TABLE, Context, Policy, bootstrap_account
-from maskline.store import Store, Transaction, open_store
+from maskline.store import open_store
 
 NUMBERS = [f"+191355501{number:02}" for number in range(40)]
 PEOPLE = [f"+120655501{number:02}" for number in range(60)]
 IN_FLIGHT = 4
-VOICE = "chime-sdk-voice"
 TRIALS = 200
 
 
-def clock() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class Service:
-    def __init__(self, store: Store, account_id: str = "") -> None:
-        self.store, self.account_id = store, account_id
-
-    def context(self, tx: Transaction) -> Context:
-        return Context(
-            tx=tx,
-            account_id=self.account_id,
-            now=clock(),
-            clock=clock,
-            new_id=lambda: str(uuid4()),
-            policy=Policy(carriers=("acme",)),
-        )
-
-    async def call(self, operation: str, service: str = VOICE, **request: Any) -> dict[str, Any]:
-        handler = TABLE[service, operation]
-        return await self.store.write(
-            lambda tx: handler.function(self.context(tx), request), beside=handler.beside
-        )
-
-    async def open(self, connector: str, pair: list[str]) -> dict[str, Any]:
-        made = await self.call(
-            "CreateProxySession",
-            VoiceConnectorId=connector,
-            ParticipantPhoneNumbers=pair,
-            Capabilities=["Voice"],
-        )
-        session: dict[str, Any] = made["ProxySession"]
-        return session
-
-    async def prepare(self) -> str:
-        """Makes the account, the pool and a connector."""
-        credentials = await self.store.write(lambda tx: bootstrap_account(self.context(tx)))
-        assert credentials is not None
-        self.account_id = credentials.account_id
-        numbers = {"CarrierName": "acme", "E164PhoneNumbers": NUMBERS, "Shared": True}
-        await self.call("ImportPhoneNumbers", "maskline", **numbers)
-        made = await self.call("CreateVoiceConnector", Name="c", RequireEncryption=False)
-        connector: str = made["VoiceConnector"]["VoiceConnectorId"]
-        await self.call(
-            "PutVoiceConnectorProxy",
-            VoiceConnectorId=connector,
-            DefaultSessionExpiryMinutes=720,
-            PhoneNumberPoolCountries=["US"],
-        )
-        return connector
-
-
-async def work(service: Service, connector: str, creates: int) -> None:
+async def work(house: Installation, connector: str, creates: int) -> None:
     """One process: prints a line for everything that was answered, and before what it deletes."""
     orders = iter(range(creates))
 
@@ -96,7 +42,7 @@ async def work(service: Service, connector: str, creates: int) -> None:
         mine: list[str] = []
         for _ in orders:
             try:
-                session = await service.open(connector, random.sample(PEOPLE, 2))
+                session = await open_long(house, connector, random.sample(PEOPLE, 2))
             except NoNumberFree:
                 print("refused", flush=True)
             else:
@@ -106,9 +52,7 @@ async def work(service: Service, connector: str, creates: int) -> None:
             if mine and random.random() < 0.5:
                 chosen = mine.pop(random.randrange(len(mine)))
                 print("closing", chosen, flush=True)
-                await service.call(
-                    "DeleteProxySession", VoiceConnectorId=connector, ProxySessionId=chosen
-                )
+                await house.close(connector, chosen)
                 print("closed", chosen, flush=True)
 
     await asyncio.gather(*(client() for _ in range(IN_FLIGHT)))
@@ -131,14 +75,14 @@ def play(command: list[str], folder: Path, processes: int, kill: int) -> list[st
     return [line for log in logs for line in log.read_text().splitlines(True) if line[-1] == "\n"]
 
 
-async def examine(service: Service, connector: str, lines: list[str]) -> Counter[str]:
+async def examine(house: Installation, connector: str, lines: list[str]) -> Counter[str]:
     """Looks whether the store holds what was answered; gives the number of answers by kind."""
     told: dict[str, dict[str, Any]] = {"opened": {}, "closing": {}, "closed": {}}
     for line in lines:
         kind, *rest = line.split(maxsplit=2)
         if rest:
             told[kind][rest[0]] = json.loads(rest[1]) if len(rest) > 1 else None
-    stored = await open_sessions(service, connector)
+    stored = await open_sessions(house, connector)
     held = [tuple(pair) for people in stored.values() for pair in people]
     assert len(held) == len(set(held)), "two open sessions share a participant's proxy number"
     for session_id, people in told["opened"].items():
@@ -147,19 +91,19 @@ async def examine(service: Service, connector: str, lines: list[str]) -> Counter
     assert not stored.keys() & told["closed"].keys(), "a closed session is open"
     taken = set(held)
     for _ in range(TRIALS):
-        await try_one(service, connector, taken)
+        await try_one(house, connector, taken)
     kinds = Counter(line.split()[0] for line in lines)
     kinds["open now"] = len(stored)
     return kinds
 
 
-async def open_sessions(service: Service, connector: str) -> dict[str, list[list[str]]]:
+async def open_sessions(house: Installation, connector: str) -> dict[str, list[list[str]]]:
     """The participants' numbers and proxy numbers of every open session."""
-    rows = await service.store.read(
+    rows = await house.store.read(
         lambda tx: tx.all(
             "list_open_proxy_sessions",
             voice_connector_id=connector,
-            now=time.time_ns() // 1_000_000,
+            now=house.clock(),
             before=2**62,
             limit=10**9,
         )
@@ -173,12 +117,17 @@ async def open_sessions(service: Service, connector: str) -> dict[str, list[list
     }
 
 
-async def try_one(service: Service, connector: str, taken: set[Any]) -> None:
+async def open_long(house: Installation, connector: str, pair: list[str]) -> dict[str, Any]:
+    """For longer than the whole run: what was opened in its beginning is looked for at its end."""
+    return await house.open(connector, *pair, ExpiryMinutes=720)
+
+
+async def try_one(house: Installation, connector: str, taken: set[Any]) -> None:
     """Opens a session, or is refused, as what is taken allows."""
     pair = random.sample(PEOPLE, 2)
     free = [number for number in NUMBERS if not taken & set(itertools.product(pair, [number]))]
     try:
-        session = await service.open(connector, pair)
+        session = await open_long(house, connector, pair)
     except NoNumberFree:
         assert not free, f"refused with {len(free)} numbers free"
     else:
@@ -190,15 +139,15 @@ async def try_one(service: Service, connector: str, taken: set[Any]) -> None:
 def measure(url: str, folder: Path, chosen: argparse.Namespace) -> None:
     key_file = folder / "key"
     store = open_store(url, key_file)
-    service = Service(store)
-    connector = asyncio.run(service.prepare())
-    command = ["--work", url, str(key_file), service.account_id, connector]
+    house = Installation(store)
+    connector = asyncio.run(house.prepare(*NUMBERS))
+    command = ["--work", url, str(key_file), house.account_id, connector]
     began = time.monotonic()
     lines = play(
         [*command, "--creates", str(chosen.creates)], folder, chosen.processes, chosen.kill
     )
     seconds = time.monotonic() - began
-    kinds = asyncio.run(examine(service, connector, lines))
+    kinds = asyncio.run(examine(house, connector, lines))
     store.close()
     rate = (kinds["opened"] + kinds["refused"]) / seconds
     print(", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items())))
@@ -209,7 +158,7 @@ def measure(url: str, folder: Path, chosen: argparse.Namespace) -> None:
 
 def run_work(url: str, key_file: str, account_id: str, connector: str, creates: int) -> None:
     store = open_store(url, Path(key_file))
-    asyncio.run(work(Service(store, account_id), connector, creates))
+    asyncio.run(work(Installation(store, account_id=account_id), connector, creates))
     store.close()
 
 
