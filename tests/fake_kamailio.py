@@ -23,6 +23,8 @@ SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} 
 OFFER = SDP.format("192.0.2.11", 4000).encode()
 RELAYED = SDP.format("192.0.2.200", 6000).encode()
 CALL = "aaaaaaaa-1111"
+CHALLENGE = ("WWW-Authenticate", 'Digest realm="initech", nonce="n1", algorithm=MD5, qop="auth"')
+PROXYS_CHALLENGE = ("Proxy-Authenticate", CHALLENGE[1])
 
 # What Kamailio's functions say when nothing is the matter; of all others, 1.
 USUAL = {"t_check_trans": -1, "t_is_canceled": -1, "t_branch_timeout": -1, "isflagset": -1}
@@ -274,6 +276,10 @@ class Script:
     @property
     def relayed(self) -> bool:
         return bool(self.kamailio.given("t_relay"))
+
+    def table(self, name: str) -> dict[str, Any]:
+        """What a table of Kamailio's holds."""
+        return {entry: v for (at, entry), v in self.kamailio.tables.items() if at == name}
 
 
 def unsealed(header: str) -> sip.Message:

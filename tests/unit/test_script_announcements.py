@@ -35,7 +35,7 @@ def reply_of(script: Script) -> sip.Message:
 
 
 def hearing(script: Script) -> list[str]:
-    return [name for table, name in script.kamailio.tables if table == "announced"]
+    return [*script.table("announced")]
 
 
 @pytest.mark.parametrize("hangs_up", [False, True])

@@ -7,10 +7,12 @@ from fake_kamailio import (
     ACME,
     BEN,
     CALL,
+    CHALLENGE,
     CONTROL,
     GLOBEX,
     INITECH,
     OFFER,
+    PROXYS_CHALLENGE,
     STRANGER,
     Call,
     Script,
@@ -25,8 +27,6 @@ from fake_kamailio import (
 
 from maskline_sip import sdp, sip
 
-CHALLENGE = ("WWW-Authenticate", 'Digest realm="initech", nonce="n1", algorithm=MD5, qop="auth"')
-PROXYS = ("Proxy-Authenticate", CHALLENGE[1])
 HERE, THERE = target(), target("initech", f"{INITECH}:5060")
 
 
@@ -133,7 +133,7 @@ def test_a_further_place_that_cannot_be_sent_to_is_suspected_too(script: Script)
 
 @pytest.mark.parametrize(
     ("status", "asked", "name"),
-    [(401, CHALLENGE, "authorization"), (407, PROXYS, "proxy-authorization")],
+    [(401, CHALLENGE, "authorization"), (407, PROXYS_CHALLENGE, "proxy-authorization")],
 )
 def test_a_carrier_that_asks_for_our_password_gets_its_answer_once(
     script: Script, status: int, asked: tuple[str, str], name: str
@@ -174,7 +174,7 @@ def test_who_does_not_know_us_is_not_asked_at_another_place(script: Script) -> N
 
 
 def test_who_knows_us_by_no_password_is_passed_by_if_it_asks(script: Script) -> None:
-    refused(script, begin(script, HERE, THERE), 407, PROXYS)
+    refused(script, begin(script, HERE, THERE), 407, PROXYS_CHALLENGE)
     assert script.kamailio.cells["$du"] == f"sip:{INITECH}:5060"
 
 
@@ -212,7 +212,7 @@ def test_the_ack_of_a_call_brings_what_its_invite_brought(script: Script) -> Non
     script.request(*Call(plain, script.sent).by("caller", "ACK", number=2))
     assert not script.sent.all("authorization")
     script.request(*call.by("caller", "INVITE", number=3, body=OFFER))
-    refused(script, script.sent, 407, PROXYS)
+    refused(script, script.sent, 407, PROXYS_CHALLENGE)
     changed = script.sent
     assert script.reply(reply(changed, 200, body=OFFER), INITECH)
     script.request(*Call(changed, script.sent).by("caller", "ACK", number=3))
@@ -229,7 +229,7 @@ def test_the_last_place_is_waited_for_as_long_with_a_password_as_without(script:
 
 def test_the_caller_does_not_read_the_challenge(script: Script) -> None:
     sent = begin(script, THERE)
-    assert script.reply(reply(sent, 407, PROXYS))
+    assert script.reply(reply(sent, 407, PROXYS_CHALLENGE))
     assert script.sent.status == 480
     assert "n1" not in str(script.sent)
     assert "initech" not in str(script.sent)

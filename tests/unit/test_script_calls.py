@@ -235,7 +235,7 @@ def test_a_call_whose_sound_cannot_be_had_is_over_and_told(
     ]
     assert script.engine.given("delete") == [(CALL,)]
     assert not script.relayed
-    assert not [name for table, name in script.kamailio.tables if table == "ringing"]
+    assert not script.table("ringing")
 
 
 def test_a_call_without_a_contact_makes_no_dialogue(script: Script) -> None:
@@ -262,7 +262,7 @@ def test_who_hangs_up_before_the_call_left_is_who_ended_it(script: Script) -> No
         {"CallId": CALL, "Event": "Ended", "EndedBy": "caller", "SipStatus": 487}
     ]
     assert script.engine.given("delete") == [(CALL,)]
-    assert not [name for table, name in script.kamailio.tables if table == "ringing"]
+    assert not script.table("ringing")
 
 
 def test_a_call_goes_to_the_next_place_where_one_cannot_be_reached_by_our_addresses(

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from fake_kamailio import (
     ACME,
+    CHALLENGE,
     CONTROL,
     GLOBEX,
     INITECH,
@@ -85,9 +86,6 @@ def test_what_sip_reads_as_octets_is_held_so() -> None:
     assert settings.value_of(carrier, "username") == "zo\xc3\xab"
     assert settings.value_of(carrier, "password") is None
     assert settings.value_of(carrier, "name") == "zoë"
-
-
-CHALLENGE = ("WWW-Authenticate", 'Digest realm="initech", nonce="n1", algorithm=MD5, qop="auth"')
 
 
 def errand(method: str, at: str = "globex", hop: str = f"sip:{GLOBEX}", number: int = 7) -> bytes:

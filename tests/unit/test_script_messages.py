@@ -9,6 +9,7 @@ from fake_kamailio import (
     GLOBEX,
     INITECH,
     PROXY,
+    PROXYS_CHALLENGE,
     Script,
     carrier,
     invite,
@@ -16,7 +17,6 @@ from fake_kamailio import (
     reply,
 )
 
-CHALLENGE = ("Proxy-Authenticate", 'Digest realm="initech", nonce="n1", algorithm=MD5, qop="auth"')
 KNOWN = {"username": "maskline", "password": "secret", "identity": ["p-asserted-identity"]}
 TEXT = "Where are you? ☂".encode()
 
@@ -57,15 +57,15 @@ def test_a_text_goes_to_the_carriers_place_and_shows_the_proxy_number(script: Sc
 def test_a_text_is_sent_again_with_our_password_once(script: Script) -> None:
     script.request(ours(), CONTROL)
     first = script.sent
-    assert script.reply(reply(first, 407, CHALLENGE), INITECH)
+    assert script.reply(reply(first, 407, PROXYS_CHALLENGE), INITECH)
     script.fails(407)
     again = script.sent
     assert again.first("proxy-authorization").startswith('Digest username="maskline"')
     assert proves(again)
     assert (again.body, again.call_id, again.cseq[0]) == (TEXT, first.call_id, 2)
     assert script.kamailio.cells["$du"] == f"sip:{INITECH}:5060"
-    assert not [name for table, name in script.kamailio.tables if table == "ahead"]
-    script.reply(reply(again, 407, CHALLENGE), INITECH)
+    assert not script.table("ahead")
+    script.reply(reply(again, 407, PROXYS_CHALLENGE), INITECH)
     script.fails(407)
     assert not script.relayed
     assert script.answered == [503]  # to the control plane: another carrier may take it
@@ -73,7 +73,7 @@ def test_a_text_is_sent_again_with_our_password_once(script: Script) -> None:
 
 def test_who_asks_for_a_password_that_we_have_not_takes_no_text(script: Script) -> None:
     script.request(ours().replace(b"initech", b"acme"), CONTROL)
-    script.reply(reply(script.sent, 401, CHALLENGE))
+    script.reply(reply(script.sent, 401, PROXYS_CHALLENGE))
     script.fails(401)
     assert script.answered == [503]
 

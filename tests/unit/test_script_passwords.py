@@ -4,6 +4,7 @@ numbers of all requests that follow."""
 import pytest
 from fake_kamailio import (
     ACME,
+    CHALLENGE,
     CONTROL,
     GLOBEX,
     INITECH,
@@ -23,8 +24,6 @@ from fake_kamailio import (
 )
 
 from maskline_sip import sip
-
-CHALLENGE = ("WWW-Authenticate", 'Digest realm="initech", nonce="n1", algorithm=MD5, qop="auth"')
 
 
 @pytest.fixture

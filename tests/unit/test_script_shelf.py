@@ -41,11 +41,7 @@ def answered(
 
 def shelf(script: Script) -> dict[str, list[str]]:
     """What lies there, by the name that it goes by: the fields of `ready.text`."""
-    return {
-        name: value.split(" ")[1:]
-        for (table, name), value in script.kamailio.tables.items()
-        if table == "ready"
-    }
+    return {name: value.split(" ")[1:] for name, value in script.table("ready").items()}
 
 
 def test_both_parties_requests_lie_ready_once_a_call_is_answered() -> None:
@@ -158,7 +154,7 @@ def test_the_end_of_a_call_whose_bye_lay_ready_is_told() -> None:
     script.kamailio.cells["$var(ended)"] = f"{CALL} called 2"
     script.routes.hung_up(None)
     assert script.engine.given("delete") == [(CALL, 2)]
-    assert not [one for one in script.kamailio.tables if one[0] == "described"]
+    assert not script.table("described")
 
 
 @pytest.mark.parametrize("reference", [CALL, f"{CALL}~bbbbbbbb"])
