@@ -10,8 +10,6 @@ from grounds import Ground, SqliteGround
 from maskline.operations import TABLE, Context, Policy, bootstrap_account
 
 VOICE = "chime-sdk-voice"
-MINUTE = 60_000
-HOUR = 60 * MINUTE
 START = 1_586_967_010_288  # 2020-04-15T16:10:10.288Z
 
 ANN, BEN, CAT = "+12065550100", "+14015550101", "+13035550102"

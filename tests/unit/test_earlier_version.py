@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, MINUTE, START, Desk, proxies
+from desk import ANN, BEN, CAT, START, Desk, proxies
 from grounds import SqliteGround
 
+from maskline.clock import MINUTE
 from maskline.daemon.house import contexts
 from maskline.engines.journal import NAMES, Journal
 from maskline.engines.ledger import Ledger

@@ -1,8 +1,9 @@
 import re
 
 import pytest
-from desk import HOUR, START, Desk
+from desk import START, Desk
 
+from maskline.clock import DAY
 from maskline.domain.permissions import EVERYTHING, Grant
 from maskline.domain.refusals import (
     BadRequest,
@@ -291,5 +292,5 @@ def test_what_was_changed_is_on_record(desk: Desk) -> None:
         "RequestId": "r2",
         "Outcome": "NotFoundException",
     }
-    desk.now = START + 365 * 24 * HOUR
+    desk.now = START + 365 * DAY
     assert purge_audit_records(desk.context("")) == 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, MINUTE, START, Desk, proxies, proxy
+from desk import ANN, BEN, CAT, START, Desk, proxies, proxy
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from maskline.clock import DAY
+from maskline.clock import DAY, MINUTE
 from maskline.domain.refusals import NoNumberFree
 from maskline.operations import assignment, purge_phone_numbers, settle_expired_sessions
 from maskline.operations.numbering import place_of

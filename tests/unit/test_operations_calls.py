@@ -3,8 +3,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
+from desk import ANN, BEN, CAT, START, Desk, ids, proxies, proxy
 
+from maskline.clock import DAY, HOUR, MINUTE
 from maskline.domain.connector import Rules
 from maskline.domain.limits import Places, Rate
 from maskline.domain.refusals import BadRequest, Forbidden, InvalidPhoneNumber, NotFound
@@ -391,7 +392,7 @@ def test_a_leg_of_any_length_is_hung_up_later(desk: Desk, session: dict[str, Any
 
 def test_old_records_are_purged(desk: Desk, session: dict[str, Any]) -> None:
     call = desk.dial(CAT, PROXY)
-    desk.now += 90 * 24 * HOUR - 1
+    desk.now += 90 * DAY - 1
     assert purge_calls(desk.context("")) == 0
     desk.now += 1
     assert purge_calls(desk.context("")) == 1

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, MINUTE, START, Desk, ids, proxies, proxy
+from desk import ANN, BEN, CAT, START, Desk, ids, proxies, proxy
 
-from maskline.clock import DAY
+from maskline.clock import DAY, MINUTE
 from maskline.domain.connector import Rules
 from maskline.domain.refusals import BadRequest, NoNumberFree, Unavailable
 from maskline.operations import proxy_sessions, purge_sessions, settle_expired_sessions

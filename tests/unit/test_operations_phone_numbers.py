@@ -4,8 +4,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, HOUR, START, Desk
+from desk import ANN, BEN, CAT, START, Desk
 
+from maskline.clock import DAY, HOUR
 from maskline.domain.refusals import BadRequest, Forbidden, LimitExceeded, NotFound
 from maskline.domain.selection import Place
 from maskline.domain.trunk import WayOut
@@ -354,14 +355,14 @@ def test_a_deleted_number_can_be_restored_for_seven_days(desk: Desk) -> None:
         desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
     shown = details(desk)
     assert (shown["Status"], shown["DeletionTimestamp"]) == ("ReleaseInProgress", START)
-    desk.now += 7 * 24 * HOUR - 1
+    desk.now += 7 * DAY - 1
     assert purge_phone_numbers(desk.context("")) == 0
     restored = desk.call("RestorePhoneNumber", PhoneNumberId=PROXY)["PhoneNumber"]
     assert (restored["Status"], restored["DeletionTimestamp"]) == ("Unassigned", None)
     with pytest.raises(BadRequest, match="not deleted"):
         desk.call("RestorePhoneNumber", PhoneNumberId=PROXY)
     desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
-    desk.now += 7 * 24 * HOUR
+    desk.now += 7 * DAY
     assert purge_phone_numbers(desk.context("")) == 1
     with pytest.raises(NotFound):
         details(desk)
@@ -369,7 +370,7 @@ def test_a_deleted_number_can_be_restored_for_seven_days(desk: Desk) -> None:
 
 def test_a_number_is_gone_after_seven_days_whether_or_not_anybody_noticed(desk: Desk) -> None:
     desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
-    desk.now += 7 * 24 * HOUR
+    desk.now += 7 * DAY
     for operation in ("GetPhoneNumber", "RestorePhoneNumber", "DeletePhoneNumber"):
         with pytest.raises(NotFound):
             desk.call(operation, PhoneNumberId=PROXY)
@@ -391,7 +392,7 @@ def test_what_an_account_gives_up_is_the_operators_again(desk: Desk) -> None:
     assert search()["E164PhoneNumbers"] == []
     desk.call("UpdatePhoneNumber", PhoneNumberId=PROXY, Name="ours")
     desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
-    desk.now += 7 * 24 * HOUR
+    desk.now += 7 * DAY
     assert purge_phone_numbers(desk.context("")) == 1
     assert search()["E164PhoneNumbers"] == [PROXY]
     with pytest.raises(NotFound):
@@ -411,7 +412,7 @@ def test_an_account_takes_no_more_of_the_operators_numbers_than_its_quota(desk: 
     desk.call("DeletePhoneNumber", PhoneNumberId=PROXY)
     with pytest.raises(LimitExceeded):  # else it could keep all in its queues
         order(E164PhoneNumbers=[THIRD])
-    desk.now += 7 * 24 * HOUR
+    desk.now += 7 * DAY
     purge_phone_numbers(desk.context(""))
     order(E164PhoneNumbers=[THIRD])
     assert desk.call("SearchAvailablePhoneNumbers")["E164PhoneNumbers"] == [PROXY]
@@ -684,7 +685,7 @@ def test_the_accounts_calling_name_changes_once_a_week(desk: Desk) -> None:
     desk.call("UpdatePhoneNumberSettings", CallingName="Acme")
     shown = {"CallingName": "Acme", "CallingNameUpdatedTimestamp": START}
     assert desk.call("GetPhoneNumberSettings") == shown
-    desk.now += 7 * 24 * HOUR - 1
+    desk.now += 7 * DAY - 1
     with pytest.raises(BadRequest):
         desk.call("UpdatePhoneNumberSettings", CallingName="Bell")
     desk.now += 1
@@ -696,7 +697,7 @@ def test_the_calling_name_that_an_account_has_is_no_change(desk: Desk) -> None:
     """AWS's own sample sends every request twice; and who clears what is empty changes nothing."""
     desk.call("UpdatePhoneNumberSettings", CallingName="")
     desk.call("UpdatePhoneNumberSettings", CallingName="Acme")
-    desk.now += 7 * 24 * HOUR - 1
+    desk.now += 7 * DAY - 1
     desk.call("UpdatePhoneNumberSettings", CallingName="Acme")
     assert desk.call("GetPhoneNumberSettings")["CallingNameUpdatedTimestamp"] == START
     desk.now += 1
@@ -725,7 +726,7 @@ def test_orders_are_purged_with_the_audit_records_of_their_time(desk: Desk) -> N
     old = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
     desk.now += 1
     new = desk.call("CreatePhoneNumberOrder", **order)["PhoneNumberOrder"]
-    desk.now = START + 365 * 24 * HOUR - 1
+    desk.now = START + 365 * DAY - 1
     assert purge_phone_number_orders(desk.context("")) == 0
     desk.now += 1
     assert purge_phone_number_orders(desk.context("")) == 1

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, MINUTE, Desk
+from desk import ANN, BEN, CAT, Desk
 
+from maskline.clock import MINUTE
 from maskline.domain.connector import Assignment, Rules
 from maskline.domain.refusals import Forbidden, NoNumberFree, NotFound
 from maskline.operations import settle_expired_sessions

@@ -2,8 +2,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, HOUR, MINUTE, START, Desk, ids, proxies, proxy
+from desk import ANN, BEN, CAT, START, Desk, ids, proxies, proxy
 
+from maskline.clock import DAY, HOUR, MINUTE
 from maskline.domain.refusals import (
     BadRequest,
     Forbidden,
@@ -332,7 +333,7 @@ def test_a_token_of_another_list_is_refused(desk: Desk, connector: str) -> None:
 def test_a_purged_session_is_gone_with_all_traces(desk: Desk, session: dict[str, Any]) -> None:
     number = proxy(session)
     desk.close(session)
-    desk.now = START + 30 * 24 * HOUR - 1
+    desk.now = START + 30 * DAY - 1
     assert purge_sessions(desk.context("")) == 0
     desk.now += 1
     assert purge_sessions(desk.context("")) == 1
@@ -345,7 +346,7 @@ def test_a_purged_session_is_gone_with_all_traces(desk: Desk, session: dict[str,
 
 def test_a_purge_leaves_what_later_sessions_use(desk: Desk, session: dict[str, Any]) -> None:
     desk.close(session)
-    desk.now = START + 30 * 24 * HOUR
+    desk.now = START + 30 * DAY
     connector = session["VoiceConnectorId"]
     later = desk.open(connector, ANN, BEN, NumberSelectionBehavior="PreferSticky")
     assert proxies(later) == proxies(session)

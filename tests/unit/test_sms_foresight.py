@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, Desk, proxy
+from desk import ANN, BEN, CAT, Desk, proxy
 
+from maskline.clock import HOUR
 from maskline.operations import Policy
 from maskline.sms.foresight import facts_about, foreseen, waiting
 from maskline.sms.port import Accepted, InboundText, Media, TryLater, Verdict

@@ -2,8 +2,9 @@
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, HOUR, proxy
+from desk import ANN, BEN, proxy
 
+from maskline.clock import HOUR
 from maskline.sms.port import ALL, Unknown
 
 

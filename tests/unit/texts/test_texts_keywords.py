@@ -4,8 +4,9 @@ import unicodedata
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, MINUTE, proxy
+from desk import ANN, BEN, CAT, proxy
 
+from maskline.clock import MINUTE
 from maskline.domain.keywords import WORDS, Keyword, keyword_of
 from maskline.domain.refusals import NotFound
 from maskline.operations import settle_expired_sessions

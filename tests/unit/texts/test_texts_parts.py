@@ -1,11 +1,10 @@
 """Long texts, which come in parts, on each database."""
 
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, MINUTE, proxy
+from desk import ANN, BEN, CAT, proxy
 
+from maskline.clock import DAY, HOUR, MINUTE
 from maskline.sms.port import Accepted, Part
-
-DAY = 24 * HOUR
 
 
 def test_parts_are_joined_in_their_order(carrier: Carrier, number: str) -> None:

@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, proxy
+from desk import ANN, BEN, CAT, proxy
 
+from maskline.clock import DAY, HOUR
 from maskline.domain.message import Reported
 from maskline.domain.refusals import Conflict, NotFound
 from maskline.operations import erase_messages
 from maskline.sms.port import Accepted, Refused, TryLater, Unknown
-
-DAY = 24 * HOUR
 
 
 def test_a_pairs_second_text_waits_for_the_first(carrier: Carrier, number: str) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 from carrier import Carrier
-from desk import BEN, CAT, HOUR
+from desk import BEN, CAT
 
+from maskline.clock import HOUR
 from maskline.domain.message import Reported
 from maskline.sms.port import Accepted, Receipt
 

@@ -5,16 +5,15 @@ from functools import partial
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, Desk, proxy
+from desk import ANN, BEN, CAT, Desk, proxy
 
+from maskline.clock import DAY, HOUR
 from maskline.domain.message import Reported
 from maskline.domain.refusals import Conflict
 from maskline.operations import purge_messages
 from maskline.operations.messages import PIECE
 from maskline.sms.port import Accepted, Receipt
 from maskline.sms.works import tend
-
-DAY = 24 * HOUR
 
 
 def test_texts_are_listed_by_session_and_state(carrier: Carrier, connector: str) -> None:

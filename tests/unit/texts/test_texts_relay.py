@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, proxies, proxy
+from desk import ANN, BEN, CAT, proxies, proxy
 
+from maskline.clock import DAY, HOUR
 from maskline.domain.message import Encoding
 from maskline.domain.refusals import Conflict
 from maskline.operations import erase_messages
@@ -14,7 +15,6 @@ from maskline.sms.port import Accepted, Refused
 
 SECOND = "+19135550198"
 PREMIUM = "+3531520123456"  # by Ireland's numbering plan
-DAY = 24 * HOUR
 
 
 def test_a_text_is_relayed_from_the_proxy_number(carrier: Carrier, number: str) -> None:

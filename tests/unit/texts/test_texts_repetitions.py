@@ -2,8 +2,9 @@
 
 import msgspec
 from carrier import Carrier
-from desk import ANN, BEN, CAT, HOUR, proxy
+from desk import ANN, BEN, CAT, proxy
 
+from maskline.clock import HOUR
 from maskline.sms.limits import Limits
 from maskline.sms.port import Accepted, Refused, TryLater
 from maskline.sms.works import tend
