@@ -73,20 +73,10 @@ def hang_up(phone: Phone, sent: str, answer: str) -> None:
     assert phone.final() == 200
 
 
-def calls(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    return found
-
-
-def record(service: Service) -> dict[str, Any]:
-    """That of the newest call; empty before there is one."""
-    return next(iter(calls(service)), {})
-
-
 def ends(service: Service, number: int) -> tuple[str, int]:
     """By whom and with what status the latest of so many calls has ended."""
-    until(lambda: len(calls(service)) == number and "EndedTimestamp" in record(service))
-    return record(service)["EndedBy"], record(service)["SipStatus"]
+    until(lambda: len(service.calls()) == number and "EndedTimestamp" in service.newest_call())
+    return service.newest_call()["EndedBy"], service.newest_call()["SipStatus"]
 
 
 def no_sound_is_left(service: Service) -> None:

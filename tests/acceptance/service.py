@@ -237,6 +237,15 @@ class Service:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def calls(self) -> list[dict[str, Any]]:
+        """The records of calls, the newest first."""
+        found: list[dict[str, Any]] = self.maskline("admin", "list-calls")["Calls"]
+        return found
+
+    def newest_call(self) -> dict[str, Any]:
+        """The first of these; empty before there is one."""
+        return next(iter(self.calls()), {})
+
     def close_sessions(self) -> None:
         """Deletes every proxy session."""
         chime = self.client()

@@ -123,8 +123,7 @@ def caller(service: Service) -> Iterator[Caller]:
 
 
 def latest(service: Service, who: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    return next((one for one in found if one["CallerPhoneNumber"] == who), {})
+    return next((one for one in service.calls() if one["CallerPhoneNumber"] == who), {})
 
 
 def test_a_stranger_hears_why(service: Service, caller: Caller, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_call_goes_out_over_tcp(tmp_path: Path, ends: str) -> None:
 
 
 def end_all_sessions_once_answered(service: Service) -> None:
-    until(lambda: "AnsweredTimestamp" in str(service.maskline("admin", "list-calls")))
+    until(lambda: "AnsweredTimestamp" in str(service.calls()))
     service.close_sessions()
 
 
@@ -231,14 +231,8 @@ def test_an_ended_session_leads_to_the_fallback_number(
     )
     tried = play(telephony, tmp_path, CALLER, CALLED, PROXY_NUMBER, None, "-key", "caller", ALICE)
     assert tried == (0, 0)
-    until(lambda: newest(telephony).get("CalledPhoneNumber") == FALLBACK)
-    assert newest(telephony)["ShownPhoneNumber"] == PROXY_NUMBER
-
-
-def newest(service: Service) -> dict[str, Any]:
-    """The record of the newest call."""
-    found: dict[str, Any] = service.maskline("admin", "list-calls")["Calls"][0]
-    return found
+    until(lambda: telephony.newest_call().get("CalledPhoneNumber") == FALLBACK)
+    assert telephony.newest_call()["ShownPhoneNumber"] == PROXY_NUMBER
 
 
 def test_deleting_a_session_hangs_up_both_parties(

@@ -11,7 +11,6 @@ from acceptance.carriers import (
     hang_up,
     masked,
     open_named_session,
-    record,
     section,
 )
 from acceptance.peers import Peer, header
@@ -105,7 +104,7 @@ def test_who_cannot_be_told_of_the_end_is_hung_up_later(tmp_path: Path) -> None:
         phone.send(within("BYE", sent, answer, phone, 2))
         assert phone.final() == 503
         until(lambda: again.of("BYE"), 30)
-        until(lambda: "EndedTimestamp" in record(service))
+        until(lambda: "EndedTimestamp" in service.newest_call())
     again.close()
 
 

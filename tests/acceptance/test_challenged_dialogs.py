@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from acceptance.carriers import answered, masked, record
+from acceptance.carriers import answered, masked
 from acceptance.peers import SDP, Peer, accept, branch, header, reply
 from acceptance.plain_phone import ALICE, BOB, Phone, within
 from acceptance.service import Service, until
@@ -144,8 +144,8 @@ def test_every_request_of_a_call_is_sent_again_with_the_password(
     assert final(phone).startswith("SIP/2.0 488")
     phone.send(within("BYE", sent, answer, phone, 5))
     assert final(phone).startswith("SIP/2.0 200")
-    until(lambda: "EndedTimestamp" in record(service))
-    assert record(service)["EndedBy"] == "caller"
+    until(lambda: "EndedTimestamp" in service.newest_call())
+    assert service.newest_call()["EndedBy"] == "caller"
     assert numbers(carrier, "INVITE") == [1, 2, 3, 4, 7, 8]
     until(lambda: numbers(carrier, "ACK") == [1, 2, 3, 4, 7, 8])
     assert numbers(carrier, "INFO") == [5, 6]
@@ -191,7 +191,7 @@ def test_the_caller_s_carrier_may_ask_too(service: Service, carrier: Peer, phone
     assert counts[1] == counts[0] + 1
     phone.send(reply(second, 200))
     until(lambda: any(one.startswith("SIP/2.0 200") for one in carrier.received))
-    until(lambda: record(service).get("EndedBy") == "called")
+    until(lambda: service.newest_call().get("EndedBy") == "called")
 
 
 def theirs(method: str, invite: str, peer: Peer) -> str:
@@ -209,7 +209,7 @@ def test_our_own_hang_up_is_sent_again_with_the_password(
     service: Service, carrier: Peer, phone: Phone
 ) -> None:
     answered(phone)
-    until(lambda: "AnsweredTimestamp" in record(service) and "EndedBy" not in record(service))
+    until(lambda: "AnsweredTimestamp" in (call := service.newest_call()) and "EndedBy" not in call)
     chime, ids, session = session_in_progress(service)
     chime.delete_proxy_session(**ids, ProxySessionId=session["ProxySessionId"])
     while not (bye := phone.receive()).startswith("BYE "):

@@ -4,7 +4,7 @@ address is not enough, for it can speak by other transports, too."""
 import ssl
 from pathlib import Path
 
-from acceptance.carriers import masked, record
+from acceptance.carriers import masked
 from acceptance.peers import SDP, Peer, reply
 from acceptance.service import free_port, until
 from acceptance.test_client_certificates import Encrypted
@@ -41,7 +41,7 @@ def test_a_call_in_the_open_is_refused_though_its_carrier_is_encrypted(tmp_path:
         secured = Encrypted(service, port, ssl.create_default_context(cafile=str(authority.ca)))
         plain.send(plain.invite(body=KEYED))
         assert plain.final() == 403
-        until(lambda: record(service).get("Reason") == "encryption-required")
+        until(lambda: service.newest_call().get("Reason") == "encryption-required")
         assert not peer.of("INVITE")
         secured.send(secured.invite(body=KEYED))
         secured.taken()

@@ -15,7 +15,6 @@ from acceptance.carriers import (
     hang_up,
     masked,
     no_sound_is_left,
-    record,
     ring,
     section,
 )
@@ -32,8 +31,8 @@ def test_another_carrier_takes_the_call(tmp_path: Path, trouble: Any) -> None:
     more = 'failover_carriers = ["globex"]\n' + section("globex", second.where)
     with masked(tmp_path, first, more) as (service, phone):
         hang_up(phone, *answered(phone))
-        until(lambda: "EndedTimestamp" in record(service))
-        assert record(service)["OutboundCarrierName"] == "globex"
+        until(lambda: "EndedTimestamp" in service.newest_call())
+        assert service.newest_call()["OutboundCarrierName"] == "globex"
         tried = len(first.of("INVITE"))
         assert tried
         hang_up(phone, *answered(phone))
@@ -61,8 +60,8 @@ def test_a_call_that_nobody_takes_is_refused_once(tmp_path: Path) -> None:
             phone.send(phone.invite())
             assert phone.final() == seen
             phone.socket.close()
-            until(lambda wanted=status: record(service).get("SipStatus") == wanted)
-            told = record(service)
+            until(lambda wanted=status: service.newest_call().get("SipStatus") == wanted)
+            told = service.newest_call()
             assert (told["EndedBy"], told["Cause"]) == (ended_by, cause)
             assert told["OutboundCarrierName"] == "globex"
     first.close()
@@ -91,8 +90,8 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         assert {header(one, "To") for one in (*first.of("ACK"), *first.of("BYE"))} == {
             header(late, "To") + ";tag=theirs"
         }
-        until(lambda: "RingingTimestamp" in record(service))
-        assert "AnsweredTimestamp" not in record(service)
+        until(lambda: "RingingTimestamp" in service.newest_call())
+        assert "AnsweredTimestamp" not in service.newest_call()
         second.answer = accept
         second.send(reply(second.of("INVITE")[0], 200, second.where, SDP), phone.server)
         answer = phone.taken()
@@ -102,7 +101,7 @@ def test_a_target_that_speaks_too_late_is_not_taken_for_the_next(tmp_path: Path)
         assert second.of("BYE")
         assert len(first.of("BYE")) == 1
         assert ends(service, 1) == ("caller", 200)
-        assert record(service)["OutboundCarrierName"] == "globex"
+        assert service.newest_call()["OutboundCarrierName"] == "globex"
     for peer in (busy, first, second):
         peer.close()
 
@@ -159,7 +158,7 @@ def test_who_does_not_take_our_password_is_passed_by(tmp_path: Path) -> None:
     with masked(tmp_path, first, more + section("globex", second.where)) as (service, phone):
         hang_up(phone, *answered(phone))
         assert ends(service, 1) == ("caller", 200)
-        assert record(service)["OutboundCarrierName"] == "globex"
+        assert service.newest_call()["OutboundCarrierName"] == "globex"
         assert len(first.of("INVITE")) == 1
         until(lambda: "carrier acme takes no call" in service.log)
     first.close()
@@ -175,7 +174,7 @@ def test_a_carrier_that_cannot_have_the_sound_is_passed_by(tmp_path: Path) -> No
     with masked(tmp_path, first, more, sources="127.0.0.9/32") as (service, phone):
         hang_up(phone, *answered(phone))
         assert ends(service, 1) == ("caller", 200)
-        assert record(service)["OutboundCarrierName"] == "globex"
+        assert service.newest_call()["OutboundCarrierName"] == "globex"
         assert not first.of("INVITE")
     first.close()
     second.close()

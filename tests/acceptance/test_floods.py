@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from acceptance.carriers import Stranger, answered, authorized, hang_up, masked, record
+from acceptance.carriers import Stranger, answered, authorized, hang_up, masked
 from acceptance.peers import Peer, header
 from acceptance.plain_phone import ALICE, Phone, within
 from acceptance.service import Service, free_port, until
@@ -133,4 +133,4 @@ def test_a_wish_for_privacy_is_met_and_not_passed_on(calls: Calls, privacy: str)
     assert ALICE[1:] not in invite
     shown = header(invite, "From").partition(";")[0]
     assert header(invite, "P-Asserted-Identity") == shown
-    until(lambda: record(service).get("CallerPhoneNumber") == ALICE)
+    until(lambda: service.newest_call().get("CallerPhoneNumber") == ALICE)

@@ -67,7 +67,7 @@ def test_who_moved_during_the_call_is_hung_up_where_they_are(own_service: Servic
     open_session(own_service)
     caller, called = Phone(own_service), Phone(own_service, own_service.carrier_port)
     sent, _, answer = connect(caller, called)
-    until(lambda: "AnsweredTimestamp" in latest(own_service))
+    until(lambda: "AnsweredTimestamp" in own_service.newest_call())
     there, here, before = Phone(own_service), Phone(own_service), legs(own_service)
     there.send(moved(within("INVITE", sent, answer, there, 2), there))
     again = called.expect("INVITE ")
@@ -144,7 +144,7 @@ def test_however_often_a_phone_says_that_it_rings_it_is_given_up(tmp_path: Path)
         until(lambda: len(peer.cancelled) == 2)
         assert max(peer.patience) < INSISTED / 2  # it was not the phone that stopped
         wait_until_all_ended(service)
-        assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 408)}
+        assert {(one["EndedBy"], one["SipStatus"]) for one in service.calls()} == {("us", 408)}
         for phone in phones:
             phone.socket.close()
     for telling in peer.ringing:
@@ -157,9 +157,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield from running(tmp_path_factory.mktemp("giving-up"))
 
 
-def latest(service: Service) -> dict[str, Any]:
-    """The record of the newest call; empty before there is one."""
-    return next(iter(calls(service)), {})
+def ended_call(service: Service) -> dict[str, Any]:
+    """The record of the newest call, once it is complete."""
+    until(lambda: "EndedTimestamp" in service.newest_call())
+    return service.newest_call()
 
 
 @contextmanager
@@ -168,12 +169,12 @@ def ringing(service: Service, answer: Any, body: str = SDP) -> Iterator[tuple[Ph
     is that of the call."""
     open_session(service)
     peer, phone = Peer(answer, port=service.carrier_port), Phone(service)
-    recorded = len(calls(service))
+    recorded = len(service.calls())
     try:
         sent = phone.invite(body=body)
         phone.send(sent)
         until(lambda: peer.of("INVITE"))
-        until(lambda: len(calls(service)) > recorded)
+        until(lambda: len(service.calls()) > recorded)
         yield phone, peer, sent
         theirs = (header(sent, "Call-ID"), "secrettag", ALICE[1:], phone.where)
         assert not told(theirs, peer.received)
@@ -196,7 +197,7 @@ def told(secrets: tuple[str, ...], messages: list[str]) -> list[str]:
 @pytest.mark.parametrize("body", [SDP, ""], ids=["offer", "no-offer"])
 def test_a_closed_session_stops_the_ringing(service: Service, body: str) -> None:
     with ringing(service, ring, body) as (phone, peer, _):
-        until(lambda: "RingingTimestamp" in latest(service))
+        until(lambda: "RingingTimestamp" in service.newest_call())
         service.close_sessions()
         assert phone.final() == 480
         (cancel,) = until(lambda: peer.of("CANCEL"))
@@ -204,7 +205,7 @@ def test_a_closed_session_stops_the_ringing(service: Service, body: str) -> None
         for name in ("Call-ID", "From", "To"):
             assert header(cancel, name) == header(invite, name)
         assert ALICE[1:] not in cancel
-        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        call = ended_call(service)
         assert (call["EndedBy"], call["SipStatus"]) == ("us", 480)
         assert "AnsweredTimestamp" not in call
 
@@ -212,14 +213,14 @@ def test_a_closed_session_stops_the_ringing(service: Service, body: str) -> None
 def test_an_answer_that_crosses_the_cancel_is_hung_up(service: Service) -> None:
     """The caller gets the answer, then both get a BYE."""
     with ringing(service, answer_late) as (phone, peer, sent):
-        until(lambda: "RingingTimestamp" in latest(service))
+        until(lambda: "RingingTimestamp" in service.newest_call())
         service.close_sessions()
         until(lambda: peer.of("CANCEL"))
         answer = phone.taken()
         phone.send(within("ACK", sent, answer, phone))
         until(lambda: peer.of("ACK") and peer.of("BYE"))
         phone.reply(phone.expect("BYE "), 200)
-        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        call = ended_call(service)
         assert (call["EndedBy"], call["SipStatus"]) == ("us", 200)
         assert "AnsweredTimestamp" in call
 
@@ -229,7 +230,7 @@ def test_a_phone_that_confirms_nothing_keeps_no_caller(service: Service, answer:
     with ringing(service, answer) as (phone, _, _):
         service.close_sessions()
         assert phone.final() == 480
-        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        call = ended_call(service)
         assert (call["EndedBy"], call["SipStatus"]) == ("us", 480)
 
 
@@ -237,7 +238,7 @@ def test_who_answers_when_the_caller_was_told_that_nobody_does_is_hung_up(
     service: Service,
 ) -> None:
     with ringing(service, ring_on) as (phone, peer, _):
-        until(lambda: "RingingTimestamp" in latest(service))
+        until(lambda: "RingingTimestamp" in service.newest_call())
         service.close_sessions()
         assert phone.final() == 480
         peer.send(reply(peer.of("INVITE")[0], 200, peer.where, SDP), phone.server)
@@ -245,7 +246,7 @@ def test_who_answers_when_the_caller_was_told_that_nobody_does_is_hung_up(
         with suppress(TimeoutError):
             while True:
                 assert not phone.receive(0.5).startswith("SIP/2.0 2")
-        assert "AnsweredTimestamp" not in latest(service)
+        assert "AnsweredTimestamp" not in service.newest_call()
         assert "kept back" not in service.log
 
 
@@ -260,7 +261,7 @@ def test_a_caller_may_hang_up_by_a_bye_while_it_rings(service: Service) -> None:
         early = phone.expect("SIP/2.0 180")
         phone.send(within("BYE", sent, early, phone, 2))
         assert sorted((phone.final(), phone.final())) == [200, 487]
-        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        call = ended_call(service)
         assert (call["EndedBy"], call["SipStatus"], call["Cause"]) == ("caller", 487, 16)
 
 
@@ -277,7 +278,7 @@ def cancelled(sent: str) -> str:
 def test_who_hangs_up_before_the_decision_calls_nobody(service: Service, decision: str) -> None:
     """A CANCEL while the control plane is asked still, which takes long where its database does."""
     with two_phones(service) as (called, phone):
-        said, recorded = len(service.log), len(calls(service))
+        said, recorded = len(service.log), len(service.calls())
         sent = phone.invite(caller=ALICE if decision == "Connect" else "+12065550999")
         os.kill(service.pid, signal.SIGSTOP)
         try:
@@ -287,8 +288,8 @@ def test_who_hangs_up_before_the_decision_calls_nobody(service: Service, decisio
             assert phone.final() == 487
         finally:
             os.kill(service.pid, signal.SIGCONT)
-        until(lambda: len(calls(service)) > recorded)
-        call = until(lambda: latest(service) if "EndedTimestamp" in latest(service) else None)
+        until(lambda: len(service.calls()) > recorded)
+        call = ended_call(service)
         told = [call["Decision"], call["EndedBy"], call["SipStatus"], call["Cause"]]
         ended = {"Connect": ["caller", 487, 16], "Reject": ["us", 404, 1]}
         assert told == [decision, *ended[decision]]
@@ -317,11 +318,11 @@ def test_many_calls_are_given_up_at_once(tmp_path: Path, transport: str) -> None
         open_session(service)
         give_up(service, tmp_path, 20, Service.close_sessions)
         wait_until_all_ended(service)
-        assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 480)}
+        assert {(one["EndedBy"], one["SipStatus"]) for one in service.calls()} == {("us", 480)}
 
 
 def wait_until_all_ended(service: Service) -> None:
-    until(lambda: all("EndedTimestamp" in one for one in calls(service)))
+    until(lambda: all("EndedTimestamp" in one for one in service.calls()))
 
 
 def test_a_service_that_stops_gives_up_what_rings(tmp_path: Path) -> None:
@@ -330,7 +331,7 @@ def test_a_service_that_stops_gives_up_what_rings(tmp_path: Path) -> None:
         open_session(service)
         give_up(service, tmp_path, 2, Service.stop)
         service.start()
-        assert {(one["EndedBy"], one["SipStatus"]) for one in calls(service)} == {("us", 480)}
+        assert {(one["EndedBy"], one["SipStatus"]) for one in service.calls()} == {("us", 480)}
 
 
 def give_up(service: Service, folder: Path, number: int, how: Callable[[Service], object]) -> None:
@@ -343,14 +344,9 @@ def give_up(service: Service, folder: Path, number: int, how: Callable[[Service]
             play, service, folder, scenario, SCENARIOS / "called-cancelled.xml",
             PROXY_NUMBER, Calls(number=number, per_second=40), "-key", "caller", ALICE,
         )  # fmt: skip
-        until(lambda: sum("RingingTimestamp" in one for one in calls(service)) == number)
+        until(lambda: sum("RingingTimestamp" in one for one in service.calls()) == number)
         how(service)
         assert calling.result() == (0, 0), (folder / "caller.errors").read_text()
-
-
-def calls(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    return found
 
 
 def hung_up_by_called(caller: Phone, called: Phone, received: str) -> None:

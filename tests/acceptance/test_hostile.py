@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from acceptance.carriers import record
 from acceptance.plain_phone import ALICE, BOB, SDP, Phone, connect, header, within
 from acceptance.service import Service, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
@@ -200,8 +199,9 @@ def test_no_party_makes_us_speak_to_ourselves_or_our_neighbours(
     assert caller.final() == 503
     caller.reply(caller.expect("BYE "), 200)
     if place == "ourselves":  # one is enough: who hung up ended the call, though in vain
-        until(lambda: "EndedTimestamp" in record(masked))
-        assert (record(masked)["EndedBy"], record(masked)["SipStatus"]) == ("caller", 200)
+        until(lambda: "EndedTimestamp" in masked.newest_call())
+        call = masked.newest_call()
+        assert (call["EndedBy"], call["SipStatus"]) == ("caller", 200)
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "REFER", "PUBLISH", "NOTIFY", "FOO"])

@@ -432,8 +432,7 @@ def test_no_sound_goes_to_what_listens_to_commands(masked: Service, a: Marked, b
 
 def newest(service: Service, since: Marked) -> dict[str, Any]:
     """The record of the newest call since a phone is there; empty before there is one."""
-    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    own = (one for one in found if one["ReceivedTimestamp"] >= since.began)
+    own = (one for one in service.calls() if one["ReceivedTimestamp"] >= since.began)
     return next(own, {})
 
 

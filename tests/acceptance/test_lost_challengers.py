@@ -5,7 +5,7 @@ import ssl
 import threading
 from pathlib import Path
 
-from acceptance.carriers import answered, ends, hang_up, masked, record, section
+from acceptance.carriers import answered, ends, hang_up, masked, section
 from acceptance.peers import Peer, accept, reply
 from acceptance.service import free_port
 from acceptance.test_challenged_dialogs import ACCOUNT, challenge
@@ -49,7 +49,7 @@ def test_another_place_takes_the_call(tmp_path: Path) -> None:
     ) as (service, phone):  # fmt: skip
         hang_up(phone, *answered(phone))
         assert ends(service, 1) == ("caller", 200)
-        assert record(service)["OutboundCarrierName"] == "globex"
+        assert service.newest_call()["OutboundCarrierName"] == "globex"
         assert len(first.of("INVITE")) == 1
     assert first.telling
     first.telling.join()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from acceptance.carriers import record
 from acceptance.plain_phone import Phone, forked, from_called, within
 from acceptance.service import Service, running, until
 from acceptance.test_leak import open_session
@@ -159,7 +158,7 @@ def test_who_did_not_take_a_call_gets_no_sound_by_an_ack(service: Service) -> No
     caller.send(within("ACK", sent, answer, caller))
     called.expect("ACK ")
     one.speak(offer, 5)
-    until(lambda: "AnsweredTimestamp" in record(service))
+    until(lambda: "AnsweredTimestamp" in service.newest_call())
     told = from_called("ACK", forked(offer, "two"), called, 1)
     called.send(moving(told, called, two.described))
     assert caller.silent()

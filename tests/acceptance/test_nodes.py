@@ -37,15 +37,10 @@ def town(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator
         pytest.skip(f"network namespaces cannot be made here: {error}")
 
 
-def records(town: Fleet) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = town.api.maskline("admin", "list-calls")["Calls"]
-    return found
-
-
 def ended(town: Fleet, before: int) -> list[dict[str, Any]]:
     """The records since then, when all of them are complete."""
-    until(lambda: are_over(records(town)), 20)
-    return records(town)[: len(records(town)) - before]
+    until(lambda: are_over(town.api.calls()), 20)
+    return town.api.calls()[: len(town.api.calls()) - before]
 
 
 def are_over(calls: list[dict[str, Any]]) -> bool:
@@ -63,7 +58,7 @@ def test_any_node_takes_any_message_and_nothing_leaks(
     files = [tmp_path / "caller.xml", tmp_path / "called.xml"]
     for file, text in zip(files, leak_scenarios.scenarios()[name], strict=True):
         file.write_text(text)
-    before, tape, number = len(records(town)), tmp_path / "capture.pcap", 6
+    before, tape, number = len(town.api.calls()), tmp_path / "capture.pcap", 6
     passed = len(town.sent())
     with town.capture(tape):
         calls = Calls(number, per_second=2, seconds=40)
@@ -82,7 +77,7 @@ def test_any_node_takes_any_message_and_nothing_leaks(
 def test_the_calls_of_a_killed_node_are_ended_by_their_phones_at_the_others(
     town: Fleet, tmp_path: Path
 ) -> None:
-    before, number = len(records(town)), 12
+    before, number = len(town.api.calls()), 12
     with ThreadPoolExecutor() as threads:
         calls = Calls(number, per_second=12, talk_milliseconds=6000, seconds=60)
         files = SCENARIOS / "caller.xml", SCENARIOS / "called.xml"
@@ -102,7 +97,7 @@ def test_the_calls_of_a_killed_node_are_ended_by_their_phones_at_the_others(
 def test_a_drained_node_takes_no_more_calls_finishes_its_own_and_stops(
     town: Fleet, tmp_path: Path
 ) -> None:
-    before, number = len(records(town)), 9
+    before, number = len(town.api.calls()), 9
     files = SCENARIOS / "caller.xml", SCENARIOS / "called.xml"
     with ThreadPoolExecutor() as threads:
         calls = Calls(number, per_second=9, talk_milliseconds=8000, seconds=60)
@@ -115,7 +110,7 @@ def test_a_drained_node_takes_no_more_calls_finishes_its_own_and_stops(
         own = [one for one in ended(town, before) if one["CallId"].startswith(drained.name)]
         assert own
         assert {one["EndedBy"] for one in own} == {"caller"}
-        before = len(records(town))
+        before = len(town.api.calls())
         calls = Calls(number, per_second=9, seconds=30)
         assert town.play(tmp_path, *files, PROXY_NUMBER, calls) == (0, 0), errors(tmp_path)
         assert drained.process.wait(30) == 0
@@ -128,13 +123,13 @@ def test_a_drained_node_takes_no_more_calls_finishes_its_own_and_stops(
 
 
 def answered(town: Fleet, before: int) -> int:
-    found = records(town)
+    found = town.api.calls()
     return sum("AnsweredTimestamp" in one for one in found[: len(found) - before])
 
 
 def holder(town: Fleet, before: int) -> Node:
     """A node that carries one of the calls since then."""
-    found = records(town)
+    found = town.api.calls()
     names = {one["CallId"][:8] for one in found[: len(found) - before]}
     return next(node for node in town.nodes if node.name in names)
 
@@ -142,7 +137,7 @@ def holder(town: Fleet, before: int) -> Node:
 def test_new_calls_find_another_rtpengine(town: Fleet, tmp_path: Path) -> None:
     """One stands still until it is replaced; the calls last longer than it takes to look for those
     that nobody relays."""
-    before, number = len(records(town)), 24  # by a hash: one node has none by chance
+    before, number = len(town.api.calls()), 24  # by a hash: one node has none by chance
     still = town.nodes[0]
     os.kill(still.engine_pid("rtpengine"), signal.SIGSTOP)
     calls = Calls(number, per_second=20, talk_milliseconds=10_000, seconds=40)
@@ -217,18 +212,18 @@ def test_the_balancer_tells_who_asks(town: Fleet) -> None:
 
 @pytest.mark.parametrize("how", sorted(VIAS))
 def test_a_stranger_gets_silence_whatever_their_via_says(town: Fleet, how: str) -> None:
-    before = len(records(town))
+    before = len(town.api.calls())
     # This balancer lets anybody pass, and says that it tries; a node says nothing.
     assert statuses(asked(town, STRANGER, VIAS[how], (BALANCER, SIP))) <= {100}
     assert asked(town, STRANGER, VIAS[how], (NODES[0], SIP)) == []
-    assert len(records(town)) == before
+    assert len(town.api.calls()) == before
 
 
 def test_who_talks_on_when_their_node_has_died_is_hung_up_by_another(
     town: Fleet, tmp_path: Path
 ) -> None:
     """The last of these tests: it closes the session."""
-    before, number = len(records(town)), 9
+    before, number = len(town.api.calls()), 9
     files = SCENARIOS / "caller-hung-up.xml", SCENARIOS / "called.xml"
     with ThreadPoolExecutor() as threads:
         calls = Calls(number, per_second=9, talk_milliseconds=0, seconds=90)
@@ -238,7 +233,7 @@ def test_who_talks_on_when_their_node_has_died_is_hung_up_by_another(
         killed.kill()
         try:
             until(lambda: are_over(carried(town, before, killed)), 60)
-            assert not are_over(records(town))
+            assert not are_over(town.api.calls())
             town.api.close_sessions()
             assert playing.result() == (0, 0), errors(tmp_path)
         finally:
@@ -248,5 +243,5 @@ def test_who_talks_on_when_their_node_has_died_is_hung_up_by_another(
 
 def carried(town: Fleet, before: int, node: Node) -> list[dict[str, Any]]:
     """The calls since then whose ids begin with this node's name."""
-    found = records(town)
+    found = town.api.calls()
     return [one for one in found[: len(found) - before] if one["CallId"].startswith(node.name)]

@@ -11,7 +11,6 @@ from acceptance.carriers import (
     challenge,
     hang_up,
     masked,
-    record,
 )
 from acceptance.peers import Peer, header, refuse
 from acceptance.plain_phone import ALICE, Phone, within
@@ -48,8 +47,8 @@ def test_a_wrong_password_ends_the_call(tmp_path: Path) -> None:
     with masked(tmp_path, peer, 'username = "maskline"\npassword = "wrong"') as (service, phone):
         phone.send(phone.invite())
         assert phone.final() == 480
-        until(lambda: record(service).get("SipStatus") == 401)
-        assert (record(service)["EndedBy"], record(service)["Cause"]) == ("us", 21)
+        until(lambda: service.newest_call().get("SipStatus") == 401)
+        assert (service.newest_call()["EndedBy"], service.newest_call()["Cause"]) == ("us", 21)
     peer.close()
 
 
@@ -117,5 +116,5 @@ def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
         phone.send(within("BYE", right, taken, phone, 3))
         assert phone.final() == 200
         assert len(peer.of("INVITE")) == 1
-        until(lambda: record(service).get("EndedBy") == "caller")
+        until(lambda: service.newest_call().get("EndedBy") == "caller")
     peer.close()

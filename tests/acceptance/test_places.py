@@ -8,7 +8,7 @@ from typing import Any
 
 import nameserver
 import pytest
-from acceptance.carriers import answered, calls, hang_up, open_named_session, section
+from acceptance.carriers import answered, hang_up, open_named_session, section
 from acceptance.peers import Peer, accept, header, refuse, reply
 from acceptance.plain_phone import Phone
 from acceptance.service import Service, running, until
@@ -54,7 +54,7 @@ class Stage:
         until(lambda: self.over() > over)
 
     def over(self) -> int:
-        return sum("EndedTimestamp" in call for call in calls(self.service))
+        return sum("EndedTimestamp" in call for call in self.service.calls())
 
     def call_at_once(self, answer: Any) -> Counter[int]:
         """What so many callers of the same moment hear, once each has heard something."""
@@ -104,7 +104,7 @@ def test_places_are_tried_as_their_priorities_and_weights_say(stage: Stage) -> N
     stage.light.answer = refuse(503)
     stage.call()
     assert stage.invites == [4, 2, 1]
-    assert {call["OutboundCarrierName"] for call in calls(stage.service)} == {"named"}
+    assert {call["OutboundCarrierName"] for call in stage.service.calls()} == {"named"}
 
 
 def test_a_connector_gets_no_more_calls_a_second_than_its_rule_says(stage: Stage) -> None:

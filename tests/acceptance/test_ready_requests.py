@@ -36,22 +36,17 @@ def asked(phone: Phone, other: Phone, request: str, status: int = 200) -> tuple[
     return arrived, answer
 
 
-def records(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    return found
-
-
 def ended_record(service: Service, before: int) -> dict[str, Any]:
     """The record of the newest call, once it is complete."""
-    until(lambda: len(records(service)) > before)
-    until(lambda: records(service)[0].get("EndedTimestamp"))
-    return records(service)[0]
+    until(lambda: len(service.calls()) > before)
+    until(lambda: service.calls()[0].get("EndedTimestamp"))
+    return service.calls()[0]
 
 
 def test_the_script_and_kamailio_write_the_same(
     caller: Phone, called: Phone, masked: Service
 ) -> None:
-    before = len(records(masked))
+    before = len(masked.calls())
     sent, _, answer = connect(caller, called)
     bye = within("BYE", sent, answer, caller, 2)
     via = "Via: SIP/2.0/UDP below.example;branch=z9hG4bKbelow;secret=1\r\nFrom: "
@@ -74,7 +69,7 @@ def test_the_script_and_kamailio_write_the_same(
 def test_the_cause_need_not_stand_in_the_first_reason(
     caller: Phone, called: Phone, masked: Service, number: str
 ) -> None:
-    before = len(records(masked))
+    before = len(masked.calls())
     sent, _, answer = connect(caller, called)
     reasons = 'Reason: SIP;cause=200;text="x"\r\nReason: Q.850;cause=31\r\n'
     bye = within("BYE", sent, answer, caller, 2).replace("CSeq: 2 ", f"CSeq: {number} ")
@@ -83,7 +78,7 @@ def test_the_cause_need_not_stand_in_the_first_reason(
 
 
 def test_the_called_party_hangs_up(caller: Phone, called: Phone, masked: Service) -> None:
-    before = len(records(masked))
+    before = len(masked.calls())
     sent, received, _ = connect(caller, called)
     request = (
         f"BYE {header(received, 'Contact').strip('<>')} SIP/2.0\r\n"

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from acceptance.carriers import calls
 from acceptance.peers import Peer, branch, header, reply
 from acceptance.plain_phone import Phone, within
 from acceptance.service import Service, running, until
@@ -122,7 +121,7 @@ def test_the_person_called_cannot_either(phones: tuple[Phone, Peer], service: Se
 
 def recorded(service: Service, before: int) -> bool:
     """Whether the newest call is recorded, and is none of so many before."""
-    found = calls(service)
+    found = service.calls()
     return len(found) > before and found[0].get("RecordingStatus") == "Recording"
 
 
@@ -130,7 +129,7 @@ def test_the_sound_is_recorded_where_a_picture_stands_before_it(
     phones: tuple[Phone, Peer], service: Service
 ) -> None:
     phone, peer = phones
-    before = len(calls(service))
+    before = len(service.calls())
     head, _, sound = sdp("8 101").partition("m=")
     picture = "m=video {} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
     peer.answer = lambda _, request: (
@@ -145,7 +144,7 @@ def test_the_sound_is_recorded_where_a_picture_stands_before_it(
 def test_a_late_offer_is_cut_down_too(phones: tuple[Phone, Peer], service: Service) -> None:
     """The INVITE holds none: the 200 offers, the ACK answers (RFC 3261 13.2.1)."""
     phone, peer = phones
-    before = len(calls(service))
+    before = len(service.calls())
     _, accepted = connected(phone, "", sdp("8 101"))
     assert codecs(accepted) == "8 101"
     until(lambda: peer.of("ACK"))

@@ -49,7 +49,7 @@ def side(recording: Path, channel: int, folder: Path) -> Path:
 
 
 def record_of(service: Service) -> dict[str, Any]:
-    (call,) = service.maskline("admin", "list-calls")["Calls"]
+    (call,) = service.calls()
     found: dict[str, Any] = service.maskline("admin", "get-call", "--call-id", call["CallId"])
     return dict(found["Call"])
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from acceptance.carriers import answered, challenge, ends, hang_up, masked, record
+from acceptance.carriers import answered, challenge, ends, hang_up, masked
 from acceptance.peers import Peer, accept, header, reply
 from acceptance.plain_phone import within
 from acceptance.service import running, until
@@ -150,5 +150,5 @@ def test_a_registered_number_in_the_request_uri_is_not_the_dialled_one(
         phone.send(within("ACK", sent, answer, phone))
         hang_up(phone, sent, answer)
         assert ends(service, 1) == ("caller", 200)
-        assert record(service)["DialledPhoneNumber"] == PROXY_NUMBER
+        assert service.newest_call()["DialledPhoneNumber"] == PROXY_NUMBER
     peer.close()

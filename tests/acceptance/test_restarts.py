@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, SCENARIOS, Calls, phone, play
@@ -93,8 +92,8 @@ CAUSES = {"caller": 16, "called": 16, "us": 41}
 
 def nothing_is_left(service: Service) -> None:
     """Every call has a whole record, rtpengine no port and Kamailio no transaction of any."""
-    until(lambda: count(service, "Ended") == len(records(service)))
-    for record in records(service):
+    until(lambda: count(service, "Ended") == len(service.calls()))
+    for record in service.calls():
         assert record["SipStatus"] == 200
         assert record["Cause"] == CAUSES[record["EndedBy"]]
         times = ("Received", "Forwarded", "Ringing", "Answered", "Ended")
@@ -104,13 +103,8 @@ def nothing_is_left(service: Service) -> None:
     until(lambda: transactions(service) == 0, 60)
 
 
-def records(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.maskline("admin", "list-calls")["Calls"]
-    return found
-
-
 def count(service: Service, name: str) -> int:
-    return sum(f"{name}Timestamp" in record for record in records(service))
+    return sum(f"{name}Timestamp" in record for record in service.calls())
 
 
 def running_calls(
@@ -157,7 +151,7 @@ def test_calls_outlive_kamailio(masked: Service, tmp_path: Path) -> None:
             kill(masked, "kamailio")
             assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
     nothing_is_left(masked)
-    ended = Counter(record["EndedBy"] for record in records(masked))
+    ended = Counter(record["EndedBy"] for record in masked.calls())
     assert ended == {"caller": CALLS, "called": CALLS}
     assert sessions(masked) == before
 
@@ -176,7 +170,7 @@ def test_calls_without_sound_are_ended_for_both(masked: Service, tmp_path: Path)
         assert calls.result() == (0, None), (tmp_path / "caller.errors").read_text()
         assert answering.wait(30) == 0
     nothing_is_left(masked)
-    assert Counter(record["EndedBy"] for record in records(masked)) == {"us": CALLS, "caller": 1}
+    assert Counter(record["EndedBy"] for record in masked.calls()) == {"us": CALLS, "caller": 1}
     assert sessions(masked) == before
 
 
@@ -196,7 +190,7 @@ def test_whoever_hangs_up_while_the_service_is_dead_has_hung_up(own_service: Ser
     assert own_service.pid not in (0, killed)
     until(lambda: own_service.health()[0] == 200 and count(own_service, "Ended") == 2)
     # The service that is back finds calls without sound, and may hang up first.
-    for record in records(own_service):
+    for record in own_service.calls():
         assert (record["SipStatus"], record["Cause"]) == (200, CAUSES[record["EndedBy"]])
     caller.socket.close()
     called.socket.close()
@@ -211,7 +205,7 @@ def test_a_call_has_a_record_when_the_service_dies_with_its_decision(own_service
         called.expect("INVITE ")
         die_and_come_back(own_service)
         until(lambda number=number: count(own_service, "Ended") == number, 20)
-    for record in records(own_service):
+    for record in own_service.calls():
         assert (record["Decision"], record["EndedBy"]) == ("Connect", "us")
         assert "AnsweredTimestamp" not in record
     caller.socket.close()
@@ -248,5 +242,5 @@ def test_a_killed_service_ends_what_it_left(masked: Service, tmp_path: Path) -> 
         masked.start()
         assert calls.result() == (0, 0), (tmp_path / "caller.errors").read_text()
     nothing_is_left(masked)
-    assert {record["EndedBy"] for record in records(masked)} == {"us"}
+    assert {record["EndedBy"] for record in masked.calls()} == {"us"}
     assert sessions(masked) == before

@@ -83,7 +83,7 @@ def test_deleting_a_session_in_one_process_hangs_up_the_call_in_another(
             play, sip, tmp_path, SCENARIOS / "caller-hung-up.xml", SCENARIOS / "called.xml",
             PROXY_NUMBER, Calls(talk_milliseconds=0), "-key", "caller", ALICE,
         )  # fmt: skip
-        until(lambda: [r for r in calls_of(api) if "AnsweredTimestamp" in r])
+        until(lambda: [r for r in api.calls() if "AnsweredTimestamp" in r])
         (connector,) = chime.list_voice_connectors()["VoiceConnectors"]
         connector_id = connector["VoiceConnectorId"]
         (session,) = chime.list_proxy_sessions(VoiceConnectorId=connector_id)["ProxySessions"]
@@ -92,13 +92,8 @@ def test_deleting_a_session_in_one_process_hangs_up_the_call_in_another(
             VoiceConnectorId=connector_id, ProxySessionId=session["ProxySessionId"]
         )
         assert call.result() == (0, 0), (tmp_path / "caller.errors").read_text()
-    (record,) = until(lambda: [r for r in calls_of(api) if "EndedTimestamp" in r])
+    (record,) = until(lambda: [r for r in api.calls() if "EndedTimestamp" in r])
     assert record["EndedBy"] == "us"
-
-
-def calls_of(api: Service) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = api.maskline("admin", "list-calls")["Calls"]
-    return found
 
 
 def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:

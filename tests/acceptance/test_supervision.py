@@ -102,8 +102,9 @@ def test_nothing_outlives_a_killed_service(own_service: Service) -> None:
 
 
 def ended(service: Service, call_id: str) -> dict[str, Any] | None:
-    calls = service.maskline("admin", "list-calls")["Calls"]
-    of_id = (call for call in calls if call["CallId"] == call_id and "EndedTimestamp" in call)
+    of_id = (
+        call for call in service.calls() if call["CallId"] == call_id and "EndedTimestamp" in call
+    )
     return next(of_id, None)
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from acceptance.carriers import ends, masked, no_sound_is_left, record, ring, section
+from acceptance.carriers import ends, masked, no_sound_is_left, ring, section
 from acceptance.peers import SDP, Peer, accept, header, refuse, reply
 from acceptance.plain_phone import ALICE
 from acceptance.service import until
@@ -18,10 +18,10 @@ def test_who_answers_as_the_call_is_given_up_is_hung_up(tmp_path: Path) -> None:
         phone.send(phone.invite())
         assert phone.final() == 408
         invite, peer.answer = peer.of("INVITE")[0], accept
-        until(lambda: "EndedTimestamp" in record(service))
+        until(lambda: "EndedTimestamp" in service.newest_call())
         peer.send(reply(invite, 200, peer.where, SDP), phone.server)
         until(lambda: peer.of("ACK") and peer.of("BYE"))
-        assert "AnsweredTimestamp" not in record(service)
+        assert "AnsweredTimestamp" not in service.newest_call()
         until(lambda: not asyncio.run(media_sessions(service)))
     peer.close()
 
@@ -86,7 +86,7 @@ def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault:
             # Two of Kamailio's workers may send them, in any order.
             until(lambda wanted=number: len(peer.of("BYE")) == len(peer.of("ACK")) == wanted)
             assert ends(service, number) == ("us", status)
-            assert "AnsweredTimestamp" not in record(service)
+            assert "AnsweredTimestamp" not in service.newest_call()
         invite, bye = peer.of("INVITE")[-1], peer.of("BYE")[-1]
         assert header(bye, "Call-ID") == header(invite, "Call-ID")
         assert ALICE[1:] not in "".join(peer.received)
