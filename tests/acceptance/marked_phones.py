@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import re
 import socket
 import threading
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 
 from acceptance import leak_scenarios
 from acceptance.leak_scenarios import PRIVATE_HEADERS
+from acceptance.peers import header
 
 KEY_PRESS = "Signal=5\r\nDuration=160\r\n"
 QUIET_SECONDS, LONGEST_SECONDS = 0.1, 3.0
@@ -134,12 +134,6 @@ def is_answer(text: str) -> bool:
 
 def new_branch() -> str:
     return "z9hG4bK" + os.urandom(8).hex()
-
-
-def header(message: str, name: str) -> str:
-    found = re.search(rf"^{name}: (.*?)\r$", message, re.MULTILINE)
-    assert found, (name, message)
-    return found[1]
 
 
 def until_quiet(*phones: MarkedPhone) -> None:

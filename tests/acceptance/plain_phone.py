@@ -1,10 +1,10 @@
 """A telephone without a stack: it says just what a test tells it to, byte for byte."""
 
 import os
-import re
 import socket
 
 from acceptance.lines import Stream
+from acceptance.peers import header
 from acceptance.service import PATIENCE, Service, until
 from acceptance.test_leak import PROXY_NUMBER
 
@@ -119,12 +119,6 @@ class Connected(Phone):
     def close(self) -> None:
         self.stream.socket.close()
         self.socket.close()
-
-
-def header(message: str, name: str) -> str:
-    found = re.search(rf"^{name}: (.*?)\r$", message, re.MULTILINE)
-    assert found, (name, message)
-    return found[1]
 
 
 def connect(caller: Phone, called: Phone) -> tuple[str, str, str]:

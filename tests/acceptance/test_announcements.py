@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.peers import SDP, Peer, reply
-from acceptance.plain_phone import ALICE, BOB, Phone, header
+from acceptance.peers import SDP, Peer, header, reply
+from acceptance.plain_phone import ALICE, BOB, Phone
 from acceptance.service import Service, at_work, free_port, running, until
 from acceptance.test_leak import open_session
 from acceptance.test_phones import ANN_HOST, ANN_TONE, Telephone, dialled, service_for, telephone

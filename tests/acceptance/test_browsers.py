@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from acceptance.lines import Stream
-from acceptance.plain_phone import SDP, Phone, forked, from_called, header, within
+from acceptance.peers import header
+from acceptance.plain_phone import SDP, Phone, forked, from_called, within
 from acceptance.service import PATIENCE, Service, free_port, running
 from acceptance.test_leak import open_session
 

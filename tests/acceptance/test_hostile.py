@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from acceptance.plain_phone import ALICE, BOB, SDP, Phone, connect, header, within
+from acceptance.peers import header
+from acceptance.plain_phone import ALICE, BOB, SDP, Phone, connect, within
 from acceptance.service import Service, running, until
 from acceptance.test_leak import PROXY_NUMBER, open_session
 from secrets_told import lines_telling

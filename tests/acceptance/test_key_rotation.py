@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceptance.plain_phone import Phone, connect, header, within
+from acceptance.peers import header
+from acceptance.plain_phone import Phone, connect, within
 from acceptance.service import Service, free_port, running, until
 from acceptance.test_leak import open_session
 from authority import Authority

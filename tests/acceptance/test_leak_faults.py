@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 from acceptance.leak_scenarios import CALLED_NUMBER, CALLER_NUMBER
-from acceptance.marked_phones import KEY_PRESS, MarkedPhone, header, until_quiet
+from acceptance.marked_phones import KEY_PRESS, MarkedPhone, until_quiet
+from acceptance.peers import header
 from acceptance.phones import BOTH_HOSTS, CALLED_HOST, CALLER_HOST
 from acceptance.service import Service, running, until
 from acceptance.tampering import changed_script

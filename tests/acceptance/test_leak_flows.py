@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from acceptance.lines import Line
-from acceptance.plain_phone import ALICE, BOB, SDP, Phone, forked, from_called, header, within
+from acceptance.peers import header
+from acceptance.plain_phone import ALICE, BOB, SDP, Phone, forked, from_called, within
 from acceptance.service import PATIENCE, Service, free_port, running, until
 from acceptance.test_leak import open_session
 from authority import Authority, Pair

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from acceptance.carriers import acknowledged
-from acceptance.plain_phone import SDP, Phone, connect, header, within
+from acceptance.peers import header
+from acceptance.plain_phone import SDP, Phone, connect, within
 from acceptance.service import Service, running
 from acceptance.tampering import changed_script
 from acceptance.test_leak import open_session

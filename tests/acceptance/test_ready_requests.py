@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from acceptance.plain_phone import Phone, connect, header, within
+from acceptance.peers import header
+from acceptance.plain_phone import Phone, connect, within
 from acceptance.service import Service, running, until
 from acceptance.test_leak import open_session
 
