@@ -17,15 +17,9 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, module_url: str) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        house.import_numbers(*NUMBERS)
-        yield house
-
-
-@pytest.fixture(scope="module")
-def client(house: House) -> Any:
-    return house.client()
+def house(house: House) -> House:
+    house.import_numbers(*NUMBERS)
+    return house
 
 
 @pytest.fixture

@@ -1,20 +1,12 @@
 """The operator's day through boto3, which needs nothing but our service model beside its own."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from contract.test_boto3 import refused, status
 from house import ONE_TRY, House, session_of
 
 from maskline.cli.signer import AccessKey
 from maskline.model import DATA
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, module_url: str) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        yield house
 
 
 def admin(house: House, key: AccessKey) -> Any:

@@ -14,15 +14,9 @@ NUMBER = "+12065550170"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, module_url: str) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        house.import_numbers(NUMBER)
-        yield house
-
-
-@pytest.fixture(scope="module")
-def client(house: House) -> Any:
-    return house.client()
+def house(house: House) -> House:
+    house.import_numbers(NUMBER)
+    return house
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What CDK, the console and scripts do with phone numbers: searched, ordered, used, given back."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,15 +15,9 @@ VOICE_CONNECTOR = "VoiceConnector"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, module_url: str) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        house.import_numbers(*SEATTLE, *SPOKANE, FREE_OF_CHARGE, shared=False)
-        yield house
-
-
-@pytest.fixture(scope="module")
-def client(house: House) -> Any:
-    return house.client()
+def house(house: House) -> House:
+    house.import_numbers(*SEATTLE, *SPOKANE, FREE_OF_CHARGE, shared=False)
+    return house
 
 
 @pytest.fixture

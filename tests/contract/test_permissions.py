@@ -1,6 +1,6 @@
 """Who may do what, and what is noted of it: every operation, through an unmodified client."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,11 +37,10 @@ AT_LARGE = {
 
 
 @pytest.fixture(scope="module")
-def house(module_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        house.import_numbers(*SHARED)
-        house.import_numbers(*ORDERED, *OTHERS, shared=False)
-        yield house
+def house(house: House) -> House:
+    house.import_numbers(*SHARED)
+    house.import_numbers(*ORDERED, *OTHERS, shared=False)
+    return house
 
 
 @pytest.fixture(scope="module")

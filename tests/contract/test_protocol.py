@@ -2,18 +2,11 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from house import House
-
-
-@pytest.fixture(scope="module")
-def house(module_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        yield house
 
 
 @pytest.mark.parametrize(

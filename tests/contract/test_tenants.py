@@ -87,12 +87,6 @@ class Tenant:
         return seen[0].status_code, seen[0].content.decode()
 
 
-@pytest.fixture(scope="module")
-def house(module_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), module_url).open() as house:
-        yield house
-
-
 def with_key(house: House, account_id: str, key: AccessKey) -> Tenant:
     return Tenant(account_id, key, {VOICE: house.client(key), OURS: admin(house, key)})
 
