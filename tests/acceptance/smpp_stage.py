@@ -1,16 +1,14 @@
 """A service whose carrier speaks SMPP, with a session between two people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from acceptance.service import Service
 from cluster import Cluster
 from connectors import open_connector
-from relays import Relay
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
 SMPP = """
@@ -68,10 +66,6 @@ def furnish(service: Service) -> None:
 async def states(service: Service) -> list[str]:
     listed = await asyncio.to_thread(service.maskline, "admin", "list-messages")
     return sorted(each["State"] for each in listed["Messages"])
-
-
-async def until(true: Callable[[], Any]) -> None:
-    await Relay().until(true, seconds=60)
 
 
 async def until_states(service: Service, *wanted: str) -> None:

@@ -1,8 +1,7 @@
 """Carriers that say nothing, answer what was not asked, or send what is no SMPP: what people get,
 and what the records say. The link, the relay and the store are the real ones."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from acceptance.test_text_soak import records
 from databases import DATABASES, new_store_url
 from smsc import Manners, Smsc
 from text_ground import furnish, relaying
+from waiting import until
 
 from maskline.settings import CarrierSmpp, Secret
 from maskline.sms.smpp import link as smpp_link
@@ -61,12 +61,6 @@ def begin(smsc: Smsc) -> Conversation:
         for part in text:
             smsc.send(part)
     return spoken
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(60):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def until_all(spoken: Conversation, smsc: Smsc, url: str) -> None:

@@ -1,10 +1,9 @@
 """Nothing of one party in any byte that the other's SMSC is sent: every field of a PDU, every TLV
 and every element of a user data header is marked on one side and looked for on the other."""
 
-import asyncio
 import re
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import smsc as peer
 from smsc import Manners, Smsc, Text
 from text_ground import PROXY, furnish, people, relaying
+from waiting import until
 
 from maskline.settings.smpp import CarrierSmpp
 from maskline.settings.values import Secret
@@ -98,12 +98,6 @@ async def relay(tmp_path: Path, smsc: Smsc) -> AsyncIterator[Relay]:
 
 def has_taken(smsc: Smsc, many: int) -> bool:
     return len(smsc.taken) == many
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(("source", "recipient"), [(ANN, BEN), (BEN, ANN)])

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.smpp_stage import ANN, BEN, PROXY, served, store, until, until_states
+from acceptance.smpp_stage import ANN, BEN, PROXY, served, store, until_states
 from smpp_peers import npm_smsc
 from smsc import Manners, Smsc, Submit, Text
+from waiting import until
 
 from maskline.sms import text as sms
 

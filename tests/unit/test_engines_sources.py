@@ -1,11 +1,12 @@
 """Names among carriers' sources: looked up, told, looked up again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import nameserver
 import pytest
+from waiting import until
 
 from maskline.engines import resolver, sources
 from maskline.engines.resolver import Resolver
@@ -50,11 +51,6 @@ class Stage:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from maskline.domain.health import State
 from maskline.engines import supervision
@@ -37,12 +38,6 @@ def alive(mark: Path) -> set[int]:
         for process in Path("/proc").glob("[0-9]*")
         if supervision.belongs(process, mark)
     }
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 class StandIn:

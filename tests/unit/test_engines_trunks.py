@@ -7,6 +7,7 @@ from typing import Any
 
 import nameserver
 import pytest
+from waiting import until
 
 from maskline.domain.trunk import Target
 from maskline.engines import trunks
@@ -61,10 +62,6 @@ class Stage:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def until(self, true: Callable[[], bool]) -> None:
-        while not true():
-            await asyncio.sleep(0.01)
-
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +75,7 @@ async def test_a_dead_trunk_is_down_and_comes_back() -> None:
         assert stage.down == {"acme"}
         assert stage.addresses("acme") == []
         stage.alive = {ONE}
-        await stage.until(lambda: not stage.down)
+        await until(lambda: not stage.down)
         assert stage.addresses("acme") == [ONE]
 
 
@@ -89,7 +86,7 @@ async def test_a_failed_call_has_its_trunk_looked_at_now() -> None:
         assert not stage.down
         stage.alive = set()
         stage.trunks.suspect("acme", ONE)
-        await stage.until(lambda: stage.down == {"acme"})
+        await until(lambda: stage.down == {"acme"})
 
 
 async def test_a_trunk_whose_connection_was_closed_is_looked_at_and_goes_on_taking_calls() -> None:
@@ -99,7 +96,7 @@ async def test_a_trunk_whose_connection_was_closed_is_looked_at_and_goes_on_taki
     async with stage.at_work():
         stage.trunks.disconnected("acme")
         stage.trunks.disconnected("nobody")
-        await stage.until(lambda: sorted(stage.probed) == [ONE, ONE, TWO, TWO])
+        await until(lambda: sorted(stage.probed) == [ONE, ONE, TWO, TWO])
         assert stage.addresses("acme") == [ONE, TWO]
 
 
@@ -111,13 +108,13 @@ async def test_all_are_looked_at_when_kamailio_was_started() -> None:
     async with stage.at_work():
         assert sorted(stage.probed) == [ONE, ONE, TWO]
         stage.trunks.look_again()
-        await stage.until(lambda: sorted(stage.probed) == [ONE] * 4 + [TWO] * 2)
+        await until(lambda: sorted(stage.probed) == [ONE] * 4 + [TWO] * 2)
         stage.hold = held.wait
         stage.trunks.look_again()
-        await stage.until(lambda: stage.probed.count(TWO) == 3)
+        await until(lambda: stage.probed.count(TWO) == 3)
         stage.trunks.look_again()
         held.set()
-        await stage.until(lambda: stage.probed.count(ONE) == 8)
+        await until(lambda: stage.probed.count(ONE) == 8)
 
 
 async def test_targets_are_tried_by_priority_and_the_one_that_failed_last() -> None:
@@ -172,7 +169,7 @@ async def test_a_name_that_leads_nowhere_is_asked_again() -> None:
             assert stage.down == {"acme"}
             assert "sip.acme.example" in stage.trunks.reports()["acme"]["Trouble"]
             zone.text = "sip.acme.example. 60 IN A 192.0.2.1"
-            await stage.until(lambda: not stage.down)
+            await until(lambda: not stage.down)
             assert stage.addresses("acme") == [ONE]
 
 
@@ -188,7 +185,7 @@ async def test_a_place_that_is_not_found_is_no_matter_of_the_others() -> None:
             assert stage.addresses("acme") == [ONE]
             assert "two.acme.example" in stage.trunks.reports()["acme"]["Trouble"]
             zone.text = "two.acme.example. 60 IN A 192.0.2.2"
-            await stage.until(lambda: stage.addresses("acme") == [ONE, TWO])
+            await until(lambda: stage.addresses("acme") == [ONE, TWO])
             assert "one.acme.example" in stage.trunks.reports()["acme"]["Trouble"]
             assert not stage.down
 
@@ -197,7 +194,7 @@ async def test_what_is_known_is_told() -> None:
     stage = Stage({"acme": sip()})
     stage.alive = {ONE}
     async with stage.at_work():
-        await stage.until(lambda: bool(stage.told))
+        await until(lambda: bool(stage.told))
     (target,) = stage.told[0]["acme"].pop("Targets")
     assert stage.told[0]["acme"] == {"State": "up", "Trouble": None, "Registration": None}
     assert (target["Address"], target["State"], target["SinceTimestamp"]) == (ONE, "up", 1000)
@@ -219,7 +216,7 @@ async def test_we_register_again_when_the_connection_was_closed() -> None:
     async with stage.at_work():
         stage.trunks.registered("acme", "registered", 1000)
         stage.trunks.disconnected("acme")
-        await stage.until(stage.trunks.renewal("acme").is_set)
+        await until(stage.trunks.renewal("acme").is_set)
         assert not stage.trunks.renewal("globex").is_set()
 
 
@@ -228,15 +225,15 @@ async def test_we_register_again_with_a_carrier_that_is_back() -> None:
     stage = Stage({"acme": sip()})
     async with stage.at_work():
         stage.trunks.registered("acme", "no place", 1000)
-        await stage.until(lambda: len(stage.probed) > 3)
+        await until(lambda: len(stage.probed) > 3)
         assert not stage.trunks.renewal("acme").is_set()
         stage.alive = {ONE}
-        await stage.until(stage.trunks.renewal("acme").is_set)
+        await until(stage.trunks.renewal("acme").is_set)
         stage.trunks.renewal("acme").clear()
-        await stage.until(lambda: stage.down == set())
+        await until(lambda: stage.down == set())
         stage.trunks.suspect("acme", ONE)
         count = len(stage.probed)
-        await stage.until(lambda: len(stage.probed) > count)
+        await until(lambda: len(stage.probed) > count)
         assert not stage.trunks.renewal("acme").is_set()
 
 
@@ -249,8 +246,8 @@ async def test_we_register_again_after_kamailio_was_started_when_a_place_was_loo
         stage.trunks.registered("acme", "registered", 1000)
         stage.hold = held.wait
         stage.trunks.look_again()
-        await stage.until(lambda: stage.probed.count(TWO) == 2)
+        await until(lambda: stage.probed.count(TWO) == 2)
         assert not stage.trunks.renewal("acme").is_set()
         held.set()
-        await stage.until(stage.trunks.renewal("acme").is_set)
+        await until(stage.trunks.renewal("acme").is_set)
         assert not stage.trunks.renewal("globex").is_set()

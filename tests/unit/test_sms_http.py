@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from inbox import Inbox
 from PIL import Image
 from twilio.request_validator import RequestValidator
+from waiting import until
 
 from maskline.courier import Courier
 from maskline.domain.bucket import Bucket
@@ -82,12 +83,6 @@ async def running(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Any) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 # -- sending

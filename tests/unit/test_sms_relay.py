@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import structlog
 from text_ground import PROXY, furnish, people, relaying
+from waiting import until
 
 from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context
@@ -117,12 +118,6 @@ async def refused(relay: Relay) -> list[Row]:
             limit=10,
         )
     )
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def test_verdicts_stand_in_the_order_of_arrivals(relay: Relay, link: StubLink) -> None:
