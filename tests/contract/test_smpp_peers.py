@@ -1,8 +1,7 @@
 """Our link bound to SMSCs by others; a client by others bound to the SMSC of our tests."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -14,6 +13,7 @@ from ports import free_port
 from relays import Relay
 from smpp_peers import npm_smsc
 from smsc import Manners, Smsc, Text
+from waiting import beside
 
 from maskline.domain.message import Encoding, Reported
 from maskline.settings import CarrierSmpp, Secret
@@ -29,13 +29,8 @@ async def linked(port: int, **settings: object) -> AsyncIterator[tuple[Relay, Sm
     given = {"host": "127.0.0.1", "port": port, "system_id": "maskline"}
     relay = Relay()
     link = SmppLink("acme", CarrierSmpp(**{**given, "password": Secret("secret"), **settings}))
-    task = asyncio.create_task(link.run(relay))
-    try:
+    async with beside(link.run(relay)):
         yield relay, link
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 # --- npm smpp

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import nameserver
 import pytest
-from waiting import until
+from waiting import beside, until
 
 from maskline.engines import resolver, sources
 from maskline.engines.resolver import Resolver
@@ -43,14 +43,9 @@ class Stage:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.sources.keep())
-        try:
-            async with asyncio.timeout(20):
-                await self.sources.ready.wait()
-                yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with beside(self.sources.keep()), asyncio.timeout(20):
+            await self.sources.ready.wait()
+            yield
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import nameserver
 import pytest
-from waiting import until
+from waiting import beside, until
 
 from maskline.domain.trunk import Target
 from maskline.engines import trunks
@@ -53,14 +53,9 @@ class Stage:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.trunks.keep(self.probe, self.tell))
-        try:
-            async with asyncio.timeout(20):
-                await self.trunks.ready.wait()
-                yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with beside(self.trunks.keep(self.probe, self.tell)), asyncio.timeout(20):
+            await self.trunks.ready.wait()
+            yield
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from inbox import Inbox
 from PIL import Image
 from twilio.request_validator import RequestValidator
-from waiting import until
+from waiting import beside, until
 
 from maskline.courier import Courier
 from maskline.domain.bucket import Bucket
@@ -76,13 +76,9 @@ async def running(
 ) -> AsyncIterator[HttpLink]:
     rules = {"most_at_once": 8, "per_second": 1000.0} | choices
     link = HttpLink(provider(fake, token, mms), Courier(LOOPBACK), **rules)
-    task = asyncio.create_task(link.run(inbox))
-    await until(lambda: link.room)
-    try:
+    async with beside(link.run(inbox)):
+        await until(lambda: link.room)
         yield link
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 # -- sending

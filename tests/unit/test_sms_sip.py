@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inbox import Inbox
+from waiting import beside
 
 from maskline.domain.message import Encoding
 from maskline.engines.control import Reply
@@ -184,13 +185,9 @@ def outgoing(words: str = "Hello", name: str = "m1", media: tuple[Media, ...] = 
 @asynccontextmanager
 async def running(trunk: Trunk, inbox: Inbox, packets: bool = True) -> AsyncIterator[SipLink]:
     link = SipLink("acme", trunk.send, trunk.up, packets=packets)
-    task = asyncio.create_task(link.run(inbox))
-    await asyncio.sleep(0)
-    try:
+    async with beside(link.run(inbox)):
+        await asyncio.sleep(0)
         yield link
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def told(inbox: Inbox) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import uvloop
 from certificates import self_signed
 from relays import Relay
 from smsc import DATA_SM, Manners, Smsc, Text
+from waiting import beside
 
 from maskline.domain.message import Encoding, Reported
 from maskline.settings import CarrierSmpp, Secret
@@ -49,13 +50,10 @@ async def linked(
     await smsc.start(tls=served_by)
     given = {"host": "127.0.0.1", "port": smsc.port, "system_id": "maskline"}
     one = SmppLink("acme", CarrierSmpp(**{**given, "password": Secret("secret"), **settings}))
-    task = asyncio.create_task(one.run(relay))
     try:
-        yield relay, one, smsc
+        async with beside(one.run(relay)):
+            yield relay, one, smsc
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         await smsc.stop()
 
 
