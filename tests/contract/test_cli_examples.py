@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from contract.cli_live import live_server, receive_call, receive_texts
+from examples import commands_of, output_of
 from house import House
 
 from maskline.__main__ import main
@@ -168,10 +169,10 @@ class Reader:
             self.real.setdefault(shown, str(real))
 
     def follow(self, example: Example) -> None:
-        for command in example.commands():
-            code, out, err = self.type(command, example.output())
+        for command in commands_of(example):
+            code, out, err = self.type(command, output_of(example))
             assert (code, re.sub(r".*numbers imported.*\n", "", err)) == (0, "")
-            assert settled(out, example.output()) == example.output()
+            assert settled(out, output_of(example)) == output_of(example)
 
 
 def settled(out: str, shown: str) -> str:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from examples import commands_of, output_of
 
 from maskline.__main__ import main
 from maskline.cli import commands, installed_manual, services
@@ -65,10 +66,10 @@ def test_every_operation_has_an_example(service: str, name: str) -> None:
     assert found
     for example in found:
         assert example.title
-        assert example.commands()
-        assert all(f" {name} " in f"{command} " for command in example.commands())
+        assert commands_of(example)
+        assert all(f" {name} " in f"{command} " for command in commands_of(example))
         nothing = Text("This command produces no output.") in example.blocks
-        assert bool(example.output()) != nothing
+        assert bool(output_of(example)) != nothing
 
 
 def test_examples_are_read() -> None:
@@ -80,9 +81,9 @@ def test_examples_are_read() -> None:
     first, second = examples.parse(text)
     assert first.title == "To do it"
     assert first.blocks[0] == Text("Some text over two lines.")
-    assert first.commands() == ["maskline chime do-it --now"]
-    assert first.output() == "{\n}\n\nmore\n"
-    assert (second.title, second.output()) == ("To do it again", "")
+    assert commands_of(first) == ["maskline chime do-it --now"]
+    assert output_of(first) == "{\n}\n\nmore\n"
+    assert (second.title, output_of(second)) == ("To do it again", "")
 
 
 def test_dots_and_dashes_and_backslashes_survive_groff() -> None:

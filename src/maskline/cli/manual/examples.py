@@ -19,22 +19,6 @@ class Example(NamedTuple):
     title: str
     blocks: list[Block]
 
-    def commands(self) -> list[str]:
-        """What is typed, line ends joined."""
-        codes = [block for block in self.blocks if isinstance(block, Code)]
-        return [
-            " ".join(line.rstrip("\\").strip() for line in code.lines)
-            for code in codes
-            if code.lines[0].startswith("maskline ")
-        ]
-
-    def output(self) -> str:
-        """What is printed; empty where nothing is."""
-        for before, block in zip(self.blocks, self.blocks[1:], strict=False):
-            if before == Text("Output:") and isinstance(block, Code):
-                return "\n".join(block.lines) + "\n"
-        return ""
-
 
 def read(model: str, command: str) -> list[Example]:
     """The examples of an operation; none where there is no file."""
