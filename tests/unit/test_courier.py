@@ -62,9 +62,6 @@ def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-CHUNK = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
-
-
 class Names(AbstractResolver):
     """DNS as a hostile owner of a domain would run it: another answer each time."""
 
