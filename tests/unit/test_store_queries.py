@@ -52,6 +52,15 @@ def test_a_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, name
     assert bool(scans) == (name in WHOLE), scans
 
 
+@pytest.mark.parametrize("of", ["calls", "messages"])
+def test_what_a_session_has_is_found_by_the_session(
+    connection: sqlite3.Connection, of: str
+) -> None:
+    assert any(
+        f"INDEX {of}_of_session " in step for step in plan(connection, f"list_{of}_of_session")
+    )
+
+
 def test_an_index_read_from_end_to_end_is_a_whole_table_too(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,8 +53,9 @@ ORDER BY account_id DESC, received_at DESC, sequence DESC
 LIMIT :limit
 
 -- name: list_calls_of_session
+-- The account is no way to them: SQLite would read all its calls rather than sort the session's.
 SELECT * FROM calls
-WHERE proxy_session_id = :proxy_session_id AND account_id = :account_id
+WHERE proxy_session_id = :proxy_session_id AND account_id || '' = :account_id
     AND received_at >= :received_from AND received_at <= :latest
     AND (received_at < :latest OR sequence < :before)
 ORDER BY received_at DESC, sequence DESC
