@@ -1,4 +1,4 @@
-"""Session descriptions by allow list (RFC 4566): read into a value, written anew from it.
+"""Session descriptions by allow list (RFC 8866): read into a value, written anew from it.
 
 A description becomes streams of known codecs and known parameters, nothing else: no names, no
 user, no session id or version of the sender, no unknown attribute, no unknown value.
