@@ -1,5 +1,6 @@
 """The real API on a free port of this machine, for commands that are run in this process."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from unittest import mock
 from uuid import uuid4
 
 import msgspec
+import pytest
 from door import settings_with
 from house import House
 
@@ -83,3 +85,14 @@ def receive_call(house: House, caller: str, called: str) -> None:
         return TABLE["switch", "RouteCall"].function(context, call)
 
     house.write(work)
+
+
+def set_variables(monkeypatch: pytest.MonkeyPatch, key: str, secret: str, url: str) -> None:
+    """Of a user who talks to this server, and to no other."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)

@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 from connectors import open_connector
 from contract.cli_live import receive_call, receive_texts
-from contract.test_cli_beyond import live, played
 from house import House
 from pyarrow import parquet
 
 from maskline.__main__ import main
-
-__all__ = ["live", "played"]
 
 OUR_NUMBER = "+19135550199"
 LIST = ["admin", "list-calls"]
