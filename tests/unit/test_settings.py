@@ -19,7 +19,7 @@ from maskline.sms.http.carriers import secrets_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "configuration.md"
 
-ISSUE_FORM = """
+FULL = """
 data_dir = "var"
 [api]
 listen = "127.0.0.1:8080"
@@ -46,7 +46,7 @@ def faults(text: str) -> list[str]:
 
 
 def test_a_full_file_is_read_into_values() -> None:
-    read = settings.parse(tomllib.loads(ISSUE_FORM))
+    read = settings.parse(tomllib.loads(FULL))
     assert str(read.sip.listen[1]) == "tcp:[::1]:5060"
     assert read.sip.listen[1].address.host == "::1"
     assert 39999 in read.media.ports

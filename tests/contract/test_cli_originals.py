@@ -1,4 +1,4 @@
-"""The two manual pages the project began with: what they show, the program shows."""
+"""Two pages of the AWS CLI's manual: what they show, ours shows."""
 
 import re
 import shlex
@@ -12,14 +12,15 @@ from contract.cli_cases import Case, Stage, set_stage
 from maskline.__main__ import main
 from maskline.cli.manual import find_page, plain
 
-SEEDS = Path(__file__).parents[1] / "data" / "seeds"
+MANUAL = Path(__file__).parents[1] / "data" / "manual"
 PAGES = ("get-proxy-session", "update-proxy-session")
-# One seed is of version 1, which reads no YAML, the other of version 2. Ours is like version 2.
+# One is of version 1, which reads no YAML, the other of version 2. Ours is like version 2.
 OF_VERSION_1 = {"--cli-input-json <value>": "--cli-input-json | --cli-input-yaml"}
 
 
-def seed(name: str) -> str:
-    text = (SEEDS / f"{name}.txt").read_text()
+def original(name: str) -> str:
+    """A page, with our name for the program."""
+    text = (MANUAL / f"{name}.txt").read_text()
     return re.sub(r"\baws (chime|help)", r"maskline \1", text)
 
 
@@ -85,28 +86,28 @@ def rendered(name: str, rendering: str, capsys: pytest.CaptureFixture[str]) -> s
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_have_the_form_of_the_seeds(
+def test_pages_have_the_form_of_the_originals(
     name: str, rendering: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page, original = rendered(name, rendering, capsys), seed(name)
-    assert headings(page) == headings(original)
-    assert section(page, "NAME") == section(original, "NAME")
-    assert synopsis(page) == synopsis(original)
-    assert options(page) == options(original)
-    assert tree(page, "OPTIONS") == tree(original, "OPTIONS")
-    assert tree(page, "OUTPUT") == tree(original, "OUTPUT")
-    assert code(page, "OPTIONS") == code(original, "OPTIONS")
-    assert code(page, "EXAMPLES") == code(original, "EXAMPLES")
-    assert page.split("\n")[:6] == original.split("\n")[:6]
-    assert page.rstrip().split("\n")[-4:] == original.rstrip().split("\n")[-4:]
+    page, theirs = rendered(name, rendering, capsys), original(name)
+    assert headings(page) == headings(theirs)
+    assert section(page, "NAME") == section(theirs, "NAME")
+    assert synopsis(page) == synopsis(theirs)
+    assert options(page) == options(theirs)
+    assert tree(page, "OPTIONS") == tree(theirs, "OPTIONS")
+    assert tree(page, "OUTPUT") == tree(theirs, "OUTPUT")
+    assert code(page, "OPTIONS") == code(theirs, "OPTIONS")
+    assert code(page, "EXAMPLES") == code(theirs, "EXAMPLES")
+    assert page.split("\n")[:6] == theirs.split("\n")[:6]
+    assert page.rstrip().split("\n")[-4:] == theirs.rstrip().split("\n")[-4:]
     assert max(map(len, page.split("\n"))) <= 79
 
 
-def test_pages_are_as_wide_as_the_terminal_of_the_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pages_are_as_wide_as_the_originals(capsys: pytest.CaptureFixture[str]) -> None:
     if not shutil.which("groff"):
         pytest.skip("groff is not installed")
     widths = {len(line) for line in rendered("get-proxy-session", "groff", capsys).split("\n")}
-    assert max(widths) == max(len(line) for line in seed("get-proxy-session").split("\n"))
+    assert max(widths) == max(len(line) for line in original("get-proxy-session").split("\n"))
 
 
 @pytest.fixture
@@ -118,10 +119,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 @pytest.mark.parametrize(
     ("name", "answer"), [("get-proxy-session", "session"), ("update-proxy-session", "updated")]
 )
-def test_examples_print_what_the_seeds_print(stage: Stage, name: str, answer: str) -> None:
+def test_examples_print_what_the_originals_print(stage: Stage, name: str, answer: str) -> None:
     """The command as the page shows it, typed into a shell, with the page's session as answer."""
-    command, shown = map(outdented, code(seed(name), "EXAMPLES"))
+    command, shown = map(outdented, code(original(name), "EXAMPLES"))
     words = shlex.split(command.replace("\\\n", ""))
-    outcome = stage.play(Case("seeds", name, shlex.join(words[1:]), 0, answers=(answer,)))
+    outcome = stage.play(Case("originals", name, shlex.join(words[1:]), 0, answers=(answer,)))
     assert outcome.stdout == shown
     assert outcome.exit == 0
