@@ -14,7 +14,7 @@ ON_BOTH := $(addprefix tests/contract/test_,clients.py openapi_live.py programs.
 
 help:
 	@echo "make serve   run the service; settings: CONFIG=$(CONFIG)"
-	@echo "make demo    two phones, a masked call between them, the two commands of the manual"
+	@echo "make demo    two phones, a masked call between them, and what the API answers"
 	@echo "make test    every check and every test"
 	@echo "make check   lint, format and types alone"
 	@echo "make format  write the code in the house's format, and the generated pages of the docs"
