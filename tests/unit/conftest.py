@@ -3,10 +3,11 @@ have a node of their own."""
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from databases import DATABASES, new_store_url
-from desk import Desk
+from desk import ANN, BEN, Desk
 from fake_kamailio import ACME, GLOBEX, Call, Script, answered, carrier
 from grounds import PostgresqlGround, SqliteGround
 
@@ -32,6 +33,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store_url", DATABASES, indirect=True)
     elif metafunc.module.__name__.startswith(("test_operations_", "test_texts_")):
         metafunc.parametrize("ground", DATABASES, indirect=True)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def connector(desk: Desk) -> str:
+    return desk.connector()
+
+
+@pytest.fixture
+def session(desk: Desk, connector: str) -> dict[str, Any]:
+    """Of Ann and Ben, which needs a number at the desk."""
+    return desk.open(connector, ANN, BEN)
 
 
 @pytest.fixture

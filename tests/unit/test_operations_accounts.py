@@ -27,11 +27,6 @@ from maskline.operations.access_keys import create_access_key
 from maskline.operations.context import Quotas
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def test_the_first_account_is_made_once(desk: Desk) -> None:
     assert re.fullmatch(r"[0-9]{12}", desk.account_id)
     assert bootstrap_account(desk.context("")) is None

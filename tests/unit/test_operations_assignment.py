@@ -26,11 +26,6 @@ SEATTLE, DENVER, VANCOUVER = "+12065550190", "+13035550190", "+16045550190"
 NO_ERRORS: dict[str, Any] = {"PhoneNumberErrors": []}
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 @pytest.mark.parametrize(
     ("level", "params", "number"),
     [

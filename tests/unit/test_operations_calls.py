@@ -33,20 +33,9 @@ LEGS = [
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
+def desk(desk: Desk) -> Desk:
     desk.import_numbers(PROXY)
     return desk
-
-
-@pytest.fixture
-def connector(desk: Desk) -> str:
-    return desk.connector()
-
-
-@pytest.fixture
-def session(desk: Desk, connector: str) -> dict[str, Any]:
-    return desk.open(connector, ANN, BEN)
 
 
 def report(desk: Desk, call: dict[str, Any], event: str, **more: Any) -> None:

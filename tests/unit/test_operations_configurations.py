@@ -9,8 +9,7 @@ PROXY = "+19135550199"
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
+def desk(desk: Desk) -> Desk:
     desk.import_numbers(PROXY)
     return desk
 

@@ -11,11 +11,6 @@ from maskline.operations.carriers import put_carrier_reports
 from maskline.operations.context import Quotas
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def test_a_new_connector(desk: Desk) -> None:
     made = desk.call(
         "CreateVoiceConnector", Name="a", RequireEncryption=True, AwsRegion="eu-west-1"

@@ -19,8 +19,7 @@ ONE, TWO = "+19135550100", "+19135550101"
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
+def desk(desk: Desk) -> Desk:
     desk.import_numbers(ONE)
     return desk
 

@@ -144,8 +144,7 @@ def errors(answer: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
+def desk(desk: Desk) -> Desk:
     desk.import_numbers(PROXY, shared=False)
     return desk
 

@@ -17,11 +17,6 @@ DENVER = ["+13035550190", "+13035550191", "+13035550192"]
 VANCOUVER = "+16045550190"
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def report(desk: Desk, **request: Any) -> dict[str, Any]:
     answer: dict[str, Any] = desk.maskline("GetPoolReport", **request)["PoolReport"]
     return answer

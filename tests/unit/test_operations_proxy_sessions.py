@@ -18,20 +18,9 @@ NUMBERS = [f"+1913555010{digit}" for digit in range(4)]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
+def desk(desk: Desk) -> Desk:
     desk.import_numbers(*NUMBERS)
     return desk
-
-
-@pytest.fixture
-def connector(desk: Desk) -> str:
-    return desk.connector()
-
-
-@pytest.fixture
-def session(desk: Desk, connector: str) -> dict[str, Any]:
-    return desk.open(connector, ANN, BEN)
 
 
 def test_a_new_session(desk: Desk, connector: str) -> None:

@@ -22,11 +22,6 @@ def carrier(desk: Desk) -> Carrier:
 
 
 @pytest.fixture
-def connector(desk: Desk) -> str:
-    return desk.connector()
-
-
-@pytest.fixture
 def number(desk: Desk, connector: str) -> str:
     """The proxy number between Ann and Ben."""
     return proxy(desk.open(connector, ANN, BEN))
