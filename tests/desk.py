@@ -118,6 +118,15 @@ class Desk:
     def dial(self, caller: str, called: str) -> dict[str, Any]:
         return self.switch("RouteCall", CarrierName="acme", Caller=caller, Called=called)
 
+    def report(self, call_id: str, event: str, **more: Any) -> None:
+        """What Kamailio tells of a call."""
+        told = {"CallId": call_id, "Event": event, "Timestamp": self.now, **more}
+        assert self.switch("ReportCall", **told) == {}
+
+    def record(self, call_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.maskline("GetCall", CallId=call_id)["Call"]
+        return answer
+
     def rule(self, connector_id: str, **rules: Any) -> None:
         """Gives the connector these rules of its own and no others."""
         self.maskline("PutVoiceConnectorRules", VoiceConnectorId=connector_id, **rules)

@@ -57,9 +57,9 @@ def test_a_session_and_its_call(desk: Desk) -> None:
         "Ended": {"EndedBy": "caller", "SipStatus": 200, "Cause": 16},
     }
     for event, more in reports.items():
-        desk.switch("ReportCall", CallId=call, Event=event, Timestamp=desk.now, **more)
+        desk.report(call, event, **more)
     desk.dial("", PROXY)
-    desk.maskline("GetCall", CallId=call)
+    desk.record(call)
     assert desk.maskline("ListCalls", MaxResults=1)["NextToken"]
     desk.call("UpdateProxySession", **ids(session), Capabilities=["Voice"])
     desk.close(session)

@@ -38,18 +38,8 @@ def desk(desk: Desk) -> Desk:
     return desk
 
 
-def report(desk: Desk, call: dict[str, Any], event: str, **more: Any) -> None:
-    request = {"CallId": call["CallId"], "Event": event, "Timestamp": desk.now, **more}
-    assert desk.switch("ReportCall", **request) == {}
-
-
 def due(desk: Desk) -> list[str]:
     return [call.call_id for call in take_calls_to_hang_up(desk.context(""), node="")]
-
-
-def shown(desk: Desk, call: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = desk.maskline("GetCall", CallId=call["CallId"])["Call"]
-    return answer
 
 
 def test_a_participant_is_connected_to_the_other(desk: Desk, session: dict[str, Any]) -> None:
@@ -72,11 +62,11 @@ def test_the_record_of_a_whole_call(desk: Desk, connector: str) -> None:
     call = desk.dial(ANN, PROXY)
     assert desk.get(session)["Status"] == "InProgress"
     desk.now += 1000
-    report(desk, call, "Ringing")
+    desk.report(call["CallId"], "Ringing")
     desk.now += 1000
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     desk.now += 1000
-    report(desk, call, "Ended", SipStatus=200, EndedBy="called", Cause=16)
+    desk.report(call["CallId"], "Ended", SipStatus=200, EndedBy="called", Cause=16)
     record = {
         "CallId": call["CallId"],
         "VoiceConnectorId": session["VoiceConnectorId"],
@@ -100,10 +90,10 @@ def test_the_record_of_a_whole_call(desk: Desk, connector: str) -> None:
         "SipStatus": 200,
         "Cause": 16,
     }
-    assert shown(desk, call) == record
+    assert desk.record(call["CallId"]) == record
     assert desk.get(session)["Status"] == "Open"
-    report(desk, call, "Ringing")
-    assert shown(desk, call) == record
+    desk.report(call["CallId"], "Ringing")
+    assert desk.record(call["CallId"]) == record
     assert desk.maskline("ListCalls")["Calls"] == [record]
     one_session = {"ProxySessionId": session["ProxySessionId"]}
     assert desk.maskline("ListCalls", **one_session)["Calls"] == [record]
@@ -115,10 +105,10 @@ def test_a_record_goes_forward_though_nodes_clocks_are_apart(
 ) -> None:
     call = desk.dial(ANN, PROXY)
     desk.now += 2000
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     desk.now -= 500
-    report(desk, call, "Ended", SipStatus=200, EndedBy="called")
-    record = shown(desk, call)
+    desk.report(call["CallId"], "Ended", SipStatus=200, EndedBy="called")
+    record = desk.record(call["CallId"])
     assert record["AnsweredTimestamp"] == record["EndedTimestamp"] == START + 2000
 
 
@@ -147,7 +137,7 @@ def test_voice_that_is_not_allowed(desk: Desk, connector: str) -> None:
     session = desk.open(connector, ANN, BEN, Capabilities=["SMS"])
     answer = desk.dial(ANN, proxy(session))
     assert (answer["SipStatus"], answer["Reason"]) == (403, "voice-not-allowed")
-    assert shown(desk, answer)["ProxySessionId"] == session["ProxySessionId"]
+    assert desk.record(answer["CallId"])["ProxySessionId"] == session["ProxySessionId"]
 
 
 def test_no_carrier(desk: Desk, session: dict[str, Any]) -> None:
@@ -192,7 +182,7 @@ def test_each_sees_their_own_proxy_number(desk: Desk, connector: str) -> None:
 
 def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, Any]) -> None:
     call = desk.dial(ANN, PROXY)
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     assert due(desk) == []
     desk.close(session)
     (taken,) = take_calls_to_hang_up(desk.context(""), node="")
@@ -200,7 +190,7 @@ def test_deleting_a_session_hangs_up_its_calls(desk: Desk, session: dict[str, An
     assert due(desk) == []
     desk.now += 10_000
     assert due(desk) == [call["CallId"]]
-    report(desk, call, "Ended", EndedBy="us", SipStatus=200)
+    desk.report(call["CallId"], "Ended", EndedBy="us", SipStatus=200)
     desk.now += HOUR
     assert due(desk) == []
 
@@ -222,7 +212,7 @@ def test_a_call_decided_just_before_the_end_is_hung_up_when_answered(
     else:
         desk.close(session)
     open_record(desk.context(""), call)
-    report(desk, answer, "Answered", Legs=LEGS)
+    desk.report(answer["CallId"], "Answered", Legs=LEGS)
     hung_up = how in ("deleted", "expired, and calls may not")
     assert due(desk) == ([answer["CallId"]] if hung_up else [])
 
@@ -231,7 +221,7 @@ def test_a_call_is_hung_up_by_its_own_node_and_by_others_only_when_that_is_dead(
     desk: Desk, session: dict[str, Any]
 ) -> None:
     call = desk.dial(ANN, PROXY)
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     desk.close(session)
     assert take_calls_to_hang_up(desk.context(""), node="elsewhere") == []
     assert len(take_calls_to_hang_up(desk.context(""), node=call["CallId"][:8])) == 1
@@ -248,7 +238,7 @@ def test_a_call_that_rings_at_the_delete_is_due_at_once_and_when_it_is_answered(
     desk.close(session)
     assert due(desk) == [call["CallId"]]
     desk.now += 1000
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     assert due(desk) == [call["CallId"]]
 
 
@@ -266,7 +256,7 @@ def test_a_connector_may_let_calls_outlive_the_delete(
     desk: Desk, connector: str, session: dict[str, Any]
 ) -> None:
     desk.rule(connector, HangUpOnDelete=False)
-    report(desk, desk.dial(ANN, PROXY), "Answered", Legs=LEGS)
+    desk.report(desk.dial(ANN, PROXY)["CallId"], "Answered", Legs=LEGS)
     desk.close(session)
     assert due(desk) == []
 
@@ -275,7 +265,7 @@ def test_a_call_may_outlive_the_expiry_up_to_its_longest(
     desk: Desk, session: dict[str, Any]
 ) -> None:
     call = desk.dial(ANN, PROXY)
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     desk.now = START + HOUR
     settle_expired_sessions(desk.context(""))
     assert desk.get(session)["Status"] == "Closed"
@@ -288,7 +278,7 @@ def test_a_call_may_outlive_the_expiry_up_to_its_longest(
 def test_expiry_hangs_up_where_that_is_the_rule(desk: Desk, session: dict[str, Any]) -> None:
     desk.policy = Policy(carriers=("acme",), rules=Rules(hang_up_on_expiry=True))
     call = desk.dial(ANN, PROXY)
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     desk.now = START + HOUR
     settle_expired_sessions(desk.context(""))
     assert due(desk) == [call["CallId"]]
@@ -300,7 +290,7 @@ def test_the_rule_holds_also_where_a_delete_notes_the_expiry_first(
 ) -> None:
     desk.rule(connector, HangUpOnExpiry=hang_up)
     call = desk.dial(ANN, PROXY)
-    report(desk, call, "Answered", Legs=LEGS)
+    desk.report(call["CallId"], "Answered", Legs=LEGS)
     desk.now = START + HOUR
     desk.close(session)
     assert settle_expired_sessions(desk.context("")) == 0
@@ -309,7 +299,7 @@ def test_the_rule_holds_also_where_a_delete_notes_the_expiry_first(
 
 def test_a_longer_window_keeps_the_call_alive(desk: Desk, session: dict[str, Any]) -> None:
     desk.policy = Policy(carriers=("acme",), rules=Rules(hang_up_on_expiry=True))
-    report(desk, desk.dial(ANN, PROXY), "Answered", Legs=LEGS)
+    desk.report(desk.dial(ANN, PROXY)["CallId"], "Answered", Legs=LEGS)
     desk.call("UpdateProxySession", **ids(session), Capabilities=["Voice"], ExpiryMinutes=120)
     desk.now = START + HOUR
     settle_expired_sessions(desk.context(""))
@@ -336,15 +326,15 @@ def test_every_end_has_a_cause(
 ) -> None:
     """Of Q.850; whenever it comes to be known that the phone rang."""
     call = desk.dial(ANN, PROXY)
-    assert shown(desk, call)["Cause"] is None
-    report(desk, call, "Ended", **end)
-    report(desk, call, "Ringing")
-    assert shown(desk, call)["Cause"] == cause
+    assert desk.record(call["CallId"])["Cause"] is None
+    desk.report(call["CallId"], "Ended", **end)
+    desk.report(call["CallId"], "Ringing")
+    assert desk.record(call["CallId"])["Cause"] == cause
 
 
 def test_calls_that_must_be_over_are_completed(desk: Desk, session: dict[str, Any]) -> None:
     ringing, talking = desk.dial(ANN, PROXY), desk.dial(BEN, PROXY)
-    report(desk, talking, "Answered", Legs=LEGS)
+    desk.report(talking["CallId"], "Answered", Legs=LEGS)
     assert {call.call_id for call in live_calls(desk.context(""))} == {
         ringing["CallId"],
         talking["CallId"],
@@ -352,7 +342,7 @@ def test_calls_that_must_be_over_are_completed(desk: Desk, session: dict[str, An
     assert complete_lost_calls(desk.context("")) == 0
     desk.now += 10 * MINUTE
     assert complete_lost_calls(desk.context("")) == 1
-    record = shown(desk, ringing)
+    record = desk.record(ringing["CallId"])
     assert (record["EndedTimestamp"], record["Attribution"]) == (desk.now, "us")
     assert (record["SipStatus"], record["Cause"]) == (500, 41)
     desk.now += 4 * HOUR
@@ -364,10 +354,13 @@ def test_a_leg_of_any_length_is_hung_up_later(desk: Desk, session: dict[str, Any
     """What seals a long route set is longer than an index of PostgreSQL takes."""
     legs = [LEGS[0], LEGS[1] | {"Target": os.urandom(3000).hex()}]
     call = desk.dial(ANN, PROXY)
-    report(desk, call, "Answered", Legs=legs)
+    desk.report(call["CallId"], "Answered", Legs=legs)
     for _ in range(2):  # reports come twice
-        report(desk, call, "Stranded", EndedBy="caller", SipStatus=200)
-    assert (shown(desk, call)["EndedBy"], shown(desk, call)["SipStatus"]) == ("caller", 200)
+        desk.report(call["CallId"], "Stranded", EndedBy="caller", SipStatus=200)
+    assert (desk.record(call["CallId"])["EndedBy"], desk.record(call["CallId"])["SipStatus"]) == (
+        "caller",
+        200,
+    )
     left = take_legs(desk.context(""), node="")
     assert sorted(one.leg["CallId"] for one in left) == ["a", "b"]
     dismiss_leg(desk.context(""), next(one for one in left if one.leg["CallId"] == "b"))
@@ -386,7 +379,7 @@ def test_old_records_are_purged(desk: Desk, session: dict[str, Any]) -> None:
     desk.now += 1
     assert purge_calls(desk.context("")) == 1
     with pytest.raises(NotFound):
-        shown(desk, call)
+        desk.record(call["CallId"])
 
 
 def test_calls_to_nobodys_number_are_the_operators_to_read(desk: Desk) -> None:
@@ -394,14 +387,14 @@ def test_calls_to_nobodys_number_are_the_operators_to_read(desk: Desk) -> None:
     assert [one["CallId"] for one in desk.maskline("ListCalls")["Calls"]] == [other["CallId"]]
     (record,) = desk.maskline("ListCalls", Unassigned=True)["Calls"]
     assert (record["CallId"], record["DialledPhoneNumber"]) == (call["CallId"], SECOND)
-    assert shown(desk, call) == record
+    assert desk.record(call["CallId"]) == record
     with pytest.raises(BadRequest):
         desk.maskline("ListCalls", Unassigned=True, ProxySessionId="x")
     desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
     with pytest.raises(Forbidden):
         desk.maskline("ListCalls", Unassigned=True)
     with pytest.raises(NotFound):
-        shown(desk, call)
+        desk.record(call["CallId"])
 
 
 @pytest.mark.parametrize(("dialled", "unassigned"), [(PROXY, False), (SECOND, True)])
@@ -445,7 +438,7 @@ def test_unknown_and_foreign_calls_are_not_found(desk: Desk, session: dict[str, 
         desk.switch("ReportCall", CallId="x", Event="Ringing", Timestamp=START)
     desk.account_id = "999999999999"
     with pytest.raises(NotFound):
-        shown(desk, call)
+        desk.record(call["CallId"])
     assert desk.maskline("ListCalls")["Calls"] == []
 
 
@@ -470,8 +463,8 @@ def test_a_number_of_ours_is_never_dialled_and_looks_like_one_that_nobody_has(
     assert (call["Decision"], call["SipStatus"], "Targets" in call) == ("Reject", 404, False)
     nobodys = desk.open(session["VoiceConnectorId"], CAT, BEN)
     rung = desk.dial(CAT, proxy(nobodys))
-    report(desk, rung, "Ended", SipStatus=404, EndedBy="carrier")
-    record, real = shown(desk, call), shown(desk, rung)
+    desk.report(rung["CallId"], "Ended", SipStatus=404, EndedBy="carrier")
+    record, real = desk.record(call["CallId"]), desk.record(rung["CallId"])
     assert record["Reason"] == ("fallback" if closed else "session")
     own = ("CallId", "ProxySessionId", "CallerPhoneNumber", "CalledPhoneNumber", "Reason")
     assert {k: v for k, v in record.items() if k not in own} == {
@@ -524,7 +517,7 @@ def test_a_call_may_leave_by_another_carrier_that_writes_numbers_its_own_way(
         {"CarrierName": "acme", "Caller": PROXY, "Called": ANN},
         {"CarrierName": "globex", "Caller": PROXY[2:], "Called": ANN[2:]},
     ]
-    report(desk, answer, "Answered", Legs=LEGS, CarrierName="globex")
+    desk.report(answer["CallId"], "Answered", Legs=LEGS, CarrierName="globex")
     (record,) = desk.maskline("ListCalls")["Calls"]
     assert record["OutboundCarrierName"] == "globex"
 
@@ -555,7 +548,7 @@ def test_a_call_too_many_is_refused(
     assert (second["SipStatus"], second["Reason"]) == (status, "too-many-calls")
     assert bool(second["RetryAfter"]) == (status == 503)
     desk.now += 1001
-    report(desk, first, "Ended", SipStatus=200, EndedBy="caller")
+    desk.report(first["CallId"], "Ended", SipStatus=200, EndedBy="caller")
     assert desk.dial(BEN, PROXY)["Decision"] == "Connect"
 
 

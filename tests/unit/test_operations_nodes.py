@@ -87,7 +87,7 @@ def test_the_calls_of_a_dead_node_are_for_anybody_to_end(desk: Desk) -> None:
     )
     dead = replace(ONE, name=answered[:8])
     join_nodes(desk.context(), dead)
-    desk.switch("ReportCall", CallId=answered, Event="Answered", Timestamp=desk.now, Legs=[LEG] * 2)
+    desk.report(answered, "Answered", Legs=[LEG] * 2)
     bury_node(desk.context(), dead.name)
     assert len(live_calls(desk.context())) == 2  # it lives
     desk.now += ALIVE + 1
@@ -104,14 +104,14 @@ def test_what_rang_on_a_dead_node_is_over(desk: Desk) -> None:
     desk.now += ALIVE + 1
     bury_node(desk.context(), call[:8])
     assert live_calls(desk.context()) == []
-    assert desk.maskline("GetCall", CallId=call)["Call"]["EndedBy"] == "us"
+    assert desk.record(call)["EndedBy"] == "us"
 
 
 def test_a_report_that_was_begun_before_puts_no_hang_up_off(desk: Desk) -> None:
     """Nor one of a call that is to be hung up as it is answered."""
     call = desk.switch("RouteCall", CarrierName="acme", Caller=ANN, Called=PROXY)["CallId"]
     begun = recorded_call(desk.context(), call)
-    desk.switch("ReportCall", CallId=call, Event="Answered", Timestamp=desk.now, Legs=[LEG] * 2)
+    desk.report(call, "Answered", Legs=[LEG] * 2)
     answered = recorded_call(desk.context(), call)
     join_nodes(desk.context(), replace(ONE, name=call[:8]))
     desk.now += ALIVE + 1

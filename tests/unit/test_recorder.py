@@ -78,12 +78,8 @@ def answered_call(desk: Desk, *, record: bool = True) -> str:
     desk.maskline("PutVoiceConnectorRules", VoiceConnectorId=connector, RecordCalls=record)
     desk.open(connector, ANN, BEN)
     call: str = desk.dial(ANN, PROXY)["CallId"]
-    report(desk, call, "Answered")
+    desk.report(call, "Answered")
     return call
-
-
-def report(desk: Desk, call: str, event: str) -> None:
-    desk.switch("ReportCall", CallId=call, Event=event, Timestamp=desk.now)
 
 
 async def begin(work: Recorder) -> None:
@@ -101,7 +97,7 @@ def leave_capture(folder: Path, call: str, content: bytes, age: float = 10) -> P
 
 
 def status(desk: Desk, call: str) -> str | None:
-    record = desk.maskline("GetCall", CallId=call)["Call"]
+    record = desk.record(call)
     assert record in desk.maskline("ListCalls")["Calls"]
     found: str | None = record.get("RecordingStatus")
     return found
@@ -150,10 +146,10 @@ async def test_the_sound_may_stand_behind_a_refused_picture(desk: Desk, tmp_path
     call = answered_call(desk)
     work = recorder(desk, Engine(tags=tags), tmp_path)
     await begin(work)
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     leave_capture(tmp_path, call, capture(ipv4(rtp(b"\x10" * 800))).getvalue())
     await work.finish_ended()
-    assert desk.maskline("GetCall", CallId=call)["Call"]["RecordingMilliseconds"] == 100
+    assert desk.record(call)["RecordingMilliseconds"] == 100
 
 
 # Before the ACK that answers the offer of a 200; no sound at all.
@@ -190,14 +186,14 @@ async def test_a_call_that_stays_without_sound_is_given_up(
         await begin(work)
     assert engine.asked == [("query", "")]
     assert status(desk, call) == "Lost"
-    assert desk.maskline("GetCall", CallId=call)["Call"]["RecordingStartedTimestamp"] is None
+    assert desk.record(call)["RecordingStartedTimestamp"] is None
 
 
 async def test_a_call_that_is_over_already(desk: Desk, tmp_path: Path) -> None:
     call = answered_call(desk)
     work = recorder(desk, Engine(refused="query"), tmp_path)
     await work.begin_due()
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     await begin(work)
     assert status(desk, call) is None
 
@@ -214,7 +210,7 @@ async def test_a_call_whose_sound_is_elsewhere_is_asked_for_once(
         await begin(work)
     assert engine.asked.count(("query", "")) == 1
     assert status(desk, call) == "Lost"
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     await work.finish_ended()
     assert status(desk, call) == "Lost"
 
@@ -228,7 +224,7 @@ async def test_calls_that_are_just_beginning_keep_no_other_waiting(
     for _ in "12":
         desk.now += 1000
         calls.append(desk.dial(ANN, PROXY)["CallId"])
-        report(desk, calls[-1], "Answered")
+        desk.report(calls[-1], "Answered")
     work = recorder(desk, Engine(), tmp_path)
     for begun in range(1, 4):
         await work.begin_due()
@@ -244,10 +240,10 @@ async def test_sound_is_made_when_the_call_is_over(desk: Desk, tmp_path: Path) -
     path = leave_capture(tmp_path, call, capture(ipv4(rtp(b"\x10" * 800))).getvalue())
     await work.finish_ended()
     assert path.exists(), "the call lasts"
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     await work.finish_ended()
     assert (tmp_path / f"{call}.wav").stat().st_size == 44 + 800 * 4
-    assert desk.maskline("GetCall", CallId=call)["Call"]["RecordingMilliseconds"] == 100
+    assert desk.record(call)["RecordingMilliseconds"] == 100
     assert status(desk, call) == "Ready"
     assert [*tmp_path.rglob("*.pcap"), *tmp_path.rglob("*.txt"), *tmp_path.rglob("*.part")] == []
 
@@ -259,7 +255,7 @@ async def test_a_capture_that_cannot_be_read_is_said_to_be_lost(
     call = answered_call(desk)
     work = recorder(desk, Engine(), tmp_path)
     await begin(work)
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     leave_capture(tmp_path, call, content)
     await work.finish_ended()
     assert status(desk, call) == "Lost"
@@ -276,7 +272,7 @@ async def test_the_sides_may_be_heard_at_one_port_of_two_addresses(
     call = answered_call(desk)
     work = recorder(desk, Engine(tags=tags), tmp_path)
     await begin(work)
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     spoken = ipv4(rtp(b"\x10" * 160)), ipv6(rtp(b"\x90" * 160))
     leave_capture(tmp_path, call, capture(*spoken).getvalue())
     await work.finish_ended()
@@ -292,7 +288,7 @@ async def test_sound_that_cannot_be_made_keeps_no_other_waiting(
     calls, work = [answered_call(desk)], recorder(desk, Engine(), tmp_path)
     for _ in "1234":
         calls.append(desk.dial(ANN, PROXY)["CallId"])
-        report(desk, calls[-1], "Answered")
+        desk.report(calls[-1], "Answered")
     await begin(work)
     calls.sort()
     content = capture(ipv4(rtp(b"\x10" * 800))).getvalue()
@@ -306,7 +302,7 @@ async def test_sound_that_cannot_be_made_keeps_no_other_waiting(
         os.utime(path, (0, 0), follow_symlinks=False)
     upset_by(monkeypatch, calls[3])
     for call in calls:
-        report(desk, call, "Ended")
+        desk.report(call, "Ended")
     await work.finish_ended()
     assert [status(desk, call) for call in calls] == ["Lost", "Lost", "Lost", "Lost", "Ready"]
     assert not [*tmp_path.rglob("*.part")]
@@ -332,7 +328,7 @@ async def test_a_capture_stays_while_there_is_no_room_for_its_sound(
     call = answered_call(desk)
     work = recorder(desk, Engine(), tmp_path)
     await begin(work)
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     left = leave_capture(tmp_path, call, capture(ipv4(rtp(b"\x10" * 800))).getvalue())
     with monkeypatch.context() as patched:
         patched.setattr(recorder_module.sound, "record", full)
@@ -361,7 +357,7 @@ async def test_a_call_that_is_held_for_an_hour_keeps_its_sound(desk: Desk, tmp_p
     content = capture(ipv4(rtp(b"\x10" * 800))).getvalue()
     leave_capture(tmp_path, call, content, age=4000)
     await work.finish_ended()
-    report(desk, call, "Ended")
+    desk.report(call, "Ended")
     await work.finish_ended()
     assert status(desk, call) == "Ready"
 
