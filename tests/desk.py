@@ -13,6 +13,11 @@ VOICE = "chime-sdk-voice"
 START = 1_586_967_010_288  # 2020-04-15T16:10:10.288Z
 
 ANN, BEN, CAT = "+12065550100", "+14015550101", "+13035550102"
+# What the report of an answer holds for a hang-up.
+LEGS = [
+    {"CallId": "a", "From": "x", "To": "y", "Target": "z"},
+    {"CallId": "b", "From": "x", "To": "y", "Target": "z"},
+]
 
 
 class Desk:
