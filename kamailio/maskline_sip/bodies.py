@@ -188,15 +188,16 @@ class Bodies:
         if receiver.recorded:
             relayed = places.at_one_place(relayed)
         session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
-        version = version_of(f"{receiver.reference} {receiver.side}", relayed)
-        return allowed.Body("application/sdp", sdp.write(relayed, session, version), offers)
+        content = sdp.content(relayed)
+        version = version_of(f"{receiver.reference} {receiver.side}", content)
+        return allowed.Body("application/sdp", sdp.numbered(content, session, version), offers)
 
 
-def version_of(name: str, described: sdp.Description) -> int:
+def version_of(name: str, content: str) -> int:
     """The number of a description for who goes by this name: that of the one before where nothing
     has changed, else the next (RFC 3264 8). Where none is known, or not any more, it is the time,
     which is more than any before."""
-    digest = hashlib.blake2b(sdp.write(described, 1, 1), digest_size=12).hexdigest()
+    digest = hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
     number, _, last = (DESCRIBED.get(name) or "").partition(" ")
     if last == digest:
         return int(number)

@@ -265,15 +265,24 @@ def refusing_as(description: Description, given: Description) -> Description:
 
 def write(description: Description, session: int, version: int) -> bytes:
     """Write it with an o= of our own: `session` and `version` are ours to choose."""
+    return numbered(content(description), session, version)
+
+
+def numbered(content: str, session: int, version: int) -> bytes:
+    return f"v=0\r\no=- {session} {version} IN {content}".encode("ascii")
+
+
+def content(description: Description) -> str:
+    """All that is written of it but these numbers: from the address in the o= on."""
     address = description.address or next((s.address for s in description.active if s.address), "")
     address = address or "IP4 0.0.0.0"  # an address of a refused stream is told to nobody
-    lines = ["v=0", f"o=- {session} {version} IN {address}", "s=-", f"c=IN {address}", "t=0 0"]
+    lines = [address, "s=-", f"c=IN {address}", "t=0 0"]
     tunnelled = [stream for stream in description.active if stream.tunnelled]
     mids = [stream.dtls.mid for stream in tunnelled if stream.dtls.mid]
     lines += [f"a=group:BUNDLE {' '.join(mids)}"] if mids else []
     for stream in description.streams:
         lines += _lines(stream, description, address)
-    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+    return "\r\n".join(lines) + "\r\n"
 
 
 def _lines(stream: Stream, description: Description, address: str) -> list[str]:
