@@ -1,4 +1,4 @@
-"""A whole service for tests of the whole."""
+"""A whole service for tests of the whole, its phones, and the stores that it may have."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from acceptance.plain_phone import Phone
 from acceptance.service import Service, running
+from cluster import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,16 @@ def called(masked: Service) -> Iterator[Phone]:
     phone = Phone(masked, masked.carrier_port)
     yield phone
     phone.socket.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The settings of a store."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    cluster = Cluster()
+    try:
+        yield f'store.url = "{cluster.new_database()}"\n'
+    finally:
+        cluster.stop()

@@ -1,13 +1,11 @@
 """A service whose carrier speaks SMPP, with a session between two people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from acceptance.service import Service
-from cluster import Cluster
 from connectors import open_connector
 
 ANN, BEN, PROXY = "+12065550100", "+14015550101", "+19135550199"
@@ -19,19 +17,6 @@ system_id = "maskline"
 password = "secret"
 data_coding_1 = "gsm"
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The settings of a store."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    cluster = Cluster()
-    try:
-        yield f'store.url = "{cluster.new_database()}"\n'
-    finally:
-        cluster.stop()
 
 
 @asynccontextmanager

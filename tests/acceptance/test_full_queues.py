@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 from acceptance.service import until
-from acceptance.smpp_stage import ANN, BEN, PROXY, served, store, until_states
+from acceptance.smpp_stage import ANN, BEN, PROXY, served, until_states
 from acceptance.text_stage import BY_SIP, BY_TWILIO, Stage, staged
 from smsc import Manners, Smsc, Text
 from waiting import until as until_true
-
-__all__ = ["store"]
 
 pytestmark = pytest.mark.long
 

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.smpp_stage import ANN, BEN, PROXY, served, store, until_states
+from acceptance.smpp_stage import ANN, BEN, PROXY, served, until_states
 from smpp_peers import npm_smsc
 from smsc import Manners, Smsc, Submit, Text
 from waiting import until
 
 from maskline.sms import text as sms
-
-__all__ = ["store"]
 
 CAT = "+13035550102"
 

@@ -12,12 +12,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode, urlsplit
 
 import pytest
-from acceptance.smpp_stage import ANN, BEN, PROXY, served, store, until_states
+from acceptance.smpp_stage import ANN, BEN, PROXY, served, until_states
 from kannel import Kannel, bind, installed, kannel
 from smsc import Smsc, Submit, Text
 from waiting import until
-
-__all__ = ["store"]
 
 UCS2 = "2"  # in Kannel's words, where 0 is the GSM alphabet
 SERVICE = """
