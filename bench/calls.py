@@ -52,6 +52,9 @@ class Scale:
     rates: tuple[int, ...]
 
 
+# Of what is sustained, the rate by which the load goes beyond it.
+BEYOND = 2
+
 FULL = Scale(3.0, 2, (50, 100, 150, 200, 300, 400, 600, 800, 1100, 1500))
 SHORT = Scale(1.0, 1, (20,))
 
@@ -71,12 +74,14 @@ class Way:
 
 @dataclass(frozen=True)
 class Load:
-    """What became of the calls of one run. CPU in seconds by part, delays in milliseconds; `whole`
-    tells whether every process lived through it."""
+    """What became of the calls of one run: so many went to their end, so many were refused with
+    503. CPU in seconds by part, delays in milliseconds; `whole` tells whether every process lived
+    through it."""
 
     rate: float
     number: int
     completed: int
+    refused: int
     seconds: float
     cpu: dict[str, float]
     delays: list[float]
@@ -168,7 +173,12 @@ def measure(
         for result in results:
             climb(bench, result, scale)
         at_half_load(bench, results, scale)
+        beyond = [
+            (one.way, bench.load(one.way, BEYOND * max(one.sustained, 1), 3 * scale.seconds))
+            for one in results
+        ]
     show(results, report)
+    show_beyond(beyond, report)
 
 
 def made(folder: Path) -> Path:
@@ -231,8 +241,12 @@ class Bench:
             took = time.monotonic() - begin
             time.sleep(0.3)  # the last reports of the last calls
             cpu, whole = meter.spent(), meter.whole
-        completed = successes(own / "caller.csv")
-        return Load(rate, calls.number, completed, took, cpu, delays(own), whole)
+        trace = traced(own)
+        refused = len(
+            {line[4] for line in trace if line[3] == "R" and line[6][:11] == "SIP/2.0 503"}
+        )
+        completed = successes(own / "caller.csv") - refused
+        return Load(rate, calls.number, completed, refused, took, cpu, delays(trace), whole)
 
     def _caller(self, own: Path, way: Way, calls: Calls) -> "subprocess.Popen[bytes]":
         return phone(
@@ -272,14 +286,19 @@ def successes(statistics: Path) -> int:
     return int(last["SuccessfulCall(C)"])
 
 
-def delays(folder: Path) -> list[float]:
-    """Milliseconds from INVITE to 180 of every call, from the trace of the caller's messages:
-    SIPp's own response times have a resolution of some milliseconds."""
+def traced(folder: Path) -> list[list[str]]:
+    """The trace of the caller's messages: for each, among others, its time, S or R for sent or
+    received, its Call-ID, its CSeq and its first line."""
     (file,) = folder.glob("caller_*_shortmessages.log")
+    return [line.split("\t") for line in file.read_text().splitlines()]
+
+
+def delays(trace: list[list[str]]) -> list[float]:
+    """Milliseconds from INVITE to 180 of every call: SIPp's own response times have a resolution of
+    some milliseconds."""
     sent: dict[str, float] = {}
     rang: dict[str, float] = {}
-    for line in file.read_text().splitlines():
-        _, _, stamp, way, call, cseq, start = line.split("\t")
+    for _, _, stamp, way, call, cseq, start in trace:
         if way == "S" and start.startswith("INVITE "):
             sent.setdefault(call, float(stamp))
         elif way == "R" and start.startswith("SIP/2.0 180 ") and cseq.endswith("INVITE"):
@@ -332,6 +351,17 @@ def show(results: Sequence[Result], report: Report) -> None:
     report.heading("Calls: the highest rate sustained")
     headings = ["", "calls/s", "what went wrong at the next step"]
     report.table(headings, [[r.way.name, str(r.sustained), r.beyond or "-"] for r in results])
+
+
+def show_beyond(loads: Sequence[tuple[Way, Load]], report: Report) -> None:
+    report.heading(f"Calls: at {BEYOND} × the rate that is sustained")
+    headings = ["calls/s", "offered", "carried", "refused", "failed"]
+    rows = []
+    for way, load in loads:
+        parts = (load.completed, load.refused, load.failed - load.refused)
+        rates = [f"{part * load.rate / load.number:.0f}" for part in parts]
+        rows.append([way.name, f"{load.rate:.0f}", *rates])
+    report.table(headings, rows)
 
 
 def cpu_row(result: Result) -> list[str]:

@@ -15,7 +15,6 @@ from maskline.engines.kamailio import (
     FEWEST_WORKERS,
     PROCESS_MEGABYTES,
     RECEIVE_BUFFER,
-    SHARED_MEGABYTES,
 )
 from maskline.engines.rtpengine import DELETE_SECONDS, ERRORS, SILENCE_SECONDS, WARNINGS
 
@@ -75,7 +74,7 @@ class Relay:
         return runner.command(
             "kamailio",
             *("-f", str(configuration), "-DD", "-E"),
-            *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
+            *("-m", "256", "-M", str(PROCESS_MEGABYTES)),
             *("-x", "fm", "-X", "fm", "-w", own, "-Y", own, "-P", str(self._folder / "pid")),
             *(("-A", "MEDIA") if self._media_ports else ()),
         )

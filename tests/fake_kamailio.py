@@ -179,7 +179,7 @@ def settings(**more: Any) -> dict[str, Any]:
         "keys": {"a": base64.b64encode(bytes(range(64))).decode()}, "current_key": "a",
         "switch_socket": "", "listen": [f"udp:{OURS}:5060", f"tcp:{OURS}:5060"], "advertise": [],
         "balancers": [], "node": CALL[:8], "known_seconds": 77,
-        "stranger_seconds": 5, "most_strange": 60, "others": "",
+        "stranger_seconds": 5, "most_strange": 60, "others": "", "reserve": 0,
         "control": CONTROL, "media_control": "127.0.0.1:2223", "named_sources": False,
         "websocket_origins": [],
         "media_addresses": ["192.0.2.200"],
@@ -193,13 +193,15 @@ class Script:
     def __init__(self, **more: Any) -> None:
         self.kamailio = KSR.kamailio = Kamailio()
         self.control, self.engine = Control(), Engine()
-        self.others = SimpleNamespace(draining=False, closed=False, engines={})
+        self.others = SimpleNamespace(
+            draining=False, closed=False, engines={}, refuses=lambda: False
+        )
         self.entrance = gate.Entrance(SALT)
         with patch.multiple(
             routes,
             Switch=lambda *_: self.control,
             Media=lambda *_: self.engine,
-            Others=lambda _: self.others,
+            Others=lambda *_: self.others,
         ):
             self.routes = routes.Routes(Settings(settings(**more)))
         self.at_hand = b""

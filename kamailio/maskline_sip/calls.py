@@ -44,6 +44,10 @@ class Calls:
         """Makes the call that an INVITE of a carrier asks for, if the control plane has it made."""
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
+        if self._others.refuses():
+            # Without a time to wait, which would send the carrier's other calls away, too (RFC 3261
+            # 21.5.4).
+            raise Refuse(503)
         firsts.check(request)
         if self._others.closed:
             raise Refuse(503, RETRY)

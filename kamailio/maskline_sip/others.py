@@ -7,6 +7,8 @@ import json
 import os
 from typing import NamedTuple
 
+import KSR
+
 
 class Engine(NamedTuple):
     """Another node's media engine: where it is controlled, and what addresses its sound has."""
@@ -17,12 +19,14 @@ class Engine(NamedTuple):
 
 
 class Others:
-    """Reads the file again when it is another one than last time."""
+    """Reads the file again when it is another one than last time. Of Kamailio's shared memory it
+    leaves `reserve` bytes to the calls that it has."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, reserve: int) -> None:
+        self._path, self._reserve = path, reserve
         self._seen: tuple[int, int] | None = None
         self._draining = self._closed = False
+        self._refused = 0
         self._engines: dict[str, Engine] = {}
 
     @property
@@ -36,6 +40,12 @@ class Others:
         """Whether it takes none: who asked has been told for long enough."""
         self._look()
         return self._closed
+
+    def refuses(self) -> bool:
+        """Whether the new call at hand is one of those that it cannot carry beside all others."""
+        self._look()
+        short = int(KSR.pv.get("$stat(free_size)")) < self._reserve
+        return short or 0 < self._refused > int(KSR.pv.get("$(ci{s.corehash,1000})"))
 
     @property
     def engines(self) -> dict[str, Engine]:
@@ -55,6 +65,8 @@ class Others:
             told = json.load(file)
         self._engines = {node: _engine(**one) for node, one in told["engines"].items()}
         self._draining, self._closed = told["draining"], told["closed"]
+        self._refused = told["refused"]
+        KSR.pv.seti("$shv(refused)", self._refused)
         self._seen = seen
 
 

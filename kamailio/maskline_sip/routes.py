@@ -78,7 +78,7 @@ class Routes:
         self.settings = settings
         self.entry = Entrance(settings.salt)
         self.door = door = Gate(settings.secret, settings.local, self.entry, settings.own_hosts)
-        self.others = others = Others(settings.others)
+        self.others = others = Others(settings.others, settings.reserve)
         keys = mask.Keyring(settings.keys, settings.current_key)
         switch, ways = Switch(settings.switch_socket), Ways(settings)
         media = Media(settings.media_control, settings.media_addresses)

@@ -104,6 +104,7 @@ class Settings:
         self.stranger_seconds: int = given["stranger_seconds"]
         self.most_strange: int = given["most_strange"]
         self.others: str = given["others"]
+        self.reserve: int = given["reserve"]
         self._balancers = [ipaddress.ip_network(one) for one in given["balancers"]]
         self._control = given["control"]
         ends = [given["control"], given["media_control"], *(at for _, at in self.listeners)]

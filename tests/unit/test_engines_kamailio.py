@@ -132,6 +132,7 @@ def test_the_script_reads_what_it_must_know(tmp_path: Path) -> None:
         "stranger_seconds": 5,
         "most_strange": 60,
         "others": str(tmp_path / "nodes.json"),
+        "reserve": 2**30 // 3,
         "control": "127.0.0.1:4000",
         "media_control": "127.0.0.1:5000",
         "named_sources": False,
@@ -255,11 +256,11 @@ def test_a_websockets_pings_do_not_tell_what_we_are() -> None:
     assert 'modparam("websocket", "ping_application_data", "ping")' in kamailio.more_lines(spoken)
 
 
-def test_connections_leave_half_of_the_memory_to_calls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mebibytes", [32, 256, 1024])
+def test_connections_leave_memory_to_calls(tmp_path: Path, mebibytes: int) -> None:
     """Each has a buffer of its own there."""
-    rendered(tmp_path)
+    rendered(tmp_path, replace(SETTINGS, sip=replace(SETTINGS.sip, memory_mebibytes=mebibytes)))
     text = (tmp_path / "kamailio" / "kamailio.cfg").read_text()
     found = dict(re.findall(r"^(tcp_rd_buf_size|tcp_max_connections)=(\d+)$", text, re.MULTILINE))
     taken = int(found["tcp_max_connections"]) * int(found["tcp_rd_buf_size"])
-    assert taken < kamailio.SHARED_MEGABYTES * 2**20 / 2
-    assert taken > kamailio.SHARED_MEGABYTES * 2**20 / 3
+    assert mebibytes * 2**20 / 5 < taken < mebibytes * 2**20 / 3

@@ -263,3 +263,13 @@ def test_a_fingerprint_tells_keys_apart() -> None:
     assert one.current == "a"
     assert one.fingerprints["a"] != one.fingerprints["b"]
     assert one == keys_of({"current_key": "a", "keys": {"b": "BBBB", "a": "AAAA"}})
+
+
+async def test_kamailio_is_told_at_once_how_many_calls_to_refuse(town: Town) -> None:
+    node = town.node(ONE)
+    await node.join()
+    assert town.told(ONE)["refused"] == 0
+    node.refuse(250)
+    assert town.told(ONE)["refused"] == 250
+    await node.look()
+    assert town.told(ONE)["refused"] == 250

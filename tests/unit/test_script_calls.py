@@ -149,6 +149,18 @@ def test_a_node_that_is_closed_takes_no_call(script: Script) -> None:
     assert script.relayed
 
 
+def test_what_an_overloaded_node_refuses_its_carrier_may_try_elsewhere(script: Script) -> None:
+    """So it is told no time to wait, which would be for all its calls (RFC 3261 21.5.4)."""
+    script.others.refuses = lambda: True
+    script.request(invite())
+    assert script.answered == [503]
+    assert not script.kamailio.given("append_to_reply")
+    assert not script.control.asked
+    script.kamailio.says["t_newtran"] = 0  # one that was taken comes again
+    script.request(invite())
+    assert script.answered == []
+
+
 def test_without_the_control_plane_there_is_no_call(script: Script) -> None:
     script.control.answers["RouteCall"] = SwitchDown("silent")
     script.request(invite())

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import KSR
 import pytest
+from fake_kamailio import Kamailio
 
 from maskline_sip import media, sdp
 from maskline_sip.engines import Engines, call_of, node_of
@@ -19,6 +21,12 @@ OURS, THEIRS, DEAD = "aaaaaaaa", "bbbbbbbb", "cccccccc"
 CALL = "-1111-4111-8111-111111111111"
 PATIENCE = 20.0  # seconds
 OFFER = sdp.read(b"v=0\nc=IN IP4 192.0.2.1\nm=audio 9 RTP/AVP 0\n")
+
+
+@pytest.fixture(autouse=True)
+def kamailio() -> Kamailio:
+    KSR.kamailio = Kamailio()
+    return KSR.kamailio
 
 
 class Rtpengine:
@@ -67,17 +75,22 @@ def theirs() -> Iterator[Rtpengine]:
     engine.close()
 
 
-def others(folder: Path, *ports: int, draining: bool = False) -> Others:
+RESERVE = 1_000_000  # bytes of shared memory
+
+
+def others(folder: Path, *ports: int, draining: bool = False, refused: int = 0) -> Others:
     place = folder / "nodes.json"
     engines = {
         node: {"control": f"127.0.0.1:{port}", "addresses": ["127.0.0.1"]}
         for node, port in zip((THEIRS, DEAD), ports, strict=False)
     }
     place.with_suffix(".new").write_text(
-        json.dumps({"draining": draining, "closed": draining, "engines": engines})
+        json.dumps(
+            {"draining": draining, "closed": draining, "refused": refused, "engines": engines}
+        )
     )
     place.with_suffix(".new").replace(place)
-    return Others(str(place))
+    return Others(str(place), RESERVE)
 
 
 def unused() -> int:
@@ -215,10 +228,29 @@ def test_an_engine_that_hung_is_asked_again_once_it_is_heard_of(hung: Media) -> 
 
 
 def test_the_file_is_read_again_when_it_is_another(tmp_path: Path, theirs: Rtpengine) -> None:
-    found = Others(str(tmp_path / "nodes.json"))
+    found = Others(str(tmp_path / "nodes.json"), RESERVE)
     assert (found.draining, found.engines) == (False, {})  # not written yet
     others(tmp_path, theirs.port, draining=True)
     assert (found.draining, found.closed) == (True, True)
     assert list(found.engines) == [THEIRS]
     others(tmp_path)
     assert (found.draining, found.engines) == (False, {})
+
+
+def test_of_new_calls_as_many_are_refused_as_the_file_says(
+    kamailio: Kamailio, tmp_path: Path
+) -> None:
+    place, memory = "$(ci{s.corehash,1000})", "$stat(free_size)"
+    kamailio.cells[memory] = str(RESERVE)
+    found = others(tmp_path, refused=300)
+    refused = []
+    for hashed in range(1000):
+        kamailio.cells[place] = str(hashed)
+        refused.append(found.refuses())
+    assert sum(refused) == 300
+    assert kamailio.cells["$shv(refused)"] == 300  # by which Kamailio refuses the next by itself
+    others(tmp_path)
+    kamailio.cells[place] = "0"
+    assert not found.refuses()
+    kamailio.cells[memory] = str(RESERVE - 1)  # left to the calls that there are
+    assert found.refuses()

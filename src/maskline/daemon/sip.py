@@ -17,6 +17,7 @@ from maskline.engines.ground import GroundError, Runner, machine, run_directory
 from maskline.engines.journal import Journal
 from maskline.engines.keeper import Keeper
 from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
+from maskline.engines.overload import Overload
 from maskline.engines.recording.recorder import Recorder
 from maskline.engines.registration import REGISTERED, keep_registered
 from maskline.engines.resolver import Resolver
@@ -128,7 +129,8 @@ class Sip:
         await self._nodes.join()
         await self._switchboard.recover()
         trunks = self._trunks.keep(self._probe, self._tell)
-        work = (self._keeper.keep(), self._recorder.keep(), self._nodes.keep())
+        overload = Overload(self._routed, self._answers, self._nodes.refuse)
+        work = (self._keeper.keep(), self._recorder.keep(), self._nodes.keep(), overload.keep())
         async with (
             self._voice.running(),
             at_work(*work, trunks, self._sources.keep(), self._drain(), *self._registrations()),
@@ -214,6 +216,13 @@ class Sip:
         async with at_work(registered):
             await self._nodes.draining.wait()
         self._trunks.unregistered(name)
+
+    def _routed(self) -> int:
+        return self._switchboard.routed
+
+    async def _answers(self, seconds: float) -> bool:
+        await self._voice.carrying()  # while nothing is carried, nothing can be late
+        return await self._voice.line.answers(seconds)
 
     async def _probe(self, carrier: str, target: Target) -> bool:
         await self._voice.carrying()  # while nothing is carried, it says nothing about carriers

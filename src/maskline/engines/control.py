@@ -101,10 +101,10 @@ class ControlLine(asyncio.DatagramProtocol):
         if answer is not None and status >= 200 and not answer.done():
             answer.set_result(Reply(status, retry_after(data), expires(data), told(data)))
 
-    async def answers(self) -> bool:
-        """Whether Kamailio's workers answer an OPTIONS at all."""
+    async def answers(self, seconds: float = PROBE_SECONDS) -> bool:
+        """Whether Kamailio's workers answer an OPTIONS within this time."""
         own = self._own(f"sip:{self._kamailio}")
-        return await self._request("OPTIONS", own, 1, limit=PROBE_SECONDS) is not None
+        return await self._request("OPTIONS", own, 1, limit=seconds) is not None
 
     async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
         """Sends BYE to one leg of a call: its final SIP status, None when there was none. `cause`

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ from maskline.settings import Address, CarrierSip, Settings
 PACKAGED_SCRIPT = Path(__file__).with_name("script")
 CHECKED_OUT_SCRIPT = Path(__file__).parents[3] / "kamailio"
 TEMPLATE = Path("kamailio.cfg.template")
-SHARED_MEGABYTES, PROCESS_MEGABYTES = 256, 16
+PROCESS_MEGABYTES = 16
+# A call that was begun takes half as much again when it ends: so much of the memory that processes
+# share is left to those that there are, one part in
+RESERVE = 3
 ALLOCATOR = "tlsf"  # the default takes seconds to load a hundred certificates
 MASK_KEY_BYTES = 64
 SECRET_BYTES = 16
@@ -37,9 +41,9 @@ MOST_STRANGE = 60
 # How long a connection may be silent: of one that nobody known has spoken on, and of others.
 STRANGER_SECONDS, KNOWN_SECONDS = 5, 600
 # Each takes a buffer (tcp_rd_buf_size) and some more of the shared memory, which calls need, too:
-# 3983 over TCP left nothing of 256 MB.
+# 3983 over TCP left nothing of 256 MB. So they may have a quarter of it.
 CONNECTION_KILOBYTES = 66
-MOST_CONNECTIONS = SHARED_MEGABYTES * 1024 // 2 // CONNECTION_KILOBYTES
+MOST_CONNECTIONS = 4000
 # A worker for each core, for more have colder caches; but no fewer than these, for each waits for
 # the control plane and rtpengine, and everybody else with it when others have the processor.
 FEWEST_WORKERS = 4
@@ -159,7 +163,7 @@ def program(settings: Settings, around: Surroundings, line: ControlLine) -> Prog
         "kamailio",
         *("-f", str(own / "kamailio.cfg"), "-DD", "-E"),
         *("-x", ALLOCATOR, "-X", "fm"),
-        *("-m", str(SHARED_MEGABYTES), "-M", str(PROCESS_MEGABYTES)),
+        *("-m", str(settings.sip.memory_mebibytes), "-M", str(PROCESS_MEGABYTES)),
         *("-w", str(own), "-Y", str(own), "-P", str(own / "pid")),
     )
     environment = {
@@ -176,11 +180,13 @@ def placeholders(
     return {
         "control": f"{control.host}:{control.port}",
         "known": known_sources(settings, control),
+        "balanced": from_any(settings.sip.balancers) or truth(False),
         "accepted": accepted(settings),
         "passwords": truth(any(trunk.inbound_username for trunk in settings.trunks.values())),
         "stranger_seconds": str(STRANGER_SECONDS),
         "known_seconds": str(KNOWN_SECONDS),
-        "most_connections": str(MOST_CONNECTIONS),
+        "most_connections": str(most_connections(settings.sip.memory_mebibytes)),
+        "reserve": str(reserve(settings)),
         "listen": "\n".join(listen_lines(settings)),
         "most_strange": str(MOST_STRANGE),
         "script_dir": str(script),
@@ -194,6 +200,16 @@ def placeholders(
     }
 
 
+def reserve(settings: Settings) -> int:
+    """Bytes of shared memory below which no more calls are begun."""
+    return settings.sip.memory_mebibytes * 1024**2 // RESERVE
+
+
+def most_connections(mebibytes: int) -> int:
+    """How many connections there may be beside calls, in so much memory."""
+    return min(MOST_CONNECTIONS, mebibytes * 1024 // 4 // CONNECTION_KILOBYTES)
+
+
 def own_hosts(settings: Settings) -> list[str]:
     """How our addresses may stand in our own Via: a default port is left out."""
     named = [(str(one.address), DEFAULT_PORTS[one.transport]) for one in settings.sip.listen]
@@ -204,12 +220,16 @@ def own_hosts(settings: Settings) -> list[str]:
 def known_sources(settings: Settings, control: Address) -> str:
     """A condition in Kamailio's language: whether a message is from an address that we know."""
     sources = [source for trunk in settings.trunks.values() for source in trunk.sources]
-    networks = [*map(str, settings.sip.balancers), *(str(one) for one in sources if not one.named)]
-    known = [f'"" + $si + ":" + $sp == "{control.host}:{control.port}"']
-    known += [f"src_ip == {network}" for network in dict.fromkeys(networks)]
+    networks = [*settings.sip.balancers, *(one for one in sources if not one.named)]
+    known = [f'"" + $si + ":" + $sp == "{control.host}:{control.port}"', from_any(networks)]
     if any(source.named for source in sources):
         known.append("$sht(sources=>$si) != $null")
-    return " || ".join(known)
+    return " || ".join(filter(None, known))
+
+
+def from_any(networks: Iterable[object]) -> str:
+    """The same: whether it came from one of these; nothing where there are none."""
+    return " || ".join(f"src_ip == {network}" for network in dict.fromkeys(map(str, networks)))
 
 
 def accepted(settings: Settings) -> str:
@@ -322,6 +342,7 @@ def script_settings(settings: Settings, around: Surroundings, marks: Marks) -> d
         "stranger_seconds": STRANGER_SECONDS,
         "most_strange": MOST_STRANGE,
         "others": str(around.others),
+        "reserve": reserve(settings),
         "control": str(around.control),
         "media_control": str(around.rtpengine),
         "named_sources": any(s.named for one in settings.trunks.values() for s in one.sources),

@@ -69,7 +69,10 @@ class Nodes:
         self._heard: dict[str, tuple[int, float]] = {}
         self._unreached: set[str] = set()
         self.draining = asyncio.Event()
+        self._refused = 0
         self._draining_since = 0.0
+        self._live: Sequence[Node] = ()
+        self._said: Any = None
         self._written = ""
         self._told = own()
         self._told_at = self._looked_at = self._steady_since = time.monotonic()
@@ -115,6 +118,11 @@ class Nodes:
             self.draining.set()
             log.info("draining")
 
+    def refuse(self, refused: int) -> None:
+        """Has Kamailio refuse so many of a thousand new calls."""
+        self._refused = refused
+        self._tell_kamailio()
+
     async def look(self) -> None:
         """Says that we live, sees who else does."""
         now = time.monotonic()
@@ -130,7 +138,9 @@ class Nodes:
         live = [node for node in known if node.name in alive | speaking]
         dead = [node for node in known if node.name in silent - speaking]
         await self._connect(live)
-        self._tell_kamailio(live)
+        self._live = live
+        self._tell_kamailio()
+        self._say({"live": [node.name for node in live], "draining": self.draining.is_set()})
         for node in dead:
             await self._see_to(node, live)
 
@@ -180,15 +190,16 @@ class Nodes:
             self.others[name] = client
             self._unreached.discard(name)
 
-    def _tell_kamailio(self, live: Sequence[Node]) -> None:
+    def _tell_kamailio(self) -> None:
         draining = self.draining.is_set()
         closed = draining and time.monotonic() - self._draining_since > ASK_SECONDS
         told = {
             "draining": draining,
             "closed": closed,
+            "refused": self._refused,
             "engines": {
                 node.name: {"control": node.media_control, "addresses": node.media_addresses}
-                for node in live
+                for node in self._live
                 if node.name in self.others
             },
         }
@@ -196,7 +207,11 @@ class Nodes:
         if text != self._written:
             put(self._file, text, self._reader)
             self._written = text
-            log.info("nodes", live=[node.name for node in live], draining=draining)
+
+    def _say(self, stand: dict[str, Any]) -> None:
+        if stand != self._said:
+            log.info("nodes", **stand)
+            self._said = stand
 
     @property
     def alone(self) -> bool:

@@ -65,6 +65,7 @@ class Switchboard:
         self._underway = Underway()
         self._ledger = Ledger(store, context, journal, self._underway)
         self.live = self._ledger.live
+        self.routed = 0  # calls that were ever asked for
 
     def ask(self, name: str, request: dict[str, Any]) -> Answer | Awaitable[Answer]:
         """The operation's answer, at once where there is nothing to wait for; raises
@@ -104,6 +105,7 @@ class Switchboard:
         await self._ledger.drain()
 
     async def _route(self, request: dict[str, Any]) -> Answer:
+        self.routed += 1
         answer, call = await self._store.read(
             lambda tx: decide_call(self._context(tx), request, self._underway), piecemeal=True
         )

@@ -83,6 +83,14 @@ class Sip:
         "whoever starts Maskline. Debian's package makes this user.",
         "kamailio",
     )
+    memory_mebibytes: int = setting(
+        "How much memory the processes of Kamailio share, at most, in mebibytes; it is taken as it "
+        "is needed. A call that rings takes some 22 KiB of it, one that was begun or has ended in "
+        "the last ten seconds some 32. When a third is left, new calls are refused.",
+        1_024,
+        least=16,
+        most=2_000,
+    )
     name_servers: tuple[Address, ...] = setting(
         "Addresses and ports of the name servers that are asked for carriers. Empty: those of the "
         "system.",

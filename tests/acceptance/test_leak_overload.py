@@ -1,0 +1,151 @@
+"""More calls than can be carried: some are refused at once, the others go as ever, and nothing of
+anybody leaves, not even when memory is used up."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from acceptance.leak_scenarios import CALLER_NUMBER
+from acceptance.phones import (
+    BOTH_HOSTS,
+    CALLED_HOST,
+    CALLER_HOST,
+    SCENARIOS,
+    Calls,
+    capture,
+    listening,
+    packets,
+    phone,
+)
+from acceptance.service import Service, at_work, running, until
+from acceptance.tampering import changed_script
+from acceptance.test_leak import PROXY_NUMBER, leaks, open_session
+from ports import free_port
+
+CALLER = (SCENARIOS / "caller-refused-or-not.xml").read_text()
+CALLED = (SCENARIOS / "called.xml").read_text()
+TALKING = (SCENARIOS / "caller.xml").read_text()
+LITTLE_MEMORY = "memory_mebibytes = 16\n"
+NO_MEMORY = "could not allocate shared memory"
+
+
+@contextmanager
+def answering(service: Service, folder: Path, scenario: str) -> Iterator[None]:
+    """A phone that takes any number of calls."""
+    file = folder / "called.xml"
+    file.write_text(scenario)
+    host, port = service.carrier_host, service.carrier_port
+    process = phone(folder, file, "called", host, port, Calls(number=1_000_000, seconds=600))
+    try:
+        until(lambda: listening(host, port, "udp"))
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def called_for(service: Service, folder: Path, scenario: str, calls: Calls) -> tuple[int, int]:
+    """SIPp's exit status, 0 when every call was answered and ended, or refused with 503; and how
+    many were told 503."""
+    file, told = folder / "caller.xml", folder / "told"
+    file.write_text(scenario)
+    process = phone(
+        folder, file, "caller", CALLER_HOST, free_port(CALLER_HOST), calls, service.sip,
+        "-s", PROXY_NUMBER, "-key", "caller", CALLER_NUMBER, "-r", str(calls.per_second),
+        "-d", str(calls.talk_milliseconds), "-l", str(calls.number),
+        "-trace_msg", "-message_file", str(told),
+    )  # fmt: skip
+    status = process.wait(calls.seconds + 10)
+    return status, told.read_text(errors="replace").count("\nSIP/2.0 503 ")
+
+
+@pytest.fixture
+def little(tmp_path: Path) -> Iterator[Service]:
+    """A service whose Kamailio has hardly any memory."""
+    hosts = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    for service in running(tmp_path, sip_settings=LITTLE_MEMORY, **hosts):
+        open_session(service)
+        yield service
+
+
+def test_while_memory_is_short_new_calls_are_refused_and_the_others_go_on(
+    little: Service, tmp_path: Path
+) -> None:
+    with answering(little, tmp_path, CALLED):
+        many = Calls(number=600, per_second=60, talk_milliseconds=200, seconds=60)
+        status, refused = called_for(little, tmp_path, CALLER, many)
+        assert status == 0, (tmp_path / "caller.errors").read_text()[-2000:]
+        assert refused > 0
+        assert NO_MEMORY not in little.log
+        assert "engine lost" not in little.log
+        # What was taken is free again some ten seconds after each call.
+        until(lambda: called_for(little, tmp_path, CALLER, Calls()) == (0, 0))
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_nothing_leaves_unmasked_when_memory_is_used_up(tmp_path: Path, closed: bool) -> None:
+    """Kamailio then sends its own draft of a message, which holds what the sender wrote: unless it
+    ends before that. Here it keeps no reserve, which would have spared it."""
+
+    def change(script: Path) -> None:
+        put_in(script / "maskline_sip/settings.py", 'given["reserve"]', "0")
+        put_in(script / "kamailio.cfg.template", "${reserve}", "0")
+        if not closed:  # or nothing shows that this was tried
+            put_in(script / "kamailio.cfg.template", "abort();", '$$var(more) = "";')
+
+    hosts = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
+    changed = changed_script(tmp_path, change)
+    captured = tmp_path / "captured"
+    service = Service(tmp_path, sip_settings=LITTLE_MEMORY, more_environment=changed, **hosts)
+    with contextmanager(at_work)(service), answering(service, tmp_path, CALLED):
+        open_session(service)
+        with capture(service, captured):
+            called_for(service, tmp_path, TALKING, Calls(number=1200, per_second=120))
+        assert NO_MEMORY in service.log
+        assert bool(leaks(packets(captured))) is not closed
+        until(lambda: called_for(service, tmp_path, CALLER, Calls()) == (0, 0))
+
+
+def put_in(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def usual(tmp_path: Path) -> Iterator[Service]:
+    for service in running(tmp_path, carrier_host=CALLED_HOST, sources=BOTH_HOSTS):
+        open_session(service)
+        yield service
+
+
+def test_who_answers_late_refuses_some_calls_for_a_while(usual: Service, tmp_path: Path) -> None:
+    with answering(usual, tmp_path, CALLED), ThreadPoolExecutor() as threads:
+        many = Calls(number=400, per_second=50, talk_milliseconds=200)
+        calling = threads.submit(called_for, usual, tmp_path, CALLER, many)
+        time.sleep(2)
+        halted(usual, 0.8)
+        status, refused = calling.result()
+        assert status == 0, (tmp_path / "caller.errors").read_text()[-2000:]
+        assert 0 < refused < many.number
+        assert "overloaded: some new calls are refused" in usual.log
+        until(lambda: called_for(usual, tmp_path, CALLER, Calls()) == (0, 0))
+
+
+def halted(service: Service, seconds: float) -> None:
+    """Kamailio stands still for so long."""
+    halted = [pid for pid in service.processes() if comm(pid) == "kamailio"]
+    for pid in halted:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in halted:
+        os.kill(pid, signal.SIGCONT)
+
+
+def comm(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
