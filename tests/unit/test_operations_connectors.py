@@ -3,10 +3,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, START, Desk
+from desk import ANN, BEN, MINUTE, START, Desk
 
+from maskline.clock import DAY
 from maskline.domain.refusals import BadRequest, Conflict, LimitExceeded, NotFound
-from maskline.operations import Policy
+from maskline.operations import Policy, purge_sessions, settle_expired_sessions
 from maskline.operations.carriers import put_carrier_reports
 from maskline.operations.context import Quotas
 
@@ -102,6 +103,32 @@ def test_nothing_that_a_deleted_connector_kept_is_left(desk: Desk) -> None:
     assert all(each in desk.ground.dump() for each in kept)
     desk.call("DeleteVoiceConnector", **connector)
     assert not any(each in desk.ground.dump() for each in kept)
+
+
+def test_a_deleted_connector_goes_with_its_last_session(desk: Desk) -> None:
+    never_used, used, living = desk.connector(), desk.connector(), desk.connector()
+    desk.import_numbers("+19135550199", "+19135550198", "+19135550197")
+    closed = desk.open(used, ANN, BEN)
+    desk.open(used, ANN, BEN, ExpiryMinutes=2)  # whose end nobody noted
+    desk.close(desk.open(living, ANN, BEN))
+    desk.now += MINUTE
+    desk.close(closed)
+    desk.now += MINUTE
+    for connector in (never_used, used):
+        desk.call("DeleteVoiceConnector", VoiceConnectorId=connector)
+    assert kept_connectors(desk) == {used, living}
+    desk.now += 30 * DAY - MINUTE
+    assert purge_sessions(desk.context("")) == 2
+    assert kept_connectors(desk) == {used, living}
+    settle_expired_sessions(desk.context(""))
+    desk.now += MINUTE
+    assert purge_sessions(desk.context("")) == 1
+    assert kept_connectors(desk) == {living}
+
+
+def kept_connectors(desk: Desk) -> set[str]:
+    rows = desk.ground.sql("SELECT voice_connector_id FROM voice_connectors")
+    return {row["voice_connector_id"] for row in rows}
 
 
 def test_what_a_connector_still_has_must_be_taken_off_it(desk: Desk) -> None:

@@ -73,7 +73,8 @@ def update_voice_connector(context: Context, request: Request) -> Answer:
 
 
 def delete_voice_connector(context: Context, request: Request) -> Answer:
-    """Deletes a connector that nothing depends on any more."""
+    """Deletes a connector that nothing depends on any more. What is kept of it goes with the last
+    of its sessions."""
     connector = require_connector(context, request["VoiceConnectorId"])
     connector_id = connector.voice_connector_id
     uses = context.tx.one("uses_of_connector", voice_connector_id=connector_id, now=context.now)
@@ -88,6 +89,7 @@ def delete_voice_connector(context: Context, request: Request) -> Answer:
         context.tx.run(f"delete_{what}", voice_connector_id=connector_id)
     forget_tags(context, connector.arn)
     context.tx.run("delete_voice_connector", voice_connector_id=connector_id, now=context.now)
+    context.tx.run("purge_voice_connector", voice_connector_id=connector_id)
     return {}
 
 

@@ -24,7 +24,8 @@ def settle_expired_sessions(context: Context) -> int:
 
 
 def purge_sessions(context: Context) -> int:
-    """Deletes sessions that ended long ago, with all that was remembered of them.
+    """Deletes sessions that ended long ago, with all that was remembered of them, and deleted
+    connectors with the last of theirs.
 
     Those of whose participants somebody else holds one are left for the next time.
     """
@@ -33,6 +34,8 @@ def purge_sessions(context: Context) -> int:
     old = [session for session in map(rows.proxy_session, listed) if hold(context, session)]
     for session in old:
         forget(context, session)
+    for connector_id in sorted({session.voice_connector_id for session in old}):
+        context.tx.run("purge_voice_connector", voice_connector_id=connector_id)
     return len(old)
 
 

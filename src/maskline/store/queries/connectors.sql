@@ -80,6 +80,18 @@ WHERE voice_connector_id = :voice_connector_id
 -- name: delete_voice_connector
 UPDATE voice_connectors SET deleted_at = :now WHERE voice_connector_id = :voice_connector_id
 
+-- name: purge_voice_connector
+-- Removes a deleted connector that has no session any more, whose rules would be asked for.
+DELETE FROM voice_connectors
+WHERE voice_connector_id = :voice_connector_id AND deleted_at IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM proxy_sessions
+        WHERE proxy_sessions.voice_connector_id = :voice_connector_id AND ended_at IS NULL
+    ) AND NOT EXISTS (
+        SELECT 1 FROM proxy_sessions
+        WHERE proxy_sessions.voice_connector_id = :voice_connector_id AND ended_at IS NOT NULL
+    )
+
 -- name: uses_of_connector
 -- What stands in the way of deleting a connector.
 SELECT
