@@ -132,6 +132,8 @@ def measure(house: House, pairs: Pairs, behaviour: Behaviour | None) -> tuple[fl
             behaviour=behaviour,
             assignment=Assignment.SHARED,
             rest=house.rest,
+            needed=frozenset(),
+            fit=("acme",),
         )
         house.now += 1
         choosing.append(timed(functools.partial(assign_numbers, house.context(), wish)))

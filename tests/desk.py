@@ -72,13 +72,8 @@ class Desk:
     def import_numbers(
         self, *numbers: str, shared: bool = True, **more: Any
     ) -> list[dict[str, Any]]:
-        answer = self.maskline(
-            "ImportPhoneNumbers",
-            CarrierName="acme",
-            E164PhoneNumbers=list(numbers),
-            Shared=shared,
-            **more,
-        )
+        request = {"CarrierName": "acme", "Shared": shared, **more}
+        answer = self.maskline("ImportPhoneNumbers", E164PhoneNumbers=list(numbers), **request)
         errors: list[dict[str, Any]] = answer["PhoneNumberErrors"]
         return errors
 

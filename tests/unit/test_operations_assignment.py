@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, CAT, START, Desk, proxies, proxy
+from desk import ANN, BEN, CAT, START, Desk, ids, proxies, proxy
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,11 +18,18 @@ from hypothesis.stateful import (
 )
 
 from maskline.clock import DAY, MINUTE
-from maskline.domain.refusals import NoNumberFree
-from maskline.operations import assignment, purge_phone_numbers, settle_expired_sessions
+from maskline.domain.refusals import BadRequest, NoNumberFree
+from maskline.domain.trunk import WayOut
+from maskline.operations import Policy, assignment, purge_phone_numbers, settle_expired_sessions
 from maskline.operations.numbering import place_of
 
 SEATTLE, DENVER, VANCOUVER = "+12065550190", "+13035550190", "+16045550190"
+# Everybody carries calls but initech, and initech and globex alone carry texts.
+CARRIERS = Policy(
+    carriers=("acme", "globex", "initech"),
+    ways={"acme": WayOut(), "globex": WayOut()},
+    text_carriers={"globex", "initech"},
+)
 NO_ERRORS: dict[str, Any] = {"PhoneNumberErrors": []}
 
 
@@ -307,6 +314,131 @@ def test_somebody_who_used_more_than_the_window_still_gets_what_is_free(
         desk.open(connector, ANN, BEN)
 
 
+@pytest.fixture
+def offices() -> Desk:
+    """A desk with a number of each of three carriers that can do different things."""
+    desk = Desk(CARRIERS)
+    for number, carrier in ((SEATTLE, "acme"), (DENVER, "globex"), (VANCOUVER, "initech")):
+        desk.import_numbers(number, CarrierName=carrier)
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "numbers", "refusal"),
+    [
+        (["Voice"], [SEATTLE, DENVER], "3, fit for Voice: 2"),
+        (["SMS"], [DENVER, VANCOUVER], "3, fit for SMS: 2"),
+        (["Voice", "SMS"], [DENVER], "3, fit for SMS and Voice: 1"),
+    ],
+)
+@pytest.mark.parametrize("own", [{}, {"NumberAssignment": "per_participant"}])
+def test_numbers_are_those_of_carriers_that_can_do_what_the_session_is_for(
+    offices: Desk,
+    capabilities: list[str],
+    numbers: list[str],
+    refusal: str,
+    own: dict[str, str],
+) -> None:
+    connector = offices.connector("US", "CA")
+    offices.rule(connector, **own)
+    asked: dict[str, Any] = {"Capabilities": capabilities}
+    got = [proxy(offices.open(connector, ANN, BEN, **asked)) for _ in numbers]
+    assert got == numbers
+    with pytest.raises(NoNumberFree, match=rf"numbers in the pool: {refusal}\."):
+        offices.open(connector, ANN, BEN, **asked)
+
+
+@pytest.mark.parametrize(
+    "wish", [{"NumberSelectionBehavior": "PreferSticky"}, {"GeoMatchLevel": "AreaCode"}]
+)
+def test_no_wish_leads_to_a_number_that_cannot_do_it(offices: Desk, wish: dict[str, str]) -> None:
+    connector = offices.connector("US", "CA")
+    calls = offices.open(connector, ANN, BEN, Capabilities=["Voice"])
+    offices.now += MINUTE
+    offices.close(calls)
+    assert proxy(calls) == SEATTLE  # Ann's own area code, and the pair's last number
+    assert proxy(offices.open(connector, ANN, BEN, **wish)) == DENVER
+
+
+def test_a_number_used_longest_ago_must_be_able_too(offices: Desk) -> None:
+    connector = offices.connector("US")
+    for capabilities in (["Voice"], ["SMS"]):
+        session = offices.open(connector, ANN, BEN, Capabilities=capabilities)
+        offices.now += MINUTE
+        offices.close(session)
+    assert proxy(offices.open(connector, ANN, BEN, Capabilities=["SMS"])) == DENVER
+
+
+def test_a_number_whose_carrier_is_gone_is_given_to_nobody(offices: Desk) -> None:
+    """No call and no text comes by it any more."""
+    offices.policy = replace(CARRIERS, carriers=("acme", "initech"))
+    calls: dict[str, Any] = {"Capabilities": ["Voice"]}
+    connector = offices.connector()
+    assert proxy(offices.open(connector, ANN, BEN, **calls)) == SEATTLE
+    with pytest.raises(NoNumberFree, match="in the pool: 2, fit for Voice: 1"):
+        offices.open(connector, ANN, BEN, **calls)
+    left_behind = offices.call("GetPhoneNumber", PhoneNumberId=DENVER)["PhoneNumber"]
+    assert not any(left_behind["Capabilities"].values())
+
+
+def test_where_calls_must_be_encrypted_a_number_is_of_an_encrypted_carrier(
+    offices: Desk,
+) -> None:
+    ways = {**CARRIERS.ways, "globex": WayOut(encrypted=True)}
+    offices.policy = replace(CARRIERS, ways=ways, enforce_encryption=True)
+    plain, encrypted = offices.connector(), offices.connector()
+    names = {"VoiceConnectorId": encrypted, "Name": "c", "RequireEncryption": True}
+    offices.call("UpdateVoiceConnector", **names)
+    calls: dict[str, Any] = {"Capabilities": ["Voice"]}
+    assert proxy(offices.open(plain, ANN, BEN, **calls)) == SEATTLE
+    assert proxy(offices.open(encrypted, CAT, BEN, **calls)) == DENVER
+    with pytest.raises(NoNumberFree, match="in the pool: 2, fit for Voice: 1"):
+        offices.open(encrypted, CAT, BEN, **calls)
+    offices.policy = replace(offices.policy, enforce_encryption=False)
+    assert proxy(offices.open(encrypted, CAT, "+15035550104", **calls)) == SEATTLE
+
+
+def test_an_encrypted_connector_gives_no_calls_to_a_number_that_would_refuse_them(
+    offices: Desk,
+) -> None:
+    connector = offices.connector("CA")
+    session = offices.open(connector, ANN, BEN, Capabilities=["SMS"])
+    ways = {"acme": WayOut(encrypted=True), "initech": WayOut()}
+    offices.policy = replace(CARRIERS, ways=ways, enforce_encryption=True)
+    both = {**ids(session), "Capabilities": ["Voice", "SMS"]}
+    names = {"VoiceConnectorId": connector, "Name": "c"}
+    offices.call("UpdateVoiceConnector", **names, RequireEncryption=True)
+    with pytest.raises(BadRequest, match="cannot be used for Voice"):
+        offices.call("UpdateProxySession", **both)
+    offices.call("UpdateVoiceConnector", **names, RequireEncryption=False)
+    offices.call("UpdateProxySession", **both)
+
+
+def test_what_no_carrier_can_is_asked_of_no_number(desk: Desk) -> None:
+    """Clients of services that had texts go on asking for them."""
+    desk.import_numbers(SEATTLE)
+    connector = desk.connector()
+    session = desk.open(connector, ANN, BEN, Capabilities=["Voice"])
+    asked = {**ids(session), "Capabilities": ["SMS", "Voice"]}
+    changed = desk.call("UpdateProxySession", **asked)["ProxySession"]
+    opened = desk.open(connector, CAT, "+15035550104")
+    assert changed["Capabilities"] == opened["Capabilities"] == ["SMS", "Voice"]
+
+
+def test_a_session_is_given_nothing_that_its_number_cannot_do(offices: Desk) -> None:
+    session = offices.open(offices.connector(), ANN, BEN, Capabilities=["Voice"])
+    assert proxy(session) == SEATTLE
+    both = {**ids(session), "Capabilities": ["Voice", "SMS"]}
+    with pytest.raises(BadRequest, match="cannot be used for SMS"):
+        offices.call("UpdateProxySession", **both)
+    offices.call("UpdateProxySession", **{**both, "Capabilities": ["Voice"]})
+    offices.policy = replace(CARRIERS, carriers=("acme",))
+    offices.call("UpdateProxySession", **both)
+    offices.policy = CARRIERS
+    kept = offices.call("UpdateProxySession", **both, ExpiryMinutes=5)["ProxySession"]
+    assert (kept["Capabilities"], kept["ExpiryMinutes"]) == (["SMS", "Voice"], 5)
+
+
 # Few enough to meet again, and to hold all numbers of a pool.
 PEOPLE = [ANN, BEN, "+16045550103", "+15035550104"]
 AREAS = (206, 303, 604)
@@ -319,6 +451,8 @@ NUMBERS = [
 CONNECTORS = (("US", "CA"), ("US",), ("US", "CA"))
 ACCOUNTS = (0, 0, 1)
 OWNERS: tuple[list[int | None], ...] = ([None, 0, 1], [None, 2])
+# What sessions are for; the second account has no number for texts.
+PURPOSES = (["Voice"], ["Voice"], ["Voice", "SMS"], ["SMS"])
 PARAMS = [None, ("US", "303"), ("US", "206"), ("CA", ""), ("CA", "604"), ("MX", "206"), ("US", "")]
 
 
@@ -346,6 +480,7 @@ class Book:
     sessions: list[Session] = field(default_factory=list)
     usual_rest: int = 0
     rests: dict[int, int | None] = field(default_factory=dict)
+    texts: bool = False  # whether the session asked for is for texts, too
 
     def used(self, person: str, number: str) -> int:
         """Until when the person has used the number, 0 for never."""
@@ -404,6 +539,10 @@ class Book:
         return [s for s in self.sessions if set(s.numbers) == {first, second}]
 
     def pool(self, connector: int) -> list[str]:
+        """The numbers that a session may have: of these, odd ones alone take texts."""
+        return [n for n in self.whole_pool(connector) if not self.texts or carrier_of(n) != "acme"]
+
+    def whole_pool(self, connector: int) -> list[str]:
         return [
             number
             for number, facts in self.numbers.items()
@@ -492,6 +631,10 @@ class Book:
         return numbers
 
 
+def carrier_of(number: str) -> str:
+    return "globex" if int(number) % 2 else "acme"
+
+
 def wish_of(
     level: str | None, params: tuple[str, str] | None, first: str
 ) -> tuple[str, str] | None:
@@ -517,6 +660,7 @@ REQUESTS = st.fixed_dictionaries(
         "minutes": st.sampled_from([1, 10, 600]),
         "pause": st.sampled_from([1, 1, MINUTE, 10 * MINUTE]),
         "closed": st.booleans(),  # at once
+        "purpose": st.sampled_from(PURPOSES),
     }
 )
 
@@ -530,11 +674,13 @@ class Selection(RuleBasedStateMachine):
         owners=st.lists(st.integers(0, 5), min_size=9, max_size=9),
     )
     def begin(self, own: bool, few: int, owners: list[int]) -> None:
-        self.desk, self.own = Desk(), own
+        self.desk, self.own = Desk(CARRIERS), own
         self.accounts = [self.desk.account_id, new_account(self.desk)]
         stock = [numbers[:few] for numbers in NUMBERS]
         for account_id, numbers in zip(self.accounts, stock, strict=True):
-            self.desk.import_numbers(*numbers, AccountId=account_id)
+            for number in numbers:
+                carrier = carrier_of(number)
+                self.desk.import_numbers(number, AccountId=account_id, CarrierName=carrier)
         self.connectors = [self.new_connector(place) for place in range(len(CONNECTORS))]
         self.book = Book(
             {number: Number(a, None) for a, numbers in enumerate(stock) for number in numbers}
@@ -630,22 +776,19 @@ class Selection(RuleBasedStateMachine):
         minutes: int,
         pause: int,
         closed: bool,
+        purpose: list[str],
     ) -> None:
         self.book.now = self.desk.now = self.book.now + pause
         self.ask_as(connector)
         request: dict[str, Any] = {"ExpiryMinutes": minutes, "NumberSelectionBehavior": behaviour}
-        request["GeoMatchLevel"] = level
+        request |= {"GeoMatchLevel": level, "Capabilities": purpose}
+        self.book.texts = "SMS" in purpose
         if params is not None:
             request["GeoMatchParams"] = {"Country": params[0], "AreaCode": params[1]}
         wish = wish_of(level, params, pair[0])
         expected = self.book.expected(connector, pair, behaviour, wish, self.own)
         if expected is None:
-            size, resting = len(self.book.pool(connector)), self.book.resting(connector, pair)
-            rest = f", resting for one of them: {resting}" if resting else ""
-            told = (
-                rf"tried: {', '.join(CONNECTORS[connector])}; numbers in the pool: {size}{rest}\."
-            )
-            with pytest.raises(NoNumberFree, match=told):
+            with pytest.raises(NoNumberFree, match=self.told(connector, pair, purpose)):
                 self.desk.open(self.connectors[connector], *pair, **request)
             return
         made = self.desk.open(self.connectors[connector], *pair, **request)
@@ -657,6 +800,14 @@ class Selection(RuleBasedStateMachine):
         self.live.append((made, session))
         if closed:
             self.close(-1)
+
+    def told(self, connector: int, pair: tuple[str, str], purpose: list[str]) -> str:
+        """What is said where there is no number."""
+        size, fit = len(self.book.whole_pool(connector)), len(self.book.pool(connector))
+        resting = self.book.resting(connector, pair)
+        facts = f", fit for {' and '.join(sorted(purpose))}: {fit}" if fit < size else ""
+        facts += f", resting for one of them: {resting}" if resting else ""
+        return rf"tried: {', '.join(CONNECTORS[connector])}; numbers in the pool: {size}{facts}\."
 
     @precondition(lambda self: self.live)
     @rule(place=st.integers(0, 50))

@@ -1,6 +1,6 @@
 """Finding the proxy numbers of a new session. The rules are in `maskline.domain.selection`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from maskline.clock import MINUTE
 from maskline.domain.connector import Assignment
 from maskline.domain.refusals import NoNumberFree
 from maskline.domain.selection import Behaviour, Place
+from maskline.domain.session import Capability
 from maskline.operations.context import Context
 from maskline.store import Row
 
@@ -50,6 +51,7 @@ class Wish:
     """What a session needs numbers for, and from where.
 
     Within each tier of places the numbers of an earlier pool come before those of a later one.
+    Those of the carriers that are `fit` can do all that is `needed`.
     """
 
     participants: tuple[str, str]
@@ -59,11 +61,18 @@ class Wish:
     behaviour: Behaviour | None
     assignment: Assignment
     rest: Rest = Rest()
+    needed: frozenset[Capability]
+    fit: tuple[str, ...]
 
     def asked(self, now: int) -> dict[str, Any]:
         """For whom, and which numbers rest for them, as the queries are given it."""
         first, second = self.participants
         return {"first": first, "second": second, **self.rest.bounds(now)}
+
+
+def quoted(carriers: Iterable[str]) -> str:
+    """The names of carriers as the queries are given them, see selection.sql."""
+    return "".join(f'"{name}"' for name in carriers)
 
 
 @dataclass(frozen=True)
@@ -131,18 +140,18 @@ def preference(row: Row) -> tuple[int, int, int, str]:
 
 def unused(context: Context, wish: Wish, pool: str, place: Place, search: Search) -> Iterator[Row]:
     """A number that neither participant ever used, if one is among the first of the place."""
-    return unused_among(context, pool, place, search, WINDOW)
+    return unused_among(context, wish, pool, place, search, WINDOW)
 
 
 def unused_anywhere(
     context: Context, wish: Wish, pool: str, place: Place, search: Search
 ) -> Iterator[Row]:
     """As `unused`, but certain: looked for when everything else they ever used is taken."""
-    return unused_among(context, pool, place, search, WHOLE_POOL)
+    return unused_among(context, wish, pool, place, search, WHOLE_POOL)
 
 
 def unused_among(
-    context: Context, pool: str, place: Place, search: Search, window: int
+    context: Context, wish: Wish, pool: str, place: Place, search: Search, window: int
 ) -> Iterator[Row]:
     row = context.tx.one(
         "unused_number_of_area" if place.area_code else "unused_number_of_country",
@@ -152,6 +161,7 @@ def unused_among(
         window=window,
         mine=search.mine,
         theirs=search.theirs,
+        fit=quoted(wish.fit),
     )
     if row is not None:
         yield row
@@ -167,6 +177,7 @@ def longest_unused(
             pool=pool,
             country=place.country,
             area_code=place.area_code,
+            fit=quoted(wish.fit),
             **vars(each),
             **wish.asked(context.now),
         )
@@ -207,7 +218,7 @@ def used_with(context: Context, wish: Wish, participant: str, peer: str) -> list
         shared_pool=wish.pools[-1],
         window=WINDOW,
     )
-    return [row for row in found if row["country"] in wish.countries]
+    return [row for row in found if row["country"] in wish.countries and row["carrier"] in wish.fit]
 
 
 def is_free(context: Context, wish: Wish, participant: str, number: str) -> bool:
@@ -218,19 +229,23 @@ def is_free(context: Context, wish: Wish, participant: str, number: str) -> bool
 
 
 def exhausted(context: Context, wish: Wish) -> NoNumberFree:
-    size, resting = count(context, wish, "pool_size"), 0
+    pools, resting = counted(context, wish, "pool_size"), 0
+    size, fit = (sum(row[column] for row in pools) for column in ("numbers", "fit"))
     if wish.rest.longest:
-        resting = count(context, wish, "count_resting_numbers", **wish.asked(context.now))
-    rest = f", resting for one of them: {resting}" if resting else ""
+        found = counted(context, wish, "count_resting_numbers", **wish.asked(context.now))
+        resting = sum(row["numbers"] for row in found)
+    use = " and ".join(sorted(wish.needed)) or "anything"
+    facts = f", fit for {use}: {fit}" if fit < size else ""
+    facts += f", resting for one of them: {resting}" if resting else ""
     return NoNumberFree(
         "No proxy phone number is free for these participants. "
-        f"Countries tried: {', '.join(wish.countries)}; numbers in the pool: {size}{rest}."
+        f"Countries tried: {', '.join(wish.countries)}; numbers in the pool: {size}{facts}."
         + ("" if size else " Import or order some first.")
     )
 
 
-def count(context: Context, wish: Wish, query: str, **more: Any) -> int:
-    """How many of the numbers that the session may have a query counts."""
-    pools = {"pool": wish.pools[0], "shared_pool": wish.pools[-1]}
-    counted = [context.tx.one(query, country=each, **pools, **more) for each in wish.countries]
-    return sum(row["numbers"] for row in counted if row)
+def counted(context: Context, wish: Wish, query: str, **more: Any) -> list[Row]:
+    """What a query counts of the session's pools, in each of the countries."""
+    more |= {"pool": wish.pools[0], "shared_pool": wish.pools[-1], "fit": quoted(wish.fit)}
+    found = (context.tx.one(query, country=each, **more) for each in wish.countries)
+    return [row for row in found if row]

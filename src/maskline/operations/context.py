@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 from maskline.clock import DAY
 from maskline.domain.connector import Rules
 from maskline.domain.limits import Places, Rate
+from maskline.domain.session import Capability
 from maskline.domain.trunk import PLAIN, WayOut
 from maskline.store import Transaction
 
@@ -74,6 +75,34 @@ class Policy:
 
     def way(self, carrier: str) -> WayOut:
         return self.ways.get(carrier, PLAIN)
+
+    def carried_by(self, carrier: str, *, encrypted: bool = False) -> frozenset[Capability]:
+        """What a carrier's numbers can be used for, on connectors that are `encrypted`, too: for
+        nothing if the settings no longer have it."""
+        if carrier not in self.carriers:
+            return frozenset()
+        texts = carrier in self.text_carriers
+        calls = carrier in self.ways or not texts
+        if encrypted and self.enforce_encryption:
+            calls = self.way(carrier).encrypted
+        can = {Capability.SMS: texts, Capability.VOICE: calls}
+        return frozenset(each for each, carried in can.items() if carried)
+
+    def needed(
+        self, wanted: Collection[Capability], *, encrypted: bool = False
+    ) -> frozenset[Capability]:
+        """What a number must be able to do for a session with these capabilities. Clients ask for
+        texts where there are none: what no carrier can is asked of no number."""
+        able = (self.carried_by(name, encrypted=encrypted) for name in self.carriers)
+        return frozenset[Capability]().union(*able).intersection(wanted)
+
+    def fit(self, needed: Collection[Capability], *, encrypted: bool = False) -> tuple[str, ...]:
+        """The carriers whose numbers can do all that is needed."""
+        return tuple(
+            name
+            for name in self.carriers
+            if self.carried_by(name, encrypted=encrypted).issuperset(needed)
+        )
 
 
 class Context(NamedTuple):

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from maskline.clock import DAY
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, InvalidPhoneNumber, NotFound
+from maskline.domain.session import Capability
 from maskline.model import load
 from maskline.operations.batches import each_of, require_few
 from maskline.operations.context import Answer, Context, Policy, Request
@@ -178,8 +179,8 @@ def shown(context: Context, row: Row) -> dict[str, Any]:
 def capabilities(settings: Policy, carrier: str) -> dict[str, bool]:
     """What a number can be used for: what its carrier carries. Pictures may come along with texts
     from some, but no number is promised them."""
-    texts = carrier in settings.text_carriers
-    calls = carrier in settings.ways or not texts
+    can = settings.carried_by(carrier)
+    calls, texts = Capability.VOICE in can, Capability.SMS in can
     return {
         "InboundCall": calls,
         "OutboundCall": calls,

@@ -29,12 +29,13 @@ LISTS = {
 
 class Terms(NamedTuple):
     """What a connector opens sessions by: its pools are its own numbers, where there are any, and
-    those that the account shares among its connectors."""
+    those that the account shares among its connectors. Calls of some must be `encrypted`."""
 
     configuration: ProxyConfiguration
     assignment: Assignment
     pools: tuple[str, ...]
     rest: Rest
+    encrypted: bool
 
 
 def create_proxy_session(context: Context, request: Request) -> Answer:
@@ -45,23 +46,32 @@ def create_proxy_session(context: Context, request: Request) -> Answer:
         require_terms(context, connector_id)  # what the connector refuses anybody is told first
         raise
     context = context.holding(*participants, shared=[connector_id])
-    configuration, assignment, pools, rest = require_terms(context, connector_id)
+    terms = require_terms(context, connector_id)
     minutes = request.get("ExpiryMinutes")
     minutes = require_expiry(
-        context, configuration.default_expiry_minutes if minutes is None else minutes
+        context, terms.configuration.default_expiry_minutes if minutes is None else minutes
     )
-    behaviour = request.get("NumberSelectionBehavior")
-    wish = Wish(
-        participants=participants,
-        pools=pools,
-        tiers=tiers_of(request, participants[0], configuration.countries),
-        countries=configuration.countries,
-        behaviour=selection.Behaviour(behaviour) if behaviour else None,
-        assignment=assignment,
-        rest=rest,
-    )
+    wish = wish_of(context, request, participants, terms)
     row = record(context, request, minutes, wish, assign_numbers(context, wish))
     return {"ProxySession": shown(row, context.now)}
+
+
+def wish_of(
+    context: Context, request: Request, participants: tuple[str, str], terms: Terms
+) -> Wish:
+    countries, behaviour = terms.configuration.countries, request.get("NumberSelectionBehavior")
+    needed = context.policy.needed(capabilities_of(request), encrypted=terms.encrypted)
+    return Wish(
+        participants=participants,
+        pools=terms.pools,
+        tiers=tiers_of(request, participants[0], countries),
+        countries=countries,
+        behaviour=selection.Behaviour(behaviour) if behaviour else None,
+        assignment=terms.assignment,
+        rest=terms.rest,
+        needed=needed,
+        fit=context.policy.fit(needed, encrypted=terms.encrypted),
+    )
 
 
 def require_terms(context: Context, connector_id: str) -> Terms:
@@ -82,7 +92,8 @@ def require_terms(context: Context, connector_id: str) -> Terms:
     shared = context.account_id
     pools = (connector_id, shared) if row["own_numbers"] else (shared,)
     rest = rest_of(context, row["number_rest_minutes"], row["longest_rest"])
-    return Terms(rows.proxy_configuration(row), assignment, pools, rest)
+    encrypted = bool(row["require_encryption"])
+    return Terms(rows.proxy_configuration(row), assignment, pools, rest, encrypted)
 
 
 def get_proxy_session(context: Context, request: Request) -> Answer:
@@ -94,6 +105,7 @@ def update_proxy_session(context: Context, request: Request) -> Answer:
     context, session = hold_session(context, request)
     if session.ended(context.now) is not None:
         raise closed(session)
+    require_able(context, session, capabilities_of(request))
     minutes, expires_at = session.expiry_minutes, session.expires_at
     if request.get("ExpiryMinutes") is not None:
         minutes = require_expiry(context, request["ExpiryMinutes"])
@@ -103,7 +115,7 @@ def update_proxy_session(context: Context, request: Request) -> Answer:
     updated = context.tx.run(
         "update_proxy_session",
         proxy_session_id=session.proxy_session_id,
-        capabilities=stored_capabilities(request["Capabilities"]),
+        capabilities=",".join(sorted(capabilities_of(request))),
         expiry_minutes=minutes,
         expires_at=expires_at,
         now=context.now,
@@ -227,7 +239,7 @@ def record(
         "voice_connector_id": request["VoiceConnectorId"],
         "name": request.get("Name") or None,
         "expiry_minutes": minutes,
-        "capabilities": stored_capabilities(request["Capabilities"]),
+        "capabilities": ",".join(sorted(capabilities_of(request))),
         "first_number": wish.participants[0],
         "first_proxy_number": numbers[0],
         "second_number": wish.participants[1],
@@ -283,10 +295,30 @@ def session_row(context: Context, connector_id: str, session_id: str) -> Row:
     return row
 
 
-def stored_capabilities(capabilities: list[str]) -> str:
-    if not capabilities:
+def capabilities_of(request: Request) -> frozenset[Capability]:
+    wanted = frozenset(map(Capability, request["Capabilities"]))
+    if not wanted:
         raise BadRequest("A proxy session needs at least one capability")
-    return ",".join(sorted({Capability(capability) for capability in capabilities}))
+    return wanted
+
+
+def require_able(context: Context, session: ProxySession, wanted: frozenset[Capability]) -> None:
+    """Raises BadRequest where the session's numbers cannot do what it is to be able to from now on.
+
+    What it was opened with it keeps, whatever became of the carriers.
+    """
+    if wanted <= session.capabilities:
+        return
+    encrypted = require_connector(context, session.voice_connector_id).require_encryption
+    needed = context.policy.needed(wanted, encrypted=encrypted) - session.capabilities
+    fit = context.policy.fit(needed, encrypted=encrypted)
+    for number in proxy_numbers(session) if needed else ():
+        row = context.tx.one("get_phone_number", phone_number=number)
+        if row and row["carrier"] not in fit:
+            raise BadRequest(
+                "The session's proxy phone number cannot be used for "
+                f"{' and '.join(sorted(needed))}: its carrier offers none"
+            )
 
 
 def shown(row: Row, now: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """SQL as PostgreSQL wants it. All of ours is written once, in the words of SQLite.
 
-The two understand the same queries; only the schema's types have other names, some indexes other
-columns (lines of a step that begin with `-- postgresql:` are for PostgreSQL alone), and a page of a
-list is found by it in other words.
+The two understand the same queries; only the schema's types and a function have other names, some
+indexes other columns (lines of a step that begin with `-- postgresql:` are for PostgreSQL alone),
+and a page of a list is found by it in other words.
 """
 
 import re
@@ -43,6 +43,7 @@ SCHEMA = [
 
 def query(text: str) -> str:
     """A query with its parameters as psycopg wants them."""
+    text = text.replace(" instr(", " strpos(")
     text = ARRAY.sub(r"json_array_elements(CAST(\1 AS json))", text)
     text = PAGE.sub(r"WHERE \1 >= \2 AND (\1, sequence) < (\2, :before)", text)
     return PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))

@@ -20,7 +20,8 @@ WHERE voice_connector_id = :voice_connector_id AND account_id = :account_id
 
 -- name: get_connector_for_sessions
 -- What opening a session goes by; without a proxy configuration its columns are NULL.
-SELECT number_assignment, default_expiry_minutes, disabled, fallback_number, countries,
+SELECT number_assignment, require_encryption, default_expiry_minutes, disabled, fallback_number,
+    countries,
     (
         -- In the order of an index: PostgreSQL would read all of a large pool's numbers for one.
         SELECT 1 FROM phone_numbers WHERE pool = voice_connectors.voice_connector_id

@@ -4,6 +4,9 @@
 -- stops at the first that will do; nothing depends on how many sessions are open. What was used
 -- before `account_since` was another account's number then, and counts as never used.
 --
+-- Carriers cannot all do what a session is for: candidates are the numbers of those that `fit` names,
+-- each in quotation marks. A list to join with would cost more than all else that is asked here.
+--
 -- A number rests for a participant whose last session on it was with another person than that of the
 -- pair asked for, `first` and `second`. It rests as long as the connector of the last session says or
 -- the one that asks, whichever is longer: so it does not if that session ended by `rested`, which the
@@ -18,6 +21,7 @@ FROM (
     SELECT phone_number, open_sessions, last_assigned_at, account_since
     FROM phone_numbers
     WHERE pool = :pool AND country = :country
+        AND instr(:fit, '"' || carrier || '"') > 0
     ORDER BY open_sessions, last_assigned_at, phone_number
     LIMIT :window
 ) AS candidates
@@ -37,6 +41,7 @@ FROM (
     SELECT phone_number, open_sessions, last_assigned_at, account_since
     FROM phone_numbers
     WHERE pool = :pool AND country = :country AND area_code = :area_code
+        AND instr(:fit, '"' || carrier || '"') > 0
     ORDER BY open_sessions, last_assigned_at, phone_number
     LIMIT :window
 ) AS candidates
@@ -60,6 +65,7 @@ LEFT JOIN claims AS theirs
 WHERE mine.participant = :mine AND mine.held_until <= :now AND mine.held_until >= account_since
     AND (theirs.held_until IS NULL OR theirs.held_until <= mine.held_until)
     AND pool = :pool AND country = :country AND :area_code IN ('', area_code)
+    AND instr(:fit, '"' || carrier || '"') > 0
     AND NOT EXISTS (
         SELECT 1 FROM pair_numbers
         WHERE participant = :mine AND peer = :my_peer AND proxy_number = phone_number
@@ -90,7 +96,7 @@ LIMIT 1
 
 -- name: list_pair_numbers
 -- The numbers that a participant used with a peer and that are in one of the pools, the latest first.
-SELECT phone_number, country, used_at
+SELECT phone_number, country, carrier, used_at
 FROM pair_numbers
 JOIN phone_numbers ON phone_number = proxy_number
 WHERE participant = :participant AND peer = :peer AND pool IN (:pool, :shared_pool)
@@ -134,6 +140,7 @@ WHERE participant IN (:first, :second) AND held_until > :all_rested AND held_unt
         OR held_until > :now - 60000 * COALESCE(number_rest_minutes, :usual_rest)
     )
     AND pool IN (:pool, :shared_pool) AND country = :country
+    AND instr(:fit, '"' || carrier || '"') > 0
 
 -- name: claim_numbers
 -- Both claims of a new session. Changes no row where somebody else's claim still holds, or where the
@@ -189,6 +196,8 @@ WHERE participant = :participant AND peer = :peer AND proxy_number = :proxy_numb
     AND used_at <= :used_at
 
 -- name: pool_size
-SELECT count(*) AS numbers
+-- All numbers of a country in the pools, and how many of them are candidates.
+SELECT count(*) AS numbers,
+    count(CASE WHEN instr(:fit, '"' || carrier || '"') > 0 THEN 1 END) AS fit
 FROM phone_numbers
 WHERE pool IN (:pool, :shared_pool) AND country = :country
