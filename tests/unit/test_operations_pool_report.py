@@ -9,7 +9,8 @@ from desk import ANN, BEN, CAT, Desk
 from maskline.clock import MINUTE
 from maskline.domain.connector import Assignment, Rules
 from maskline.domain.refusals import Forbidden, NoNumberFree, NotFound
-from maskline.operations import settle_expired_sessions
+from maskline.domain.trunk import WayOut
+from maskline.operations import Policy, settle_expired_sessions
 
 DAN, EVE = "+15035550104", "+15035550105"
 SEATTLE = ["+12065550190", "+12065550191"]
@@ -69,6 +70,8 @@ def test_every_place_of_a_pool(desk: Desk) -> None:
     assert pool == {
         "NumberAssignment": "shared",
         "Numbers": 3,
+        "NumbersForVoice": 3,
+        "NumbersForSMS": 0,
         "NumbersInUse": 3,
         "OpenSessions": 3,
         "MostSessionsOfOneParticipant": 3,
@@ -94,6 +97,25 @@ def test_every_place_of_a_pool(desk: Desk) -> None:
         for place in places
     ]
     assert figures == [(1, 1, 1, 1, 0, 0), (2, 2, 2, 2, 0, 1)]
+
+
+def test_numbers_by_what_their_carriers_can_do() -> None:
+    policy = Policy(
+        carriers=("acme", "globex", "initech"),
+        ways={"acme": WayOut(), "globex": WayOut()},
+        text_carriers={"globex", "initech"},
+    )
+    desk = Desk(policy)
+    desk.import_numbers(SEATTLE[0], VANCOUVER, CarrierName="globex")
+    desk.import_numbers(SEATTLE[1])
+    desk.import_numbers("+12065550199", CarrierName="initech")
+    desk.connector("US", "CA")
+    (pool,) = report(desk)["Pools"]
+    figures = [
+        (each["Numbers"], each["NumbersForVoice"], each["NumbersForSMS"])
+        for each in (pool, *pool["Places"])
+    ]
+    assert figures == [(4, 3, 3), (1, 1, 1), (3, 2, 2)]
 
 
 def test_numbers_of_one_connector_are_no_help_to_another(desk: Desk) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskline.domain.connector import Assignment
-from maskline.operations.assignment import rest_of
+from maskline.domain.session import Capability
+from maskline.operations.assignment import quoted, rest_of
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.tenancy import account_for
 from maskline.store import Row
@@ -89,7 +90,12 @@ def read_inventory(context: Context, account_id: str, terms: list[Terms]) -> Inv
     row = context.tx.one("get_longest_rest", account_id=account_id)
     rest = rest_of(context, None, row["minutes"] if row else None)
     return Inventory(
-        context.tx.all("list_pool_places", account_id=account_id),
+        context.tx.all(
+            "list_pool_places",
+            account_id=account_id,
+            for_voice=quoted(context.policy.fit({Capability.VOICE})),
+            for_sms=quoted(context.policy.fit({Capability.SMS})),
+        ),
         context.tx.all(
             "list_busiest_participants",
             account_id=account_id,
@@ -163,6 +169,8 @@ def shown_load(places: list[Row], busiest: list[Row]) -> dict[str, Any]:
     most = busiest[0]["numbers"] if busiest else 0
     return {
         "Numbers": size,
+        "NumbersForVoice": sum(place["voice"] for place in places),
+        "NumbersForSMS": sum(place["sms"] for place in places),
         "NumbersInUse": sum(place["in_use"] for place in places),
         "OpenSessions": sum(place["open_sessions"] for place in places),
         "MostSessionsOfOneParticipant": busiest[0]["most_sessions"] if busiest else 0,

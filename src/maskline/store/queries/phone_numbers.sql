@@ -197,10 +197,13 @@ SELECT max(number_rest_minutes) AS minutes FROM voice_connectors
 WHERE account_id = :account_id AND number_rest_minutes IS NOT NULL
 
 -- name: list_pool_places
--- The account's numbers by pool, country and area code; those in no pool, too.
+-- The account's numbers by pool, country and area code; those in no pool, too. Carriers that
+-- carry calls, and those that carry texts, are named in quotation marks.
 SELECT pool, country, area_code, count(*) AS numbers,
     sum(CASE WHEN open_sessions > 0 THEN 1 ELSE 0 END) AS in_use,
-    sum(open_sessions) AS open_sessions
+    sum(open_sessions) AS open_sessions,
+    count(CASE WHEN instr(:for_voice, '"' || carrier || '"') > 0 THEN 1 END) AS voice,
+    count(CASE WHEN instr(:for_sms, '"' || carrier || '"') > 0 THEN 1 END) AS sms
 FROM phone_numbers
 WHERE account_id = :account_id AND deleted_at IS NULL
 GROUP BY pool, country, area_code
