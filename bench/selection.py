@@ -26,6 +26,7 @@ from maskline.domain.connector import Assignment
 from maskline.domain.selection import Behaviour, tiers
 from maskline.operations import TABLE, Context, Policy, bootstrap_account
 from maskline.operations.assignment import Rest, Wish, assign_numbers
+from maskline.operations.batches import MOST_AT_ONCE
 from maskline.store.secrets import Cipher
 from maskline.store.sqlite import SqliteTransaction, connect, prepare
 
@@ -51,8 +52,10 @@ class House:
         assert credentials is not None
         self.account_id = credentials.account_id
         numbers = [f"+1{206 + place // 10_000}{2_000_000 + place}" for place in range(pool)]
-        request = {"CarrierName": "acme", "E164PhoneNumbers": numbers, "Shared": True}
-        self.run("maskline", "ImportPhoneNumbers", request)
+        for start in range(0, pool, MOST_AT_ONCE):
+            some = numbers[start : start + MOST_AT_ONCE]
+            request = {"CarrierName": "acme", "E164PhoneNumbers": some, "Shared": True}
+            self.run("maskline", "ImportPhoneNumbers", request)
         made = self.run(VOICE, "CreateVoiceConnector", {"Name": "b", "RequireEncryption": False})
         self.connector = made["VoiceConnector"]["VoiceConnectorId"]
         self.run(
