@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskline.clock import HOUR
+from maskline.clock import HOUR, MINUTE
 from maskline.domain.message import DEAD, Reported, State, after_report, retry_pause
 from maskline.sms.body import UNREADABLE, reference_of, unseal
 from maskline.sms.port import Accepted, Outcome, Receipt, Refused, TryLater, Unknown
@@ -16,6 +16,7 @@ from maskline.store import Row
 # What fits one segment in every alphabet: one receipt tells about all of it.
 SURELY_ONE_SEGMENT = 70
 LONGEST_DOUBT = HOUR  # before a text in doubt is sent again
+CLOCKS_DIFFER = MINUTE  # at most, those of our processes
 
 
 def settle(turn: Turn, outcomes: Sequence[tuple[str, Outcome]]) -> None:
@@ -42,6 +43,7 @@ class Settling:
     accepted: list[tuple[str, str | None, int, int]] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
     segments: list[dict[str, Any]] = field(default_factory=list)
+    came_at: dict[tuple[str, str], int] = field(default_factory=dict)  # the text of each segment
     postponed: list[list[Any]] = field(default_factory=list)
     ended: list[list[Any]] = field(default_factory=list)
     doubtful: list[Row] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Settling:
             }
             for sent_id in ids
         ]
+        self.came_at |= {(row["outbound_carrier"], each): row["received_at"] for each in ids}
         self.turn.happened(row["account_id"], State.ACCEPTED, message_id)
 
     def postpone(self, row: Row, outcome: TryLater) -> None:
@@ -99,11 +102,16 @@ class Settling:
             tx.run("postpone_messages", texts=rows(self.postponed))
         if self.ended:
             tx.run("end_messages", texts=rows(self.ended))
-        if self.segments:
-            ids = [[each["carrier"], each["sent_id"]] for each in self.segments]
-            early = tx.all("take_early_receipts", ids=rows(ids))
-            report(self.turn, [early_receipt(row) for row in early])
+        if self.came_at:
+            early = tx.all("take_early_receipts", ids=rows(list(self.came_at)))
+            report(self.turn, [early_receipt(row) for row in early if self.is_about_us(row)])
         doubt(self.turn, self.doubtful)
+
+    def is_about_us(self, early: Row) -> bool:
+        """Whether a receipt was kept since its text came: a carrier that begins to count anew, or
+        is another program's too, has told of others under the same id before."""
+        came_at = self.came_at[early["carrier"], early["sent_id"]]
+        return bool(early["kept_at"] > came_at - CLOCKS_DIFFER)
 
 
 def ending(turn: Turn, row: Row, state: State, reason: str | None, error: str | None) -> list[Any]:

@@ -4,7 +4,7 @@ import pytest
 from carrier import Carrier
 from desk import BEN, CAT
 
-from maskline.clock import HOUR
+from maskline.clock import HOUR, MINUTE
 from maskline.domain.message import Reported
 from maskline.sms.port import Accepted, Receipt
 
@@ -49,6 +49,28 @@ def test_an_early_receipt_of_another_text_with_the_same_id_is_overwritten(
     carrier.report("id-1", Reported.UNDELIVERABLE, source=number, destination=BEN)
     carrier.accept("id-1")
     assert carrier.states() == ["Failed"]
+
+
+def test_what_came_long_before_a_text_is_no_receipt_of_it(carrier: Carrier, number: str) -> None:
+    """Of another program's text, or of one from before its carrier counted anew."""
+    carrier.report("id-1", source=CAT, destination=BEN)
+    carrier.desk.now += 10 * MINUTE
+    carrier.bring("hello", number)
+    carrier.accept("id-1")
+    assert carrier.states() == ["Accepted"]
+    carrier.report("id-1", Reported.UNDELIVERABLE)
+    assert carrier.states() == ["Failed"]
+
+
+def test_a_receipt_by_another_process_may_seem_older_than_its_text(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("hello", number)
+    carrier.desk.now -= MINUTE - 1
+    carrier.report("id-1")
+    carrier.desk.now += MINUTE
+    carrier.accept("id-1")
+    assert carrier.states() == ["Delivered"]
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ WHERE messages.message_id = each.value ->> 0 AND state = 'Sending' AND holder = 
 
 -- name: texts_under_way
 -- Those that were given to a link and not settled; `ids` is [[message_id], …].
-SELECT messages.message_id, account_id, state, attempts, expires_at, keep_milliseconds,
-    shown, recipient, outbound_carrier
+SELECT messages.message_id, account_id, state, attempts, received_at, expires_at,
+    keep_milliseconds, shown, recipient, outbound_carrier
 FROM json_each(:ids) AS each
 JOIN messages ON messages.message_id = each.value ->> 0
 WHERE state IN ('Sending', 'InDoubt')
