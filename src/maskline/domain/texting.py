@@ -77,13 +77,14 @@ class TextFacts:
 
 def treat(facts: TextFacts, now: int) -> Treatment:
     """What to do with a text."""
-    fault = fault_of_sender(facts) or fault_of_content(facts)
-    if fault is not None and facts.route.dialled in facts.route.numbers:
+    if facts.route.dialled not in facts.route.numbers:
+        return forward(facts, now)
+    if fault := fault_of_sender(facts):
         return Refuse(fault)
-    if facts.route.dialled in facts.route.numbers:
-        heeded = heed(facts)
-        if heeded is not None:
-            return heeded
+    if heeded := heed(facts):  # whatever came with the word
+        return heeded
+    if fault := fault_of_content(facts):
+        return Refuse(fault)
     return forward(facts, now)
 
 

@@ -1,17 +1,19 @@
 """STOP, START and HELP, on each database."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, proxy
 
 from maskline.clock import MINUTE
+from maskline.domain.connector import Rules, TextRules
 from maskline.domain.keywords import WORDS, Keyword, keyword_of
 from maskline.domain.refusals import NotFound
 from maskline.operations import settle_expired_sessions
 from maskline.sms.limits import Limits
-from maskline.sms.port import Accepted, Refused, TryLater, Unknown
+from maskline.sms.port import Accepted, Media, Refused, TryLater, Unknown
 
 
 def test_stop_ends_texts_to_whoever_said_it(carrier: Carrier, number: str) -> None:
@@ -101,6 +103,17 @@ def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) 
     assert verdict.reason == "rate-limited"
     carrier.bring("STOP", number, BEN)
     assert carrier.states()[-1] == "Handled"
+
+
+def test_stop_is_heeded_whatever_pictures_come_with_it(carrier: Carrier, number: str) -> None:
+    """A telephone sends the signature of its owner along, say."""
+    carrier.desk.policy = replace(carrier.desk.policy, rules=Rules(texts=TextRules(max_media=0)))
+    signature = Media(url="https://carrier.example/1", content_type="image/png")
+    assert carrier.bring("hello", number, BEN, media=(signature,)) == Refused(
+        reason="too-many-media"
+    )
+    carrier.bring("STOP", number, BEN, media=(signature,))
+    assert carrier.states() == ["Refused", "Handled"]
 
 
 def test_who_said_stop_is_told_nothing_about_a_session(carrier: Carrier, connector: str) -> None:
