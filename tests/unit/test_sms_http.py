@@ -143,6 +143,25 @@ async def test_a_text_that_is_put_off_midway_goes_on_from_there(
         assert inbox.outcomes["b"] == Unknown(reason="throttled")
 
 
+async def test_of_a_text_that_is_recalled_nothing_more_is_sent(
+    twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskline.sms.http.link.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("maskline.sms.patience.FIRST_PAUSE", 0.001)
+    inbox = Inbox()
+    async with running(twilio, inbox) as link:
+        twilio.answers += [(201, {"sid": "SM1"}, {}), *[(429, {"code": 20429}, {})] * 10_000]
+        link.submit([text("a", words=LONGEST + LONGEST)])
+        await until(lambda: len(twilio.asked) > 2)
+        link.recall(["a", "another"])
+        await until(lambda: inbox.outcomes)
+        assert inbox.outcomes.pop("a") == Unknown(reason="recalled")
+        twilio.answers.clear()
+        link.submit([text("a", words=LONGEST + LONGEST)])  # the next time nobody recalls it
+        await until(lambda: inbox.outcomes)
+    assert isinstance(inbox.outcomes["a"], Accepted)
+
+
 async def test_a_refusal_is_told_and_the_link_goes_on(twilio: FakeTwilio) -> None:
     inbox = Inbox()
     twilio.answers += [(400, {"code": 21610}, {})]

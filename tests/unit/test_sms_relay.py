@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,6 +47,7 @@ class StubLink:
         self.runs = 0
         self.drained = False
         self.fails = False
+        self.recalled: set[str] = set()
 
     async def run(self, inbox: Inbox) -> None:
         self.runs += 1
@@ -57,6 +58,9 @@ class StubLink:
 
     def submit(self, texts: Sequence[Outgoing]) -> None:
         self.sent += texts
+
+    def recall(self, message_ids: Collection[str]) -> None:
+        self.recalled.update(message_ids)
 
     async def drain(self) -> None:
         self.drained = True
@@ -352,6 +356,17 @@ async def test_what_a_link_has_for_long_stays_claimed(
     async with asyncio.timeout(30):
         while (await record_of(relay, message_id))["due_at"] == before:
             await asyncio.sleep(0.01)
+
+
+async def test_what_a_link_has_for_long_is_recalled_when_its_reader_says_stop(
+    relay: Relay, link: StubLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "RENEW_SECONDS", 0.0)
+    await relay.take([text("to Ben"), text("to Dan", CAT)])
+    await until(lambda: len(link.sent) == 2)
+    await relay.take([text("STOP", BEN)])
+    await until(lambda: link.recalled)
+    assert link.recalled == {each.message_id for each in link.sent if each.destination == BEN}
 
 
 async def test_a_link_that_fails_is_run_again(tmp_path: Path, link: StubLink) -> None:

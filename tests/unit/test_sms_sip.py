@@ -244,6 +244,18 @@ async def test_a_long_text_that_is_put_off_midway_goes_on_from_there(
     assert len(trunk.answers) == 8
 
 
+async def test_of_a_text_that_is_recalled_nothing_more_is_sent() -> None:
+    trunk, inbox = Trunk(Reply(202), *[Reply(503, 0.01)] * 9_999), Inbox()
+    text = outgoing(" ".join(str(number) for number in range(500)))
+    async with running(trunk, inbox) as link, asyncio.timeout(10):
+        link.submit([text])
+        while len(trunk.sent) < 3:
+            await asyncio.sleep(0.001)
+        link.recall([text.message_id])
+        await told(inbox)
+    assert inbox.outcomes[text.message_id] == Unknown(reason="recalled")
+
+
 async def test_links_stand_in_the_text() -> None:
     trunk = Trunk()
     await sent(trunk, outgoing(media=(Media(url="https://a/m/1", content_type="image/png"),)))

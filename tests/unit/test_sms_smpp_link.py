@@ -254,6 +254,41 @@ async def test_what_the_carrier_has_trouble_with_midway_waits_and_lets_others_pa
     assert relay.outcomes[text.message_id] == [Unknown(reason="stopped")]
 
 
+@pytest.mark.parametrize(("trouble", "counted"), [("nack", "nack"), ("throttle", "throttled")])
+async def test_of_a_text_that_is_recalled_nothing_more_is_sent(
+    monkeypatch: pytest.MonkeyPatch, trouble: str, counted: str
+) -> None:
+    """Neither what waits after trouble of its own nor what the carrier has too much to do for."""
+    monkeypatch.setattr(submission, "FIRST_REST", 0.5)
+    monkeypatch.setattr(pace, "FIRST_PAUSE", 0.5)
+    async with linked(window=1) as (relay, one, smsc):
+        smsc.on_submit = lambda _: setattr(smsc.manners, trouble, 1.0)
+        await relay.until(lambda: one.room)
+        text = relay.outgoing("long " * 80)
+        one.submit([text])
+        await relay.until(lambda: smsc.counts[counted])
+        one.recall([text.message_id, "another"])
+        await relay.until(lambda: relay.outcomes)
+        smsc.on_submit = None
+        setattr(smsc.manners, trouble, 0.0)
+        assert isinstance(await relay.outcome(one, relay.outgoing("short")), Accepted)
+        await one.drain()
+    assert relay.outcomes[text.message_id] == [Unknown(reason="recalled")]
+    assert len(smsc.taken) == 2
+
+
+async def test_what_the_carrier_has_nothing_of_is_for_later_when_it_is_recalled() -> None:
+    async with linked(max_per_second=1) as (relay, one, smsc):
+        await relay.outcome(one, relay.outgoing())
+        text = relay.outgoing()
+        one.submit([text])
+        one.recall([text.message_id])
+        await relay.until(lambda: text.message_id in relay.outcomes)
+        assert relay.outcomes[text.message_id] == [TryLater(reason="recalled")]
+        await one.drain()
+    assert len(smsc.taken) == 1
+
+
 async def test_a_long_text_goes_on_after_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "FIRST_REST", 0.01)
     async with linked(Manners(nack=0.3), window=3) as (relay, one, smsc):

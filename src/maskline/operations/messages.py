@@ -85,7 +85,8 @@ def require_sendable(context: Context, row: Row) -> None:
     if row["sealed_body"] is None:
         raise Conflict(f"The words of Message '{message_id}' are erased, so it cannot be sent")
     words_of(context, row)  # which cannot be sent where they cannot be read
-    obstacles = context.tx.one("obstacles_of_message", message_id=message_id, now=context.now)
+    ids = json.dumps([[message_id]])
+    obstacles = context.tx.one("obstacles_of_messages", ids=ids, now=context.now)
     if obstacles is not None and (obstacle := obstacle_of(obstacles)):
         raise Conflict(f"Message '{message_id}' cannot be sent again: {OBSTACLES[obstacle]}")
 

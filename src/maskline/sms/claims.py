@@ -52,14 +52,15 @@ def read(turn: Turn, row: Row) -> Outgoing | None:
 
 
 def renew(turn: Turn) -> None:
-    """Claims anew what links of this process still have: a carrier may take its time to answer."""
-    if turn.work.held:
-        turn.context.tx.run(
-            "renew_claims",
-            ids=rows([[message_id] for message_id in turn.work.held]),
-            holder=turn.work.holder,
-            until=turn.context.now + LEASE_MILLISECONDS,
-        )
+    """Claims anew what links of this process still have: a carrier may take its time to answer. Of
+    what must not be sent any more nothing else is."""
+    if not turn.work.held:
+        return
+    tx, now = turn.context.tx, turn.context.now
+    ids = rows([[message_id] for message_id in turn.work.held])
+    tx.run("renew_claims", ids=ids, holder=turn.work.holder, until=now + LEASE_MILLISECONDS)
+    found = tx.all("obstacles_of_messages", ids=ids, now=now)
+    turn.done.recalled += [row["message_id"] for row in found if obstacle_of(row)]
 
 
 def take_over(turn: Turn) -> None:

@@ -11,13 +11,19 @@ FIRST_PAUSE = 1.0  # where the carrier says no time; the next ones double
 LONGEST_PAUSE = 60.0
 
 
-async def patiently(send: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """What becomes of a piece that `send` sends. Put off, it waits here: sent again as a whole, its
-    text would begin anew. Unknown in the end, since the carrier has a part of the text."""
+async def patiently(
+    send: Callable[[], Awaitable[Outcome]], is_wanted: Callable[[], bool]
+) -> Outcome:
+    """What becomes of a piece that `send` sends while it `is_wanted`. Put off, it waits here: sent
+    again as a whole, its text would begin anew. Unknown in the end, since the carrier has a part of
+    the text."""
     pause, ends = FIRST_PAUSE, time.monotonic() + PATIENCE_SECONDS
-    while isinstance(outcome := await send(), TryLater):
+    while is_wanted():
+        outcome = await send()
+        if not isinstance(outcome, TryLater):
+            return outcome
         if time.monotonic() > ends:
             return Unknown(reason=outcome.reason)
         await asyncio.sleep(min(outcome.after or pause, LONGEST_PAUSE))
         pause *= 2
-    return outcome
+    return Unknown(reason="recalled")

@@ -16,7 +16,7 @@ Everything comes in batches, because a commit costs the same for one text as for
 are msgspec structs: frozen, and made in a fraction of a dataclass's time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -240,6 +240,10 @@ class Link(Protocol):
 
     def submit(self, texts: Sequence[Outgoing]) -> None:
         """Sends texts, at most `room`; see above."""
+
+    def recall(self, message_ids: Collection[str]) -> None:
+        """Begins to send nothing more of these, whose readers are to get no more: of a long text
+        the rest may wait here. Each has its outcome all the same. Others' are passed over."""
 
     async def drain(self) -> None:
         """Takes nothing in any more, and returns when nothing is under way."""

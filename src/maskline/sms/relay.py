@@ -39,7 +39,7 @@ TEND_SECONDS = 5.0
 TELL_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PAUSE_SECONDS = 1.0  # after a turn that failed
-RENEW_SECONDS = 30.0  # after which a text that a link still has is claimed anew
+RENEW_SECONDS = 5.0  # after which a text that a link still has is claimed anew, or recalled
 NOT_KEPT = TryLater(reason="not-kept")
 ENOUGH = 5  # failures one after the other, to see that all fail
 
@@ -351,6 +351,8 @@ class Relay:
         held = [each for each, (_, since) in self._sent_to.items() if since <= long_ago]
         work = replace(self._work(Gathered()), room={}, held=held)
         done = await self._write(work, tend)
+        for link in self._links.values():
+            link.recall(done.recalled)
         self._backlog |= done.backlog
         self.counts.update(done.counts)
         rows = await self._store.read(lambda tx: tx.all("count_pending"))

@@ -5,7 +5,7 @@ calls. SIP has no receipts that carriers send, so a text's last state is "accept
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -133,14 +133,18 @@ class SipLink:
     def submit(self, texts: Sequence[Outgoing]) -> None:
         self._window.submit(texts)
 
+    def recall(self, message_ids: Collection[str]) -> None:
+        self._window.recall(message_ids)
+
     async def drain(self) -> None:
         await self._window.drain()
 
     async def _outcome(self, text: Outgoing) -> Outcome:
         parts = split(text.in_words, self._most_bytes)
+        is_wanted = partial(self._window.wants, text.message_id)
         for place, part in enumerate(parts):
             send = partial(self._sent, text, place, part)
-            outcome = await (patiently(send) if place else send())
+            outcome = await (patiently(send, is_wanted) if place else send())
             if not isinstance(outcome, Accepted):
                 return outcome
         return Accepted(message_ids=(), segments=len(parts), encoding=Encoding.UTF8)

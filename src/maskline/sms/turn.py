@@ -56,8 +56,9 @@ class Done:
     """What a turn has done: a verdict for each arrival, texts for the links.
 
     `backlog` and `blocked` name the carriers for which texts wait, for room and for an earlier one
-    of their pair; `queued` says how many were kept to be sent. `limits` has counted the texts of
-    the turn, which is to hold once it is kept.
+    of their pair; `queued` says how many were kept to be sent. `recalled` are texts that links have
+    and are to send nothing more of. `limits` has counted the texts of the turn, which is to hold
+    once it is kept.
     """
 
     verdicts: list[Verdict] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Done:
     backlog: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
     queued: dict[str, int] = field(default_factory=dict)
+    recalled: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     limits: Limits | None = None
 

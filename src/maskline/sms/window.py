@@ -1,7 +1,7 @@
 """The texts that a link is sending: each in a task of its own, so many at once and no more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -30,6 +30,7 @@ class Window:
         self._ended = ended
         self._inbox: Inbox | None = None
         self._tasks: dict[asyncio.Task[None], str] = {}
+        self._recalled: set[str] = set()
         self._outcomes: list[tuple[str, Outcome]] = []
         self._telling = False  # whether what is gathered will be told this turn of the loop
         self._draining = False
@@ -65,6 +66,13 @@ class Window:
             self._tasks[task] = text.message_id
             task.add_done_callback(self._done)
 
+    def recall(self, message_ids: Collection[str]) -> None:
+        self._recalled.update(set(message_ids).intersection(self._tasks.values()))
+
+    def wants(self, message_id: str) -> bool:
+        """Whether what is left of a text is still to be sent."""
+        return message_id not in self._recalled
+
     async def drain(self) -> None:
         """Takes nothing in any more, and returns when nothing is under way."""
         self._draining = True
@@ -82,6 +90,7 @@ class Window:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         message_id = self._tasks.pop(task)
+        self._recalled.discard(message_id)
         if task.cancelled():
             self._settle(message_id, Unknown(reason="stopped"))
         elif self._inbox is not None and not self._draining:

@@ -11,6 +11,7 @@ from maskline.domain.message import Reported
 from maskline.domain.refusals import Conflict, NotFound
 from maskline.operations import erase_messages
 from maskline.sms.port import Accepted, Refused, TryLater, Unknown
+from maskline.sms.works import tend
 
 
 def test_a_pairs_second_text_waits_for_the_first(carrier: Carrier, number: str) -> None:
@@ -158,6 +159,34 @@ def without_room(carrier: Carrier, connector: str) -> dict[str, Any]:
     carrier.room = 0
     carrier.bring("one", proxy(session), CAT)
     return session
+
+
+@pytest.mark.parametrize("reason", ["session-closed", "opted-out"])
+def test_what_a_link_has_for_long_is_recalled_when_it_must_not_be_sent_any_more(
+    carrier: Carrier, connector: str, reason: str
+) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("long", proxy(session))
+    carrier.held = (carrier.sent[-1].message_id,)
+    assert carrier.turn(what=tend).recalled == []
+    if reason == "opted-out":
+        carrier.bring("STOP", proxy(session), BEN)
+    else:
+        carrier.desk.close(session)
+    assert carrier.turn(what=tend).recalled == [*carrier.held]
+    # The carrier has a part of it, so it is in doubt; but not sent again.
+    carrier.answer(Unknown(reason="recalled"))
+    carrier.wait(61_000)
+    assert [text.text for text in carrier.sent] == ["long"]
+    (record, *_) = carrier.messages()
+    assert (record["State"], record["Reason"]) == ("Refused", reason)
+
+
+def test_an_answer_of_ours_is_not_recalled(carrier: Carrier, connector: str, number: str) -> None:
+    carrier.desk.rule(connector, StopReply="As you like.")
+    carrier.bring("STOP", number)
+    carrier.held = (carrier.sent[-1].message_id,)
+    assert carrier.turn(what=tend).recalled == []
 
 
 def test_a_text_that_was_refused_while_it_waited_holds_nobody_up(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from maskline import clock
@@ -80,17 +80,21 @@ class HttpLink:
         self._rate.take(len(texts))
         self._window.submit(texts)
 
+    def recall(self, message_ids: Collection[str]) -> None:
+        self._window.recall(message_ids)
+
     async def drain(self) -> None:
         await self._window.drain()
 
     async def _outcome(self, text: Outgoing) -> Outcome:
         ids: tuple[str, ...] = ()
         segments = 0
+        is_wanted = partial(self._window.wants, text.message_id)
         for place, piece in enumerate(self._provider.pieces(text)):
             send = partial(self._sent, piece)
             if place:
                 self._rate.take(1)
-            outcome = await (patiently(send) if place else send())
+            outcome = await (patiently(send, is_wanted) if place else send())
             if not isinstance(outcome, Accepted):
                 return outcome
             ids, segments = ids + outcome.message_ids, segments + outcome.segments

@@ -5,7 +5,7 @@ import random
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -132,6 +132,13 @@ class SmppLink:
                 self._settle(text.message_id, refusal(error))
             else:
                 self._queue.append(Submission(text, submits))
+        self._pump()
+
+    def recall(self, message_ids: Collection[str]) -> None:
+        for submission in (*self._queue, *self._resting):
+            if submission.text.message_id in message_ids:
+                submission.given_up("recalled")
+                self._settle_if_done(submission)
         self._pump()
 
     async def drain(self) -> None:

@@ -118,9 +118,9 @@ WHERE ready.outbound_carrier = :carrier AND ready.due_at <= :now AND ready.state
 ORDER BY ready.due_at, ready.sequence
 LIMIT :limit
 
--- name: obstacles_of_message
--- As above: whether a text may still be sent.
-SELECT
+-- name: obstacles_of_messages
+-- As above: whether texts may still be sent; `ids` is [[message_id], …].
+SELECT ready.message_id,
     ready.kind = 'Relayed' AND EXISTS (
         SELECT 1 FROM opt_outs
         WHERE opt_outs.participant = ready.recipient AND opt_outs.proxy_number = ready.shown
@@ -132,8 +132,8 @@ SELECT
             AND claims.proxy_session_id = ready.proxy_session_id
             AND proxy_sessions.ended_at IS NULL AND proxy_sessions.expires_at > :now
     ) AS closed
-FROM messages AS ready
-WHERE ready.message_id = :message_id
+FROM json_each(:ids) AS each
+JOIN messages AS ready ON ready.message_id = each.value ->> 0
 
 -- name: claim_messages
 -- `ids` is [[message_id], …].
