@@ -40,14 +40,14 @@ class Messages:
         """A text from a carrier: answered when it is kept (RFC 3428 section 7)."""
         sender = request.address("from")
         parts = (request.call_id, sender.tag, str(request.cseq[0]))
-        verdict = self._switch.ask(
-            "AcceptMessage",
-            {
-                **firsts.question(request, carrier),
-                "Text": texts.read(request),
-                "MessageId": self._keys.alias(self._keys.current, "text", *parts),
-            },
-        )
+        told = {
+            **firsts.question(request, carrier),
+            "Text": texts.read(request),
+            "MessageId": self._keys.alias(self._keys.current, "text", *parts),
+        }
+        if (sent_at := texts.sent_at(request)) is not None:
+            told["SentTimestamp"] = sent_at
+        verdict = self._switch.ask("AcceptMessage", told)
         self._ways.answer(carrier.mark)  # that took a while
         answer(verdict["SipStatus"], *later(verdict))
 

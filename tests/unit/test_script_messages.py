@@ -86,12 +86,20 @@ def test_a_text_of_a_carrier_is_answered_as_the_control_plane_says(script: Scrip
     ((operation, told),) = script.control.asked
     assert operation == "AcceptMessage"
     assert (told["Caller"], told["Called"], told["Text"]) == (ANN, PROXY, TEXT.decode())
+    assert "SentTimestamp" not in told
     script.request(theirs("message/cpim"))
     assert script.answered == [415]
     script.kamailio.says["t_newtran"] = 0
     script.request(theirs())
     assert script.answered == []
     assert len(script.control.asked) == 1
+
+
+def test_the_control_plane_is_told_when_a_text_was_sent(script: Script) -> None:
+    date = b"Date: Sat, 13 Nov 2010 23:29:00 GMT\r\nContent-Type"
+    script.request(theirs().replace(b"Content-Type", date))
+    ((_, told),) = script.control.asked
+    assert told["SentTimestamp"] == 1_289_690_940_000
 
 
 def test_a_carrier_without_texts_sends_none() -> None:

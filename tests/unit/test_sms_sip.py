@@ -92,6 +92,22 @@ def test_what_is_no_plain_text_is_refused(body: bytes, headers: list[str], statu
     assert refused.value.status == status
 
 
+@pytest.mark.parametrize(
+    ("date", "milliseconds"),
+    [
+        (["Date: Sat, 13 Nov 2010 23:29:00 GMT"], 1_289_690_940_000),
+        ([], None),
+        (["Date: Sat, 13 Nov 2010 23:29:00 +0100"], None),  # a SIP-date is of GMT
+        (["Date: 2010-11-13T23:29:00Z"], None),
+        (["Date: Sat, 31 Feb 2010 23:29:00 GMT"], None),
+        (["Date: Wed, 31 Dec 1969 23:59:59 GMT"], None),
+        (["Date: Sat, 01 Jan 0001 00:00:00 GMT"], None),
+    ],
+)
+def test_a_text_says_when_it_was_sent(date: list[str], milliseconds: int | None) -> None:
+    assert texts.sent_at(message(b"Hi", *date)) == milliseconds
+
+
 # -- in
 
 
@@ -102,6 +118,10 @@ async def test_a_text_is_accepted_when_it_is_kept() -> None:
     assert isinstance(text, InboundText)
     assert (text.source, text.destination) == ("+12065550100", "+19135550199")
     assert (text.text, text.message_id, text.encoding) == ("Grüße", "abc", Encoding.UTF8)
+    assert text.sent_at is None
+    await accept(inbox, REQUEST | {"SentTimestamp": 1_289_690_940_000})
+    assert isinstance(late := inbox.taken[-1], InboundText)
+    assert late.sent_at == 1_289_690_940_000
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ async def accept(inbox: Taker, request: Mapping[str, Any]) -> dict[str, Any]:
         encoding=Encoding.UTF8,
         received_at=clock.now(),
         message_id=request["MessageId"],
+        sent_at=request.get("SentTimestamp"),
     )
     try:
         (verdict,) = await inbox.take([text])
