@@ -171,6 +171,30 @@ async def test_texts_wait_for_room(relay: Relay, link: StubLink) -> None:
     await until(lambda: link.sent)
 
 
+async def test_what_its_carrier_has_taken_does_not_wait(
+    tmp_path: Path, link: StubLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before what waits is counted anew, too: many texts may pass in that time."""
+    url, key = f"sqlite:{tmp_path}/texts.db", tmp_path / "texts.db.key"
+    await furnish(url, key, 1)
+
+    async def count_never(_: Relay) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(Relay, "_tend", count_never)
+    async with relaying(url, key, link) as relay:
+        monkeypatch.setattr(relay, "_most_queued", 2)
+        taken, refused = Accepted(message_ids=("x",)), Refused(reason="rejected-by-carrier")
+        for number, outcome in enumerate((taken, taken, refused)):
+            (verdict,) = await relay.take([text(f"{number}")])
+            assert isinstance(verdict, Accepted)
+            await until(lambda number=number: len(link.sent) > number)
+            relay.settle([(link.sent[-1].message_id, outcome)])
+        verdicts = await relay.take([text("one"), text("two")])
+        assert all(isinstance(each, Accepted) for each in verdicts)
+        assert await relay.take([text("three")]) == [TryLater(reason="queue-full")]
+
+
 async def test_what_becomes_due_is_sent_however_much_news_there_is(
     relay: Relay, link: StubLink
 ) -> None:

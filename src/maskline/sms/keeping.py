@@ -78,8 +78,7 @@ class Keeper:
             "due_at": due_at,
         }
         self.turn.happened(record["account_id"], State.QUEUED, message_id)
-        queued = self.turn.done.queued
-        queued[to.carrier] = queued.get(to.carrier, 0) + 1
+        self.turn.done.queued[to.carrier] += 1
         if due_at <= now:
             self.sendable.append((record, outgoing(record, body)))
         else:

@@ -60,6 +60,7 @@ class Settling:
                 self.doubtful.append(row)
 
     def accept(self, row: Row, outcome: Accepted) -> None:
+        self.turn.done.queued[row["outbound_carrier"]] -= 1
         message_id = row["message_id"]
         encoding = outcome.encoding.value if outcome.encoding else None
         # One id may stand for several segments, be it that the carrier cut the text itself.
@@ -88,6 +89,7 @@ class Settling:
         self.turn.done.count("try later")
 
     def fail(self, row: Row, outcome: Refused) -> None:
+        self.turn.done.queued[row["outbound_carrier"]] -= 1
         end = ending(self.turn, row, State.FAILED, outcome.reason, outcome.error)
         self.ended.append(end)
 

@@ -321,6 +321,7 @@ class Relay:
                 self._blocked.discard(carrier)
         self._blocked |= done.blocked
         self._pending.update(done.queued)
+        self._pending = +self._pending  # what another process has kept was not counted here
         self.counts.update(done.counts)
         if any(self._links[name].room > 0 for name in self._backlog if name in self._links):
             self._news.set()

@@ -5,6 +5,7 @@ with the room that is left, texts that wait are taken to be sent. After the comm
 the links are answered and handed what they shall send.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -56,16 +57,16 @@ class Done:
     """What a turn has done: a verdict for each arrival, texts for the links.
 
     `backlog` and `blocked` name the carriers for which texts wait, for room and for an earlier one
-    of their pair; `queued` says how many were kept to be sent. `recalled` are texts that links have
-    and are to send nothing more of. `limits` has counted the texts of the turn, which is to hold
-    once it is kept.
+    of their pair; `queued` says how many more wait for each carrier than before. `recalled` are
+    texts that links have and are to send nothing more of. `limits` has counted the texts of the
+    turn, which is to hold once it is kept.
     """
 
     verdicts: list[Verdict] = field(default_factory=list)
     outgoing: dict[str, list[Outgoing]] = field(default_factory=dict)
     backlog: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
-    queued: dict[str, int] = field(default_factory=dict)
+    queued: Counter[str] = field(default_factory=Counter)
     recalled: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     limits: Limits | None = None
