@@ -1,6 +1,7 @@
 """The link that sends by HTTP and the door that listens, with a real peer on the loopback."""
 
 import asyncio
+import base64
 import io
 import ipaddress
 import time
@@ -26,7 +27,9 @@ from maskline.domain.message import Encoding, Reported
 from maskline.operations import Context, purge_pictures
 from maskline.sms.foresight import Foreseen, foreseen
 from maskline.sms.http import door
+from maskline.sms.http.description import load
 from maskline.sms.http.door import Desk, Door
+from maskline.sms.http.generic import Generic
 from maskline.sms.http.link import HttpLink
 from maskline.sms.http.provider import Reading
 from maskline.sms.http.twilio import Account, Twilio
@@ -428,6 +431,24 @@ async def test_who_cannot_sign_is_not_listened_to(house: House) -> None:
     assert (await house.call("POST", "/carriers/tw/messages", b"Body=x"))[0] == 403
     assert (await house.call("GET", "/carriers/tw/messages"))[0] == 403
     assert house.inbox.taken == []
+
+
+async def test_who_waits_to_be_asked_for_its_proof_is_asked(house: House) -> None:
+    """Bandwidth sends nothing again that it was not asked for by a challenge."""
+    values = {"account_id": "9", "application_id": "app", "user": "u", "password": "p"}
+    secrets = ("cb:word",)
+    bandwidth = Generic("bw", load("bandwidth"), values=values, secrets=secrets, callbacks=PUBLIC)
+    house.door._desks["bw"] = Desk(bandwidth, house.courier)
+    body = b"""[{"type": "message-received", "to": "+19135550199",
+        "message": {"id": "m1", "from": "+12065550100", "to": ["+19135550199"], "text": "Hi"}}]"""
+    status, headers, _ = await house.call("POST", "/carriers/bw/messages", body)
+    assert (status, headers["www-authenticate"]) == (401, 'Basic realm="callbacks"')
+    assert house.inbox.taken == []
+    for word, answer in ((b"cb:guess", 403), (b"cb:word", 200)):
+        proof = "Basic " + base64.b64encode(word).decode()
+        told = await house.call("POST", "/carriers/bw/messages", body, authorization=proof)
+        assert told[0] == answer
+    assert [arrival.message_id for arrival in house.inbox.taken] == ["m1"]
 
 
 def test_a_carriers_name_may_hold_a_percent_sign() -> None:

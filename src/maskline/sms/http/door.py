@@ -153,7 +153,7 @@ class Door:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         if not desk.provider.bears_proof(headers):  # not even its body is read
-            raise Turned(403, "signature")
+            raise unproved(desk.provider.challenge)
         callback = await self._callback(kind, scope, headers, receive)
         try:
             reading = desk.provider.read(callback)
@@ -221,6 +221,11 @@ def place_of(path: str) -> tuple[str, str]:
     none."""
     parts = path.removeprefix(CARRIERS).split("/")
     return (parts[0], parts[1]) if len(parts) == 2 else ("", "")
+
+
+def unproved(challenge: str) -> Turned:
+    """The answer to a callback without a proof. Some providers wait to be asked for it."""
+    return Turned(401, **{"www-authenticate": challenge}) if challenge else Turned(403, "signature")
 
 
 async def whole_body(receive: Receive) -> bytes:

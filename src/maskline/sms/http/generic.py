@@ -26,7 +26,13 @@ from maskline.sms.http.provider import (
     Unreadable,
     in_pieces,
 )
-from maskline.sms.http.signatures import Signed, bears_proof, is_genuine, signature_headers
+from maskline.sms.http.signatures import (
+    Signed,
+    bears_proof,
+    challenge_of,
+    is_genuine,
+    signature_headers,
+)
 from maskline.sms.http.templates import filled, filled_structure, filled_url, names
 from maskline.sms.port import (
     MOST_MEDIA,
@@ -110,6 +116,10 @@ class Generic:
         if code in rules.reasons:
             return refused
         return outcome_of_failure(reply, refused, bad_keys=BAD_KEYS)
+
+    @property
+    def challenge(self) -> str:
+        return challenge_of(self._rules.signature) if self._rules.signature else ""
 
     def bears_proof(self, headers: Mapping[str, str]) -> bool:
         return self._rules.signature is not None and bears_proof(self._rules.signature, headers)

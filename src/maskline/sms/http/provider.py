@@ -78,6 +78,11 @@ class Provider(Protocol):
     def outcome(self, reply: HttpReply) -> Outcome:
         """What the answer says about the text."""
 
+    @property
+    def challenge(self) -> str:
+        """What has a provider send its proof that comes without one first (WWW-Authenticate, RFC
+        9110 11.6.1); empty for one that sends it at once."""
+
     def bears_proof(self, headers: Mapping[str, str]) -> bool:
         """Whether a callback with these headers may be genuine: without a proof none is read."""
 

@@ -19,6 +19,7 @@ WHSEC = "whsec_"
 PLACES = {
     "standard-webhooks": "webhook-signature", "jwt-hs256": "authorization", "basic": "authorization"
 }  # fmt: skip
+CHALLENGES = {"basic": 'Basic realm="callbacks"'}
 MOST_PROOFS = 10  # in one header: by the keys in use
 
 
@@ -67,6 +68,11 @@ def fault_of_secret(rules: SignatureRules, secret: str) -> str:
 def bears_proof(rules: SignatureRules, headers: Mapping[str, str]) -> bool:
     """Whether there is anything that could be a proof, whatever it proves."""
     return bool(headers.get(PLACES.get(rules.kind, rules.header.lower())))
+
+
+def challenge_of(rules: SignatureRules) -> str:
+    """What asks for the proof; empty where nobody waits to be asked."""
+    return CHALLENGES.get(rules.kind, "")
 
 
 def is_genuine(rules: SignatureRules, secrets: Sequence[str], given: Signed) -> bool:

@@ -146,6 +146,10 @@ class Twilio:
         refused = Refused(reason=reason_of(code), error=code or str(reply.status))
         return outcome_of_failure(reply, refused, bad_keys=BAD_KEYS)
 
+    @property
+    def challenge(self) -> str:
+        return ""
+
     def bears_proof(self, headers: Mapping[str, str]) -> bool:
         return len(headers.get(PROOF, "")) in PROOF_LENGTHS
 
