@@ -152,6 +152,7 @@ def telnyx_error(status: int, code: str) -> HttpReply:
         (telnyx_error(400, "40318"), TryLater(after=None, reason="throttled")),
         (HttpReply(429, {"retry-after": "3"}, b""), TryLater(after=3.0, reason="throttled")),
         (HttpReply(401, {}, b"{}"), TryLater(after=60.0, reason="credentials-refused")),
+        (telnyx_error(402, "20100"), TryLater(after=60.0, reason="payment-required")),
         (HttpReply(503, {}, b""), TryLater(after=None, reason="busy")),
         (HttpReply(500, {}, b""), Unknown(reason="http-500")),
         (HttpReply(200, {}, b"[]"), Unknown(reason="answer-without-id")),

@@ -8,6 +8,7 @@ from maskline.sms.port import Outcome, Refused, TryLater, Unknown
 
 BAD_KEYS_SECONDS = 60.0
 BAD_KEYS = "credentials-refused"
+UNPAID = "payment-required"
 LONGEST_WAIT = 3600.0
 
 
@@ -17,6 +18,8 @@ def outcome_of_failure(reply: HttpReply, refused: Refused, bad_keys: Collection[
     status = reply.status
     if status in bad_keys:
         return keys_refused()
+    if status == 402:  # the account is empty: no text is at fault
+        return TryLater(after=BAD_KEYS_SECONDS, reason=UNPAID)
     if status == 429:
         return throttled(reply)
     if status in (408, 425, 503):
