@@ -106,6 +106,7 @@ class Courier:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
+            limit=0,  # whoever sends knows how many may be under way
             resolver=self._resolver,
             socket_factory=self._socket,
             ssl=ssl.create_default_context(),

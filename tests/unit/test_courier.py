@@ -293,6 +293,23 @@ async def test_a_peer_that_says_nothing_is_not_waited_for_without_end() -> None:
         await done.wait()
 
 
+async def test_as_many_requests_are_under_way_as_there_are() -> None:
+    """How many that may be is for whoever sends to say: one that waits here looks unanswered."""
+    all_here = asyncio.Barrier(120)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        async with all_here:
+            writer.write(answer())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=256)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server, Courier(LOOPBACK) as courier:
+        sent = (courier.send(HttpRequest("POST", url), seconds=5) for _ in range(120))
+        assert {reply.status for reply in await asyncio.gather(*sent)} == {200}
+
+
 async def test_a_port_that_nobody_listens_on_and_a_certificate_of_nobody_are_not_sent_to() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
