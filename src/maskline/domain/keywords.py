@@ -6,7 +6,9 @@ the American industry's guidelines, and English holds beside every other languag
 
 import unicodedata
 from enum import StrEnum
-from unicodedata import combining
+
+LONGEST = 100  # characters, with all that is around a word; nothing longer is looked at
+AROUND = "PZC"  # categories of Unicode: punctuation, spaces, what nobody sees
 
 
 class Keyword(StrEnum):
@@ -17,21 +19,32 @@ class Keyword(StrEnum):
 
 def words(stop: str, start: str, help_: str) -> dict[Keyword, frozenset[str]]:
     return {
-        Keyword.STOP: spellings(stop.split("|")),
-        Keyword.START: spellings(start.split("|")),
-        Keyword.HELP: spellings(help_.split("|")),
+        Keyword.STOP: frozenset(map(folded, stop.split("|"))),
+        Keyword.START: frozenset(map(folded, start.split("|"))),
+        Keyword.HELP: frozenset(map(folded, help_.split("|"))),
     }
 
 
-def spellings(words: list[str]) -> frozenset[str]:
-    """The words, also without their accents: people and telephones leave them out."""
-    return frozenset(words) | {
-        "".join(sign for sign in unicodedata.normalize("NFD", word) if not combining(sign))
-        for word in words
-    }
+def folded(text: str) -> str:
+    """The word in one form of its letters, without what people and telephones put around it, and
+    without accents: people leave them out, and carriers write others, of which GSM has few."""
+    signs = [sign for sign in unicodedata.normalize("NFKD", text) if not is_mark(sign)]
+    word = [place for place, sign in enumerate(signs) if not is_around(sign)]
+    bare = "".join(signs[word[0] : word[-1] + 1]) if word else ""
+    return " ".join(bare.casefold().split())
 
 
-# By language (ISO 639-1), folded as `folded` does it.
+def is_mark(sign: str) -> bool:
+    """Whether it stands upon the letter before it."""
+    return unicodedata.category(sign) == "Mn"
+
+
+def is_around(sign: str) -> bool:
+    """Whether it changes nothing about a word beside it; a question is one to the other side."""
+    return sign != "?" and unicodedata.category(sign)[0] in AROUND
+
+
+# By language (ISO 639-1).
 WORDS: dict[str, dict[Keyword, frozenset[str]]] = {
     "en": words(
         "stop|stopall|stop all|unsubscribe|cancel|end|quit|revoke|optout|opt out|opt-out",
@@ -46,9 +59,6 @@ WORDS: dict[str, dict[Keyword, frozenset[str]]] = {
     "nl": words("stoppen|afmelden|einde", "starten|aanmelden|ja", "hulp"),
 }
 
-LONGEST = 100  # characters, with all that is around a word; nothing longer is looked at
-AROUND = "PZC"  # categories of Unicode: punctuation, spaces, what nobody sees
-
 
 def keyword_of(text: str, languages: tuple[str, ...]) -> Keyword | None:
     """The keyword that the whole text is, in English or one of the languages."""
@@ -60,15 +70,3 @@ def keyword_of(text: str, languages: tuple[str, ...]) -> Keyword | None:
             if word in words:
                 return keyword
     return None
-
-
-def folded(text: str) -> str:
-    """The word in one form of its letters, without what people and telephones put around it."""
-    signs = unicodedata.normalize("NFKC", text).casefold()
-    word = [place for place, sign in enumerate(signs) if not is_around(sign)]
-    return " ".join(signs[word[0] : word[-1] + 1].split()) if word else ""
-
-
-def is_around(sign: str) -> bool:
-    """Whether it changes nothing about a word beside it; a question is one to the other side."""
-    return sign != "?" and unicodedata.category(sign)[0] in AROUND

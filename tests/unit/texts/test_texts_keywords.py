@@ -83,7 +83,8 @@ def test_a_word_is_one_also_where_something_stayed_behind(carrier: Carrier, numb
     [
         "\u2018Stop\u2019", "(STOP)", "STOP,", "*stop*", "Stop…", "„Stopp“", "¡Alto!", "- stop -",
         "\u00a0STOP.\u00a0", "STOP\u200b", "\ufeffStop", "\uff33\uff34\uff2f\uff30",
-        "De\u0301sabonner", "STOP" + "\n" * 30,
+        "De\u0301sabonner", "STOP" + "\n" * 30, "Arrèt", "D\u00c8SABONNER", "STOP\ufe0f",
+        "\u24c8\u24c9\u24c4\u24c5", "UNSUBSCR\u0130BE",
     ],
 )  # fmt: skip
 def test_a_word_is_one_however_telephones_write_it(words: str) -> None:
