@@ -110,6 +110,19 @@ def written_for(number: str, way: WayOut) -> str:
     return number
 
 
+@lru_cache(maxsize=65_536)
+def from_national(digits: str, country_code: str) -> str:
+    """A number as it is written in the countries of a code, in E.164 form. What is dialled before
+    it there goes, be it 0, 8 or 1; a 0 that belongs to it, as in Italy or Ivory Coast, stays."""
+    region = phonenumbers.region_code_for_country_code(int(country_code))
+    try:
+        parsed = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return f"+{country_code}{digits}"
+    number: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return number
+
+
 def read_from(text: str, way: WayOut) -> str:
     """What a carrier wrote, in E.164 form if it is a number of its country; else as it is."""
     if way.number_format is not NumberFormat.NATIONAL or text.startswith("+"):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from maskline.domain.message import Encoding
+from maskline.operations.numbering import from_national
 from maskline.settings import CarrierSmpp
 from maskline.sms import text as sms
 from maskline.sms.port import ALL, InboundText, Outgoing, Part, Receipt
@@ -101,7 +102,7 @@ class Dialect:
             ton = 1 if international or unknown == "international" else 2
         if ton == 1:
             return "+" + address.lstrip("0")
-        return f"+{country}{address.lstrip('0')}" if ton == 2 and country else address
+        return from_national(address, country) if ton == 2 and country else address
 
     def _text(
         self, body: ShortMessage | Data, source: str, destination: str, connection: str, now: int
