@@ -273,6 +273,31 @@ def test_a_form_is_read_and_the_path_tells_what_it_is() -> None:
     assert isinstance(receipt, Receipt)
 
 
+@pytest.mark.parametrize(
+    ("signed", "counts"), [("{body}", False), ("{url}{body}", True), (None, True)]
+)
+def test_a_query_counts_only_where_the_proof_speaks_for_it(
+    signed: str | None, counts: bool
+) -> None:
+    query = "msgid=1&msisdn=12065550100&to=19135550199&text=Hello"
+    url = f"{CALLBACKS}/{MESSAGES}?{query}"
+    if signed is None:
+        rules = 'kind = "basic"'
+        headers = {"authorization": "Basic " + base64.b64encode(SECRET.encode()).decode()}
+    else:
+        rules = f'kind = "hmac-sha256"\nsigned = "{signed}"'
+        text = signed.format(url=url, body="")
+        code = hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
+        headers = {"x-signature": "sha256=" + code}
+    given = Callback(MESSAGES, "GET", url, query, headers, b"", NOW)
+    reading = own(OWN.replace('kind = "hmac-sha256"', rules))
+    if counts:
+        assert [text.text for text in reading.read(given).arrivals] == ["Hello"]  # type: ignore[union-attr]
+    else:
+        with pytest.raises(NotGenuine):
+            reading.read(given)
+
+
 def test_requests_can_be_signed_as_standard_webhooks() -> None:
     secret = "whsec_" + base64.b64encode(bytes(range(24))).decode()
     text = OWN.replace('method = "GET"', "").replace(

@@ -31,6 +31,7 @@ from maskline.sms.http.signatures import (
     bears_proof,
     challenge_of,
     is_genuine,
+    proves_query,
     signature_headers,
 )
 from maskline.sms.http.templates import filled, filled_structure, filled_url, names
@@ -128,6 +129,8 @@ class Generic:
         rules, signature, now = self._rules, self._rules.signature, callback.received_at
         signed = Signed(callback.url, callback.headers, callback.body, now / 1000)
         if signature is None or not is_genuine(signature, self._secrets, signed):
+            raise NotGenuine
+        if not (callback.body or proves_query(signature)):  # nobody has signed what it says
             raise NotGenuine
         content = sent(callback)
         told = [

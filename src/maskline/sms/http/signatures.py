@@ -75,6 +75,12 @@ def challenge_of(rules: SignatureRules) -> str:
     return CHALLENGES.get(rules.kind, "")
 
 
+def proves_query(rules: SignatureRules) -> bool:
+    """Whether a proof speaks for what stands in the URL; a password does for all it comes with."""
+    signs_url = rules.kind in ("hmac-sha256", "ed25519") and "{url}" in rules.signed
+    return signs_url or rules.kind == "basic"
+
+
 def is_genuine(rules: SignatureRules, secrets: Sequence[str], given: Signed) -> bool:
     """Whether one of the secrets proves what was given; any other input is not genuine."""
     found = [proves(rules, secret, given) for secret in secrets]  # all: the time tells nothing
