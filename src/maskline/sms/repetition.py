@@ -12,6 +12,7 @@ tell, and the carrier is asked to come again.
 from collections.abc import Sequence
 
 from maskline.clock import DAY, MINUTE
+from maskline.domain.keywords import WORDS, Keyword, keyword_of
 from maskline.domain.message import State
 from maskline.domain.texting import sip_status
 from maskline.sms.body import repeat_key
@@ -65,7 +66,7 @@ class Repetitions:
         if text.message_id is not None:
             return True
         gone = first.connection not in self._turn.work.connections
-        return gone and first.connection != text.connection
+        return gone and first.connection != text.connection and not is_stop(text)
 
     def settle_twins(self, verdicts: dict[int, Verdict]) -> None:
         """What became of the first of two in one turn holds for the second."""
@@ -82,6 +83,8 @@ class Repetitions:
         same several times before one of them is repeated."""
         if text.message_id is not None:
             return told_before(stored[0])
+        if is_stop(text):
+            return None
         repeats = [self._repeats(text, row) for row in stored]
         if None in repeats:
             return TryLater(after=AGAIN_SECONDS, reason="maybe-repeated")
@@ -141,6 +144,12 @@ class Repetitions:
         soon: bool = self._turn.context.now - began <= REPEATED_WITHIN
         lost: bool = row["received_at"] > answered_until(then)
         return soon and lost
+
+
+def is_stop(text: InboundText) -> bool:
+    """Whether it is a word that is heeded each time: it may have been said again after a START, and
+    to heed it once too often is the lesser evil."""
+    return keyword_of(text.text, tuple(WORDS)) is Keyword.STOP
 
 
 def answered_until(connection: Row) -> int:

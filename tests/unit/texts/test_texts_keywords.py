@@ -96,6 +96,27 @@ def test_what_is_more_than_a_word_is_for_the_other_side(words: str) -> None:
     assert keyword_of(words, ("de", "es", "fr")) is None
 
 
+def test_stop_is_heeded_again_also_when_it_may_be_repeated(carrier: Carrier, number: str) -> None:
+    """By a carrier whose connection was lost a moment after the same word."""
+    carrier.bring("STOP", number, BEN)
+    carrier.bring("START", number, BEN)
+    carrier.restart()
+    carrier.bring("STOP", number, BEN, connection="c2")
+    carrier.bring("hello", number, connection="c2")
+    assert carrier.sent == []
+    assert carrier.states() == ["Handled", "Handled", "Handled", "Refused"]
+
+
+def test_stop_is_heeded_again_also_within_one_turn(carrier: Carrier, number: str) -> None:
+    carrier.connections = ("c2",)
+    carrier.turn(
+        *(carrier.text(words, number, BEN) for words in ("STOP", "START")),
+        carrier.text("STOP", number, BEN, connection="c2"),
+        carrier.text("hello", number, connection="c2"),
+    )
+    assert carrier.sent == []
+
+
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
     carrier.limits = Limits(per_sender_minute=1)
     carrier.bring("one", number, BEN)
