@@ -7,15 +7,17 @@ from typing import Any
 from maskline.clock import DAY
 from maskline.domain.message import DEAD, State
 from maskline.domain.refusals import Conflict, NotFound
+from maskline.domain.session import Capability
 from maskline.operations.call_records import LATEST
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.pages import page_of
-from maskline.store import NotSealed, Row
+from maskline.store import NotSealed, Row, rows
 
 ASTRAY = ("Failed", "Expired", "Refused", "InDoubt")
 OBSTACLES = {
     "opted-out": "its reader has said STOP",
     "session-closed": "its session is closed, or the number has become somebody else's",
+    "sms-not-allowed": "its session is without the capability SMS",
 }
 PIECE = 500
 EARLY_RECEIPTS_DAYS = 7
@@ -93,7 +95,12 @@ def require_sendable(context: Context, row: Row) -> None:
 
 def obstacle_of(row: Row) -> str | None:
     """Why a text that was kept to be sent must not be sent any more, as a reason of a refusal."""
-    return "opted-out" if row["unwanted"] else "session-closed" if row["closed"] else None
+    if row["unwanted"]:
+        return "opted-out"
+    if not row["capabilities"]:
+        return "session-closed"
+    allowed = Capability.SMS in rows.capabilities(row["capabilities"])
+    return None if allowed else "sms-not-allowed"
 
 
 def require_message(context: Context, message_id: str) -> Row:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from carrier import Carrier
-from desk import ANN, BEN, CAT, proxy
+from desk import ANN, BEN, CAT, ids, proxy
 
 from maskline.clock import DAY, HOUR
 from maskline.domain.message import Reported
@@ -151,6 +151,24 @@ def test_nothing_is_sent_once_its_session_is_over(
     assert (record["State"], record["Reason"]) == ("Refused", "session-closed")
     assert (record["Attempts"], record["EndedTimestamp"]) == (1, carrier.desk.now)
     assert "Text" not in carrier.desk.maskline("GetMessage", MessageId=record["MessageId"])
+
+
+def test_nothing_is_sent_once_its_session_allows_no_texts(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN)
+    carrier.bring("one", proxy(session))
+    carrier.bring("two", proxy(session))
+    carrier.desk.call("UpdateProxySession", **ids(session), Capabilities=["Voice"])
+    carrier.answer(Refused(reason="rejected-by-carrier"))
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["one"]
+    records = carrier.messages()
+    assert [each["Reason"] for each in records] == ["rejected-by-carrier", "sms-not-allowed"]
+    with pytest.raises(Conflict, match="without the capability"):
+        carrier.desk.maskline("RetryMessage", MessageId=records[0]["MessageId"])
+    carrier.desk.call("UpdateProxySession", **ids(session), Capabilities=["SMS"])
+    carrier.desk.maskline("RetryMessage", MessageId=records[0]["MessageId"])
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["one", "one"]
 
 
 def without_room(carrier: Carrier, connector: str) -> dict[str, Any]:

@@ -92,21 +92,21 @@ VALUES (:account_id, :name, :subject, :happened_at)
 
 -- name: due_messages
 -- What may be sent to a carrier now: the first unfinished text of each pair, those that wait longest
--- first. `unwanted` tells that its reader has said STOP since, `closed` that the session is over, or
--- that the number means somebody else to its reader by now.
+-- first. `unwanted` tells that its reader has said STOP since, `capabilities` what its session allows:
+-- nothing, if that is over or the number means somebody else to its reader by now.
 SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown, ready.recipient,
     ready.sealed_body, ready.expires_at,
     ready.kind = 'Relayed' AND EXISTS (
         SELECT 1 FROM opt_outs
         WHERE opt_outs.participant = ready.recipient AND opt_outs.proxy_number = ready.shown
     ) AS unwanted,
-    ready.kind = 'Relayed' AND NOT EXISTS (
-        SELECT 1 FROM claims
+    CASE WHEN ready.kind = 'Relayed' THEN coalesce((
+        SELECT proxy_sessions.capabilities FROM claims
         JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
         WHERE claims.participant = ready.recipient AND claims.proxy_number = ready.shown
             AND claims.proxy_session_id = ready.proxy_session_id
             AND proxy_sessions.ended_at IS NULL AND proxy_sessions.expires_at > :now
-    ) AS closed
+    ), '') ELSE 'SMS' END AS capabilities
 FROM messages AS ready
 WHERE ready.outbound_carrier = :carrier AND ready.due_at <= :now AND ready.state <> 'Sending'
     AND ready.expires_at > :now
@@ -125,13 +125,13 @@ SELECT ready.message_id,
         SELECT 1 FROM opt_outs
         WHERE opt_outs.participant = ready.recipient AND opt_outs.proxy_number = ready.shown
     ) AS unwanted,
-    ready.kind = 'Relayed' AND NOT EXISTS (
-        SELECT 1 FROM claims
+    CASE WHEN ready.kind = 'Relayed' THEN coalesce((
+        SELECT proxy_sessions.capabilities FROM claims
         JOIN proxy_sessions ON proxy_sessions.proxy_session_id = claims.proxy_session_id
         WHERE claims.participant = ready.recipient AND claims.proxy_number = ready.shown
             AND claims.proxy_session_id = ready.proxy_session_id
             AND proxy_sessions.ended_at IS NULL AND proxy_sessions.expires_at > :now
-    ) AS closed
+    ), '') ELSE 'SMS' END AS capabilities
 FROM json_each(:ids) AS each
 JOIN messages AS ready ON ready.message_id = each.value ->> 0
 
