@@ -301,6 +301,23 @@ async def test_a_long_text_goes_on_after_trouble(monkeypatch: pytest.MonkeyPatch
         assert len(relay.outcomes[text.message_id]) == 1
 
 
+async def test_all_of_a_long_text_is_valid_until_the_same_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(submission, "FIRST_REST", 0.01)
+    async with linked(window=1) as (relay, one, smsc):
+        smsc.on_submit = lambda _: setattr(smsc.manners, "nack", 1.0)
+        await relay.until(lambda: one.room)
+        text = relay.outgoing("long " * 40)
+        one.submit([text])
+        await relay.until(lambda: smsc.counts["nack"])
+        monkeypatch.setattr(link.clock, "now", lambda: text.expires_at - 60_000)
+        smsc.on_submit = None
+        smsc.manners.nack = 0.0
+        await relay.until(lambda: relay.outcomes)
+    assert [taken.validity for taken in smsc.taken][1:] == ["000000000100000R"]
+
+
 @pytest.mark.parametrize("trouble", ["nack", "full"])
 async def test_other_troubles_are_for_later(trouble: str) -> None:
     async with linked(Manners(**{trouble: 1.0})) as (relay, one, _):

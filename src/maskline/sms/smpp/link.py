@@ -285,6 +285,7 @@ class SmppLink:
 
     def _go_on(self, submission: Submission) -> None:
         del self._resting[submission]
+        submission.rewrite(self._dialect.submits(submission.text, clock.now()))
         self._queue.appendleft(submission)
         self._pump()
 

@@ -47,6 +47,11 @@ class Submission:
         trouble with it. How much it has to do holds up all texts and is another's to mind."""
         return min(FIRST_REST * 2.0 ** min(self._troubles - 1, 16), LONGEST_REST)
 
+    def rewrite(self, submits: Submits) -> None:
+        """Goes on with the same segments, written anew: of a text that waited less validity is
+        left than was told with the first."""
+        self._submits = submits
+
     def next(self) -> tuple[int, bytes]:
         """The next segment to be sent, which is under way from now on."""
         self._under_way += 1
