@@ -688,7 +688,7 @@ async def test_no_other_link_leads_anywhere(house: House, token: str) -> None:
     "url",
     [
         "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "http://[::1]/",
-        "{own}/missing", "{own}/vcard", "{own}/long", "{own}/away",
+        "{own}/missing", "{own}/vcard", "{own}/long", "{own}/away", "http://[", "http://\u2100/",
     ],
 )  # fmt: skip
 async def test_what_cannot_be_passed_on_is_told_and_the_words_go_on(

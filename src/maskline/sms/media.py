@@ -29,6 +29,8 @@ AT_ONCE = 2  # pictures drawn anew at a time: each takes a core and much memory
 UNSEEN = ("application/smil", "application/smil+xml")  # how a phone arranges the rest
 SHEET = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<smil[\s>/]", re.IGNORECASE)
 
+HeadersOf = Callable[[str], Mapping[str, str]]  # by URL; raises ValueError for what is none
+
 log = structlog.get_logger()
 
 
@@ -69,7 +71,7 @@ class MediaIntake:
         self,
         text: InboundText,
         courier: Courier,
-        headers_of: Callable[[str], Mapping[str, str]],
+        headers_of: HeadersOf,
     ) -> InboundText:
         """The text with links of ours for what came with it; what cannot be passed on is told."""
         seen = [media for media in text.media if kind_of(media.content_type) not in UNSEEN]
@@ -77,7 +79,7 @@ class MediaIntake:
         ends = asyncio.get_running_loop().time() + ALL_SECONDS
         turn = self._of_sender.setdefault(text.source, asyncio.Lock())
         found = await asyncio.gather(
-            *(self._in_time(ends, media, courier, headers_of(media.url), turn) for media in tried),
+            *(self._in_time(ends, media, courier, headers_of, turn) for media in tried),
             return_exceptions=True,
         )
         passed = tuple(media for media in found if isinstance(media, Media))
@@ -96,20 +98,24 @@ class MediaIntake:
         ends: float,
         media: Media,
         courier: Courier,
-        headers: Mapping[str, str],
+        headers_of: HeadersOf,
         turn: asyncio.Lock,
     ) -> Media | None:
         async with asyncio.timeout_at(ends):
-            return await self._one(media, courier, headers, turn)
+            return await self._one(media, courier, headers_of, turn)
 
     async def _one(
-        self, media: Media, courier: Courier, headers: Mapping[str, str], turn: asyncio.Lock
+        self, media: Media, courier: Courier, headers_of: HeadersOf, turn: asyncio.Lock
     ) -> Media | None:
         """Our link to it; None for what nobody sees. Not every provider says before what it is."""
         if not self._rules.public_url:
             raise NotPassedOn("no-public-url")
+        try:
+            request = HttpRequest("GET", media.url, headers_of(media.url))
+        except ValueError:
+            raise NotPassedOn("no URL") from None
         async with self._fetching:
-            reply = await self._fetch(HttpRequest("GET", media.url, headers), courier)
+            reply = await self._fetch(request, courier)
         if is_sheet(reply):
             return None
         try:
