@@ -6,7 +6,9 @@ from typing import Literal
 from maskline.settings.setting import setting
 
 KeywordLanguage = Literal["de", "en", "es", "fr", "it", "nl", "pt"]
-AT_MOST_HOURLY = " Nobody is told anything more often than once an hour."
+AT_MOST_HOURLY = (
+    " Nobody is told anything more often than once an hour, but for what STOP and START changed."
+)
 
 
 @dataclass(frozen=True)

@@ -52,16 +52,17 @@ class Keeper:
         treatment: Treatment,
     ) -> None:
         self.records.append(record)
+        stopped = self.has_stopped(record["source"], record["dialled"], bool(row["stopped"]))
         match treatment:
             case Forward():
                 self.forward(record, Body(text.told, text.media), treatment, rules)
             case Heed():
                 self.end(record, text, State.HANDLED, treatment.keyword.value)
-                self.heed(record, treatment.keyword)
-                self.reply(record, row, rules, treatment.reply)
+                changed = self.heed(record, treatment.keyword, stopped=stopped)
+                self.reply(record, row, rules, treatment.reply, owed=changed)
             case Refuse():
                 self.end(record, text, State.REFUSED, treatment.reason)
-                if not self.has_stopped(record["source"], record["dialled"], bool(row["stopped"])):
+                if not stopped:
                     self.reply(record, row, rules, treatment.reply)
 
     def forward(self, record: dict[str, Any], body: Body, to: Forward, rules: TextRules) -> None:
@@ -94,7 +95,8 @@ class Keeper:
             record["sealed_body"] = seal(self.turn.context.tx.cipher, body, record["message_id"])
         self.turn.happened(record["account_id"], state, record["message_id"])
 
-    def heed(self, record: dict[str, Any], keyword: Keyword) -> None:
+    def heed(self, record: dict[str, Any], keyword: Keyword, *, stopped: bool) -> bool:
+        """Does what somebody said who had said STOP before or not; whether it changed anything."""
         tx, now = self.turn.context.tx, self.turn.context.now
         pair = {"participant": record["source"], "proxy_number": record["dialled"]}
         if keyword is Keyword.STOP:
@@ -104,6 +106,7 @@ class Keeper:
         if keyword is Keyword.START:
             self.stopped[record["source"], record["dialled"]] = False
             tx.run("delete_opt_out", **pair)
+        return stopped != self.has_stopped(record["source"], record["dialled"], stopped)
 
     def withhold(self, shown: str, recipient: str) -> None:
         """Refuses what waits to be sent to somebody who has just said STOP."""
@@ -121,8 +124,17 @@ class Keeper:
                 self.turn.happened(record["account_id"], State.REFUSED, record["message_id"])
         self.sendable = [each for each in self.sendable if each[0]["due_at"] is not None]
 
-    def reply(self, record: dict[str, Any], row: Row, rules: TextRules, words: str) -> None:
-        """Tells the sender something, from the number that they texted, once in a while."""
+    def reply(
+        self,
+        record: dict[str, Any],
+        row: Row,
+        rules: TextRules,
+        words: str,
+        *,
+        owed: bool = False,
+    ) -> None:
+        """Tells the sender something, from the number that they texted: what they are `owed`, and
+        once in a while something else."""
         context, sender, number = self.turn.context, record["source"], record["dialled"]
         carrier = row["number_carrier"]
         if not words or carrier not in context.policy.text_carriers:
@@ -131,7 +143,7 @@ class Keeper:
             return
         pair = {"participant": sender, "proxy_number": number}
         before = context.now - REPLY_PAUSE
-        if not context.tx.run("note_reply", **pair, now=context.now, before=before):
+        if not context.tx.run("note_reply", **pair, now=context.now, before=before) and not owed:
             return
         reply = EMPTY | {
             name: record[name]

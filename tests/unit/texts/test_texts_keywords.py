@@ -117,6 +117,19 @@ def test_stop_is_heeded_again_also_within_one_turn(carrier: Carrier, number: str
     assert carrier.sent == []
 
 
+def test_who_says_stop_or_start_is_told_each_time_that_it_changes_something(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    """Carriers ask for that. Who answers our answers with the same word is told nothing."""
+    carrier.desk.rule(connector, HelpReply="Help.", StopReply="Stopped.", StartReply="Started.")
+    for words in ("HELP", "HELP", "STOP", "STOP", "START", "START", "STOP"):
+        carrier.bring(words, number, BEN)
+        while carrier.states()[-1] == "Sending":
+            carrier.accept(f"id-{len(carrier.sent)}")
+    told = [text.text for text in carrier.sent if text.destination == BEN]
+    assert told == ["Help.", "Stopped.", "Started.", "Stopped."]
+
+
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
     carrier.limits = Limits(per_sender_minute=1)
     carrier.bring("one", number, BEN)
