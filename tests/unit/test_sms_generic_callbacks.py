@@ -267,7 +267,16 @@ def test_a_text_tells_when_it_was_sent(name: str) -> None:
     assert sent_at // 1000 * 1000 == NOW
 
 
-@pytest.mark.parametrize("time", ["", "yesterday", 5, None, [], "9999-99-99T00:00:00Z"])
+@pytest.mark.parametrize(
+    "time", [NOW // 1000, str(NOW // 1000), NOW, str(NOW), "2026-09-21T14:13:20+0000"]
+)
+def test_times_are_known_in_the_forms_that_providers_have(time: object) -> None:
+    assert text_of("vonage", VONAGE_IN | {"timestamp": time}).sent_at == NOW
+
+
+@pytest.mark.parametrize(
+    "time", ["", "yesterday", 5, None, [], "9999-99-99T00:00:00Z", 1.5, "١٧٩٠٠٠٠٠٠٠"]
+)
 def test_what_is_no_time_is_none(time: object) -> None:
     assert text_of("vonage", VONAGE_IN | {"timestamp": time}).sent_at is None
 

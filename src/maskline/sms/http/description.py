@@ -78,7 +78,8 @@ class AnswerRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class MessageRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where things stand in a callback with texts. `items` gives one or a list of them, `when` must
     be true of one that is a text; without it, all that come to the path of messages are.
-    `recipients` gives all that it went to, `sent_at` when the provider got it (ISO 8601)."""
+    `recipients` gives all that it went to, `sent_at` when the provider got it (ISO 8601, or seconds
+    or milliseconds since 1970)."""
 
     message_id: str
     source: str

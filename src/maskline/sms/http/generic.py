@@ -51,6 +51,9 @@ from maskline.sms.port import (
 BAD_KEYS = (401, 403, 404)
 LEAST_VALIDITY, LONGEST_VALIDITY = 60, 172_800  # seconds
 DIGITS = re.compile(r"\d{7,15}")
+# Times since 1970 as providers give them, in seconds or milliseconds; so until the year 2286.
+EPOCH = re.compile(r"[0-9]{10}([0-9]{3})?")
+MILLISECOND_DIGITS = 13
 ODD_FORM = "not of the form that the description expects"
 
 Rules = TypeVar("Rules", MessageRules, StatusRules)
@@ -279,9 +282,13 @@ def found(expression: str | None, content: Any) -> Any:
 
 
 def time_in(value: Any) -> int | None:
-    """A time (ISO 8601) in milliseconds since the epoch; None for whatever else."""
+    """A time (ISO 8601, or seconds or milliseconds since the epoch) in milliseconds since the
+    epoch; None for whatever else."""
+    text = word(value)
+    if EPOCH.fullmatch(text):
+        return int(text.ljust(MILLISECOND_DIGITS, "0"))
     try:
-        given = datetime.fromisoformat(word(value))
+        given = datetime.fromisoformat(text)
         return int(given.replace(tzinfo=given.tzinfo or UTC).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
