@@ -711,6 +711,7 @@ async def test_a_storm(seed: int) -> None:
         for text in leaving:
             await relay.until(lambda: one.room)
             one.submit([text])
+            one.recall([each.message_id for each in leaving if smsc.chance.random() < 0.1])
         await relay.until(lambda: len(relay.outcomes) == len(leaving), seconds=60)
         smsc.manners.__dict__.update(Manners().__dict__)
         await relay.until(lambda: smsc.delivered, seconds=60)
