@@ -618,6 +618,23 @@ async def test_no_picture_is_fetched_for_a_text_whose_verdict_is_known(
     assert (twilio.asked, house.inbox.taken) == ([], [])
 
 
+async def test_no_picture_is_fetched_again_for_a_text_that_comes_again_meanwhile(
+    house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telnyx waits for two seconds, and tries three times."""
+
+    def known(_: Context, text: InboundText, most: int) -> Foreseen:
+        taken = [each.message_id for each in house.inbox.taken if isinstance(each, InboundText)]
+        return Foreseen(Accepted(message_ids=()) if text.message_id in taken else None, True)
+
+    monkeypatch.setattr(door, "foreseen", known)
+    twilio.media["/a"] = ("image/jpeg", picture(b""))
+    tries = (house.deliver("messages", with_media(f"{twilio.url}/a")) for _ in range(3))
+    assert {status for status, _, _ in await asyncio.gather(*tries)} == {200}
+    assert len(only(house).media) == len(twilio.asked) == 1
+    assert not house.door._coming
+
+
 async def test_no_picture_is_fetched_for_a_text_that_nobody_will_get(
     house: House, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -98,6 +99,7 @@ class Door:
         self._context = context
         self._public_url = public_url
         self._most_queued = most_queued
+        self._coming: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -167,6 +169,19 @@ class Door:
         return thanks(reading.thanks)
 
     async def _keep(self, desk: Desk, arrivals: Sequence[Arrival]) -> None:
+        async with AsyncExitStack() as stack:
+            for turn in self._turns(arrivals):
+                await stack.enter_async_context(turn)
+            await self._keep_now(desk, arrivals)
+
+    def _turns(self, arrivals: Sequence[Arrival]) -> list[asyncio.Lock]:
+        """Those of texts with pictures: one that comes again before it is kept, since its provider
+        waits for seconds alone, waits until it is known, and nothing is fetched twice."""
+        texts = [each for each in arrivals if isinstance(each, InboundText) and each.media]
+        names = {(text.carrier, text.message_id) for text in texts if text.message_id}
+        return [self._coming.setdefault(name, asyncio.Lock()) for name in sorted(names)]
+
+    async def _keep_now(self, desk: Desk, arrivals: Sequence[Arrival]) -> None:
         found = await self._all_passed_on(desk, arrivals)
         ready = [each for each in found if isinstance(each, Arrival)]
         verdicts = [each for each in found if not isinstance(each, Arrival)]
