@@ -33,7 +33,7 @@ from maskline.courier import HttpReply
 from maskline.sms.http import description
 from maskline.sms.http.description import BadDescription, load, read, shipped
 from maskline.sms.http.generic import Generic
-from maskline.sms.http.provider import MESSAGES, STATUS, Callback
+from maskline.sms.http.provider import MESSAGES, STATUS, Callback, NotGenuine
 from maskline.sms.http.signatures import SignatureRules, Signed, is_genuine, signature_headers
 from maskline.sms.port import (
     Accepted,
