@@ -147,7 +147,7 @@ def test_postgresql_reads_a_page_from_its_newest_end(
         ("list_calls", "calls_of_account_by_time"),
         ("list_calls_of_nobody", "calls_of_account_by_time"),
         ("list_expired_proxy_sessions", "proxy_sessions_by_expiry"),
-        ("list_expired_sessions_of_number", "proxy_sessions_by_expiry"),
+        ("list_expired_sessions_of_numbers", "proxy_sessions_by_expiry"),
         ("search_phone_numbers", "proxy_sessions_by_expiry"),
         ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
         ("purge_segments", "message_segments_by_age"),

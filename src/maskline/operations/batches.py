@@ -1,11 +1,13 @@
 """Requests that name many things at once."""
 
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Iterable
 
 from maskline.domain.refusals import BadRequest, Refusal
 from maskline.operations.context import Answer
 
-# A change holds up all others, and with them calls that are coming in, for as long as it takes.
+# A change holds up all others, and with them calls that are coming in, for as long as it takes. So
+# what is many is read by one query and changed by another, whatever becomes of each.
 MOST_AT_ONCE = 1000
 
 
@@ -30,3 +32,8 @@ def each_of(numbers: Collection[str], work: Callable[[str], object]) -> Answer:
                 }
             )
     return {"PhoneNumberErrors": errors}
+
+
+def listed(ids: Iterable[str | None]) -> str:
+    """Ids as queries want them that are given many: [[id], …]."""
+    return json.dumps([[each] for each in ids])

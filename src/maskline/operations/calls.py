@@ -1,6 +1,5 @@
 """Calls: routed, and followed to their end."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -12,6 +11,7 @@ from maskline.domain.limits import Underway
 from maskline.domain.refusals import NotFound
 from maskline.domain.routing import Connect, Fallback, Reject
 from maskline.operations import numbering, routes
+from maskline.operations.batches import listed
 from maskline.operations.call_limits import within_limits
 from maskline.operations.context import Answer, Context, Request
 from maskline.operations.legs_left import LEFT_ALONE, UNREACHED, Leg, leave_legs
@@ -113,11 +113,6 @@ def ended_of(context: Context, session_ids: Sequence[str | None]) -> set[str]:
         for row in context.tx.all("list_ended_sessions", ids=listed(session_ids))
         if routes.rules_of(context, row["voice_connector_id"]).hang_up(expired=row["expired"])
     }
-
-
-def listed(ids: Iterable[str | None]) -> str:
-    """Ids as queries want them that are given many: [[id], …]."""
-    return json.dumps([[each] for each in ids])
 
 
 def safe_to_connect(context: Context, route: Route) -> Route:

@@ -156,21 +156,26 @@ def put_voice_connector_termination_credentials(context: Context, request: Reque
     require_connector(context, connector_id)
     credentials = request.get("Credentials") or []
     require_few(credentials)
-    for credential in credentials:
-        username, password = credential.get("Username"), credential.get("Password")
-        if not username or not password:
-            raise BadRequest("A credential needs a Username and a Password")
-        if max(len(username), len(password)) > LONGEST_WORD:
-            raise BadRequest(f"A Username and a Password have at most {LONGEST_WORD} characters")
-        context.tx.run(
-            "put_termination_credential",
-            voice_connector_id=connector_id,
-            username=username,
-            sealed_password=context.tx.cipher.seal(password, f"{connector_id}/{username}"),
-        )
+    rows = [credential_row(context, connector_id, credential) for credential in credentials]
+    context.tx.run_each("put_termination_credential", rows)
     if len(usernames(context, connector_id)) > MOST_CREDENTIALS:
         raise LimitExceeded(f"A VoiceConnector can have {MOST_CREDENTIALS} termination credentials")
     return {}
+
+
+def credential_row(
+    context: Context, connector_id: str, credential: dict[str, str | None]
+) -> dict[str, Any]:
+    username, password = credential.get("Username"), credential.get("Password")
+    if not username or not password:
+        raise BadRequest("A credential needs a Username and a Password")
+    if max(len(username), len(password)) > LONGEST_WORD:
+        raise BadRequest(f"A Username and a Password have at most {LONGEST_WORD} characters")
+    return {
+        "voice_connector_id": connector_id,
+        "username": username,
+        "sealed_password": context.tx.cipher.seal(password, f"{connector_id}/{username}"),
+    }
 
 
 def list_voice_connector_termination_credentials(context: Context, request: Request) -> Answer:
@@ -188,10 +193,10 @@ def delete_voice_connector_termination_credentials(context: Context, request: Re
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
     require_few(request["Usernames"])
-    for username in request["Usernames"]:
-        context.tx.run(
-            "delete_termination_credential", voice_connector_id=connector_id, username=username
-        )
+    context.tx.run_each(
+        "delete_termination_credential",
+        [{"voice_connector_id": connector_id, "username": each} for each in request["Usernames"]],
+    )
     return {}
 
 

@@ -4,23 +4,19 @@ from collections import Counter
 from collections.abc import Iterable
 
 from maskline.domain.session import ProxySession
+from maskline.operations.batches import listed
 from maskline.operations.context import Context
 from maskline.operations.proxy_sessions import hang_up_calls, proxy_numbers
 from maskline.operations.routes import rules_of
 from maskline.store import Row, rows
 
 
-def open_sessions(context: Context, number: Row) -> int:
-    """How many open sessions use a phone number, whose row counts until their end is noted."""
-    if not number["open_sessions"]:
-        return 0
+def settle_sessions_of(context: Context, numbers: Iterable[str]) -> None:
+    """Notes what ended of the sessions of phone numbers, whose rows count them until then."""
     over = context.tx.all(
-        "list_expired_sessions_of_number",
-        phone_number=number["phone_number"],
-        now=context.now,
+        "list_expired_sessions_of_numbers", numbers=listed(numbers), now=context.now
     )
-    counted: int = number["open_sessions"]
-    return counted - settle(context, over)
+    settle(context, over)
 
 
 def settle(context: Context, listed: Iterable[Row]) -> int:

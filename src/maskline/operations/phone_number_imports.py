@@ -1,14 +1,16 @@
 """The inventory of phone numbers in the operator's hands: brought in, looked at, taken out."""
 
+import json
 from typing import Any
 
 from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, Conflict, InvalidPhoneNumber, NotFound
-from maskline.operations.batches import each_of
+from maskline.operations.batches import each_of, listed, require_few
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.expiries import open_sessions
+from maskline.operations.expiries import settle_sessions_of
 from maskline.operations.numbering import NO_COUNTRY, is_toll_free, place_of, require_dialable
 from maskline.operations.pages import page_of
+from maskline.operations.phone_numbers import numbers_in, rows_of
 from maskline.operations.tenancy import account_for, require_operator
 from maskline.store import Row
 
@@ -26,33 +28,41 @@ def import_phone_numbers(context: Context, request: Request) -> Answer:
     account_id = account_for(context, request)
     if request["CarrierName"] not in context.policy.carriers:
         raise BadRequest(f"No carrier is named '{request['CarrierName']}' in the settings")
-    return each_of(
-        request["E164PhoneNumbers"],
-        lambda text: import_phone_number(context, request, account_id, text),
+    return take_in(context, request, account_id)
+
+
+def take_in(context: Context, request: Request, account_id: str) -> Answer:
+    texts = request["E164PhoneNumbers"]
+    require_few(texts)
+    known = rows_of(context, numbers_in(texts, e164.normalise))
+    numbers: dict[str, tuple[str, str, int]] = {}
+
+    def one(text: str) -> None:
+        number = require_dialable(text)
+        if number in known and known[number]["account_id"] != account_id:
+            raise Conflict("The phone number belongs to another account")
+        numbers[number] = traits(number)
+
+    answer = each_of(texts, one)
+    context.tx.run(
+        "put_phone_numbers",
+        numbers=json.dumps([[number, *found] for number, found in numbers.items()]),
+        account_id=account_id,
+        carrier=request["CarrierName"],
+        shared=bool(request.get("Shared")),
+        now=context.now,
     )
+    return answer
 
 
-def import_phone_number(context: Context, request: Request, account_id: str, text: str) -> None:
-    number = require_dialable(text)
-    known = context.tx.one("get_phone_number", phone_number=number)
-    if known is not None and known["account_id"] != account_id:
-        raise Conflict("The phone number belongs to another account")
+def traits(number: str) -> tuple[str, str, int]:
+    """Country, area code, and whether it is toll-free; raises InvalidPhoneNumber."""
     place = place_of(number)
     if place.country == NO_COUNTRY:
         raise InvalidPhoneNumber(
             f"{e164.redact(number)} is a number of no country, and sessions ask for countries"
         )
-    context.tx.run(
-        "put_phone_number",
-        phone_number=number,
-        account_id=account_id,
-        carrier=request["CarrierName"],
-        shared=bool(request.get("Shared")),
-        country=place.country,
-        area_code=place.area_code,
-        toll_free=is_toll_free(number),
-        now=context.now,
-    )
+    return place.country, place.area_code, int(is_toll_free(number))
 
 
 def list_imported_phone_numbers(context: Context, request: Request) -> Answer:
@@ -73,21 +83,31 @@ def remove_phone_numbers(context: Context, request: Request) -> Answer:
     """Takes numbers out of an account's inventory for good, unless something depends on them."""
     require_operator(context)
     account_id = account_for(context, request)
-    return each_of(
-        request["E164PhoneNumbers"], lambda text: remove_phone_number(context, account_id, text)
-    )
+    texts = request["E164PhoneNumbers"]
+    require_few(texts)
+    named = numbers_in(texts, e164.normalise)
+    settle_sessions_of(context, named)
+    rows = rows_of(context, named)
+    removed: list[str] = []
+
+    def one(text: str) -> None:
+        row = rows.get(e164.normalise(text))
+        if row is None or row["account_id"] != account_id:
+            raise NotFound("The phone number is not in the inventory of the account")
+        require_removable(row)
+        removed.append(row["phone_number"])
+        del rows[row["phone_number"]]  # it may be named again
+
+    answer = each_of(texts, one)
+    context.tx.run("remove_phone_numbers", numbers=listed(removed))
+    return answer
 
 
-def remove_phone_number(context: Context, account_id: str, text: str) -> None:
-    number = e164.normalise(text)
-    row = context.tx.one("get_phone_number", phone_number=number)
-    if row is None or row["account_id"] != account_id:
-        raise NotFound("The phone number is not in the inventory of the account")
+def require_removable(row: Row) -> None:
     if row["status"] == "Assigned":
         raise Conflict("The phone number must be disassociated first")
-    if open_sessions(context, row):
+    if row["open_sessions"]:
         raise Conflict("The phone number is in use by open proxy sessions")
-    context.tx.run("remove_phone_number", phone_number=number)
 
 
 def shown(row: Row) -> dict[str, Any]:

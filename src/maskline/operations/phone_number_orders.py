@@ -4,18 +4,18 @@ What can be had are the numbers imported for the account itself, and those of th
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
 from maskline.domain.refusals import BadRequest, NotFound
 from maskline.operations import cities
-from maskline.operations.batches import require_few
+from maskline.operations.batches import listed, require_few
 from maskline.operations.cities import Span
 from maskline.operations.context import Answer, Context, Request
-from maskline.operations.expiries import open_sessions
+from maskline.operations.expiries import settle_sessions_of
 from maskline.operations.pages import Page, page_of
-from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of
+from maskline.operations.phone_numbers import VOICE_CONNECTOR, number_of, rows_of
 from maskline.operations.quotas import require_room
 from maskline.operations.tenancy import is_operator, operator_account
 from maskline.store import Row
@@ -115,7 +115,7 @@ def create_phone_number_order(context: Context, request: Request) -> Answer:
     if not numbers:
         raise BadRequest("An order needs at least one phone number")
     name = request.get("Name") or None
-    outcome = {number: acquire(context, number, order_id, name) for number in numbers}
+    outcome = acquire(context, numbers, order_id, name)
     if not is_operator(context):  # whose stock all others order from
         require_room(context, "phone_numbers", beyond=1)  # what was ordered counts already
     context.tx.run(
@@ -131,24 +131,27 @@ def create_phone_number_order(context: Context, request: Request) -> Answer:
     return {"PhoneNumberOrder": {**order, "Status": PROCESSING, "OrderedPhoneNumbers": waiting}}
 
 
-def acquire(context: Context, number: str, order_id: str, name: str | None) -> str:
-    """The status of an ordered number: acquired, if it is there to be had."""
-    row = context.tx.one("get_phone_number", phone_number=number)
+def acquire(
+    context: Context, numbers: Collection[str], order_id: str, name: str | None
+) -> dict[str, str]:
+    """The status of each ordered number: acquired, if it is there to be had."""
+    settle_sessions_of(context, numbers)
     owners = (context.account_id, operator_account(context))
-    if row is None or row["account_id"] not in owners or not row["orderable"]:
-        return FAILED
-    # Sessions may go on using a number that is associated with nothing any more.
-    if open_sessions(context, row):
-        return FAILED
+    acquired = {
+        number
+        for number, row in rows_of(context, numbers).items()
+        # Sessions may go on using a number that is associated with nothing any more.
+        if row["account_id"] in owners and row["orderable"] and not row["open_sessions"]
+    }
     context.tx.run(
-        "order_number",
-        phone_number=number,
+        "order_numbers",
+        numbers=listed(acquired),
         account_id=context.account_id,
         order_id=order_id,
         name=name,
         now=context.now,
     )
-    return ACQUIRED
+    return {number: ACQUIRED if number in acquired else FAILED for number in numbers}
 
 
 def get_phone_number_order(context: Context, request: Request) -> Answer:

@@ -1,5 +1,8 @@
 """Phone numbers of the inventory: read, named, deleted and restored."""
 
+import json
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -8,9 +11,9 @@ from maskline.domain import e164
 from maskline.domain.refusals import BadRequest, InvalidPhoneNumber, NotFound
 from maskline.domain.session import Capability
 from maskline.model import load
-from maskline.operations.batches import each_of, require_few
+from maskline.operations.batches import each_of, listed, require_few
 from maskline.operations.context import Answer, Context, Policy, Request
-from maskline.operations.expiries import open_sessions
+from maskline.operations.expiries import settle_sessions_of
 from maskline.operations.pages import page_of
 from maskline.store import Row
 
@@ -18,6 +21,7 @@ VOICE_CONNECTOR = "VoiceConnector"
 DELETION_DAYS = 7  # how long a deleted number can be restored
 STATUSES = load("chime-sdk-voice").shapes["PhoneNumberStatus"].enum
 CHANGEABLE = ("ProductType", "CallingName", "Name")
+Change = tuple[str, str, str | None, str | None]  # number, product type, calling name, name
 LISTS = {
     None: "list_phone_numbers",
     "VoiceConnectorId": "list_phone_numbers_of_connector",
@@ -55,12 +59,13 @@ def list_phone_numbers(context: Context, request: Request) -> Answer:
 
 def update_phone_number(context: Context, request: Request) -> Answer:
     """Changes one of product type, calling name and name."""
-    change_phone_number(context, request)
+    row = require_number(context, request["PhoneNumberId"])
+    change(context, [changed(row, request)])
     return get_phone_number(context, request)
 
 
-def change_phone_number(context: Context, request: Request) -> None:
-    row = require_number(context, request["PhoneNumberId"])
+def changed(row: Row, request: Request) -> Change:
+    """What becomes of a number by a request, which may be one of a batch."""
     given = [member for member in CHANGEABLE if request.get(member) is not None]
     if len(given) != 1:
         raise BadRequest(f"Exactly one of {', '.join(CHANGEABLE)} can be changed at a time")
@@ -69,14 +74,12 @@ def change_phone_number(context: Context, request: Request) -> None:
         raise BadRequest("The product type of a phone number in use cannot be changed")
     if request.get("CallingName") and row["toll_free"]:
         raise BadRequest("A toll-free number has no calling name")
-    context.tx.run(
-        "update_phone_number",
-        phone_number=row["phone_number"],
-        product_type=product_type,
-        calling_name=request.get("CallingName", row["calling_name"]) or None,
-        name=request.get("Name", row["name"]) or None,
-        now=context.now,
-    )
+    calling_name = request.get("CallingName", row["calling_name"]) or None
+    return row["phone_number"], product_type, calling_name, request.get("Name", row["name"]) or None
+
+
+def change(context: Context, changes: list[Change]) -> None:
+    context.tx.run("update_phone_numbers", numbers=json.dumps(changes), now=context.now)
 
 
 def batch_update_phone_number(context: Context, request: Request) -> Answer:
@@ -85,50 +88,71 @@ def batch_update_phone_number(context: Context, request: Request) -> Answer:
     by_id = {item["PhoneNumberId"]: item for item in items}
     if len({*map(number_or_text, by_id)}) < len(items):
         raise BadRequest("A phone number is named twice")
-    return each_of(by_id, lambda number_id: change_phone_number(context, by_id[number_id]))
+    find = finder(context, by_id)
+    changes: list[Change] = []
+    answer = each_of(by_id, lambda each: changes.append(changed(find(each), by_id[each])))
+    change(context, changes)
+    return answer
 
 
 def delete_phone_number(context: Context, request: Request) -> Answer:
     """Puts a number that nothing uses into the deletion queue, where it can be restored from."""
-    row = require_number(context, request["PhoneNumberId"])
-    if row["status"] == "Assigned":
-        raise BadRequest("The phone number must be disassociated first")
-    if open_sessions(context, row):
-        raise BadRequest("The phone number is in use by open proxy sessions")
-    if row["deleted_at"] is None:
-        set_deleted_at(context, row, context.now)
+    number_ids = [request["PhoneNumberId"]]
+    settle_sessions_of(context, numbers_in(number_ids))
+    row = require_deletable(require_number(context, *number_ids))
+    set_deleted_at(context, [row], context.now)
     return {}
 
 
+def require_deletable(row: Row) -> Row:
+    if row["status"] == "Assigned":
+        raise BadRequest("The phone number must be disassociated first")
+    if row["open_sessions"]:
+        raise BadRequest("The phone number is in use by open proxy sessions")
+    return row
+
+
 def batch_delete_phone_number(context: Context, request: Request) -> Answer:
-    if not all(number_id.strip() for number_id in request["PhoneNumberIds"]):
+    number_ids = request["PhoneNumberIds"]
+    if not all(number_id.strip() for number_id in number_ids):
         raise BadRequest("An id of a phone number is empty")  # it could not be named in the answer
-    return each_of(
-        request["PhoneNumberIds"],
-        lambda number_id: delete_phone_number(context, {"PhoneNumberId": number_id}),
-    )
+    require_few(number_ids)
+    settle_sessions_of(context, numbers_in(number_ids))
+    find = finder(context, number_ids)
+    deleted: list[Row] = []
+    answer = each_of(number_ids, lambda each: deleted.append(require_deletable(find(each))))
+    set_deleted_at(context, deleted, context.now)
+    return answer
 
 
 def restore_phone_number(context: Context, request: Request) -> Answer:
     row = require_number(context, request["PhoneNumberId"])
     if row["deleted_at"] is None:
         raise BadRequest("The phone number is not deleted")
-    set_deleted_at(context, row, None)
+    set_deleted_at(context, [row], None)
     return get_phone_number(context, request)
 
 
-def set_deleted_at(context: Context, row: Row, deleted_at: int | None) -> None:
+def set_deleted_at(context: Context, rows: list[Row], deleted_at: int | None) -> None:
+    """Numbers that are deleted already stay as they are when they are deleted again."""
+    changing = [row["phone_number"] for row in rows if row["deleted_at"] is None or not deleted_at]
     context.tx.run(
-        "set_deleted_at",
-        phone_number=row["phone_number"],
-        deleted_at=deleted_at,
-        now=context.now,
+        "set_deleted_at", numbers=listed(changing), deleted_at=deleted_at, now=context.now
     )
 
 
 def number_of(number_id: str) -> str:
     """The number of an id, which clients send as `+1…`, `%2B1…` or, encoded twice, `%252B1…`."""
     return e164.normalise(unquote(unquote(number_id)))
+
+
+def numbers_in(texts: Iterable[str], read: Callable[[str], str] = number_of) -> list[str]:
+    """The numbers of those texts that are read as one: of ids, unless something else is said."""
+    numbers = []
+    for text in texts:
+        with suppress(InvalidPhoneNumber):
+            numbers.append(read(text))
+    return numbers
 
 
 def number_or_text(number_id: str) -> str:
@@ -142,7 +166,28 @@ def number_or_text(number_id: str) -> str:
 def require_number(context: Context, number_id: str) -> Row:
     """The row of a number of the account; raises NotFound."""
     number = number_of(number_id)
-    row = context.tx.one("get_phone_number", phone_number=number)
+    return require_own(context, number, context.tx.one("get_phone_number", phone_number=number))
+
+
+def finder(context: Context, number_ids: Collection[str]) -> Callable[[str], Row]:
+    """`require_number` for each of many, which are read at once."""
+    require_few(number_ids)
+    rows = rows_of(context, numbers_in(number_ids))
+
+    def find(number_id: str) -> Row:
+        number = number_of(number_id)
+        return require_own(context, number, rows.get(number))
+
+    return find
+
+
+def rows_of(context: Context, numbers: Iterable[str]) -> dict[str, Row]:
+    """Those of the numbers that are in the inventory, of any account."""
+    found = context.tx.all("get_phone_numbers", numbers=listed(numbers))
+    return {row["phone_number"]: row for row in found}
+
+
+def require_own(context: Context, number: str, row: Row | None) -> Row:
     if row is None or row["account_id"] != context.account_id or is_released(context, row):
         raise NotFound(f"Could not find PhoneNumber {e164.redact(number)}")
     return row

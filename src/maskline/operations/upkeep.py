@@ -7,6 +7,7 @@ several times at once.
 
 from maskline.clock import DAY
 from maskline.domain.session import ProxySession
+from maskline.operations.batches import listed
 from maskline.operations.context import Context
 from maskline.operations.expiries import settle
 from maskline.operations.phone_numbers import DELETION_DAYS
@@ -57,14 +58,12 @@ def purge_phone_numbers(context: Context) -> int:
     released = context.now - DELETION_DAYS * DAY
     old = context.tx.all("list_released_phone_numbers", released=released, limit=PIECE)
     operator = operator_account(context)
-    for row in old:
-        number = row["phone_number"]
-        if row["account_id"] == operator:
-            context.tx.run("remove_phone_number", phone_number=number)
-        else:
-            context.tx.run(
-                "take_phone_number_back", phone_number=number, account_id=operator, now=context.now
-            )
+    own = [row["phone_number"] for row in old if row["account_id"] == operator]
+    others = [row["phone_number"] for row in old if row["account_id"] != operator]
+    context.tx.run("remove_phone_numbers", numbers=listed(own))
+    context.tx.run(
+        "take_phone_numbers_back", numbers=listed(others), account_id=operator, now=context.now
+    )
     return len(old)
 
 

@@ -1,6 +1,11 @@
 -- name: get_phone_number
 SELECT * FROM phone_numbers WHERE phone_number = :phone_number
 
+-- name: get_phone_numbers
+-- `numbers` is [[phone_number], …], here and wherever nothing else is said.
+SELECT * FROM phone_numbers
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
+
 -- name: find_phone_number
 -- Whether one of two numbers is in the inventory of an account.
 SELECT phone_number FROM phone_numbers
@@ -10,13 +15,15 @@ SELECT phone_number FROM phone_numbers
 WHERE phone_number = :second AND account_id = :account_id
 LIMIT 1
 
--- name: put_phone_number
+-- name: put_phone_numbers
+-- `numbers` is [[phone_number, country, area_code, toll_free], …], each number once.
 INSERT INTO phone_numbers
     (phone_number, account_id, account_since, carrier, shared, country, area_code, toll_free,
      created_at, updated_at)
-VALUES
-    (:phone_number, :account_id, :now, :carrier, :shared, :country, :area_code, :toll_free,
-     :now, :now)
+SELECT each.value ->> 0, :account_id, :now, :carrier, :shared, each.value ->> 1, each.value ->> 2,
+    CAST(each.value ->> 3 AS BIGINT), :now, :now
+FROM json_each(:numbers) AS each
+WHERE TRUE
 ON CONFLICT (phone_number) DO UPDATE SET
     carrier = excluded.carrier,
     shared = excluded.shared,
@@ -106,40 +113,44 @@ ORDER BY country
 SELECT count(*) AS found FROM phone_numbers
 WHERE account_id = :account_id AND phone_number_order_id IS NOT NULL
 
--- name: associate_number
+-- name: associate_numbers
 UPDATE phone_numbers
 SET voice_connector_id = :voice_connector_id, voice_connector_group_id = :group_id,
     associated_at = :now, updated_at = :now
-WHERE phone_number = :phone_number
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
 
--- name: disassociate_number
+-- name: disassociate_numbers
 UPDATE phone_numbers
 SET voice_connector_id = NULL, voice_connector_group_id = NULL, associated_at = NULL,
     updated_at = :now
-WHERE phone_number = :phone_number
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
 
--- name: update_phone_number
+-- name: update_phone_numbers
+-- `numbers` is [[phone_number, product_type, calling_name, name], …].
 UPDATE phone_numbers
-SET name = :name, calling_name = :calling_name, product_type = :product_type, updated_at = :now
-WHERE phone_number = :phone_number
+SET product_type = each.value ->> 1, calling_name = each.value ->> 2, name = each.value ->> 3,
+    updated_at = :now
+FROM json_each(:numbers) AS each
+WHERE phone_numbers.phone_number = each.value ->> 0
 
 -- name: set_deleted_at
 UPDATE phone_numbers SET deleted_at = :deleted_at, updated_at = :now
-WHERE phone_number = :phone_number
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
 
 -- name: list_released_phone_numbers
 SELECT phone_number, account_id FROM phone_numbers WHERE deleted_at <= :released LIMIT :limit
 
--- name: remove_phone_number
-DELETE FROM phone_numbers WHERE phone_number = :phone_number
+-- name: remove_phone_numbers
+DELETE FROM phone_numbers
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
 
--- name: take_phone_number_back
+-- name: take_phone_numbers_back
 -- It can be ordered again, and nothing of the account that had it is left on it.
 UPDATE phone_numbers
 SET account_id = :account_id, account_since = :now, shared = 0, product_type = 'VoiceConnector',
     name = NULL, calling_name = NULL, phone_number_order_id = NULL, deleted_at = NULL,
     updated_at = :now
-WHERE phone_number = :phone_number
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
 
 -- name: list_imported_phone_numbers
 SELECT * FROM phone_numbers
@@ -147,14 +158,14 @@ WHERE account_id = :account_id AND phone_number > :after AND :carrier IN ('', ca
 ORDER BY phone_number
 LIMIT :limit
 
--- name: order_number
+-- name: order_numbers
 -- Nothing of another account that had it is left on it.
 UPDATE phone_numbers
 SET account_id = :account_id, phone_number_order_id = :order_id, name = :name, updated_at = :now,
     product_type = 'VoiceConnector',
     calling_name = CASE WHEN account_id = :account_id THEN calling_name END,
     account_since = CASE WHEN account_id = :account_id THEN account_since ELSE :now END
-WHERE phone_number = :phone_number
+WHERE phone_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
 
 -- name: insert_phone_number_order
 INSERT INTO phone_number_orders

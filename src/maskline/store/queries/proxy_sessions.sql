@@ -147,8 +147,11 @@ WHERE ended_at IS NULL AND expires_at <= :now
 ORDER BY expires_at
 LIMIT :limit
 
--- name: list_expired_sessions_of_number
--- As above, of one phone number. They are few: somebody notes their end all the time.
+-- name: list_expired_sessions_of_numbers
+-- As above, of some phone numbers, [[phone_number], …]. They are few: somebody notes their end all the
+-- time.
 SELECT * FROM proxy_sessions
-WHERE ended_at IS NULL AND expires_at <= :now
-    AND :phone_number IN (first_proxy_number, second_proxy_number)
+WHERE ended_at IS NULL AND expires_at <= :now AND (
+    first_proxy_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
+    OR second_proxy_number IN (SELECT each.value ->> 0 FROM json_each(:numbers) AS each)
+)
