@@ -139,7 +139,7 @@ async def test_a_step_of_the_upkeep_that_fails_keeps_no_other_from_being_done(
 
     async def write(work: Callable[[Any], int], *, beside: bool) -> int:
         assert beside
-        return work(SimpleNamespace(try_lock=lambda _name: True))
+        return work(SimpleNamespace(lock_free=lambda *names: names))
 
     stream = io.StringIO()
     logs.configure("json", "info", stream)

@@ -12,13 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 from cluster import Cluster
-from desk import START
+from desk import HOUR, START
 from installation import NUMBERS, Installation
 
 from maskline.domain.refusals import Forbidden, NoNumberFree, Unavailable
-from maskline.operations import Context, proxy_sessions
+from maskline.operations import Context, calls, proxy_sessions, settle_expired_sessions
 from maskline.operations.assignment import Wish
-from maskline.store import Store, open_store, postgresql
+from maskline.operations.calls import decide_call, open_record
+from maskline.store import Store, Transaction, open_store, postgresql
 from maskline.store.greenlets import awaited
 
 WAITING = b"""
@@ -135,6 +136,83 @@ async def test_who_looked_before_it_rested_cannot_claim_it(
     else:
         assert await late
     store.close()
+
+
+async def test_a_call_that_is_recorded_while_its_session_expires_is_hung_up(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever records it has seen an open session, whoever notes the end no call."""
+    store = open_store(cluster.new_database(), tmp_path / "key")
+    installation = Installation(store, now=START)
+    connector = await installation.prepare(NUMBERS[0])
+    await hang_up_on_expiry(installation, connector)
+    await installation.open(connector, *PEOPLE[:2])
+    arrival = {"CarrierName": "acme", "Caller": PEOPLE[0], "Called": NUMBERS[0]}
+    _, call = await store.read(lambda tx: decide_call(installation.context(tx), arrival))
+    seen, go_on, ended_of = asyncio.Event(), asyncio.Event(), calls.ended_of
+
+    def look_and_wait(*given: Any) -> set[str]:
+        found = ended_of(*given)
+        seen.set()
+        awaited(go_on.wait())
+        return found
+
+    monkeypatch.setattr(calls, "ended_of", look_and_wait)
+    installation.now = START + HOUR
+    recording = asyncio.create_task(
+        store.write(lambda tx: open_record(installation.context(tx), call), beside=True)
+    )
+    await seen.wait()
+    await settle(installation)
+    go_on.set()
+    await recording
+    await settle(installation)
+    recorded = await store.read(
+        lambda tx: calls.recorded_call(installation.context(tx), call.call_id)
+    )
+    assert recorded is not None
+    assert recorded.hang_up_at == START + HOUR
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["the caller", "the call"])
+async def test_a_session_on_which_somebody_works_expires_in_the_next_round(
+    cluster: Cluster, tmp_path: Path, name: str
+) -> None:
+    """Nobody who has a call to record waits for the upkeep, nor it for him."""
+    store = open_store(cluster.new_database(), tmp_path / "key")
+    installation = Installation(store, now=START)
+    connector = await installation.prepare(NUMBERS[0])
+    await hang_up_on_expiry(installation, connector)
+    await installation.open(connector, *PEOPLE[:2])
+    arrival = {"CarrierName": "acme", "Caller": PEOPLE[0], "Called": NUMBERS[0]}
+    call_id = (await installation.call("RouteCall", "switch", **arrival))["CallId"]
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    def hold(tx: Transaction) -> None:
+        tx.lock(PEOPLE[0] if name == "the caller" else call_id)
+        held.set()
+        awaited(go_on.wait())
+
+    installation.now = START + HOUR
+    holding = asyncio.create_task(store.write(hold, beside=True))
+    await held.wait()
+    assert await settle(installation) == 0
+    go_on.set()
+    await holding
+    assert await settle(installation) == 1
+    store.close()
+
+
+async def hang_up_on_expiry(installation: Installation, connector: str) -> None:
+    terms = {"VoiceConnectorId": connector, "HangUpOnExpiry": True}
+    await installation.call("PutVoiceConnectorRules", "maskline", **terms)
+
+
+async def settle(installation: Installation) -> int:
+    return await installation.store.write(
+        lambda tx: settle_expired_sessions(installation.context(tx)), beside=True
+    )
 
 
 async def open_pairs(store: Store, connector: str) -> list[tuple[str, str]]:

@@ -579,6 +579,18 @@ def test_an_expiry_frees_a_number_also_before_anybody_noted_it(desk: Desk, what:
     assert number["OpenSessions"] == 0
 
 
+def test_who_is_alone_notes_the_end_of_sessions_and_holds_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand numbers may have any number of them, and PostgreSQL has only so many locks."""
+    connector = desk.connector()
+    desk.import_numbers(PROXY)
+    desk.open(connector, ANN, BEN)
+    desk.now += HOUR
+    monkeypatch.setattr(desk.tx, "lock_free", pytest.fail, raising=False)
+    assert taken(desk, "remove")
+
+
 def test_an_ordered_number_is_for_voice_connectors_and_has_nothing_of_the_operator(
     desk: Desk,
 ) -> None:

@@ -210,13 +210,13 @@ async def test_a_name_that_somebody_holds_is_told(store: Store) -> None:
     holding = asyncio.create_task(store.write(hold, beside=True))
     await begun.wait()
 
-    def try_all(tx: Transaction) -> list[bool]:
-        return [tx.try_lock(*names) for names in (["b"], ["a", "c"], ["c"], ["c", "d"])]
+    def try_all(tx: Transaction) -> list[set[str]]:
+        return [set(tx.lock_free(*names)) for names in (["b"], ["a", "c"], ["c", "d"], [])]
 
-    assert await store.write(try_all, beside=True) == [False, False, True, True]
+    assert await store.write(try_all, beside=True) == [set(), {"c"}, {"c", "d"}, set()]
     go.set()
     await holding
-    assert await store.write(try_all, beside=True) == [True] * 4
+    assert await store.write(try_all, beside=True) == [{"b"}, {"a", "c"}, {"c", "d"}, set()]
 
 
 async def connected_and_cut_off(store: Store, url: str) -> None:

@@ -50,7 +50,7 @@ async def upkeep(house: House) -> None:
 
     def piece(work: Callable[[Context], int], tx: Transaction) -> int:
         """A piece of the work, unless another process is at one."""
-        return work(house.context(tx)) if tx.try_lock(work.__name__) else 0
+        return work(house.context(tx)) if tx.lock_free(work.__name__) else 0
 
     async def finish(work: Callable[[Context], int]) -> None:
         while await house.store.write(lambda tx: piece(work, tx), beside=True):

@@ -252,7 +252,7 @@ def take_calls_to_hang_up(context: Context, node: str) -> list[Call]:
 def take_call(context: Context, call: Call) -> bool:
     """Whether this call is left to us to hang up; nobody else is given it for a while."""
     call_id = call.call_id
-    if not context.tx.try_lock(call_id):
+    if not context.tx.lock_free(call_id):
         return False
     again_at = context.now + (CANCEL_AGAIN if call.answered_at is None else HANG_UP_AGAIN)
     taken = context.tx.run("postpone_hang_up", call_id=call_id, now=context.now, again_at=again_at)
@@ -264,7 +264,7 @@ def complete_lost_calls(context: Context) -> int:
     lost = context.tx.all(
         "list_lost_calls", lost_before=context.now - LOST_AFTER, limit=HANG_UPS_AT_ONCE
     )
-    ended = [row["call_id"] for row in lost if context.tx.try_lock(row["call_id"])]
+    ended = context.tx.lock_free(*(row["call_id"] for row in lost))
     for call_id in ended:
         complete_call(context, call_id)
     return len(ended)

@@ -9,7 +9,7 @@ from maskline.clock import DAY
 from maskline.domain.session import ProxySession
 from maskline.operations.batches import listed
 from maskline.operations.context import Context
-from maskline.operations.expiries import settle
+from maskline.operations.expiries import held, settle_free
 from maskline.operations.phone_numbers import DELETION_DAYS
 from maskline.operations.tenancy import operator_account
 from maskline.store import rows
@@ -19,7 +19,7 @@ PIECE = 200
 
 def settle_expired_sessions(context: Context) -> int:
     """Notes the end of sessions whose window has passed, and hangs up where that is the rule."""
-    return settle(
+    return settle_free(
         context, context.tx.all("list_expired_proxy_sessions", now=context.now, limit=PIECE)
     )
 
@@ -31,17 +31,12 @@ def purge_sessions(context: Context) -> int:
     Those of whose participants somebody else holds one are left for the next time.
     """
     before = context.now - context.policy.closed_session_retention_days * DAY
-    listed = context.tx.all("list_purgeable_proxy_sessions", before=before, limit=PIECE)
-    old = [session for session in map(rows.proxy_session, listed) if hold(context, session)]
-    for session in old:
-        forget(context, session)
+    found = context.tx.all("list_purgeable_proxy_sessions", before=before, limit=PIECE)
+    old = held(context, map(rows.proxy_session, found))
+    forget(context, old)
     for connector_id in sorted({session.voice_connector_id for session in old}):
         context.tx.run("purge_voice_connector", voice_connector_id=connector_id)
     return len(old)
-
-
-def hold(context: Context, session: ProxySession) -> bool:
-    return context.tx.try_lock(*(each.phone_number for each in session.participants))
 
 
 def purge_calls(context: Context) -> int:
@@ -83,20 +78,18 @@ def purge_pictures(context: Context) -> int:
     return context.tx.run("purge_pictures", now=context.now, limit=PIECE)
 
 
-def forget(context: Context, session: ProxySession) -> None:
-    for participant in session.participants:
-        _, peer = session.sides(participant.phone_number)
-        context.tx.run(
-            "forget_claim",
-            participant=participant.phone_number,
-            proxy_number=participant.proxy_number,
-            proxy_session_id=session.proxy_session_id,
-        )
-        context.tx.run(
-            "forget_pair_number",
-            participant=participant.phone_number,
-            peer=peer.phone_number,
-            proxy_number=participant.proxy_number,
-            used_at=session.created_at,
-        )
-    context.tx.run("delete_proxy_session", proxy_session_id=session.proxy_session_id)
+def forget(context: Context, sessions: list[ProxySession]) -> None:
+    uses = [
+        {
+            "participant": participant.phone_number,
+            "peer": session.sides(participant.phone_number)[1].phone_number,
+            "proxy_number": participant.proxy_number,
+            "proxy_session_id": session.proxy_session_id,
+            "used_at": session.created_at,
+        }
+        for session in sessions
+        for participant in session.participants
+    ]
+    context.tx.run_each("forget_claim", uses)
+    context.tx.run_each("forget_pair_number", uses)
+    context.tx.run("delete_proxy_sessions", ids=listed(each.proxy_session_id for each in sessions))

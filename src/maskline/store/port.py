@@ -1,6 +1,6 @@
 """What every store promises, whichever database stands behind it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from maskline.store.secrets import Cipher
@@ -39,8 +39,9 @@ class Transaction(Protocol):
         for more if nobody who holds those waits for his.
         """
 
-    def try_lock(self, *names: str) -> bool:
-        """As `lock`, but does not wait: False where another transaction holds one of them."""
+    def lock_free(self, *names: str) -> Collection[str]:
+        """As `lock`, but does not wait: holds those that no other transaction holds, and gives
+        them."""
 
 
 class Store(Protocol):

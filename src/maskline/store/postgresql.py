@@ -10,7 +10,7 @@ collides and nothing is done twice; see docs/decisions/writing-on-postgresql.md.
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,9 +76,8 @@ LOCK = (
     b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number UNION ALL"
     b" SELECT pg_advisory_xact_lock_shared(number) FROM unnest(%s::bigint[]) AS number"
 )
-TRY_LOCK = (
-    b"SELECT bool_and(pg_try_advisory_xact_lock(number)) AS mine"
-    b" FROM unnest(%s::bigint[]) AS number"
+LOCK_FREE = (
+    b"SELECT number FROM unnest(%s::bigint[]) AS number WHERE pg_try_advisory_xact_lock(number)"
 )
 
 
@@ -121,9 +120,10 @@ class PostgresqlTransaction:
     def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
         awaited(self._execute(LOCK, [numbers_of(names), numbers_of(shared)]))
 
-    def try_lock(self, *names: str) -> bool:
-        row = awaited(first_row(self._execute(TRY_LOCK, [numbers_of(names)])))
-        return row is not None and bool(row["mine"])
+    def lock_free(self, *names: str) -> Collection[str]:
+        rows = awaited(all_rows(self._execute(LOCK_FREE, [numbers_of(names)])))
+        mine = {row["number"] for row in rows}
+        return {name for name in names if not mine.isdisjoint(numbers_of([name]))}
 
 
 async def first_row(execution: Execution) -> DictRow | None:

@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,8 +71,8 @@ class SqliteTransaction:
     def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
         """There is nobody to wait for: one writes at a time."""
 
-    def try_lock(self, *names: str) -> bool:
-        return True
+    def lock_free(self, *names: str) -> Collection[str]:
+        return names
 
 
 class Snapshot:

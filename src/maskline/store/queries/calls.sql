@@ -75,6 +75,18 @@ UPDATE calls SET hang_up_at = :now
 WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND forwarded_at IS NOT NULL
     AND (hang_up_at IS NULL OR hang_up_at > :now)
 
+-- name: list_live_calls_of_sessions
+-- `ids` is [[proxy_session_id], …], here and in the next one.
+SELECT call_id, proxy_session_id FROM calls
+WHERE proxy_session_id IN (SELECT each.value ->> 0 FROM json_each(:ids) AS each)
+    AND ended_at IS NULL AND forwarded_at IS NOT NULL
+
+-- name: hang_up_calls_of_sessions
+UPDATE calls SET hang_up_at = :now
+WHERE proxy_session_id IN (SELECT each.value ->> 0 FROM json_each(:ids) AS each)
+    AND ended_at IS NULL AND forwarded_at IS NOT NULL
+    AND (hang_up_at IS NULL OR hang_up_at > :now)
+
 -- name: list_calls_to_hang_up
 -- The calls of another node come only when it has left them alone for long, and have been answered:
 -- no other can cancel one that rings.

@@ -45,10 +45,12 @@ WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL
 UPDATE proxy_sessions SET ended_at = :ended_at
 WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL
 
--- name: end_expired_proxy_session
--- Changes no row when its end was noted before, or its window was moved.
+-- name: end_expired_proxy_sessions
+-- Of `ids`, [[proxy_session_id], …], those whose end was not noted before, nor their window moved.
 UPDATE proxy_sessions SET ended_at = expires_at
-WHERE proxy_session_id = :proxy_session_id AND ended_at IS NULL AND expires_at <= :now
+WHERE proxy_session_id IN (SELECT each.value ->> 0 FROM json_each(:ids) AS each)
+    AND ended_at IS NULL AND expires_at <= :now
+RETURNING proxy_session_id
 
 -- name: list_proxy_sessions
 SELECT page.*, EXISTS (
@@ -138,8 +140,10 @@ LIMIT :limit
 -- name: list_purgeable_proxy_sessions
 SELECT * FROM proxy_sessions WHERE ended_at <= :before ORDER BY ended_at LIMIT :limit
 
--- name: delete_proxy_session
-DELETE FROM proxy_sessions WHERE proxy_session_id = :proxy_session_id
+-- name: delete_proxy_sessions
+-- `ids` is [[proxy_session_id], …].
+DELETE FROM proxy_sessions
+WHERE proxy_session_id IN (SELECT each.value ->> 0 FROM json_each(:ids) AS each)
 
 -- name: list_expired_proxy_sessions
 SELECT * FROM proxy_sessions
