@@ -143,7 +143,7 @@ def purge_messages(context: Context) -> int:
     return max(
         tx.run("purge_messages", before=before, limit=PIECE),
         tx.run("purge_segments", before=before, limit=PIECE),
-        tx.run("purge_events", before=now - EVENT_DAYS * DAY, limit=PIECE),
+        tx.run("purge_events", before=now - EVENT_DAYS * DAY, ahead=now + DAY, limit=PIECE),
     )
 
 

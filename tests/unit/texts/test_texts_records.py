@@ -108,6 +108,22 @@ def test_an_id_that_is_given_again_keeps_no_others(desk: Desk) -> None:
     assert [row["sent_id"] for row in left] == ["0001"]
 
 
+def test_events_of_a_clock_that_was_ahead_keep_no_others(desk: Desk) -> None:
+    """They come first, and are young for years."""
+    event = partial(desk.tx.run, "insert_event", account_id=desk.account_id, name="MessageQueued")
+    for _ in range(PIECE):
+        event(subject="ahead", happened_at=desk.now + 10 * 365 * DAY)
+    event(subject="old", happened_at=desk.now)
+    desk.now += 29 * DAY
+    event(subject="young", happened_at=desk.now)
+    event(subject="a moment ahead", happened_at=desk.now + 1000)
+    desk.now += DAY
+    while purge_messages(desk.context("")):
+        pass
+    left = desk.ground.sql("SELECT subject FROM events ORDER BY sequence")
+    assert [row["subject"] for row in left] == ["young", "a moment ahead"]
+
+
 def test_receipts_are_answered_like_texts(carrier: Carrier, number: str) -> None:
     receipt = Receipt(carrier="acme", message_id="?", state=Reported.DELIVERED, at=0)
     done = carrier.turn(receipt, carrier.text("hello", number), receipt)

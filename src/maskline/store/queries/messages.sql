@@ -516,6 +516,8 @@ DELETE FROM message_segments WHERE sequence IN (
 DELETE FROM early_receipts WHERE kept_at <= :before
 
 -- name: purge_events
--- Of the first ones: the oldest have the lowest numbers.
+-- Of the first ones: the oldest have the lowest numbers. What a clock that was ahead wrote goes with
+-- them, or none of those behind it would ever.
 DELETE FROM events
-WHERE sequence < (SELECT min(sequence) + :limit FROM events) AND happened_at <= :before
+WHERE sequence < (SELECT min(sequence) + :limit FROM events)
+    AND (happened_at <= :before OR happened_at >= :ahead)
