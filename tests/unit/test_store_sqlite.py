@@ -168,6 +168,90 @@ async def test_the_log_of_changes_does_not_grow_while_there_are_reads(
     assert (tmp_path / "maskline.db-wal").stat().st_size < 8_000_000
 
 
+def large(number: int) -> Callable[[Transaction], None]:
+    """A change of some 25 pages."""
+
+    def work(tx: Transaction) -> None:
+        tx.run("insert_account", account_id=f"{number}", name="n" * 100_000, operator=0, now=1)
+
+    return work
+
+
+@pytest.fixture
+def short_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Path]]:
+    """A store that keeps its log short, and that log."""
+    monkeypatch.setattr(engine, "LOG_PAGES", 10)
+    monkeypatch.setattr(engine, "LONGEST_LOG", 2**19)
+    store = open_store(f"sqlite:{tmp_path}/short.db")
+    yield store, tmp_path / "short.db-wal"
+    store.close()
+
+
+async def test_the_log_of_changes_does_not_grow_while_long_reads_follow_each_other(
+    short_log: tuple[Store, Path],
+) -> None:
+    """Two accounts that went on reading lists let it grow until the disk was full."""
+    store, log = short_log
+    under_way: asyncio.Task[None] | None = None
+    go_on = threading.Event()
+    for number in range(40):
+        begun, before, go_on = threading.Event(), go_on, threading.Event()
+
+        def look(tx: Transaction, begun: threading.Event = begun, end: Any = go_on) -> None:
+            count(tx)
+            begun.set()
+            end.wait(10)
+
+        reading = asyncio.create_task(store.read(look, apart=True))
+        await asyncio.sleep(0)  # until it waits for the one before
+        before.set()
+        if under_way:
+            await under_way
+        assert await asyncio.to_thread(begun.wait, 10)
+        under_way = reading
+        await store.write(large(number))
+    go_on.set()
+    await reading
+    assert log.stat().st_size < 2**20  # 40 changes are four times as much
+
+
+async def test_nobody_waits_for_a_log_that_cannot_be_emptied(
+    short_log: tuple[Store, Path],
+) -> None:
+    """Who tries to empty it keeps all from writing meanwhile."""
+    store, log = short_log
+    told: list[str] = []
+    await store.read(lambda tx: tx.connection.set_trace_callback(told.append), apart=True)  # type: ignore[attr-defined]
+    other = sqlite3.connect(log.with_name("short.db"), isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM accounts").fetchall()
+    for number in range(10):
+        await store.write(large(number))
+    await store.read(count, apart=True)
+    assert not [statement for statement in told if "TRUNCATE" in statement]
+    other.close()
+    await store.read(count, apart=True)
+    assert [statement for statement in told if "TRUNCATE" in statement]
+    assert log.stat().st_size == 0
+
+
+async def test_a_log_that_grew_while_somebody_read_for_long_is_made_short_again(
+    short_log: tuple[Store, Path],
+) -> None:
+    """An export, say."""
+    store, log = short_log
+    other = sqlite3.connect(log.with_name("short.db"), isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM accounts").fetchall()
+    for number in range(20):
+        await store.write(large(number))
+    assert log.stat().st_size > 2**20
+    other.close()
+    for number in range(20, 23):
+        await store.write(large(number))
+    assert log.stat().st_size <= 2**19
+
+
 async def test_an_idle_store_keeps_nothing_open(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

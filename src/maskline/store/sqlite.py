@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ CACHE_MEBIBYTES = 64
 # Pages after which the log is written back to the database. Sessions spread over the pages of many
 # indexes; written back rarely, the same page is so once for many of them.
 LOG_PAGES = 8000
+# Bytes beyond which the log is emptied as soon as nobody looks at an older state, and made shorter.
+LONGEST_LOG = 2**27
+EMPTYING_MILLISECONDS = 10  # for which others are waited for
 # Bytes that a disk has left, on which writing works again after it did not: those of a large group.
 ROOM = 2**20
 # Nobody else writes, but somebody with a tool may: what he did is seen after so long at the latest.
@@ -111,6 +115,7 @@ class SqliteStore:
         if not path.exists():
             require_no_log(path)
         self._path, self._cache = path, cache_mebibytes
+        self._log = log_of(path)
         self._cipher = cipher_beside(path)
         self._held = hold(path)
         connection = connect(path, self._cache)
@@ -126,7 +131,8 @@ class SqliteStore:
         self, work: Callable[[Transaction], T], *, apart: bool = False, piecemeal: bool = False
     ) -> T:
         if apart:
-            return await asyncio.get_running_loop().run_in_executor(self._apart, self._once, work)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._apart, self._read_apart, work)
         # On the event loop's own thread: a point read takes less time than a change of threads.
         if self._writer.busy:
             return self._once(work)
@@ -138,6 +144,15 @@ class SqliteStore:
         except sqlite3.Error:
             reader.close()
             raise
+
+    def _read_apart(self, work: Callable[[Transaction], T]) -> T:
+        """Reads in the thread for what takes long. Where one follows the other, there is always one
+        that looks at an older state; so a log that has grown is emptied between them, or it never
+        would be."""
+        with suppress(OSError, sqlite3.Error):  # a full disk is told to who writes
+            if self._log.stat().st_size > LONGEST_LOG:
+                empty_log(self._reader().transaction.connection)
+        return self._once(work)
 
     def _once(self, work: Callable[[Transaction], T]) -> T:
         """Reads, and keeps nothing open."""
@@ -207,6 +222,23 @@ def cipher_beside(path: Path) -> Cipher:
         raise StoreUnusable(str(error)) from None
 
 
+def log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """If nobody looks at an older state, as an export does, nor is writing. Who would write has to
+    wait while it is emptied, so it is first seen whether it can be."""
+    busy, pages, written_back = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    if busy or written_back < pages:
+        return
+    connection.execute(f"PRAGMA busy_timeout = {EMPTYING_MILLISECONDS}")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+
 def key_file_of(path: Path) -> Path:
     return path.with_name(path.name + ".key")
 
@@ -214,7 +246,7 @@ def key_file_of(path: Path) -> Path:
 def require_no_log(path: Path) -> None:
     """Raises StoreUnusable where a database that was here has left its log of changes: SQLite would
     put those into a new one, or throw them away."""
-    log = path.with_name(path.name + "-wal")
+    log = log_of(path)
     if log.exists():
         raise StoreUnusable(
             f"{log} is there, with changes of the database that had this name before;"
@@ -254,6 +286,7 @@ def connect(path: Path, cache_mebibytes: int = CACHE_MEBIBYTES) -> sqlite3.Conne
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
     connection.execute(f"PRAGMA cache_size = -{cache_mebibytes * 1024}")
     return connection
 
