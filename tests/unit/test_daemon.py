@@ -133,20 +133,18 @@ async def test_a_step_of_the_upkeep_that_fails_keeps_no_other_from_being_done(
     def failing(_context: object) -> int:
         raise ValueError("+12065550100")
 
-    def later(_context: object) -> int:
-        done.set()
-        return 0
+    left = [2, 0]
 
-    async def write(work: Callable[[Any], int], *, beside: bool) -> int:
-        assert beside
-        return work(SimpleNamespace(lock_free=lambda *names: names))
+    def later(_context: object) -> int:
+        if not left[1:]:
+            done.set()
+        return left.pop(0)
 
     stream = io.StringIO()
     logs.configure("json", "info", stream)
     monkeypatch.setattr(module, "UPKEEP", (failing, later))
     monkeypatch.setattr(module, "log", structlog.get_logger())
-    house = SimpleNamespace(store=SimpleNamespace(write=write), context=lambda tx: tx)
-    async with at_work(upkeep(house)), asyncio.timeout(20):  # type: ignore[arg-type]
+    async with at_work(upkeep(house_of_nobody())), asyncio.timeout(20):
         await done.wait()
     logs.flush()
     logs.reset()
@@ -155,6 +153,40 @@ async def test_a_step_of_the_upkeep_that_fails_keeps_no_other_from_being_done(
         "upkeep failed", "failing", ["ValueError"],
     )  # fmt: skip
     assert "5550" not in stream.getvalue()
+
+
+async def test_the_end_of_sessions_does_not_wait_for_a_heap_of_what_is_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call is hung up by it where `hang_up_on_expiry` is the rule."""
+    module, done = importlib.import_module("maskline.daemon.upkeep"), asyncio.Event()
+    order: list[str] = []
+
+    def settle(_context: object) -> int:
+        order.append("settle")
+        return 0
+
+    def purge(_context: object) -> int:
+        order.append("purge")
+        if order.count("purge") == 5:
+            done.set()
+            return 0
+        return 200
+
+    monkeypatch.setattr(module, "UPKEEP", (settle, purge))
+    async with at_work(upkeep(house_of_nobody())), asyncio.timeout(20):
+        await done.wait()
+    assert order == ["settle", "purge"] * 5
+
+
+def house_of_nobody() -> House:
+    """One whose database is nobody else's, and has nothing in it."""
+
+    async def write(work: Callable[[Any], int], *, beside: bool) -> int:
+        assert beside
+        return work(SimpleNamespace(lock_free=lambda *names: names))
+
+    return SimpleNamespace(store=SimpleNamespace(write=write), context=lambda tx: tx)  # type: ignore[return-value]
 
 
 async def test_who_is_told_to_stop_goes_without_a_database_that_does_not_answer(

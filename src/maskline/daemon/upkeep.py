@@ -52,15 +52,21 @@ async def upkeep(house: House) -> None:
         """A piece of the work, unless another process is at one."""
         return work(house.context(tx)) if tx.lock_free(work.__name__) else 0
 
-    async def finish(work: Callable[[Context], int]) -> None:
-        while await house.store.write(lambda tx: piece(work, tx), beside=True):
-            pass
+    async def attempt(work: Callable[[Context], int]) -> int | None:
+        """How much was done; None where it failed: none may keep the others from being done."""
+        try:
+            return await house.store.write(lambda tx: piece(work, tx), beside=True)
+        except Exception as error:
+            log.error("upkeep failed", work=work.__name__, **logs.whereabouts(error))
+            return None
 
     async def one_round() -> None:
-        for work in UPKEEP:
-            try:
-                await finish(work)
-            except Exception as error:  # none may keep the others from being done
-                log.error("upkeep failed", work=work.__name__, **logs.whereabouts(error))
+        """Until nothing is left: a piece of each in turn, for the end of a session, which may hang
+        up, is not to wait for a million old records."""
+        works, left = [*UPKEEP], True
+        while left:
+            sizes = [await attempt(work) for work in works]
+            works = [work for work, size in zip(works, sizes, strict=True) if size is not None]
+            left = any(sizes)
 
     await again(one_round, UPKEEP_SECONDS)
