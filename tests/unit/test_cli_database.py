@@ -150,6 +150,21 @@ def test_an_export_writes_over_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     assert "cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("linked", [True, False])
+def test_an_export_is_its_owners_whatever_lies_in_its_way(tmp_path: Path, linked: bool) -> None:
+    """In a directory that others may write to, say."""
+    url = f"sqlite:{tmp_path}/maskline.db"
+    furnish(url, tmp_path)
+    config = settings(tmp_path / "maskline.toml", url)
+    file, other = tmp_path / "all.jsonl", tmp_path / "other"
+    other.write_text("mine")
+    (os.symlink if linked else os.link)(other, f"{file}.part")
+    assert main(["export", "--config", str(config), "--file", str(file)]) == 0
+    assert other.read_text() == "mine"
+    assert not file.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -45,7 +45,8 @@ def output(place: str) -> Iterator[IO[bytes]]:
     if path.exists():
         raise Fault(f"{path} is there already; name another file")
     try:
-        descriptor = os.open(growing, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        growing.unlink(missing_ok=True)  # of somebody else, who could read it, or of one killed
+        descriptor = os.open(growing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
