@@ -15,10 +15,11 @@ from cluster import Cluster
 from desk import HOUR, START
 from installation import NUMBERS, Installation
 
+from maskline.domain.call import CallEvent, Happening
 from maskline.domain.refusals import Forbidden, NoNumberFree, Unavailable
 from maskline.operations import Context, calls, proxy_sessions, settle_expired_sessions
 from maskline.operations.assignment import Wish
-from maskline.operations.calls import decide_call, open_record
+from maskline.operations.calls import Told, decide_call, open_record
 from maskline.store import Store, Transaction, open_store, postgresql
 from maskline.store.greenlets import awaited
 
@@ -27,6 +28,7 @@ WAITING = b"""
     WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted
         AND classid::bigint << 32 | objid::bigint = %s
 """
+SOMEBODY_WAITS = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 PEOPLE = [f"+1206555010{digit}" for digit in range(8)]
 
 
@@ -201,6 +203,49 @@ async def test_a_session_on_which_somebody_works_expires_in_the_next_round(
     go_on.set()
     await holding
     assert await settle(installation) == 1
+    store.close()
+
+
+async def test_who_ends_a_session_and_who_records_its_calls_do_not_wait_for_each_other(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In both orders at once: PostgreSQL broke one of them off, after a second for which both kept
+    others waiting."""
+    database = cluster.new_database()
+    store = open_store(database, tmp_path / "key")
+    installation = Installation(store)
+    connector = await installation.prepare(NUMBERS[0])
+    *_, first, second = sorted(PEOPLE, key=lambda name: postgresql.numbers_of([name]))
+    session = await installation.open(connector, first, second)
+    arrival = {"CarrierName": "acme", "Caller": first, "Called": NUMBERS[0]}
+    live = ""
+    while not live or postgresql.numbers_of([live]) > postgresql.numbers_of([first]):
+        live = (await installation.call("RouteCall", "switch", **arrival))["CallId"]
+    _, call = await store.read(lambda tx: decide_call(installation.context(tx), arrival))
+    begun: Counter[str] = Counter()
+    reached, go_on, hang_up = asyncio.Event(), asyncio.Event(), proxy_sessions.hang_up_calls
+
+    def wait_and_hang_up(*given: Any) -> None:
+        begun["end"] += 1
+        reached.set()
+        awaited(go_on.wait())
+        hang_up(*given)
+
+    def record(tx: Transaction) -> None:
+        begun["record"] += 1
+        ringing = Told(events=[CallEvent(happening=Happening.RINGING, at=installation.clock())])
+        calls.record_calls(installation.context(tx), {live: ringing, call.call_id: Told(call)})
+
+    monkeypatch.setattr(proxy_sessions, "hang_up_calls", wait_and_hang_up)
+    ending = asyncio.create_task(installation.close(connector, session["ProxySessionId"]))
+    await reached.wait()
+    recording = asyncio.create_task(store.write(record, beside=True))
+    with psycopg.connect(database, autocommit=True) as connection:
+        while not connection.execute(SOMEBODY_WAITS).fetchone():
+            await asyncio.sleep(0.01)
+    go_on.set()
+    await asyncio.gather(ending, recording)
+    assert begun == {"end": 1, "record": 1}
     store.close()
 
 

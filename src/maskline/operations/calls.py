@@ -161,7 +161,7 @@ class Recorded(NamedTuple):
 
 def record_calls(context: Context, told: Mapping[str, Told]) -> Recorded:
     """Records what is told of calls by their ids."""
-    context.tx.lock(*names_of(told.values()), *told)
+    context.tx.lock(*names_of(told.values()), last=told)  # as who ends a session comes to its calls
     known = {call.call_id: call for call in known_calls(context, told)}
     changed, taken_by = [], []
     for call_id, call in known.items():

@@ -31,12 +31,13 @@ class Transaction(Protocol):
     def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Carries out the same change for each of the parameters."""
 
-    def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
+    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> None:
         """Waits until no other transaction holds one of these names; holds them to the end.
 
-        Those that are `shared` others may hold so, too. What is read afterwards is as the others
-        left it. For work that is written `beside` other such work. Who holds names may only wait
-        for more if nobody who holds those waits for his.
+        Those that are `shared` others may hold so, too. Those that come `last` are waited for when
+        the others are held, as by who knows only then which they are. What is read afterwards is
+        as the others left it. For work that is written `beside` other such work. Who holds names
+        may only wait for more if nobody who holds those waits for his.
         """
 
     def lock_free(self, *names: str) -> Collection[str]:

@@ -117,8 +117,9 @@ class PostgresqlTransaction:
         awaited(self._execute(TO_DISK))
         awaited(self._execute(FILLING))
 
-    def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
-        awaited(self._execute(LOCK, [numbers_of(names), numbers_of(shared)]))
+    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> None:
+        alone = [*numbers_of(names), *numbers_of(last)]
+        awaited(self._execute(LOCK, [alone, numbers_of(shared)]))
 
     def lock_free(self, *names: str) -> Collection[str]:
         rows = awaited(all_rows(self._execute(LOCK_FREE, [numbers_of(names)])))

@@ -72,7 +72,7 @@ class SqliteTransaction:
     def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self._execute_each(QUERIES[query], rows)
 
-    def lock(self, *names: str, shared: Sequence[str] = ()) -> None:
+    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> None:
         """There is nobody to wait for: one writes at a time."""
 
     def lock_free(self, *names: str) -> Collection[str]:
