@@ -581,6 +581,23 @@ def test_the_url_has_the_last_word_on_how_to_connect() -> None:
     assert (told["host"], told["dbname"]) == ("db.example", "x")
 
 
+@pytest.mark.parametrize(("words", "seconds"), [("", "30"), ("keepalives_idle=7", "7")])
+async def test_the_server_finds_out_as_soon_that_a_machine_has_died(
+    url: str, words: str, seconds: str
+) -> None:
+    """It kept what that had there for two hours."""
+    told = conninfo_to_dict(url)
+    url = f"postgresql://postgres@127.0.0.1:{told['port']}/{told['dbname']}?{words}"
+    with connections.connect(url) as connection:
+        row = connection.execute("SHOW tcp_keepalives_idle").fetchone()
+    kept = connections.Connections(url, postgresql.LONGEST_WAIT)
+    taken = await kept.take()
+    also = await (await taken.execute("SHOW tcp_keepalives_idle")).fetchone()
+    kept.give_back(taken)
+    kept.close()
+    assert row == also == {"tcp_keepalives_idle": seconds}
+
+
 def test_queries_in_the_words_of_psycopg() -> None:
     assert dialect.query("SELECT x::text, :a, 7 % 2") == "SELECT x::text, %(a)s, 7 %% 2"
 

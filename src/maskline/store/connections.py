@@ -36,6 +36,8 @@ CONNECTING: dict[str, Any] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+# Of those, what the server has, too.
+ON_THE_WAY = ("keepalives_idle", "keepalives_interval", "keepalives_count")
 
 
 class AsyncConnection(psycopg.AsyncConnection[DictRow]):
@@ -66,7 +68,8 @@ class Connections:
     """
 
     def __init__(self, url: str, settings: str) -> None:
-        self._conninfo, self._settings = conninfo(url), settings
+        self._conninfo = conninfo(url)
+        self._settings = f"{found_out(self._conninfo)}; {settings}"
         self._idle: list[AsyncConnection] = []
         self._places = asyncio.Semaphore(MOST)
         self._in_use: set[AsyncConnection] = set()
@@ -203,8 +206,17 @@ def conninfo(url: str) -> str:
     return make_conninfo("", **CONNECTING | conninfo_to_dict(url) | {"client_encoding": "UTF8"})
 
 
+def found_out(conninfo: str) -> str:
+    """Has the server find out as soon as we do: else what a machine that died had there, its places
+    and perhaps a lock, is held for two hours."""
+    told = conninfo_to_dict(conninfo)
+    return "; ".join(f"SET tcp_{name} = {told[name]}" for name in ON_THE_WAY)
+
+
 def connect(url: str) -> Connection:
     """A connection that leaves transactions to us; raises psycopg.OperationalError."""
-    connection: Connection = psycopg.connect(conninfo(url), autocommit=True, row_factory=dict_row)
+    told = conninfo(url)
+    connection: Connection = psycopg.connect(told, autocommit=True, row_factory=dict_row)
     configure(connection)
+    connection.execute(found_out(told).encode())
     return connection
