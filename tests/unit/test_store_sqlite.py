@@ -107,6 +107,18 @@ async def test_threads_read_side_by_side(store: Store) -> None:
     assert found == [1] * 8
 
 
+async def test_the_log_of_a_linked_database_is_not_thrown_away(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    log = tmp_path / "disk" / "maskline.db-wal"
+    log.write_bytes(b"changes")
+    (tmp_path / "maskline.db").symlink_to(log.with_name("maskline.db"))
+    with pytest.raises(StoreUnusable, match="had this name before"):
+        open_store(f"sqlite:{tmp_path}/maskline.db")
+    log.unlink()
+    open_store(f"sqlite:{tmp_path}/maskline.db").close()
+    assert log.with_name("maskline.db").exists()
+
+
 async def test_reads_see_what_was_written_and_otherwise_keep_what_they_see(store: Store) -> None:
     begun: list[str] = []
     assert isinstance(store, engine.SqliteStore)

@@ -223,6 +223,8 @@ def cipher_beside(path: Path) -> Cipher:
 
 
 def log_of(path: Path) -> Path:
+    """The log of changes, which lies beside the file itself where the path is a link to it."""
+    path = path.resolve()
     return path.with_name(path.name + "-wal")
 
 
