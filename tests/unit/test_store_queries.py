@@ -146,6 +146,7 @@ def test_postgresql_reads_a_page_from_its_newest_end(
         ("list_live_calls", "calls_live"),
         ("list_calls", "calls_of_account_by_time"),
         ("list_calls_of_nobody", "calls_of_account_by_time"),
+        ("list_calls_of_session", "calls_of_session"),
         ("list_expired_proxy_sessions", "proxy_sessions_by_expiry"),
         ("list_expired_sessions_of_numbers", "proxy_sessions_by_expiry"),
         ("search_phone_numbers", "proxy_sessions_by_expiry"),
