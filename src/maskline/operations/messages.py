@@ -135,12 +135,12 @@ def purge_messages(context: Context) -> int:
     tx, now = context.tx, context.now
     before = now - context.policy.texts.retention_days * DAY
     short = now - EARLY_RECEIPTS_DAYS * DAY
-    tx.run("purge_early_receipts", before=short)
-    tx.run("purge_unanswered_submits", before=short)
-    tx.run("purge_connections", before=short)
-    tx.run("purge_replies", before=short)
-    tx.run("purge_parts", before=now - DAY)
     return max(
+        tx.run("purge_early_receipts", before=short, limit=PIECE),
+        tx.run("purge_unanswered_submits", before=short, limit=PIECE),
+        tx.run("purge_connections", before=short, limit=PIECE),
+        tx.run("purge_replies", before=short, limit=PIECE),
+        tx.run("purge_parts", before=now - DAY, limit=PIECE),
         tx.run("purge_messages", before=before, limit=PIECE),
         tx.run("purge_segments", before=before, limit=PIECE),
         tx.run("purge_events", before=now - EVENT_DAYS * DAY, ahead=now + DAY, limit=PIECE),

@@ -10,7 +10,7 @@ from desk import ANN, BEN, CAT, Desk, proxy
 from maskline.clock import DAY, HOUR
 from maskline.domain.message import Reported
 from maskline.domain.refusals import Conflict
-from maskline.operations import purge_messages
+from maskline.operations import messages, purge_messages
 from maskline.operations.messages import PIECE
 from maskline.sms.port import Accepted, Receipt
 from maskline.sms.works import tend
@@ -106,6 +106,32 @@ def test_an_id_that_is_given_again_keeps_no_others(desk: Desk) -> None:
         pass
     left = desk.ground.sql("SELECT sent_id FROM message_segments")
     assert [row["sent_id"] for row in left] == ["0001"]
+
+
+OLD = {
+    "early_receipts": "carrier, sent_id, reported, reported_at, kept_at, whole) VALUES"
+    " ('acme', ?, 'Delivered', 1, 1, 0",
+    "unanswered_submits": "shown, recipient, message_id, doubted_at) VALUES ('a', 'b', ?, 1",
+    "text_connections": "connection, opened_at, seen_at) VALUES (?, 1, 1",
+    "text_replies": "participant, proxy_number, replied_at) VALUES (?, 'b', 1",
+    "message_parts": "carrier, source, destination, reference, total, number, encoding, repeat_key,"
+    " message_id, received_at) VALUES ('acme', ?, 'b', 1, 2, 1, 'GSM', 'k', 'm', 1",
+}
+
+
+@pytest.mark.parametrize("table", OLD)
+def test_what_is_remembered_of_texts_is_deleted_in_pieces(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """After some days for which the service was stopped, calls would wait until all is gone."""
+    monkeypatch.setattr(messages, "PIECE", 2)
+    for number in range(5):
+        desk.ground.sql(f"INSERT INTO {table} ({OLD[table]})", f"{number}")
+    left = []
+    while purge_messages(desk.context("")):
+        (row,) = desk.ground.sql(f"SELECT count(*) AS many FROM {table}")
+        left.append(row["many"])
+    assert left == [3, 1, 0]
 
 
 def test_events_of_a_clock_that_was_ahead_keep_no_others(desk: Desk) -> None:

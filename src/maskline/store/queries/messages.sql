@@ -286,7 +286,10 @@ DELETE FROM unanswered_submits
 WHERE shown = :shown AND recipient = :recipient AND message_id = :message_id
 
 -- name: purge_unanswered_submits
-DELETE FROM unanswered_submits WHERE doubted_at <= :before
+DELETE FROM unanswered_submits WHERE (shown, recipient, message_id) IN (
+    SELECT shown, recipient, message_id FROM unanswered_submits WHERE doubted_at <= :before
+    ORDER BY doubted_at LIMIT :limit
+)
 
 -- name: list_abandoned_messages
 -- Texts that somebody was to send who did not come back to say how it went.
@@ -377,7 +380,11 @@ ORDER BY received_at
 LIMIT :limit
 
 -- name: purge_parts
-DELETE FROM message_parts WHERE message_id IS NOT NULL AND received_at <= :before
+DELETE FROM message_parts WHERE (carrier, source, destination, reference, total, number) IN (
+    SELECT carrier, source, destination, reference, total, number FROM message_parts
+    WHERE message_id IS NOT NULL AND received_at <= :before
+    ORDER BY received_at LIMIT :limit
+)
 
 -- name: put_opt_out
 -- It belongs to whoever has the number when it is said again.
@@ -422,7 +429,10 @@ ON CONFLICT (participant, proxy_number) DO UPDATE SET replied_at = excluded.repl
 WHERE text_replies.replied_at <= :before
 
 -- name: purge_replies
-DELETE FROM text_replies WHERE replied_at <= :before
+DELETE FROM text_replies WHERE (participant, proxy_number) IN (
+    SELECT participant, proxy_number FROM text_replies WHERE replied_at <= :before
+    ORDER BY replied_at LIMIT :limit
+)
 
 -- name: see_connection
 INSERT INTO text_connections (connection, opened_at, seen_at, has_answers_until)
@@ -438,7 +448,9 @@ SET seen_at = excluded.seen_at,
 SELECT * FROM text_connections WHERE connection = :connection
 
 -- name: purge_connections
-DELETE FROM text_connections WHERE seen_at <= :before
+DELETE FROM text_connections WHERE connection IN (
+    SELECT connection FROM text_connections WHERE seen_at <= :before ORDER BY seen_at LIMIT :limit
+)
 
 -- name: get_message
 SELECT * FROM messages WHERE message_id = :message_id
@@ -513,7 +525,10 @@ DELETE FROM message_segments WHERE sequence IN (
 )
 
 -- name: purge_early_receipts
-DELETE FROM early_receipts WHERE kept_at <= :before
+DELETE FROM early_receipts WHERE (carrier, sent_id) IN (
+    SELECT carrier, sent_id FROM early_receipts WHERE kept_at <= :before
+    ORDER BY kept_at LIMIT :limit
+)
 
 -- name: purge_events
 -- Of the first ones: the oldest have the lowest numbers. What a clock that was ahead wrote goes with
