@@ -1,6 +1,6 @@
 """Calls: routed, and followed to their end."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import NamedTuple
@@ -264,21 +264,29 @@ def complete_lost_calls(context: Context) -> int:
     lost = context.tx.all(
         "list_lost_calls", lost_before=context.now - LOST_AFTER, limit=HANG_UPS_AT_ONCE
     )
-    ended = context.tx.lock_free(*(row["call_id"] for row in lost))
-    for call_id in ended:
-        complete_call(context, call_id)
-    return len(ended)
+    return complete_calls(context, context.tx.lock_free(*(row["call_id"] for row in lost)))
+
+
+def complete_calls(context: Context, call_ids: Collection[str]) -> int:
+    """Ends the records of calls that are over without anybody having told us when."""
+    if not call_ids:
+        return 0
+    context.tx.lock(*call_ids)
+    end = end_by(Party.US, context.now, LOST_STATUS, FAILURE)
+    found = map(rows.call, context.tx.all("get_calls", ids=listed(call_ids)))
+    context.tx.run_each("put_call", [rows.call_columns(apply(call, end)) for call in found])
+    return len(call_ids)
 
 
 def complete_call(
     context: Context,
     call_id: str,
-    sip_status: int = LOST_STATUS,
-    cause: int = FAILURE,
-    left: Iterable[tuple[Leg, int]] = (),
+    sip_status: int,
+    cause: int,
+    left: Iterable[tuple[Leg, int]],
 ) -> None:
-    """Ends the record of a call that we have ended, or that is over without anybody having told us
-    when. `left` are the legs that are to be hung up later, and for how long."""
+    """Ends the record of a call that we have ended. `left` are the legs that are to be hung up
+    later, and for how long."""
     context.tx.lock(call_id)
     call = recorded_call(context, call_id)
     assert call is not None, call_id

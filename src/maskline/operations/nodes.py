@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maskline.operations.calls import complete_call
+from maskline.operations.calls import complete_calls
 from maskline.operations.context import Context
 from maskline.operations.legs_left import LEFT_ALONE
 from maskline.store import Row
@@ -126,8 +126,8 @@ def bury_node(context: Context, name: str) -> None:
     if row is None or is_alive(context, node_of(row)):
         return
     context.tx.run("hang_up_calls_of_node", node=name, due=context.now - LEFT_ALONE)
-    for call in context.tx.all("list_unanswered_calls_of_node", node=name):
-        complete_call(context, call["call_id"])
+    unanswered = context.tx.all("list_unanswered_calls_of_node", node=name)
+    complete_calls(context, [row["call_id"] for row in unanswered])
     context.tx.run("remove_node", node=name)
 
 
