@@ -4,7 +4,7 @@ anybody leaves, not even when memory is used up."""
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +32,18 @@ CALLED = (SCENARIOS / "called.xml").read_text()
 TALKING = (SCENARIOS / "caller.xml").read_text()
 LITTLE_MEMORY = "memory_mebibytes = 16\n"
 NO_MEMORY = "could not allocate shared memory"
+TEMPLATE = "kamailio.cfg.template"
+LAST_OF_GATE = "\tif ($$(var(out){s.len}) > 8) {\n"
+# In Kamailio's language: texts that double until there is no room, and small ones for what is left.
+HOG = "".join(
+    f'$$var(d{place}) = "0123456789abcdef"; $$var(n) = 0;\n'
+    f"while ($$var(n) < 22) {{ $$var(d{place}) = $$var(d{place}) + $$var(d{place});"
+    " $$var(n) = $$var(n) + 1; }\n"
+    for place in range(60)
+) + "".join(
+    f'$$var(s{place}) = "{"z" * length}";\n'
+    for place, length in enumerate([1024] * 300 + [256] * 900 + [64] * 900 + [16] * 900)
+)
 
 
 @contextmanager
@@ -94,21 +106,50 @@ def test_nothing_leaves_unmasked_when_memory_is_used_up(tmp_path: Path, closed: 
 
     def change(script: Path) -> None:
         put_in(script / "maskline_sip/settings.py", 'given["reserve"]', "0")
-        put_in(script / "kamailio.cfg.template", "${reserve}", "0")
+        put_in(script / TEMPLATE, "${reserve}", "0")
         if not closed:  # or nothing shows that this was tried
-            put_in(script / "kamailio.cfg.template", "abort();", '$$var(more) = "";')
+            put_in(script / TEMPLATE, "abort();", '$$var(more) = "";')
 
-    hosts = {"carrier_host": CALLED_HOST, "sources": BOTH_HOSTS}
-    changed = changed_script(tmp_path, change)
-    captured = tmp_path / "captured"
-    service = Service(tmp_path, sip_settings=LITTLE_MEMORY, more_environment=changed, **hosts)
-    with contextmanager(at_work)(service), answering(service, tmp_path, CALLED):
-        open_session(service)
-        with capture(service, captured):
+    with changed(tmp_path, change) as service:
+        with capture(service, tmp_path / "captured"):
             called_for(service, tmp_path, TALKING, Calls(number=1200, per_second=120))
         assert NO_MEMORY in service.log
-        assert bool(leaks(packets(captured))) is not closed
+        assert bool(leaks(packets(tmp_path / "captured"))) is not closed
         until(lambda: called_for(service, tmp_path, CALLER, Calls()) == (0, 0))
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_nothing_leaves_unmasked_when_a_process_has_no_memory(tmp_path: Path, closed: bool) -> None:
+    """As above, where one worker's own memory is used up, by variables without end."""
+
+    def change(script: Path) -> None:
+        put_in(script / TEMPLATE, LAST_OF_GATE, f'if ($$mb =~ "hog") {{ {HOG} }}\n{LAST_OF_GATE}')
+        if not closed:
+            put_in(script / TEMPLATE, "$$var(room) = $$null;", "")
+
+    with changed(tmp_path, change) as service:
+        with capture(service, tmp_path / "captured"):
+            hog = TALKING.replace("Max-Forwards", "Subject: hog\nMax-Forwards")
+            called_for(service, tmp_path, hog, Calls(seconds=5))
+        assert "out of pkg mem" in service.log
+        assert bool(leaks(packets(tmp_path / "captured"))) is not closed
+        if closed:
+            until(lambda: called_for(service, tmp_path, CALLER, Calls()) == (0, 0))
+
+
+@contextmanager
+def changed(folder: Path, change: Callable[[Path], None]) -> Iterator[Service]:
+    """A service with hardly any memory and another script, and a phone that takes its calls."""
+    service = Service(
+        folder,
+        carrier_host=CALLED_HOST,
+        sources=BOTH_HOSTS,
+        sip_settings=LITTLE_MEMORY,
+        more_environment=changed_script(folder, change),
+    )
+    with contextmanager(at_work)(service), answering(service, folder, CALLED):
+        open_session(service)
+        yield service
 
 
 def put_in(file: Path, old: str, new: str) -> None:
