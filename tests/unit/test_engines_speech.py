@@ -68,3 +68,18 @@ def test_what_is_no_complaint_is_none() -> None:
     said = heard(" 0(1) INFO: <core> [main.c:1]: main(): ERROR rate low")
     assert said is not None
     assert not said.grave
+
+
+@pytest.mark.parametrize(
+    ("says", "spent"),
+    [
+        ("out of pkg mem!", True),
+        ("could not allocate private memory from pkg pool", True),
+        ("could not allocate shared memory from shm pool", False),
+        ("bad uri <sip:out of pkg mem@x>", False),
+    ],
+)
+def test_that_a_process_has_no_memory_left_is_heard(says: str, spent: bool) -> None:
+    said = heard(CORE + says)
+    assert said is not None
+    assert said.spent is spent

@@ -27,6 +27,9 @@ open(sys.argv[1] + ".new", "w").write(f"{os.getpid()} ")
 os.rename(sys.argv[1] + ".new", sys.argv[1])
 while "busily" in sys.argv:
     pass
+while "complaining" in sys.argv:
+    time.sleep(0.1)
+    print(" 3(12) ERROR: pv [pv_svar.c:132]: set_var_value(): out of pkg mem!", flush=True)
 time.sleep(60)
 """
 
@@ -116,6 +119,15 @@ async def test_a_renewed_engine_is_started_again_with_what_is_prepared_then(
         assert not old & alive(tmp_path)
         stand_in.engine.renew()
         await until(lambda: stand_in.up(3))
+
+
+async def test_an_engine_with_a_process_without_memory_is_started_again(tmp_path: Path) -> None:
+    stand_in = StandIn(tmp_path, "complaining")
+    async with stand_in.running():
+        old = alive(tmp_path)
+        stand_in.arguments = ()
+        await until(lambda: stand_in.up(2))
+        assert not old & alive(tmp_path)
 
 
 async def test_a_renewal_that_comes_while_an_engine_is_started_is_none_too_few(

@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 from cluster import Cluster
-from desk import HOUR, START
+from desk import START
 from installation import NUMBERS, Installation
 
+from maskline.clock import HOUR
 from maskline.domain.call import CallEvent, Happening
 from maskline.domain.refusals import Forbidden, NoNumberFree, Unavailable
 from maskline.operations import Context, calls, proxy_sessions, settle_expired_sessions

@@ -3,9 +3,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from desk import ANN, BEN, MINUTE, START, Desk
+from desk import ANN, BEN, START, Desk
 
-from maskline.clock import DAY
+from maskline.clock import DAY, MINUTE
 from maskline.domain.refusals import BadRequest, Conflict, LimitExceeded, NotFound
 from maskline.operations import Policy, purge_sessions, settle_expired_sessions
 from maskline.operations.carriers import put_carrier_reports

@@ -25,6 +25,7 @@ _RUNNER = "setpriv: "  # what starts an engine says why it cannot
 _GRAVE = ("EMERG", "ALERT", "BUG", "CRIT", "CRITICAL", "ERR", "ERROR", "WARN", "WARNING")
 # What rtpengine says of a telephone that speaks before its browser has agreed on keys.
 _EXPECTED = "SRTP output wanted, but no crypto suite was negotiated"
+_SPENT = re.compile(r"\b(?:out of|private memory from) pkg\b")
 _FOREIGN = re.compile(r"""[<\["'`{(].*|\b(?:sips?|tel|urn):.*""", re.IGNORECASE | re.DOTALL)
 
 
@@ -33,6 +34,12 @@ class Said(NamedTuple):
 
     text: str
     grave: bool
+
+    @property
+    def spent(self) -> bool:
+        """Whether a process of Kamailio's has used up the memory of its own, which no other has
+        part in and nobody gives back."""
+        return self.grave and bool(_SPENT.search(self.text))
 
 
 def heard(line: str, *, starting: bool = False) -> Said | None:

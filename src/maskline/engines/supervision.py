@@ -176,6 +176,10 @@ class Engine:
         said = heard(line, starting=self.state is State.STARTING)
         if said is None:
             return
+        if said.spent and self.state is State.UP:
+            log.error("engine has a process without memory", engine=self.name)
+            self._become(State.DOWN)
+            self.renew()
         # What it complains of while it is being stopped is of no interest.
         tell = log.warning if said.grave and self.state is not State.DOWN else log.debug
         tell("engine says", engine=self.name, line=said.text)
