@@ -181,7 +181,7 @@ def test_who_answers_late_refuses_some_calls_for_a_while(usual: Service, tmp_pat
         many = Calls(number=250, per_second=50, talk_milliseconds=200)
         calling = threads.submit(called_for, usual, tmp_path, CALLER, many)
         time.sleep(2)
-        halted(usual, 0.8)
+        halted(usual, 2)
         status, refused = calling.result()
         assert status == 0, (tmp_path / "caller.errors").read_text()[-2000:]
         assert 0 < refused < many.number

@@ -56,6 +56,13 @@ async def test_who_answers_in_time_refuses_nothing(node: Node) -> None:
     assert (node.looks, node.refused) == (3, 0)
 
 
+async def test_who_is_late_now_and_then_refuses_nothing(node: Node) -> None:
+    for late in (LATE, 0.0, LATE, 0.0):
+        node.late = late
+        await node.look()
+    assert (node.looks, node.refused) == (4, 0)
+
+
 async def test_who_has_few_calls_is_not_even_asked(node: Node) -> None:
     node.late, node.calls = LATE, MANY_CALLS // 10
     for _ in range(8):
@@ -66,6 +73,8 @@ async def test_who_has_few_calls_is_not_even_asked(node: Node) -> None:
 async def test_who_is_late_refuses_some_and_takes_all_again_when_prompt(node: Node) -> None:
     node.late = LATE
     with capture_logs() as logs:
+        await node.look()
+        assert node.refused == 0  # it may have paused for once
         await node.look()
         first = node.refused
         assert 0 < first < 1000
@@ -85,7 +94,7 @@ async def test_who_is_late_refuses_some_and_takes_all_again_when_prompt(node: No
 async def test_who_does_not_answer_is_not_waited_for(node: Node) -> None:
     node.late = 60.0
     async with asyncio.timeout(LONGEST_SECONDS * 10):
-        for _ in range(5):
+        for _ in range(8):
             await node.look()
     assert node.refused > 900
 
@@ -93,9 +102,10 @@ async def test_who_does_not_answer_is_not_waited_for(node: Node) -> None:
 def test_a_steady_load_finds_its_share() -> None:
     """Two and a half times what can be carried: two fifths are taken, and few wait."""
     controller, queue, taken, waits = Controller(), 0.0, [], []
-    for _ in range(200):  # a fifth of a second each; the queue in seconds of work
-        queue = max(0.0, queue + 0.2 * (2.5 * controller.share - 1))
-        controller.see(min(queue, LONGEST_SECONDS))
+    for _ in range(200):  # with a fifth of a second between them; the queue in seconds of work
+        waited = min(queue, LONGEST_SECONDS)
+        controller.see(waited)
+        queue = max(0.0, queue + (0.2 + waited) * (2.5 * controller.share - 1))
         taken.append(controller.share)
         waits.append(queue)
     assert 0.36 < sum(taken[50:]) / 150 < 0.44

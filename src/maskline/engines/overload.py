@@ -17,12 +17,12 @@ from maskline.engines.keeper import again
 
 LOOK_SECONDS = 0.2
 # How late is late: before the half second after which SIP says everything again (T1, RFC 3261
-# 17.1.1.1). Below it nothing is refused unless something was already.
+# 17.1.1.1). Nothing is refused until two looks in a row find it: who paused once catches up.
 LATE_SECONDS = 0.4
 TARGET_SECONDS = 0.1  # how long messages are to wait while calls are refused
-LONGEST_SECONDS = 1.0  # that an answer is waited for
+LONGEST_SECONDS = 0.6  # that an answer is waited for
 # What a second too late, and a second later than at the last look, change the share by.
-BY_LATENESS, BY_CHANGE = 0.4, 1.5
+BY_LATENESS, BY_CHANGE = 0.6, 1.5
 LEAST_SHARE = 0.01
 # Calls within a second. Who is late with fewer lacks a processor for other reasons, and would gain
 # nothing by refusing them.
@@ -41,8 +41,10 @@ class Controller:
 
     def see(self, waited: float) -> None:
         before, self._before = self._before, waited
-        if self.share == 1.0 and waited < LATE_SECONDS:
-            return
+        if self.share == 1.0:
+            if min(before, waited) < LATE_SECONDS:
+                return
+            before = 0.0  # nothing has been done yet about what waits
         change = BY_LATENESS * (waited - TARGET_SECONDS) + BY_CHANGE * (waited - before)
         self.share = min(1.0, max(LEAST_SHARE, self.share * exp(-change)))
 
