@@ -83,9 +83,11 @@ def loaded(name: str, kamailio: Any) -> ModuleType:
 
 
 class Control:
-    """The control plane: what it answers to each question, or raises, and what it was told."""
+    """The control plane: what it answers to each question, or raises, and what it was told; or
+    the `fault` of being told anything."""
 
     def __init__(self) -> None:
+        self.fault: Exception | None = None
         self.answers: dict[str, Any] = {"RouteCall": route(), "GetLegs": {}}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.told: list[tuple[str, dict[str, Any]]] = []
@@ -99,6 +101,8 @@ class Control:
         return told
 
     def report(self, operation: str, given: dict[str, Any]) -> None:
+        if self.fault:
+            raise self.fault
         self.told.append((operation, {**given, "Timestamp": 0}))
 
     def events(self) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import Any
 
 import KSR
@@ -13,10 +14,18 @@ from .engines import call_of
 from .kept import Kept
 from .switch import Switch, SwitchDown
 
+MOST_UNTOLD = 1000  # reports that a worker keeps, of some kilobytes each
+AGAIN_SECONDS = 1.0  # after which is told again what could not be told
+
 
 class Reports:
+    """What could not be told of a call is kept and told later, before all else: a call of whose
+    answer nobody knows would last for ever."""
+
     def __init__(self, keys: mask.Keyring, switch: Switch) -> None:
         self._keys, self._switch = keys, switch
+        self._untold: deque[dict[str, Any]] = deque(maxlen=MOST_UNTOLD)
+        self._again_at = 0.0
 
     def progressed(
         self, kept: Kept, event: str, status: int, far: mask.Leg, carrier: str | None
@@ -56,13 +65,27 @@ class Reports:
         """`call` is the reference that a leg has of it."""
         told = {"CallId": call_of(call), "Event": event, "Timestamp": int(time.time() * 1000)}
         told.update((name, value) for name, value in details.items() if value is not None)
-        self.tell("ReportCall", told)
+        if len(self._untold) == MOST_UNTOLD:
+            KSR.err("a report is lost, for too many could not be told\n")
+        self._untold.append(told)
+        self.catch_up()
 
-    def tell(self, operation: str, told: dict[str, Any]) -> None:
+    def catch_up(self) -> None:
+        """Tells what is to be told of calls, in its order, as far as the control plane hears it."""
+        while self._untold and time.monotonic() >= self._again_at:
+            if self.tell("ReportCall", self._untold[0]):
+                self._untold.popleft()
+            else:
+                self._again_at = time.monotonic() + AGAIN_SECONDS
+
+    def tell(self, operation: str, told: dict[str, Any]) -> bool:
+        """Whether it could be told."""
         try:
             self._switch.report(operation, told)
         except SwitchDown as error:
             KSR.err(f"{operation} not told: {error}\n")
+            return False
+        return True
 
     def _legs(self, kept: Kept, far: mask.Leg) -> list[dict[str, str]]:
         """What a BYE to each party looks like when it comes from the other one: the control

@@ -125,7 +125,15 @@ class Routes:
             say = KSR.info if status < 500 else KSR.err
             say(f"answered {status}: {type(error).__name__} {told(error, status)}\n")
             self._answer(status, *([RETRY] if status == 503 else []))
+        self._catch_up()
         return 1
+
+    def _catch_up(self) -> None:
+        """Whatever comes to a worker reminds it of what it could not tell."""
+        try:
+            self.reports.catch_up()
+        except Exception as error:
+            log_fault("not told later", error)
 
     def _answer(self, status: int, *headers: str) -> None:
         """Whatever was tried before."""
@@ -147,6 +155,7 @@ class Routes:
             log_fault("reply dropped", error)
             self._settle(error)
             return self._drop()
+        self._catch_up()
         return 1
 
     def _drop(self) -> int:

@@ -43,8 +43,8 @@ class Switch:
         return output
 
     def report(self, operation: str, given: dict[str, Any]) -> None:
-        """Send without waiting. A report that is lost is repaired by the control plane, which
-        compares its live calls with the media engine's."""
+        """Sends without waiting, as long as not too many were sent that nobody has read. Raises
+        SwitchDown where it is not sent."""
         _twice(self._reports, _leave, operation, given)
 
 
