@@ -147,7 +147,8 @@ class Dialogs:
         if counts:
             self._bodies.end(known.passage)
             side = "us" if origin == CONTROL else near.side
-            self._reports.hung_up(near.reference, side, reason)
+            if reason or origin != CONTROL:  # else it was over before, and somebody is told late
+                self._reports.hung_up(near.reference, side, reason)
         elif near.side == mask.CALLER:
             ringing.leave(near.reference)
 

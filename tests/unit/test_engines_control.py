@@ -113,8 +113,12 @@ async def test_a_bye_says_why_to_kamailio() -> None:
     async with line_to(stand_in) as line:
         await line.hang_up(LEG)
         await line.hang_up(LEG, 41)
-    told = [heard.split(b"Reason: ")[1].split(b"\r\n")[0] for heard in stand_in.heard]
-    assert told == [b"Q.850;cause=16", b"Q.850;cause=41"]
+        await line.hang_up(LEG, None)  # of a call that has ended before
+    *told, late = stand_in.heard
+    reasons = [heard.split(b"Reason: ")[1].split(b"\r\n")[0] for heard in told]
+    assert reasons == [b"Q.850;cause=16", b"Q.850;cause=41"]
+    assert late.startswith(b"BYE ")
+    assert b"Reason" not in late
 
 
 async def test_who_answers_too_late_is_hung_up_but_not_any_number_at_once(

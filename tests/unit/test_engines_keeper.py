@@ -34,7 +34,7 @@ class Engines:
         self.alone = alone
         self.held: set[str] = set()
         self.hung_up: list[str] = []
-        self.causes: set[int] = set()
+        self.causes: set[int | None] = set()
         self.cancelled: list[str] = []
         self.ringing: set[str] = set()
         self.silent = False
@@ -43,7 +43,7 @@ class Engines:
         self.unreached: list[str] = []
         self.answers: dict[str, int | None] = {}
 
-    async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
+    async def hang_up(self, leg: Mapping[str, str], cause: int | None = NORMAL) -> int | None:
         self.hung_up.append(leg["CallId"])
         self.causes.add(cause)
         await self.deaf.wait()
@@ -207,6 +207,20 @@ async def test_who_cannot_be_reached_is_hung_up_later(house: House) -> None:
     assert await hang_up(house, later, 10_000) == ["b"]
     assert await hang_up(house, later, 60_000) == []
     assert await end_of(house, call_id) == ("caller", 200)
+
+
+async def test_who_is_reached_late_ends_no_call_anew(house: House) -> None:
+    """What is reported of our BYE would have the record say that the call was to end, and then."""
+    await house.answer(await house.dial())
+    house.engines.held.clear()
+    house.engines.answers = {"a": 503, "b": 503}
+    house.now += keeper.SETTLE_MILLISECONDS
+    await house.keeper.reconcile()
+    await house.settled()
+    assert house.engines.causes == {FAILURE}
+    house.engines.causes.clear()
+    assert await hang_up(house, house.keeper, 5_000) == ["a", "b"]
+    assert house.engines.causes == {None}
 
 
 @pytest.mark.parametrize(("status", "tries"), [(503, 24), (408, 4), (None, 24), (481, 1)])

@@ -100,6 +100,17 @@ def test_the_control_plane_hangs_both_up(script: Script, call: Call) -> None:
     assert not [name for name, _ in script.control.asked if name == "GetLegs"]
 
 
+def test_who_is_told_later_that_a_call_is_over_does_not_end_it_again(
+    script: Script, call: Call
+) -> None:
+    """Its record says when it ended, and why."""
+    (legs,) = (told["Legs"] for _, told in script.control.told if "Legs" in told)
+    bye = hang_up(legs[0]).replace(b"Reason: Q.850;cause=16\r\n", b"")
+    script.request(bye, CONTROL)
+    assert script.sent.method == "BYE"
+    assert not events(script)
+
+
 @pytest.mark.parametrize(("by", "told"), [("called", ["Stranded"]), ("us", [])])
 def test_a_bye_that_cannot_be_sent_is_told_and_ends_nothing(
     script: Script, call: Call, by: str, told: list[str]

@@ -106,10 +106,11 @@ class ControlLine(asyncio.DatagramProtocol):
         own = self._own(f"sip:{self._kamailio}")
         return await self._request("OPTIONS", own, 1, limit=seconds) is not None
 
-    async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
+    async def hang_up(self, leg: Mapping[str, str], cause: int | None = NORMAL) -> int | None:
         """Sends BYE to one leg of a call: its final SIP status, None when there was none. `cause`
-        (Q.850) is for Kamailio to report; the party is told nothing of it."""
-        told = {**leg, "Reason": f"Q.850;cause={cause}"}
+        (Q.850) is for Kamailio to report, which reports nothing where there is none; the party is
+        told nothing of it."""
+        told = dict(leg) if cause is None else {**leg, "Reason": f"Q.850;cause={cause}"}
         reply = await self._request("BYE", told, self._next_cseq(), limit=FINAL_SECONDS)
         return reply.status if reply else None
 

@@ -53,9 +53,9 @@ log = structlog.get_logger()
 class Line(Protocol):
     """The way to this node's Kamailio, for requests that end calls."""
 
-    async def hang_up(self, leg: Mapping[str, str], cause: int = NORMAL) -> int | None:
-        """Ends one leg of a call for this cause (Q.850): its final SIP status, None when there was
-        no answer."""
+    async def hang_up(self, leg: Mapping[str, str], cause: int | None = NORMAL) -> int | None:
+        """Ends one leg of a call for this cause (Q.850), None where the call has ended before: its
+        final SIP status, None when there was no answer."""
 
     async def cancel(self, call_id: str) -> int | None:
         """Gives up a call that rings: the SIP status, None when there was no answer."""
@@ -276,7 +276,7 @@ class Keeper:
 
     async def _insist(self, left: LegLeft) -> None:
         """Hangs up a leg that could not be reached: its connection may come back."""
-        (status,) = await self._in_turn(self._line.hang_up(left.leg))
+        (status,) = await self._in_turn(self._line.hang_up(left.leg, None))
         await self._release(left.call_id)
         if status not in AGAIN:
             await self._store.write(lambda tx: dismiss_leg(self._context(tx), left), beside=True)
