@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import time
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -121,6 +122,7 @@ class Engine:
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
         self.faults: list[Exception | None] = []
+        self.told_by_others = False  # since it was told by this node
 
     def offer(self, *given: Any) -> sdp.Description:
         self.done.append(("offer", *given))
@@ -138,6 +140,9 @@ class Engine:
 
     def knows(self, *_: Any) -> bool:
         return True
+
+    def signalled_at(self, *_: Any) -> float:
+        return time.time() + 1 if self.told_by_others else 0
 
     def play(self, *given: Any) -> int:
         self.done.append(("play", *given))

@@ -67,7 +67,7 @@ class Attempts:
             try:
                 self._next(request, attempt | {"reference": reference, "tried": 0})
             except Exception as error:
-                self._bodies.media.delete(reference)
+                self._bodies.end_of(reference)
                 if isinstance(error, MediaDown):
                     continue
                 raise

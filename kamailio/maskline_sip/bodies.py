@@ -13,19 +13,24 @@ import KSR
 from . import allowed, mask, places, sdp, sip
 from .addresses import address_of
 from .engines import Engines
-from .media import OFF, MediaDown, Terms
+from .media import OFF, OPTIONAL, REQUIRED, MediaDown, Terms
 from .others import Others
 from .settings import Settings
 from .tables import Table
 
+KEYED = (OPTIONAL, REQUIRED)  # ways of a carrier's to encrypt by keys that descriptions tell
 RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
 OFFERS = Table("offers")  # of provisional replies that are sent until a PRACK comes (RFC 3262)
 DESCRIBED = Table("described")  # what each side of a call was told last, and under which number
+# What each side of a call that has keys of its own was understood by last, for the engine tells
+# none; and when we told the engine of the call last.
+HELD = Table("held")
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 ANSWERING = ("INVITE", "UPDATE", "PRACK")
 EARLY = "$(avp(early)[*])"  # answers of those who ring, by their tags; whose came last is the last
 MOST_EARLY = 8
-BACK = "$avp(back)"  # of a request that names another place for the sound: an offer of the old one
+# Of a request that names another place, or other keys, for the sound: an offer of the old ones.
+BACK = "$avp(back)"
 
 
 class Bodies:
@@ -43,8 +48,30 @@ class Bodies:
             return allowed.NO_BODY
         offered = self._allowed(kept_to(offered, passage), passage.near)
         terms = self._terms(passage.near, passage.far._replace(target=hop), new=True)
-        relayed = self.media.offer(passage.near.reference, mask.CALLER, offered, terms)
+        relayed = self._offered(passage.near, offered, terms)
         return self._written(relayed, passage, passage.far, offers=True)
+
+    def _offered(self, sender: mask.Leg, given: sdp.Description, terms: Terms) -> sdp.Description:
+        """What the other side is offered by this one."""
+        relayed = self.media.offer(sender.reference, sender.side, given, terms)
+        self._note_keys(sender, given, terms)
+        return relayed
+
+    def _note_keys(self, sender: mask.Leg, given: sdp.Description, terms: Terms) -> None:
+        if terms.sender in KEYED:
+            HELD.put(f"{sender.reference} {sender.side}", sdp.write(given, 1, 1).decode())
+        if terms.sender in KEYED or terms.receiver in KEYED:
+            HELD.put(sender.reference, str(int(time.time())))
+
+    def _held(self, sender: mask.Leg, terms: Terms) -> sdp.Description | None:
+        """None where it has no keys, or another node may know newer ones."""
+        if terms.sender not in KEYED:
+            return None
+        call, side = sender.reference, sender.side
+        text, told_at = HELD.get(f"{call} {side}"), HELD.get(call)
+        if not (text and told_at) or self.media.signalled_at(call, side, terms) > int(told_at):
+            return None
+        return sdp.read(text.encode())
 
     def of_request(self, request: sip.Message, passage: mask.Passage) -> allowed.Body:
         if not request.body:
@@ -56,17 +83,17 @@ class Bodies:
         if given is None:
             return allowed.NO_BODY
         given = self._allowed(kept_to(given, passage), passage.near)
-        call, sender = passage.near.reference, passage.near.side
-        terms = self._terms(passage.near, passage.far)
+        near, far = passage.near, passage.far
+        terms = self._terms(near, far)
         if self._answers(request, passage, terms):
-            relayed = self.media.answer(call, passage.far.side, sender, given, terms)
-            return self._written(relayed, passage, passage.far)
-        heard_at = self.media.places(call, sender, terms)
-        relayed = self.media.offer(call, sender, given, terms)
-        back = places.moved_back(given, heard_at)
+            return self._written(self._answered(near, far, given, terms), passage, far)
+        heard_at = self.media.places(near.reference, near.side, terms)
+        held = self._held(near, terms)
+        relayed = self._offered(near, given, terms)
+        back = places.moved_back(given, heard_at, held)
         if back:
             KSR.pv.sets(BACK, sdp.write(back, 1, 1).decode())
-        return self._written(relayed, passage, passage.far, offers=True)
+        return self._written(relayed, passage, far, offers=True)
 
     def move_back(self, passage: mask.Passage) -> None:
         """What the request at hand offered was refused, or could not be passed on, so the near
@@ -75,8 +102,7 @@ class Bodies:
         if not back:
             return
         with suppress(MediaDown, sdp.Unacceptable):  # then it hears nothing until that is learnt
-            terms = self._terms(near, passage.far)
-            self.media.offer(near.reference, near.side, sdp.read(back.encode()), terms)
+            self._offered(near, sdp.read(back.encode()), self._terms(near, passage.far))
 
     def _answers(self, request: sip.Message, passage: mask.Passage, terms: Terms) -> bool:
         """Whether a description in this request answers one, and so needs no answer: in an ACK,
@@ -108,23 +134,30 @@ class Bodies:
                 self._answer_again(passage, tag)
             return allowed.NO_BODY
         given = self._allowed(kept_to(given, passage), passage.far)
-        call, answerer = passage.near.reference, passage.far.side
         if offered:
             relayed = self._answer(passage, given)
             if reply.status < 200:
                 note_early(tag, given)
         else:
             terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
-            relayed = self.media.offer(call, answerer, given, terms)
+            relayed = self._offered(passage.far, given, terms)
             number = reply.first("rseq")
             if number:
                 OFFERS.put(self._offer(passage, tag, number, reply.cseq[0]), "1")
         return self._written(relayed, passage, passage.near)
 
     def _answer(self, passage: mask.Passage, given: sdp.Description) -> sdp.Description:
-        offerer, answerer = passage.near.side, passage.far.side
-        terms = self._terms(passage.far, passage.near)
-        return self.media.answer(passage.near.reference, offerer, answerer, given, terms)
+        near, far = passage.near, passage.far
+        return self._answered(far, near, given, self._terms(far, near))
+
+    def _answered(
+        self, sender: mask.Leg, offerer: mask.Leg, given: sdp.Description, terms: Terms
+    ) -> sdp.Description:
+        """What whoever offered is answered."""
+        call = sender.reference
+        relayed = self.media.answer(call, offerer.side, sender.side, given, terms)
+        self._note_keys(sender, given, terms)
+        return relayed
 
     def _answer_again(self, passage: mask.Passage, tag: str) -> None:
         """Who takes a call may have answered its offer while it rang, and says no more then (RFC
@@ -175,6 +208,8 @@ class Bodies:
         self.media.delete(reference, *halves)
         for side in (mask.CALLER, mask.CALLED):
             DESCRIBED.drop(f"{reference} {side}")
+            HELD.drop(f"{reference} {side}")
+        HELD.drop(reference)
 
     def _written(
         self,

@@ -97,5 +97,5 @@ class Calls:
         answer(200)
         reference = ringing.refuse(call)
         if reference:
-            self._bodies.media.delete(reference)
+            self._bodies.end_of(reference)
             self._reports.ended(call, "us", ringing.UNAVAILABLE)

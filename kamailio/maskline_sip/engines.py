@@ -91,6 +91,9 @@ class Engines:
     def places(self, reference: str, *given: Any) -> list[tuple[str, int]]:
         return self._of(reference).places(call_of(reference), *given)
 
+    def signalled_at(self, reference: str, *given: Any) -> float:
+        return self._of(reference).signalled_at(call_of(reference), *given)
+
     def knows(self, reference: str, *given: Any) -> bool:
         return self._of(reference).knows(call_of(reference), *given)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import time
@@ -164,6 +165,14 @@ class Media:
     def knows(self, call: str, side: str, terms: Terms = PLAIN) -> bool:
         """Whether a side has described its streams."""
         return bool(self._medias(halves(call, side, terms)[0], side))
+
+    def signalled_at(self, call: str, side: str, terms: Terms = PLAIN) -> float:
+        """When the engine was told last of a call, in seconds; infinite where it does not say."""
+        try:
+            told = self._command({"command": "query", "call-id": halves(call, side, terms)[0]})
+            return float(told["last signal"])
+        except (MediaDown, LookupError):
+            return math.inf
 
     def _places(self, half: str, side: str) -> list[tuple[str, int]]:
         try:

@@ -18,11 +18,14 @@ def placed(description: Description, places: Sequence[tuple[str, int]]) -> Descr
     return replace(description, address=general, streams=streams)
 
 
-def moved_back(given: Description, places: Sequence[tuple[str, int]]) -> Description | None:
-    """The description with these addresses and ports for the streams that have a place; None where
-    they are those that it tells."""
-    back = replace(given, streams=_at(given, places, nowhere=False))
-    return back if _ends(back) != _ends(given) else None
+def moved_back(
+    given: Description, places: Sequence[tuple[str, int]], before: Description | None = None
+) -> Description | None:
+    """The description with these addresses and ports for the streams that have a place, or the one
+    `before` it, whose keys may be others, with these; None where that would say the same."""
+    back = placed(before, places) if before else given
+    back = replace(back, streams=_at(back, places, nowhere=False))
+    return back if _ways(back) != _ways(given) else None
 
 
 def _at(
@@ -39,8 +42,12 @@ def _at(
     return streams
 
 
-def _ends(description: Description) -> list[tuple[str, int]]:
-    return [(description.place(stream), stream.port) for stream in description.streams]
+def _ways(description: Description) -> list[tuple[object, ...]]:
+    """Where streams are wanted, and how they are encrypted."""
+    return [
+        (description.place(stream), stream.port, stream.profile, stream.keys)
+        for stream in description.streams
+    ]
 
 
 def unplaced(description: Description) -> Description:

@@ -60,7 +60,7 @@ class Unfit:
         """The call is over, also for whoever answered it."""
         reference = known.passage.near.reference
         ringing.end(reference)
-        self._bodies.media.delete(reference)
+        self._bodies.end_of(reference)
         self._reports.ended(reference, "us", status, carrier=self._attempts.carrier())
         self._dismiss(raw, known)
 

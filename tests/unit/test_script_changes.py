@@ -11,6 +11,7 @@ from fake_kamailio import (
     OFFER,
     Call,
     Script,
+    carrier,
     hang_up,
     invite,
     reply,
@@ -169,3 +170,62 @@ def test_who_came_by_a_proxy_is_found_by_it_also_when_they_move(script: Script) 
     assert script.sent.uri == f"sip:moved@{ACME}"
     assert script.sent.first("route") == f"<sip:{ACME}:5080;lr>"
     assert script.kamailio.cells["$du"] == f"sip:{ACME}:5080;lr"
+
+
+def keyed(key: str) -> bytes:
+    """A description with a key of this letter."""
+    line = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key * 40}\r\n".encode()
+    return OFFER.replace(b"RTP/AVP", b"RTP/SAVP") + line
+
+
+def keys_offered_back(script: Script) -> list[str]:
+    """The letters of the keys by which the engine was told again to understand a side."""
+    return [given.streams[0].keys[0][2][0] for _, _, given, _ in script.engine.given("offer")]
+
+
+@pytest.mark.parametrize("side", ["caller", "called"])
+def test_who_offered_other_keys_in_vain_is_understood_by_those_of_before(side: str) -> None:
+    """They go on with these (RFC 3264 8), and the engine would take them for noise."""
+    plain, keys = carrier("acme", ACME), carrier("globex", GLOBEX, srtp="required")
+    if side == "caller":
+        plain, keys = carrier("globex", GLOBEX), carrier("acme", ACME, srtp="required")
+    script = Script(carriers=[plain, keys])
+    script.request(invite(body=keyed("A") if side == "caller" else OFFER))
+    sent = script.sent
+    script.reply(reply(sent, 200, body=OFFER if side == "caller" else keyed("A")))
+    call = Call(sent, script.sent)
+
+    def changes(key: str, status: int) -> list[str]:
+        script.request(*call.by(side, "INVITE", body=keyed(key)))
+        script.engine.done.clear()
+        source = GLOBEX if side == "caller" else ACME
+        script.reply(reply(script.sent, status, body=b"" if status > 299 else OFFER), source)
+        return keys_offered_back(script)
+
+    assert changes("B", 491) == ["A"]
+    assert changes("C", 200) == []
+    assert changes("C", 488) == []
+    assert changes("D", 488) == ["C"]
+    assert changes("D", 488) == ["C"]
+    script.engine.told_by_others = True  # which keys these were is not known here
+    assert changes("D", 488) == []
+    assert {at for at, _ in script.kamailio.tables} >= {"held"}
+    script.request(*call.by(side, "BYE"))
+    assert not [at for at, _ in script.kamailio.tables if at == "held"]
+
+
+@pytest.mark.parametrize("answer", [b"", NOTHING])
+def test_no_keys_are_left_of_a_call_that_came_to_nothing(answer: bytes) -> None:
+    keys = carrier("acme", ACME, srtp="required")
+    script = Script(carriers=[keys, carrier("globex", GLOBEX)])
+    script.kamailio.says["t_relay"] = 1 if answer else -1
+    script.request(invite(body=keyed("A")))
+    if answer:
+        script.reply(reply(script.sent, 200, body=answer))
+    assert script.answered == ([488] if answer else [503])
+    assert not [at for at, _ in script.kamailio.tables if at == "held"]
+
+
+def test_of_who_tells_no_keys_none_are_kept(script: Script, call: Call) -> None:
+    script.request(*call.by("caller", "INVITE", body=MOVED))
+    assert not [at for at, _ in script.kamailio.tables if at == "held"]

@@ -1,6 +1,7 @@
 """Which node's media engine has a call's sound, as Kamailio's script finds it."""
 
 import json
+import math
 import socket
 import threading
 import time
@@ -52,7 +53,10 @@ class Rtpengine:
             if self.deaf_to:
                 self.deaf_to -= 1
                 continue
-            answer = {"result": "ok", "sdp": f"v=0\r\nc=IN IP4 127.0.0.1\r\n{self.streams}"}
+            answer = {
+                "result": "ok", "sdp": f"v=0\r\nc=IN IP4 127.0.0.1\r\n{self.streams}",
+                "last signal": 1_700_000_000,
+            }  # fmt: skip
             self.socket.sendto(cookie + b" " + json.dumps(answer).encode(), sender)
 
     def hears(self, requests: int) -> None:
@@ -174,6 +178,14 @@ def test_a_call_that_is_over_is_ended_whatever_else_is_told_of_it(
     assert told[2:] == [
         ("offer", THEIRS + CALL), *both, ("answer", THEIRS + CALL), *both, ("offer", OURS + CALL),
     ]  # fmt: skip
+
+
+def test_when_an_engine_was_told_of_a_call_last_it_tells(tmp_path: Path, theirs: Rtpengine) -> None:
+    """One that does not may have been told anything."""
+    with engines(others(tmp_path, theirs.port)) as all_of_them:
+        assert all_of_them.signalled_at(THEIRS + CALL, "caller", media.PLAIN) == 1_700_000_000
+        assert theirs.asked == [{"command": "query", "call-id": THEIRS + CALL}]
+        assert all_of_them.signalled_at(OURS + CALL, "caller", media.PLAIN) == math.inf
 
 
 def test_a_request_or_an_answer_that_got_lost_is_asked_for_again(theirs: Rtpengine) -> None:

@@ -57,8 +57,7 @@ def unfit(world: World, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def unfit_of(module: ModuleType, world: World) -> Any:
-    engine = SimpleNamespace(delete=world.note("no sound"))
-    bodies = SimpleNamespace(media=engine, move_back=world.move_back)
+    bodies = SimpleNamespace(end_of=world.note("no sound"), move_back=world.move_back)
     reports = SimpleNamespace(ended=world.note("ended"))
     strays, ways = SimpleNamespace(answered=world.strays), SimpleNamespace(back=lambda *_: None)
     return module.Unfit(bodies, reports, world, strays, ways)

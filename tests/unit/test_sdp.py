@@ -299,6 +299,10 @@ def test_streams_that_were_moved_can_be_moved_back() -> None:
     assert places.moved_back(given_, []) is None
     held = sdp.read(b"v=0\nc=IN IP4 0.0.0.0\nm=audio 4000 RTP/AVP 0\n")
     assert places.moved_back(held, [("192.0.2.9", 1)]) is None
+    resumed = read("audio 4000 RTP/AVP 0")
+    back = places.moved_back(resumed, [("192.0.2.9", 1)], held)
+    assert back
+    assert [(back.place(stream), stream.port) for stream in back.streams] == [("IP4 192.0.2.9", 1)]
 
 
 def test_refused_streams_stand_as_their_sender_wrote_them() -> None:
