@@ -33,6 +33,7 @@ class Engines:
     def __init__(self, *, alone: bool = False) -> None:
         self.alone = alone
         self.held: set[str] = set()
+        self.heard_at: dict[str, int] = {}  # in seconds; of others just now
         self.hung_up: list[str] = []
         self.causes: set[int | None] = set()
         self.cancelled: list[str] = []
@@ -59,10 +60,10 @@ class Engines:
     async def rings(self, call_id: str) -> bool | None:
         return call_id in self.ringing
 
-    async def holds(self, call_id: str) -> bool:
+    async def holds(self, call_id: str, heard_since: int = 0) -> bool:
         if self.silent:
             raise NgSilence("no answer")
-        return call_id in self.held
+        return call_id in self.held and self.heard_at.get(call_id, heard_since) >= heard_since
 
     async def release(self, call_id: str) -> None:
         self.held.discard(call_id)
@@ -353,6 +354,25 @@ async def test_a_call_without_sound_is_over(house: House) -> None:
     assert house.engines.causes == {FAILURE}
     record = (await house.do("maskline", "GetCall", CallId=lost))["Call"]
     assert (record["EndedBy"], record["SipStatus"], record["Cause"]) == ("us", 200, FAILURE)
+
+
+async def test_an_answered_call_of_which_nothing_is_heard_for_a_minute_is_over(
+    house: House,
+) -> None:
+    """Two phones have died. While one rings nobody need send any, and it may be answered then."""
+    rings = await house.dial()
+    await house.answer(call_id := await house.dial())
+    house.engines.heard_at = dict.fromkeys((rings, call_id), house.now // 1000 - 1000)
+    house.now += 59_999
+    await house.keeper.reconcile()
+    await house.settled()
+    assert house.engines.hung_up == []
+    house.now += 1
+    await house.keeper.reconcile()
+    await house.settled()
+    assert [call.call_id for call in await house.live()] == [rings]
+    assert house.engines.held == {rings}
+    assert house.engines.causes == {FAILURE}
 
 
 @pytest.mark.parametrize(("of", "cause"), [("its own", NORMAL), ("another", FAILURE)])

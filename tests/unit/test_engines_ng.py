@@ -48,6 +48,7 @@ class StandIn(asyncio.DatagramProtocol):
     def __init__(self, deaf: int = 0) -> None:
         self.deaf = deaf
         self.heard: list[dict[str, Any]] = []
+        self.known: dict[str, Any] = {}  # of the one call
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -60,7 +61,7 @@ class StandIn(asyncio.DatagramProtocol):
         answers = {
             "delete": {"result": "error", "error-reason": "Unknown call-id"},
             "ping": {"result": "pong"},
-            "query": {"result": "ok"}
+            "query": {"result": "ok", **self.known}
             if self.heard[-1].get("call-id") == "known"
             else {"result": "error", "error-reason": "Unknown call-id"},
         }
@@ -101,6 +102,34 @@ async def test_a_refusal_is_told_with_its_reason() -> None:
             await client.ask("query", **{"call-id": "x"})
         assert not await client.holds("x")
         assert await client.holds("known")
+
+
+SENDING = ["initialized", "send", "recv"]
+
+
+@pytest.mark.parametrize(
+    ("signal", "packets", "flags", "holds"),
+    [
+        (100, [199, 101], SENDING, False), (200, [100, 101], SENDING, True),
+        (100, [100, 200], SENDING, True), (100, [100, 101], ["initialized", "send"], True),
+        (100, [], SENDING, False),
+    ],
+    ids=["silent", "changed", "heard", "on hold", "refused"],
+)  # fmt: skip
+async def test_a_call_may_have_to_be_heard(
+    signal: int, packets: list[int], flags: list[str], holds: bool
+) -> None:
+    sides = zip(("caller", "called"), (SENDING, flags), strict=True)
+    tags = {
+        side: {"medias": [{"flags": own, "streams": [{"last packet": at} for at in packets]}]}
+        for side, own in sides
+    }
+    stand_in = StandIn()
+    stand_in.known = {"last signal": signal, "tags": tags}
+    async with client_of(stand_in) as client:
+        assert await client.holds("known", 200) is holds
+        assert await client.holds("known")
+        assert not await client.holds("x", 200)
 
 
 async def test_both_halves_of_a_call_are_released() -> None:

@@ -26,6 +26,7 @@ def test_it_waits_as_long_as_any_connector_may(
     rules = load("maskline").operations["PutVoiceConnectorRules"].input.members
     for name, rule in (
         ("--offer-timeout", rules["MaxRingSeconds"]),
+        ("--timeout", rules["MaxRingSeconds"]),
         ("--final-timeout", rules["MaxCallSeconds"]),
         ("--silent-timeout", rules["MaxCallSeconds"]),
     ):

@@ -33,6 +33,7 @@ HANG_UP_SECONDS = 0.5  # how often calls are looked for whose time is over
 RECONCILE_SECONDS = 2.0
 # After the end of a call, in which an answer of it may come again (RFC 3261 13.3.1.4).
 LATE_MILLISECONDS = 40_000
+SILENCE_MILLISECONDS = 60_000  # after which an answered call is dead of which nobody sends sound
 SETTLE_MILLISECONDS = 3000  # after which rtpengine must know a call that was put through
 HANG_UPS_AT_ONCE = 50
 PLACE_SECONDS = 0.5  # after which who has not answered keeps nobody else from being hung up
@@ -65,21 +66,28 @@ class Line(Protocol):
 
 
 class Relay(Protocol):
-    """An rtpengine, this node's or another's."""
+    """This node's rtpengine."""
 
-    async def holds(self, call_id: str) -> bool:
-        """Whether the call's sound is relayed; raises NgSilence when that cannot be known."""
+    async def holds(self, call_id: str, heard_since: int = 0) -> bool:
+        """Whether the call's sound is relayed, and was heard since then (in seconds since the
+        epoch); raises NgSilence when that cannot be known."""
 
     async def release(self, call_id: str) -> None:
         """Ends the call's sound, if it is relayed still."""
 
 
-class Others(Relay, Protocol):
+class Others(Protocol):
     """The rtpengines of all other nodes."""
 
     @property
     def alone(self) -> bool:
         """Whether there is no other node."""
+
+    async def holds(self, call_id: str) -> bool:
+        """Whether the call's sound is relayed, as far as is known."""
+
+    async def release(self, call_id: str) -> None:
+        """Ends the call's sound, if it is relayed still."""
 
 
 class Nowhere:
@@ -165,7 +173,7 @@ class Keeper:
         settled = [call for call in self._lately if is_settled(call, now)]
         try:
             await self._clear_up(now)
-            gone = [call for call in settled if not await self._lives(call, since)]
+            gone = [call for call in settled if not await self._lives(call, since, now)]
         except NgSilence:  # it is being started again; the next round will know
             return
         self._start(gone, self._lose)
@@ -180,17 +188,19 @@ class Keeper:
                 log.info("sound ended late", call_id=call_id)
             self._over.popleft()
 
-    async def _lives(self, call: Call, since: int) -> bool:
+    async def _lives(self, call: Call, since: int, now: int) -> bool:
         """Whether anybody knows of the call. A call without an offer has no sound until it is
         answered; it may be just then, so rtpengine is asked again. What rang before Kamailio was
         started is lost, though rtpengine holds it still."""
         if call.answered_at is None and (call.forwarded_at or 0) < since:
             return await self._line.rings(call.call_id) is not False
-        if await self._relay.holds(call.call_id):
+        heard_since = to_be_heard_since(call, now)
+        if await self._relay.holds(call.call_id, heard_since):
             return True
         if call.answered_at is None and await self._line.rings(call.call_id) is not False:
             return True
-        return await self._relay.holds(call.call_id) or await self._elsewhere.holds(call.call_id)
+        held = await self._relay.holds(call.call_id, heard_since)
+        return held or await self._elsewhere.holds(call.call_id)
 
     async def carries(self) -> bool:
         """Whether this node has a call that was put through and has not ended."""
@@ -292,6 +302,13 @@ class Keeper:
 def is_settled(call: Call, now: int) -> bool:
     """Whether rtpengine must have heard of a call."""
     return max(call.forwarded_at or 0, call.answered_at or 0) <= now - SETTLE_MILLISECONDS
+
+
+def to_be_heard_since(call: Call, now: int) -> int:
+    """The time, in seconds, since which somebody must have sent sound of a call that lives; while
+    it rings, and for a while after its answer, nobody need have."""
+    since = now - SILENCE_MILLISECONDS
+    return since // 1000 if call.answered_at is not None and call.answered_at <= since else 0
 
 
 async def again(work: Callable[[], Awaitable[object]], pause: float) -> None:

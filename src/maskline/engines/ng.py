@@ -138,19 +138,37 @@ class NgClient(asyncio.DatagramProtocol):
         """Whether it relays nothing at all."""
         return not (await self.ask("list", limit=1)).get("calls")
 
-    async def holds(self, call_id: str) -> bool:
-        """Whether rtpengine relays, or relayed a moment ago, the sound of this call."""
+    async def holds(self, call_id: str, heard_since: int = 0) -> bool:
+        """Whether rtpengine relays, or relayed a moment ago, the sound of this call, and has heard
+        any since then (in seconds since the epoch), unless the call is on hold."""
         try:
-            await self.ask("query", **{"call-id": call_id})
+            told = await self.ask("query", **{"call-id": call_id})
         except NgRefusal:
             return False
-        return True
+        return heard_at(told) >= heard_since or is_on_hold(told)
 
     async def release(self, call_id: str) -> None:
         """Ends what rtpengine relays of a call, if it does; nothing is lost when it is silent."""
         for half in (call_id, call_id + SECOND):
             with suppress(NgError):
                 await self.ask("delete", **{"call-id": half})
+
+
+def medias_of(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Both sides' streams, as a query tells them."""
+    return [media for side in told.get("tags", {}).values() for media in side.get("medias", [])]
+
+
+def heard_at(told: dict[str, Any]) -> int:
+    """When anything was heard last of a call, or told of it."""
+    streams = [stream for media in medias_of(told) for stream in media.get("streams", [])]
+    times = [told.get("last signal", 0), *(stream.get("last packet", 0) for stream in streams)]
+    return max(map(int, times))
+
+
+def is_on_hold(told: dict[str, Any]) -> bool:
+    """Whether a side has said that it sends nothing."""
+    return any("recv" not in media.get("flags", []) for media in medias_of(told))
 
 
 def accepted(answer: dict[str, Any]) -> dict[str, Any]:

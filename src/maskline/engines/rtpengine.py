@@ -8,13 +8,14 @@ from maskline.engines.ng import NgClient
 from maskline.engines.supervision import Program
 from maskline.settings import Address, Settings
 
-# A call whose two sides both send nothing is dead; one on hold may be silent as long as it lasts.
-SILENCE_SECONDS = 60
 # How long ports stay taken after a call: late packets of it must not reach the next one.
 DELETE_SECONDS = 2
 # What is beyond the longest that any connector's rules may allow. The control plane keeps to the
 # rules; rtpengine acts only if it fails to.
 MARGIN_SECONDS = 60
+# While a phone rings that has described its sound, nobody need send any. Of a call that was
+# answered the keeper looks for silence; one on hold may be silent as long as it lasts.
+SILENCE_SECONDS = LONGEST_RING_SECONDS + MARGIN_SECONDS
 # Syslog's levels. The control protocol warns of every call it is asked about and does not hold,
 # which is what we ask for.
 WARNINGS, ERRORS = 4, 3
