@@ -73,7 +73,7 @@ def cancel(call: str) -> bool:
     if noted is None:
         return False
     if RINGING.get(f"{call} {SINCE}") is None:
-        RINGING.put(f"{call} {SINCE}", str(int(time.time())))
+        RINGING.put(f"{call} {SINCE}", str(int(time.monotonic())))
     if KSR.tmx.t_cancel_callid(noted.call_id, noted.number, GIVEN_UP) < 0:
         end(call)
         return False
@@ -83,7 +83,7 @@ def cancel(call: str) -> bool:
 def overdue(call: str) -> bool:
     """Whether a call was cancelled, and the phone does not confirm it."""
     since = RINGING.get(f"{call} {SINCE}")
-    return rings(call) and since is not None and int(since) < time.time() - CONFIRM_SECONDS
+    return rings(call) and since is not None and int(since) < time.monotonic() - CONFIRM_SECONDS
 
 
 def refuse(call: str) -> str:

@@ -136,7 +136,7 @@ def test_a_phone_that_does_not_stop_keeps_its_caller_for_seconds(
 ) -> None:
     raw = asked("CANCEL", uri=f"sip:{CALL}@h")
     now = [1000.0]
-    monkeypatch.setattr(ringing.time, "time", lambda: now[0])
+    monkeypatch.setattr(ringing.time, "monotonic", lambda: now[0])
     script.request(invite())
     marked = script.kamailio.cells["$ci"]
     for later in (0, 3, 5):
@@ -161,10 +161,10 @@ def test_a_call_that_was_answered_meanwhile_is_not_given_up(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = asked("CANCEL", uri=f"sip:{CALL}@h")
-    monkeypatch.setattr(ringing.time, "time", lambda: 1000.0)
+    monkeypatch.setattr(ringing.time, "monotonic", lambda: 1000.0)
     script.request(invite())
     script.request(raw, CONTROL)
-    monkeypatch.setattr(ringing.time, "time", lambda: 1010.0)
+    monkeypatch.setattr(ringing.time, "monotonic", lambda: 1010.0)
     script.kamailio.says["t_reply_callid"] = -1
     script.request(raw, CONTROL)
     assert not script.engine.given("delete")
