@@ -73,19 +73,19 @@ class Reports:
     def catch_up(self) -> None:
         """Tells what is to be told of calls, in its order, as far as the control plane hears it."""
         while self._untold and time.monotonic() >= self._again_at:
-            if self.tell("ReportCall", self._untold[0]):
-                self._untold.popleft()
-            else:
+            try:
+                self._switch.report("ReportCall", self._untold[0])
+            except SwitchDown as error:
+                KSR.info(f"told later: {error}\n")
                 self._again_at = time.monotonic() + AGAIN_SECONDS
+            else:
+                self._untold.popleft()
 
-    def tell(self, operation: str, told: dict[str, Any]) -> bool:
-        """Whether it could be told."""
+    def tell(self, operation: str, told: dict[str, Any]) -> None:
         try:
             self._switch.report(operation, told)
         except SwitchDown as error:
             KSR.err(f"{operation} not told: {error}\n")
-            return False
-        return True
 
     def _legs(self, kept: Kept, far: mask.Leg) -> list[dict[str, str]]:
         """What a BYE to each party looks like when it comes from the other one: the control

@@ -43,7 +43,6 @@ from .tables import Table
 from .unfit import Unfit
 from .ways import Ways
 
-HASTY = 0.2  # seconds that Kamailio's one process for all connections may wait
 ERRANDS = (*errands.METHODS, "INFO")
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
@@ -89,7 +88,6 @@ class Routes:
         self.loiterers = Loiterers(settings, senders)
         self.announcements = told = Announcements(settings, door, media, ways)
         self.errands, self.ways = Errands(settings, door, ways), ways
-        self.losses = Reports(keys, Switch(settings.switch_socket, HASTY))
         self.relay = relay = Relay(settings, keys, door, bodies, ways)
         self.messages = Messages(settings, keys, switch, relay, ways)
         sets, shelf = RouteSets(keys, switch), Shelf(settings, keys, self.entry, bodies, ways)
@@ -236,7 +234,7 @@ class Routes:
             names, place = self.ways.lost()
             for name in names:
                 told = {"CarrierName": name, "Address": place, "Disconnected": True}
-                self.losses.tell("ReportTrunk", told)
+                self.reports.tell("ReportTrunk", told)
         except Exception as error:
             log_fault("loss not told", error)
         return 1

@@ -9,6 +9,9 @@ from typing import Any
 
 SILENT_SECONDS = 3.0
 MOST_UNREAD = 64  # answers to reports, each of a few bytes
+# That a report may take: what is not sent by then is told later, and Kamailio's one process for all
+# connections tells, too.
+REPORT_SECONDS = 0.2
 
 
 class SwitchDown(OSError):
@@ -24,7 +27,8 @@ class Switch:
     control plane hurries with questions, and takes its time with reports."""
 
     def __init__(self, path: str, timeout: float = 2.0) -> None:
-        self._questions, self._reports = Line(path, timeout), Line(path, timeout)
+        self._questions = Line(path, timeout)
+        self._reports = Line(path, min(timeout, REPORT_SECONDS))
         self._silent_until = 0.0
 
     def ask(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
