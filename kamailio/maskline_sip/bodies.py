@@ -25,6 +25,7 @@ DESCRIBED = Table("described")  # what each side of a call was told last, and un
 # What each side of a call that has keys of its own was understood by last, for the engine tells
 # none; and when we told the engine of the call last.
 HELD = Table("held")
+TOLD = "$avp(told)"  # to whom the latest description of the transaction at hand went
 OFFERING = ("INVITE", "UPDATE", "ACK", "PRACK")
 ANSWERING = ("INVITE", "UPDATE", "PRACK")
 EARLY = "$(avp(early)[*])"  # answers of those who ring, by their tags; whose came last is the last
@@ -223,20 +224,25 @@ class Bodies:
         if receiver.recorded:
             relayed = places.at_one_place(relayed)
         session = int(self._keys.alias(passage.key, "sdp", receiver.call_id)[:6], 36)
-        content = sdp.content(relayed)
-        version = version_of(f"{receiver.reference} {receiver.side}", content)
+        content, alone = sdp.content(relayed), not self._others.engines
+        version = version_of(f"{receiver.reference} {receiver.side}", content, alone=alone)
         return allowed.Body("application/sdp", sdp.numbered(content, session, version), offers)
 
 
-def version_of(name: str, content: str) -> int:
+def version_of(name: str, content: str, *, alone: bool) -> int:
     """The number of a description for who goes by this name: that of the one before where nothing
     has changed, else the next (RFC 3264 8). Where none is known, or not any more, it is the time,
-    which is more than any before."""
+    which is more than any before; so it is, for each transaction, where we are not `alone` and
+    another node may have told another one since."""
     digest = hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
     number, _, last = (DESCRIBED.get(name) or "").partition(" ")
-    if last == digest:
+    if last == digest and (alone or KSR.pv.get(TOLD) == name):
         return int(number)
-    version = int(number) + 1 if number else int(time.time() * 1000) % 2**31
+    now = int(time.time() * 1000) % 2**31
+    version = int(number) + 1 if number else now
+    if not alone:
+        version = max(version, now)
+        KSR.pv.sets(TOLD, name)
     DESCRIBED.put(name, f"{version} {digest}")
     return version
 

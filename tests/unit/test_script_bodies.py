@@ -358,6 +358,7 @@ def test_to_each_receiver_descriptions_are_of_one_session_that_tells_nothing(
     has changed."""
     moment = 1_000_000.001
     monkeypatch.setattr(module.time, "time", lambda: moment)
+    bodies._others.engines.clear()
 
     def origins() -> list[tuple[str, int]]:
         to_called = bodies.of_request(request("INVITE"), PASSAGE)

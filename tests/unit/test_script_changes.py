@@ -1,5 +1,7 @@
 """Calls that are changed while they last: who is found where, and whose sound goes where."""
 
+import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,13 +13,16 @@ from fake_kamailio import (
     OFFER,
     Call,
     Script,
+    answered,
     carrier,
     hang_up,
     invite,
+    loaded,
     reply,
 )
 
 from maskline_sip import sip
+from maskline_sip.others import Engine
 
 MOVED = OFFER.replace(b"192.0.2.11", b"192.0.2.12")
 NOTHING = OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 77")  # no codec that we know
@@ -229,3 +234,40 @@ def test_no_keys_are_left_of_a_call_that_came_to_nothing(answer: bytes) -> None:
 def test_of_who_tells_no_keys_none_are_kept(script: Script, call: Call) -> None:
     script.request(*call.by("caller", "INVITE", body=MOVED))
     assert not [at for at, _ in script.kamailio.tables if at == "held"]
+
+
+def at_other_nodes(monkeypatch: pytest.MonkeyPatch) -> tuple[Script, Script]:
+    """Two nodes that have the sound of calls at the first one's engine, and a clock that goes on
+    with each look at it."""
+    clock = itertools.count(1_000_000)
+    one, other = Script(), Script(node="bbbbbbbb")
+    for node, its in ((one, "bbbbbbbb"), (other, CALL[:8])):
+        node.others.engines = {its: Engine("127.0.0.1", 9, ())}
+    monkeypatch.setattr(loaded("engines", one.kamailio), "Media", lambda *_: one.engine)
+    told = SimpleNamespace(time=lambda: next(clock))
+    monkeypatch.setattr(loaded("bodies", one.kamailio), "time", told)
+    return one, other
+
+
+def origin(told: sip.Message) -> int:
+    """The number of a description."""
+    return int(told.body.split(b"\r\no=- ")[1].split(b" ")[1])
+
+
+def test_whichever_node_tells_a_description_its_number_grows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RFC 3264 8: there are phones that do not heed what seems older than what they know."""
+    one, other = at_other_nodes(monkeypatch)
+    call = answered(one)
+    seen = [origin(call.bens)]
+    for number, node in enumerate((other, one, one, other), 2):
+        node.request(*call.by("caller", "INVITE", body=OFFER, number=number))
+        asked = node.sent
+        seen.append(origin(asked))
+        for _ in range(2):  # what is said again is the same
+            assert node.reply(reply(asked, 183, body=OFFER))
+            ringing = origin(node.sent)
+            assert node.reply(reply(asked, 200, body=OFFER))
+            assert origin(node.sent) == ringing
+    assert seen == sorted(set(seen))
