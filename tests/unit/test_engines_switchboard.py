@@ -65,6 +65,48 @@ async def test_a_report_of_no_call_changes_nothing(switchboard: Switchboard) -> 
     assert await switchboard._store.read(lambda tx: tx.one("get_call", call_id=call_id)) is None
 
 
+async def test_what_is_told_of_no_call_is_forgotten_after_a_while(
+    switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(ledger, "UNKNOWN_SECONDS", 0.05)
+    call_id = str(uuid4())
+    switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ringing", "Timestamp": 1})
+    while not switchboard._ledger._unknown:
+        await asyncio.sleep(0.01)
+    switchboard.ask("ReportCall", {"CallId": call_id, "Event": "Ended", "Timestamp": 2})
+    while switchboard._ledger._unknown:
+        await asyncio.sleep(0.01)
+    await switchboard.drain()
+    assert not switchboard._ledger._early
+    assert [*Journal(tmp_path).left()] == []
+    assert await store_call(switchboard, call_id) is None
+
+
+async def test_what_one_node_is_told_before_another_has_written_the_call_is_kept(
+    switchboard: Switchboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the database was away, say: who tries again first is a matter of chance."""
+    monkeypatch.setattr(ledger, "AGAIN_SECONDS", 0.01)
+    (tmp_path / "other").mkdir()
+    journal = Journal(tmp_path / "other")
+    other = Switchboard(switchboard._store, context, journal)
+    call_id = (await switchboard.ask("RouteCall", CALL))["CallId"]
+    switchboard._ledger._writing.cancel()  # type: ignore[union-attr]
+    told = {"EndedBy": "caller", "SipStatus": 487, "Timestamp": 1}
+    other.ask("ReportCall", {"CallId": call_id, "Event": "Ended", **told})
+    while not other._ledger._unknown:
+        await asyncio.sleep(0.01)
+    assert await store_call(switchboard, call_id) is None
+    await recovered(switchboard, tmp_path)
+    while other._ledger._unknown:
+        await asyncio.sleep(0.01)
+    row = await store_call(switchboard, call_id)
+    assert (row["ended_by"], row["sip_status"]) == ("caller", 487)
+    await other.drain()
+    journal.close()
+
+
 @pytest.mark.parametrize(
     ("operation", "request_"),
     [

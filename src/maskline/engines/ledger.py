@@ -6,6 +6,7 @@ in the journal.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, reduce
@@ -24,6 +25,9 @@ from maskline.store import Store, StoreFailed, Transaction
 
 GATHER_SECONDS = 0.05
 AGAIN_SECONDS = 0.5  # after which is tried again what the database could not keep
+# For which a call without a record is waited for: the node that decided it may not have come to
+# write it yet.
+UNKNOWN_SECONDS = 5.0
 DRAIN_SECONDS = 5.0  # after which it is left in the journal
 RECOVER_SECONDS = 30.0
 GROUP = 200  # calls; a transaction holds some locks for each, and PostgreSQL has only so many
@@ -48,6 +52,8 @@ class Ledger:
         self._underway = underway or Underway()
         self._told: dict[str, Told] = {}
         self._keeping: dict[str, Told] = {}  # what is being written
+        self._early: dict[str, list[CallEvent]] = {}  # what is told of calls without a record
+        self._unknown: dict[str, float] = {}  # these, and since when
         self._unnoted: set[str] = set()  # calls of which the journal has not all that was told
         self._writing: asyncio.Task[None] | None = None
 
@@ -105,6 +111,7 @@ class Ledger:
             self._writing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._writing
+        self._early.clear()
         if self._unnoted:
             log.error("calls are lost, the journal had no room for them", calls=len(self._unnoted))
 
@@ -157,8 +164,26 @@ class Ledger:
         self._underway.store(told, clock.now())
         for carrier in recorded.taken_by:  # here: the transaction may have been begun twice
             count_call(policy, carrier)
-        for call_id in recorded.missing:
+        for call_id in told:
+            if call_id in recorded.missing:
+                self._put_off(call_id, told[call_id].events)
+            else:
+                self._unknown.pop(call_id, None)
+
+    def _put_off(self, call_id: str, events: list[CallEvent]) -> None:
+        """What is told of a call that has no record is told again a little later, for a while."""
+        now = time.monotonic()
+        if now - self._unknown.setdefault(call_id, now) >= UNKNOWN_SECONDS:
+            del self._unknown[call_id]
             log.warning("report of no call", call_id=call_id)
+            return
+        if call_id not in self._early:
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._tell_again, call_id)
+        self._early.setdefault(call_id, []).extend(events)
+
+    def _tell_again(self, call_id: str) -> None:
+        for event in self._early.pop(call_id, []):
+            self.add(call_id, event)
 
     async def _insist(
         self, work: Callable[[Transaction], tuple[Policy, Recorded]]
