@@ -88,6 +88,8 @@ class Replies:
     def _progressed(self, reply: sip.Message, known: Kept, far: mask.Leg | None) -> None:
         event = "Ringing" if reply.status < 200 else "Answered"
         self._attempts.progressed()
+        if far:  # of a fork each phone has its own
+            self._routes.remember(known.passage.key, far)
         if event in known.reported or reply.status in NOT_YET_RINGING:
             return
         if event == "Answered":
@@ -95,7 +97,6 @@ class Replies:
         far = far or self._senders.answered_leg(known.passage, reply)
         answered = far.tag if event == "Answered" else known.answered
         known = known._replace(reported=known.reported + event, answered=answered)
-        self._routes.remember(known.passage.key, far)
         self._reports.progressed(known, event, reply.status, far, self._attempts.carrier())
         if event == "Answered":
             self._shelf.put(known, far)

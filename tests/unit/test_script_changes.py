@@ -57,6 +57,24 @@ def test_a_reply_within_a_call_is_passed_on(
     assert not moves(script)
 
 
+def test_each_phone_of_a_fork_is_reached_by_its_own_proxies(script: Script) -> None:
+    """Also when it has told that it is elsewhere: routes stay as they were (RFC 3261 12.2)."""
+    script.request(invite())
+    sent = script.sent
+    for tag, port in (("one", 5071), ("two", 5072)):
+        route = f"<sip:{GLOBEX}:{port};lr>"
+        assert script.reply(reply(sent, 180, ("Record-Route", route), tag=tag))
+    call = Call(sent, script.sent)
+    raw, source = call.by("called", "UPDATE", body=OFFER)
+    script.request(raw.replace(b";tag=ben", b";tag=two"), source)
+    moved = sip.address(script.sent.first("contact")).uri
+    raw, source = call.by("caller", "UPDATE", body=OFFER)
+    known = sip.address(call.anns.first("contact")).uri
+    script.request(raw.replace(known.encode(), moved.encode()), source)
+    assert script.sent.uri == f"sip:moved@{GLOBEX}"
+    assert script.sent.all("route") == [f"<sip:{GLOBEX}:5072;lr>"]
+
+
 def test_what_rings_again_within_a_call_is_no_other_call(script: Script, call: Call) -> None:
     before = len(script.control.told)
     script.request(*call.by("caller", "INVITE", body=OFFER))
