@@ -176,6 +176,7 @@ def measure(
         beyond = [
             (one.way, bench.load(one.way, BEYOND * max(one.sustained, 1), 3 * scale.seconds))
             for one in results
+            if one.control  # at rates that SIPp has
         ]
     show(results, report)
     show_beyond(beyond, report)
@@ -237,7 +238,7 @@ class Bench:
         )
         with self._answering(own, way, calls):
             meter, begin = Meter(way.processes), time.monotonic()
-            self._caller(own, way, calls).wait()
+            ended(self._caller(own, way, calls), calls.seconds + LATE_SECONDS)
             took = time.monotonic() - begin
             time.sleep(0.3)  # the last reports of the last calls
             cpu, whole = meter.spent(), meter.whole
@@ -269,6 +270,15 @@ class Bench:
         finally:
             process.kill()
             process.wait()
+
+
+def ended(phone: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Waits for a phone, but not for ever: SIPp has hung where it could not keep up."""
+    try:
+        phone.wait(seconds)
+    except subprocess.TimeoutExpired:
+        phone.kill()
+        phone.wait()
 
 
 def scenario(folder: Path, name: str, media: bool) -> Path:
