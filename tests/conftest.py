@@ -16,8 +16,8 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: tests of the whole wait for half of their time."""
-    return min(len(os.sched_getaffinity(0)) + 1, MOST_PROCESSES)
+    """One for each processor: with more, services were taken for hung in tests of the whole."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
