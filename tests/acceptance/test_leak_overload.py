@@ -32,6 +32,7 @@ CALLED = (SCENARIOS / "called.xml").read_text()
 TALKING = (SCENARIOS / "caller.xml").read_text()
 LITTLE_MEMORY = "memory_mebibytes = 16\n"
 NO_MEMORY = "could not allocate shared memory"
+ROUNDS = 4
 TEMPLATE = "kamailio.cfg.template"
 LAST_OF_GATE = "\tif ($$(var(out){s.len}) > 8) {\n"
 # In Kamailio's language: texts that double until there is no room, and small ones for what is left.
@@ -113,10 +114,16 @@ def test_nothing_leaves_unmasked_when_memory_is_used_up(tmp_path: Path, closed: 
             put_in(script / TEMPLATE, "abort();", '$$var(more) = "";')
 
     with changed(tmp_path, change) as service:
-        with capture(service, tmp_path / "captured"):
-            called_for(service, tmp_path, TALKING, Calls(number=700, per_second=140))
+        found: set[tuple[str, bytes]] = set()
+        for place in range(ROUNDS):  # a machine that is slow plays calls too slowly for it at times
+            captured = tmp_path / f"captured{place}"
+            with capture(service, captured):
+                called_for(service, tmp_path, TALKING, Calls(number=700, per_second=140))
+            found.update(leaks(packets(captured)))
+            if NO_MEMORY in service.log and (closed or found):
+                break
         assert NO_MEMORY in service.log
-        assert bool(leaks(packets(tmp_path / "captured"))) is not closed
+        assert bool(found) is not closed
         if closed:
             until(lambda: called_for(service, tmp_path, CALLER, Calls()) == (0, 0))
 
