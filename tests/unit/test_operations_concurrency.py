@@ -145,12 +145,8 @@ async def test_a_call_that_is_recorded_while_its_session_expires_is_hung_up(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever records it has seen an open session, whoever notes the end no call."""
-    store = open_store(cluster.new_database(), tmp_path / "key")
-    installation = Installation(store, now=START)
-    connector = await installation.prepare(NUMBERS[0])
-    await hang_up_on_expiry(installation, connector)
-    await installation.open(connector, *PEOPLE[:2])
-    arrival = {"CarrierName": "acme", "Caller": PEOPLE[0], "Called": NUMBERS[0]}
+    installation, arrival = await with_a_session_that_hangs_up(cluster, tmp_path)
+    store = installation.store
     _, call = await store.read(lambda tx: decide_call(installation.context(tx), arrival))
     seen, go_on, ended_of = asyncio.Event(), asyncio.Event(), calls.ended_of
 
@@ -183,12 +179,8 @@ async def test_a_session_on_which_somebody_works_expires_in_the_next_round(
     cluster: Cluster, tmp_path: Path, name: str
 ) -> None:
     """Nobody who has a call to record waits for the upkeep, nor it for him."""
-    store = open_store(cluster.new_database(), tmp_path / "key")
-    installation = Installation(store, now=START)
-    connector = await installation.prepare(NUMBERS[0])
-    await hang_up_on_expiry(installation, connector)
-    await installation.open(connector, *PEOPLE[:2])
-    arrival = {"CarrierName": "acme", "Caller": PEOPLE[0], "Called": NUMBERS[0]}
+    installation, arrival = await with_a_session_that_hangs_up(cluster, tmp_path)
+    store = installation.store
     call_id = (await installation.call("RouteCall", "switch", **arrival))["CallId"]
     held, go_on = asyncio.Event(), asyncio.Event()
 
@@ -250,9 +242,16 @@ async def test_who_ends_a_session_and_who_records_its_calls_do_not_wait_for_each
     store.close()
 
 
-async def hang_up_on_expiry(installation: Installation, connector: str) -> None:
+async def with_a_session_that_hangs_up(
+    cluster: Cluster, tmp_path: Path
+) -> tuple[Installation, dict[str, str]]:
+    """An installation with a session whose end hangs up, and what is asked of a call on it."""
+    installation = Installation(open_store(cluster.new_database(), tmp_path / "key"), now=START)
+    connector = await installation.prepare(NUMBERS[0])
     terms = {"VoiceConnectorId": connector, "HangUpOnExpiry": True}
     await installation.call("PutVoiceConnectorRules", "maskline", **terms)
+    await installation.open(connector, *PEOPLE[:2])
+    return installation, {"CarrierName": "acme", "Caller": PEOPLE[0], "Called": NUMBERS[0]}
 
 
 async def settle(installation: Installation) -> int:
