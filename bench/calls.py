@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import processes
-from acceptance.phones import CALLER_HOST, Calls, listening, phone
+from acceptance.phones import CALLER_HOST, Calls, answering, listening, phone
 from acceptance.service import Service, free_port, until
 from cluster import Cluster
 from connectors import open_connector
@@ -263,13 +263,8 @@ class Bench:
         until(lambda: not listening(host, port, "udp"))
         # What is still hung up of calls that overload broke counts as a call, too.
         calls = replace(calls, number=ANY_NUMBER)
-        process = phone(own, scenario(own, "called", way.media), "called", host, port, calls)
-        try:
-            until(lambda: listening(host, port, "udp"))
+        with answering(own, scenario(own, "called", way.media), host, port, calls):
             yield
-        finally:
-            process.kill()
-            process.wait()
 
 
 def ended(phone: "subprocess.Popen[bytes]", seconds: float) -> None:

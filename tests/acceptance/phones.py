@@ -43,6 +43,18 @@ def phone(
     return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder)
 
 
+@contextmanager
+def answering(folder: Path, scenario: Path, host: str, port: int, calls: Calls) -> Iterator[None]:
+    """A phone that is there for calls, over UDP, and is ended afterwards."""
+    process = phone(folder, scenario, "called", host, port, calls)
+    try:
+        until(lambda: listening(host, port, "udp"))
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def four_free(host: str) -> int:
     """The first of four ports for sound and pictures that are free. SIPp gives up when another
     phone has one of them, so no two phones are given the same."""

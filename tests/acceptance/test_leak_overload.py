@@ -17,8 +17,8 @@ from acceptance.phones import (
     CALLER_HOST,
     SCENARIOS,
     Calls,
+    answering,
     capture,
-    listening,
     packets,
     phone,
 )
@@ -28,7 +28,7 @@ from acceptance.test_leak import PROXY_NUMBER, leaks, open_session
 from ports import free_port
 
 CALLER = (SCENARIOS / "caller-refused-or-not.xml").read_text()
-CALLED = (SCENARIOS / "called.xml").read_text()
+CALLED = SCENARIOS / "called.xml"
 TALKING = (SCENARIOS / "caller.xml").read_text()
 LITTLE_MEMORY = "memory_mebibytes = 16\n"
 NO_MEMORY = "could not allocate shared memory"
@@ -50,18 +50,11 @@ GREEDY = TALKING.replace("Max-Forwards", "Subject: hog\nMax-Forwards")
 
 
 @contextmanager
-def answering(service: Service, folder: Path, scenario: str) -> Iterator[None]:
+def called(service: Service, folder: Path) -> Iterator[None]:
     """A phone that takes any number of calls."""
-    file = folder / "called.xml"
-    file.write_text(scenario)
-    host, port = service.carrier_host, service.carrier_port
-    process = phone(folder, file, "called", host, port, Calls(number=1_000_000, seconds=600))
-    try:
-        until(lambda: listening(host, port, "udp"))
+    any_number = Calls(number=1_000_000, seconds=600)
+    with answering(folder, CALLED, service.carrier_host, service.carrier_port, any_number):
         yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def called_for(service: Service, folder: Path, scenario: str, calls: Calls) -> tuple[int, int]:
@@ -91,7 +84,7 @@ def little(tmp_path: Path) -> Iterator[Service]:
 def test_while_memory_is_short_new_calls_are_refused_and_the_others_go_on(
     little: Service, tmp_path: Path
 ) -> None:
-    with answering(little, tmp_path, CALLED):
+    with called(little, tmp_path):
         many = Calls(number=360, per_second=60, talk_milliseconds=200, seconds=60)
         status, refused = called_for(little, tmp_path, CALLER, many)
         assert status == 0, (tmp_path / "caller.errors").read_text()[-2000:]
@@ -162,7 +155,7 @@ def changed(folder: Path, change: Callable[[Path], None]) -> Iterator[Service]:
         sip_settings=LITTLE_MEMORY,
         more_environment=changed_script(folder, change),
     )
-    with contextmanager(at_work)(service), answering(service, folder, CALLED):
+    with contextmanager(at_work)(service), called(service, folder):
         open_session(service)
         yield service
 
@@ -181,7 +174,7 @@ def usual(tmp_path: Path) -> Iterator[Service]:
 
 
 def test_who_answers_late_refuses_some_calls_for_a_while(usual: Service, tmp_path: Path) -> None:
-    with answering(usual, tmp_path, CALLED), ThreadPoolExecutor() as threads:
+    with called(usual, tmp_path), ThreadPoolExecutor() as threads:
         many = Calls(number=250, per_second=50, talk_milliseconds=200)
         calling = threads.submit(called_for, usual, tmp_path, CALLER, many)
         time.sleep(2)
