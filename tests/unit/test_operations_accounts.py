@@ -164,7 +164,7 @@ def test_how_many_keys_an_account_can_have(desk: Desk) -> None:
         desk.maskline("CreateAccessKey")
     for operation in ("CreateAccessKey", "RotateAccessKey"):
         assert "ResourceLimitExceededException" in load("maskline").operations[operation].errors
-    tenant = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    tenant = desk.tenant()
     for _ in range(2):
         desk.maskline("CreateAccessKey", AccountId=tenant)
     with pytest.raises(LimitExceeded):
@@ -241,7 +241,7 @@ def test_the_operator_makes_accounts(desk: Desk) -> None:
 def test_a_tenant_is_alone_in_the_world(desk: Desk) -> None:
     operator = desk.account_id
     own_key = desk.maskline("ListAccessKeys")["AccessKeys"][0]["AccessKeyId"]
-    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    desk.account_id = desk.tenant()
     for operation in ("CreateAccount", "ListAccounts"):
         with pytest.raises(Forbidden):
             desk.maskline(operation, Name="x")

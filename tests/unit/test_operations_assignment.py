@@ -91,19 +91,13 @@ def test_sticky_takes_the_pairs_last_number(desk: Desk) -> None:
     assert proxy(other) != proxy(last)
 
 
-def new_account(desk: Desk) -> str:
-    made = desk.maskline("CreateAccount", Name="tenant")
-    account_id: str = made["Account"]["AccountId"]
-    return account_id
-
-
 def test_what_a_pair_has_with_another_account_neither_helps_nor_shows(desk: Desk) -> None:
     desk.import_numbers(SEATTLE, DENVER)
     connector = desk.connector()
     before = desk.open(connector, ANN, BEN)
     desk.now += MINUTE
     desk.close(before)
-    ours, theirs = desk.account_id, new_account(desk)
+    ours, theirs = desk.account_id, desk.tenant()
     desk.import_numbers(VANCOUVER, AccountId=theirs)
     desk.account_id = theirs
     desk.open(desk.connector("CA"), ANN, BEN)
@@ -131,7 +125,7 @@ def test_what_a_pair_did_with_a_number_of_another_account_is_forgotten(
     desk: Desk, behaviour: str | None, number: str
 ) -> None:
     desk.import_numbers(SEATTLE, DENVER, shared=False)
-    before, after = new_account(desk), new_account(desk)
+    before, after = desk.tenant(), desk.tenant()
     desk.account_id = before
     order(desk, SEATTLE)
     connector = connector_with(desk, SEATTLE)
@@ -675,7 +669,7 @@ class Selection(RuleBasedStateMachine):
     )
     def begin(self, own: bool, few: int, owners: list[int]) -> None:
         self.desk, self.own = Desk(CARRIERS), own
-        self.accounts = [self.desk.account_id, new_account(self.desk)]
+        self.accounts = [self.desk.account_id, self.desk.tenant()]
         stock = [numbers[:few] for numbers in NUMBERS]
         for account_id, numbers in zip(self.accounts, stock, strict=True):
             for number in numbers:

@@ -114,7 +114,7 @@ def test_calls_to_nobodys_number_are_the_operators_to_read(desk: Desk) -> None:
     assert desk.record(call["CallId"]) == record
     with pytest.raises(BadRequest):
         desk.maskline("ListCalls", Unassigned=True, ProxySessionId="x")
-    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    desk.account_id = desk.tenant()
     with pytest.raises(Forbidden):
         desk.maskline("ListCalls", Unassigned=True)
     with pytest.raises(NotFound):

@@ -95,7 +95,7 @@ def test_only_carriers_of_the_settings_deliver_numbers() -> None:
 def test_another_accounts_number_stays_theirs() -> None:
     desk = Desk()
     desk.import_numbers(PROXY)
-    tenant = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    tenant = desk.tenant()
     request = {"CarrierName": "acme", "E164PhoneNumbers": [PROXY, ANN], "AccountId": tenant}
     (error,) = desk.maskline("ImportPhoneNumbers", **request)["PhoneNumberErrors"]
     assert (error["PhoneNumberId"], error["ErrorCode"]) == (PROXY, "Conflict")
@@ -440,7 +440,7 @@ def test_a_number_is_gone_after_seven_days_whether_or_not_anybody_noticed(desk: 
 def test_what_an_account_gives_up_is_the_operators_again(desk: Desk) -> None:
     desk.import_numbers(THIRD)
     operator = desk.account_id
-    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    desk.account_id = desk.tenant()
     search = partial(desk.call, "SearchAvailablePhoneNumbers")
     assert search()["E164PhoneNumbers"] == [PROXY]
     order = {"ProductType": "VoiceConnector", "E164PhoneNumbers": [PROXY, THIRD]}
@@ -525,7 +525,7 @@ def test_the_operator_takes_numbers_out(desk: Desk) -> None:
     desk.call("DisassociatePhoneNumbersFromVoiceConnector", **associated)
     assert errors(remove()) == {SECOND: "NotFound"}
     assert desk.maskline("ListImportedPhoneNumbers")["ImportedPhoneNumbers"] == []
-    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    desk.account_id = desk.tenant()
     with pytest.raises(Forbidden):
         remove()
 
@@ -597,7 +597,7 @@ def test_an_ordered_number_is_for_voice_connectors_and_has_nothing_of_the_operat
     desk.import_numbers(PROXY, shared=False)
     for change in ({"CallingName": "Operator"}, {"ProductType": "SipMediaApplicationDialIn"}):
         desk.call("UpdatePhoneNumber", PhoneNumberId=PROXY, **change)
-    desk.account_id = desk.maskline("CreateAccount", Name="tenant")["Account"]["AccountId"]
+    desk.account_id = desk.tenant()
     desk.call("CreatePhoneNumberOrder", ProductType="VoiceConnector", E164PhoneNumbers=[PROXY])
     number = desk.call("GetPhoneNumber", PhoneNumberId=PROXY)["PhoneNumber"]
     assert (number["ProductType"], number["CallingName"]) == ("VoiceConnector", None)

@@ -261,7 +261,7 @@ def test_only_the_busiest_are_named(desk: Desk) -> None:
 def test_the_operator_asks_for_an_account(desk: Desk) -> None:
     operator = desk.account_id
     desk.import_numbers(*SEATTLE)
-    tenant = desk.maskline("CreateAccount", Name="t")["Account"]["AccountId"]
+    tenant = desk.tenant()
     desk.import_numbers(*DENVER, AccountId=tenant)
     assert report(desk)["Numbers"] == 2
     assert report(desk, AccountId=tenant)["Numbers"] == 3

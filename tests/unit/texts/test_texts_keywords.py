@@ -237,7 +237,7 @@ def number_changes_hands(carrier: Carrier, number: str) -> str:
     desk.now += 60 * MINUTE
     settle_expired_sessions(desk.context(""))
     desk.maskline("RemovePhoneNumbers", E164PhoneNumbers=[number])
-    other: str = desk.maskline("CreateAccount", Name="other")["Account"]["AccountId"]
+    other = desk.tenant()
     desk.import_numbers(number, AccountId=other)
     desk.account_id = other
     assert proxy(desk.open(desk.connector(), ANN, BEN)) == number
