@@ -1,15 +1,10 @@
-"""What only PostgreSQL does: many processes, and work that is run again."""
+"""PostgreSQL that is away, hangs, or takes no changes: who waits, and for how long."""
 
 import asyncio
 import random
-import re
 import socket
-import stat
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,41 +15,14 @@ from accounts import add, count
 from cluster import Cluster
 from psycopg.conninfo import conninfo_to_dict
 
-from maskline.store import (
-    Store,
-    StoreFailed,
-    StoreUnusable,
-    Transaction,
-    connections,
-    dialect,
-    open_store,
-    postgresql,
-    steps_done,
-)
+from maskline.store import Store, StoreFailed, Transaction, connections, open_store, postgresql
 from maskline.store.greenlets import awaited
-from maskline.store.secrets import make_key_file
-from maskline.store.statements import QUERIES
-from maskline.store.transfer import import_store
 
-EARLIER = Path(__file__).parents[1] / "data" / "store" / "export-0001.jsonl"
 SLEPT = b"SELECT 7 AS accounts FROM pg_sleep(0.2)"
 BREAK_ONE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     " AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
 )
-BENCH = str(Path(__file__).parents[2] / "bench" / "concurrency.py")
-
-
-@pytest.fixture
-def url(cluster: Cluster) -> str:
-    return cluster.new_database()
-
-
-@pytest.fixture
-def store(url: str, tmp_path: Path) -> Iterator[Store]:
-    store = open_store(url, tmp_path / "key")
-    yield store
-    store.close()
 
 
 async def test_a_server_that_takes_no_changes_has_failed_and_is_left(store: Store) -> None:
@@ -87,18 +55,6 @@ async def test_a_small_change_does_not_say_that_a_full_disk_is_well(
     store.close()
 
 
-async def test_texts_of_any_script_are_kept_whatever_a_database_says(
-    url: str, tmp_path: Path
-) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        name = conninfo_to_dict(url)["dbname"]
-        connection.execute(f"ALTER DATABASE {name} SET client_encoding = 'LATIN1'".encode())
-    store = open_store(url, tmp_path / "key")
-    await store.write(add("\u7d44"))
-    assert await store.read(lambda tx: tx.one("get_account", account_id="\u7d44"))
-    store.close()
-
-
 async def test_a_server_that_says_nothing_leaves_time_for_the_next(url: str) -> None:
     place = conninfo_to_dict(url)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -125,98 +81,6 @@ async def test_where_there_is_no_place_for_more_connections_fewer_will_do(
     assert await second is first
     few.give_back(first)
     few.close()
-
-
-@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_new_database_must_have_all_characters(
-    cluster: Cluster, tmp_path: Path, encoding: str
-) -> None:
-    url = cluster.new_database(f"TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
-    with pytest.raises(StoreUnusable, match=encoding):
-        open_store(url, tmp_path / "key")
-    with EARLIER.open("rb") as file, pytest.raises(StoreUnusable, match=encoding):
-        import_store(url, tmp_path / "key", file, EARLIER.with_suffix(".key"))
-    assert not steps_done(url)
-
-
-async def test_work_is_done_as_if_it_were_alone(store: Store) -> None:
-    """Each adds an account for those it counts: one after the other, no two count the same."""
-
-    def work(tx: Transaction) -> int:
-        accounts = count(tx)
-        add(f"{accounts}")(tx)
-        return accounts
-
-    assert sorted(await asyncio.gather(*(store.write(work) for _ in range(20)))) == [*range(20)]
-
-
-async def test_work_beside_other_work_waits_for_names_only(store: Store) -> None:
-    met = asyncio.Barrier(3)
-
-    def work(tx: Transaction, name: str) -> None:
-        tx.lock(name)
-        awaited(met.wait())
-
-    names = ("a", "b", "c")
-    await asyncio.gather(
-        *(store.write(lambda tx, name=name: work(tx, name), beside=True) for name in names)
-    )
-
-
-async def test_who_waited_for_a_name_sees_what_its_holder_did(store: Store) -> None:
-    """In whatever order each names them, and whoever else works."""
-
-    def work(tx: Transaction, names: list[str]) -> int:
-        tx.lock(*names)
-        accounts = count(tx)
-        add(f"{accounts}")(tx)
-        return accounts
-
-    def names(turn: int) -> list[str]:
-        return ["both", f"own {turn}"] if turn % 2 else [f"own {turn}", "both"]
-
-    counted = await asyncio.gather(
-        *(store.write(lambda tx, n=n: work(tx, names(n)), beside=True) for n in range(20))
-    )
-    assert sorted(counted) == [*range(20)]
-
-
-async def test_work_alone_waits_for_work_beside_others(store: Store) -> None:
-    begun, go = asyncio.Event(), asyncio.Event()
-
-    def slow(tx: Transaction) -> None:
-        begun.set()
-        awaited(go.wait())
-        add("1")(tx)
-
-    beside = asyncio.create_task(store.write(slow, beside=True))
-    await begun.wait()
-    alone = asyncio.create_task(store.write(count))
-    await store.read(count)
-    assert not alone.done()
-    go.set()
-    assert await alone == 1
-    await beside
-
-
-async def test_a_name_that_somebody_holds_is_told(store: Store) -> None:
-    begun, go = asyncio.Event(), asyncio.Event()
-
-    def hold(tx: Transaction) -> None:
-        tx.lock("a", "b")
-        begun.set()
-        awaited(go.wait())
-
-    holding = asyncio.create_task(store.write(hold, beside=True))
-    await begun.wait()
-
-    def try_all(tx: Transaction) -> list[set[str]]:
-        return [set(tx.lock_free(*names)) for names in (["b"], ["a", "c"], ["c", "d"], [])]
-
-    assert await store.write(try_all, beside=True) == [set(), {"c"}, {"c", "d"}, set()]
-    go.set()
-    await holding
-    assert await store.write(try_all, beside=True) == [{"b"}, {"a", "c"}, {"c", "d"}, set()]
 
 
 async def connected_and_cut_off(store: Store, url: str) -> None:
@@ -521,188 +385,6 @@ async def test_a_piecemeal_read_is_done_again_over_another_connection(
     assert found == [8] * 8
 
 
-async def test_each_query_of_a_piecemeal_read_sees_what_is_there_then(
-    store: Store, url: str
-) -> None:
-    def twice(tx: Transaction) -> tuple[int, int]:
-        before = count(tx)
-        awaited(store.write(add("1")))
-        return before, count(tx)
-
-    assert await store.read(twice, piecemeal=True) == (0, 1)
-
-
-def test_many_may_open_a_new_database_at_once(url: str, tmp_path: Path) -> None:
-    stores: list[Store] = []
-    threads = [
-        threading.Thread(target=lambda: stores.append(open_store(url, tmp_path / "key")))
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [asyncio.run(store.read(count)) for store in stores] == [0] * 4
-    for store in stores:
-        store.close()
-    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
-
-
-def test_a_database_is_not_opened_without_its_key(url: str, tmp_path: Path) -> None:
-    open_store(url, tmp_path / "key").close()
-    with pytest.raises(StoreUnusable, match="its key, is not"):
-        open_store(url, tmp_path / "missing")
-    assert not (tmp_path / "missing").exists()
-    make_key_file(tmp_path / "other")
-    with pytest.raises(StoreUnusable, match="is not the key of this database"):
-        open_store(url, tmp_path / "other")
-    (tmp_path / "short").write_bytes(b"short")
-    with pytest.raises(StoreUnusable, match="64 bytes"):
-        open_store(url, tmp_path / "short")
-
-
-def test_processes_never_give_a_number_twice(url: str) -> None:
-    """The bench in its shortest form, with one process killed; it fails where the data is wrong."""
-    command = [sys.executable, BENCH, "--url", url]
-    sizes = ["--processes", "2", "--creates", "40", "--kill", "1"]
-    done = subprocess.run([*command, *sizes], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "all is well" in done.stdout
-
-
 def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(psycopg.OperationalError):
         open_store(f"postgresql:///x?host={tmp_path}", tmp_path / "key")
-
-
-def test_the_url_has_the_last_word_on_how_to_connect() -> None:
-    told = conninfo_to_dict(connections.conninfo("postgresql://db.example/x?connect_timeout=2"))
-    assert (told["connect_timeout"], told["keepalives_idle"]) == ("2", "30")
-    assert (told["host"], told["dbname"]) == ("db.example", "x")
-
-
-@pytest.mark.parametrize(("words", "seconds"), [("", "30"), ("keepalives_idle=7", "7")])
-async def test_the_server_finds_out_as_soon_that_a_machine_has_died(
-    url: str, words: str, seconds: str
-) -> None:
-    """It kept what that had there for two hours."""
-    told = conninfo_to_dict(url)
-    url = f"postgresql://postgres@127.0.0.1:{told['port']}/{told['dbname']}?{words}"
-    with connections.connect(url) as connection:
-        row = connection.execute("SHOW tcp_keepalives_idle").fetchone()
-    kept = connections.Connections(url, postgresql.LONGEST_WAIT)
-    taken = await kept.take()
-    also = await (await taken.execute("SHOW tcp_keepalives_idle")).fetchone()
-    kept.give_back(taken)
-    kept.close()
-    assert row == also == {"tcp_keepalives_idle": seconds}
-
-
-def test_queries_in_the_words_of_psycopg() -> None:
-    assert dialect.query("SELECT x::text, :a, 7 % 2") == "SELECT x::text, %(a)s, 7 %% 2"
-
-
-def test_a_page_is_a_range_of_its_owner_s_index() -> None:
-    """That of a list ordered by its owner, too, and no other."""
-    ranges = {name for name, query in QUERIES.items() if dialect.PAGE.search(query)}
-    assert ranges == {
-        "list_audit_records", "list_closed_proxy_sessions", "list_open_proxy_sessions",
-        "list_opt_outs", "list_phone_number_orders", "list_proxy_sessions",
-        "list_voice_connector_groups", "list_voice_connectors",
-    }  # fmt: skip
-    orders = dialect.query(QUERIES["list_phone_number_orders"])
-    assert orders.split("WHERE ")[1].split("ORDER")[0] == (
-        "account_id >= %(account_id)s AND (account_id, sequence) < (%(account_id)s, %(before)s)\n"
-    )
-
-
-POOL = b"""
-    INSERT INTO phone_numbers
-        (phone_number, account_id, carrier, country, area_code, toll_free, shared, created_at,
-         updated_at)
-    SELECT '+1' || n, '1', 'acme', 'US', '913', 0, 1, 1, 1
-    FROM generate_series(9130000000, 9130019999) AS n
-"""
-
-
-async def test_a_large_pool_is_not_read_to_find_out_whose_it_is(store: Store, url: str) -> None:
-    """By a connector that has none of it, as PostgreSQL would: most numbers of a table are of few
-    pools, so one is soon found, it thinks."""
-    await store.write(add("1"))
-    query = postgresql.STATEMENTS["get_connector_for_sessions"]
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(POOL)
-        connection.execute("ANALYZE")
-        asked = {"voice_connector_id": "other", "account_id": "1"}
-        plan = connection.execute(b"EXPLAIN " + query, asked).fetchall()
-    assert not [line for (line,) in plan if "Seq Scan on phone_numbers" in line], plan
-
-
-@pytest.mark.parametrize("name", ["unused_number_of_country", "unused_number_of_area"])
-async def test_numbers_of_carriers_that_will_not_do_are_passed_over_in_the_order_of_the_index(
-    store: Store, url: str, name: str
-) -> None:
-    """And not joined with the carriers that will, which may take all of them and a sort."""
-    await store.write(add("1"))
-    asked = {"pool": "1", "country": "US", "area_code": "913", "window": 256, "fit": '"acme"'}
-    asked |= {"mine": "+14015550101", "theirs": "+13035550102"}
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(POOL)
-        connection.execute("ANALYZE")
-        found = connection.execute(b"EXPLAIN " + postgresql.STATEMENTS[name], asked).fetchall()
-    plan = "\n".join(line for (line,) in found)
-    assert "Index Scan using phone_numbers_of_" in plan, plan
-    assert "Sort" not in plan, plan
-    assert "Semi Join" not in plan, plan
-
-
-ROWS = {
-    "proxy_sessions": """
-        INSERT INTO proxy_sessions
-            (proxy_session_id, account_id, voice_connector_id, expiry_minutes, capabilities,
-             first_number, first_proxy_number, second_number, second_proxy_number, created_at,
-             updated_at, expires_at)
-        SELECT gen_random_uuid(), '1', %(of)s, 720, 'Voice', '1', '2', '3', '2', n, n, 10000000
-        FROM generate_series(1, %(rows)s) AS n
-    """,
-    "audit_records": """
-        INSERT INTO audit_records (account_id, recorded_at, action, request_id, outcome)
-        SELECT %(of)s, n, 'chime:CreateProxySession', n, 'Success'
-        FROM generate_series(1, %(rows)s) AS n
-    """,
-    "calls": """
-        INSERT INTO calls
-            (call_id, account_id, carrier, dialled, decision, reason, received_at, legs,
-             max_call_seconds)
-        SELECT gen_random_uuid(), %(of)s, 'acme', '1', 'Connect', '', n, '{}', 60
-        FROM generate_series(1, %(rows)s) AS n
-    """,
-}
-FOREIGN_ROWS = re.compile(r"Rows Removed by Filter: (\d+)")
-
-
-@pytest.mark.parametrize(
-    ("name", "table"),
-    [
-        ("list_proxy_sessions", "proxy_sessions"),
-        ("list_open_proxy_sessions", "proxy_sessions"),
-        ("list_audit_records", "audit_records"),
-        ("list_calls", "calls"),
-    ],
-)
-async def test_a_page_of_old_rows_is_not_sought_among_all_that_came_later(
-    store: Store, url: str, name: str, table: str
-) -> None:
-    await store.write(add("1"))
-    asked = {"voice_connector_id": "b", "account_id": "b", "before": 2**62, "limit": 9, "now": 1}
-    asked |= {"received_from": 0, "latest": 2**60}
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")  # they refer to nothing
-        for owner in "bbaca":
-            connection.execute(ROWS[table].encode(), {"of": owner, "rows": 5000})
-        connection.execute("ANALYZE")
-        rows = connection.execute(postgresql.STATEMENTS[name], asked).fetchall()
-        explain = b"EXPLAIN ANALYZE " + postgresql.STATEMENTS[name]
-        plan = [line for (line,) in connection.execute(explain, asked).fetchall()]
-    assert len(rows) == 9
-    assert not [line for line in plan for read in FOREIGN_ROWS.findall(line) if int(read) > 9], plan
