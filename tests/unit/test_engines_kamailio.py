@@ -1,6 +1,5 @@
 """What is rendered for Kamailio: its configuration, what its script reads, who may read it."""
 
-import base64
 import json
 import os
 import re
@@ -12,8 +11,9 @@ import pytest
 
 from maskline.engines import kamailio
 from maskline.engines.control import ControlLine
-from maskline.engines.ground import GroundError, Runner
-from maskline.engines.kamailio import Surroundings, mask_keys, script_folder
+from maskline.engines.ground import Runner
+from maskline.engines.kamailio import Surroundings, script_folder
+from maskline.engines.secrets import mask_keys
 from maskline.engines.supervision import Program
 from maskline.settings import (
     Address,
@@ -187,22 +187,6 @@ def test_the_secret_is_new_at_each_start_and_the_mask_keys_stay(tmp_path: Path) 
     assert first["keys"] == second["keys"]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "garbage", "{}", '{"current_key": "a", "keys": {"a": "QUJD"}}', "[]"]
-)
-def test_a_file_without_mask_keys_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "mask.key").write_text(text)
-    with pytest.raises(GroundError, match=r"sip\.mask_keys: "):
-        mask_keys(tmp_path / "mask.key")
-
-
-def test_mask_keys_are_long_and_private(tmp_path: Path) -> None:
-    keys = mask_keys(tmp_path / "mask.key")
-    assert len(base64.b64decode(keys["keys"][keys["current_key"]])) == 64
-    assert stat.S_IMODE((tmp_path / "mask.key").stat().st_mode) == 0o600
-    assert mask_keys(tmp_path / "mask.key") == keys
-
-
 def test_nobody_else_can_read_any_of_it(tmp_path: Path) -> None:
     rendered(tmp_path)
     for path in [tmp_path / "kamailio", *(tmp_path / "kamailio").rglob("*")]:
@@ -230,24 +214,6 @@ def test_a_version_that_is_installed_meanwhile_changes_no_script(
     monkeypatch.setattr(kamailio, "script_folder", lambda: later)
     rendered(tmp_path)
     assert kamailio.script_in(tmp_path / "kamailio" / "script") == before
-
-
-def test_a_password_that_cannot_be_read_is_found_out_before_the_start(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    carrier = SETTINGS.carriers[0]
-    assert carrier.sip
-    trunk = replace(carrier.sip, username="us", password_file=file)
-    settings = replace(SETTINGS, carriers=(replace(carrier, sip=trunk),))
-    with pytest.raises(GroundError, match=rf"password of carrier acme: .*No such file.*{file}"):
-        kamailio.check_passwords(settings)
-    file.write_text("\n")
-    with pytest.raises(GroundError, match=rf"password of carrier acme: {file} is empty$"):
-        kamailio.check_passwords(settings)
-    file.write_bytes(b"\xff secret")
-    with pytest.raises(GroundError, match=r"password of carrier acme: UnicodeDecodeError$"):
-        kamailio.check_passwords(settings)
-    file.write_text("secret\n")
-    kamailio.check_passwords(settings)
 
 
 def test_a_websockets_pings_do_not_tell_what_we_are() -> None:

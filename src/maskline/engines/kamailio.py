@@ -4,8 +4,6 @@ It runs the script package of the `kamailio` folder in the Python of the distrib
 script must know stands in a file that only Kamailio's user can read.
 """
 
-import base64
-import contextlib
 import json
 import os
 import re
@@ -18,7 +16,7 @@ from typing import Any
 
 from maskline.engines import tls
 from maskline.engines.control import ControlLine
-from maskline.engines.ground import GroundError, Runner, empty_directory
+from maskline.engines.ground import Runner, empty_directory
 from maskline.engines.supervision import Program
 from maskline.settings import Address, CarrierSip, Settings
 
@@ -30,7 +28,6 @@ PROCESS_MEGABYTES = 16
 # share is left to those that there are, one part in
 RESERVE = 3
 ALLOCATOR = "tlsf"  # the default takes seconds to load a hundred certificates
-MASK_KEY_BYTES = 64
 SECRET_BYTES = 16
 LONGEST_REQUEST = 48_000  # bytes; in base64 it must fit Kamailio's buffer for texts
 # In an address, and in a regular expression without backslashes, which Kamailio's strings change.
@@ -91,52 +88,6 @@ def script_in(folder: Path) -> dict[Path, bytes]:
 # As it is when we begin: Kamailio may be started again when a later version has been installed
 # already, whose script knows that version alone.
 SCRIPT = script_in(script_folder())
-
-
-def mask_keys(path: Path) -> dict[str, Any]:
-    """The keys that seal masked identifiers, made on first use; every node needs the same file.
-
-    Raises GroundError for a file that does not hold any.
-    """
-    if not path.exists():
-        key = base64.b64encode(secrets.token_bytes(MASK_KEY_BYTES)).decode()
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps({"current_key": "a", "keys": {"a": key}}, indent=2))
-        with contextlib.suppress(FileExistsError):  # of two that start at once, one makes it
-            os.link(fresh, path)
-        fresh.unlink()
-    check_mask_keys(path)
-    keys: dict[str, Any] = json.loads(path.read_text())
-    return keys
-
-
-def check_passwords(settings: Settings) -> None:
-    """Raises GroundError for a carrier's password that cannot be read."""
-    for name, trunk in settings.trunks.items():
-        try:
-            empty = trunk.secret == ""
-        except OSError as error:
-            raise GroundError(f"password of carrier {name}: {error}") from None
-        except ValueError as error:  # which holds what was read
-            raise GroundError(f"password of carrier {name}: {type(error).__name__}") from None
-        if empty:
-            raise GroundError(f"password of carrier {name}: {trunk.password_file} is empty")
-
-
-def check_mask_keys(path: Path) -> None:
-    """Raises GroundError for a file that does not hold keys of the mask."""
-    try:
-        read = json.loads(path.read_text())
-        names, keys = set(read["keys"]), [base64.b64decode(key) for key in read["keys"].values()]
-        good = read["current_key"] in names and all(re.fullmatch("[a-z]", one) for one in names)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise GroundError(f"sip.mask_keys: cannot use {path}: {type(error).__name__}") from None
-    if not good or any(len(key) != MASK_KEY_BYTES for key in keys):
-        raise GroundError(
-            f"sip.mask_keys: {path} needs keys of {MASK_KEY_BYTES} bytes, each named by one letter,"
-            " and current_key to be one of them"
-        )
 
 
 def program(settings: Settings, around: Surroundings, line: ControlLine) -> Program:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskline.domain.health import State
-from maskline.engines import kamailio, prompts, rtpengine, tls
+from maskline.engines import kamailio, prompts, rtpengine, secrets, tls
 from maskline.engines.control import ControlLine
 from maskline.engines.ground import (
     GroundError,
@@ -42,7 +42,7 @@ class Voice:
     ) -> None:
         end_leftovers(run)
         check_ground(settings, run)
-        kamailio.check_passwords(settings)
+        secrets.check_passwords(settings)
         self._settings = settings
         self._run, self._node = run, node
         runner = Runner.named(settings.media.user, "media.user")
@@ -97,13 +97,13 @@ class Voice:
         """Starts Kamailio again, which reads the keys of the mask, certificates and passwords anew;
         raises GroundError, and leaves it as it is, where it could not start with them."""
         tls.check(self._settings)
-        kamailio.check_passwords(self._settings)
-        kamailio.check_mask_keys(self._mask_keys)
+        secrets.check_passwords(self._settings)
+        secrets.check_mask_keys(self._mask_keys)
         self._sip.renew()
 
     def mask_keys(self) -> dict[str, Any]:
         """What seals masked identifiers, made if it is not there yet."""
-        return kamailio.mask_keys(self._mask_keys)
+        return secrets.mask_keys(self._mask_keys)
 
     @property
     def media_control(self) -> str | None:
