@@ -193,17 +193,17 @@ class Fleet:
     def capture(self, file: Path) -> Iterator[None]:
         """Everything that reaches the phones from the network."""
         kept = f"dst host {CALLER} or dst host {CALLED}"
-        command = [*within(self.phones), "tshark", "-q", "-i", "eth0", "-f", kept]
+        command = [*within(self.phones), "dumpcap", "-q", "-i", "eth0", "-f", kept]
         with subprocess.Popen(
-            [*command, "-F", "pcap", "-w", str(file)], stderr=subprocess.DEVNULL
-        ) as tshark:
+            [*command, "-P", "-w", str(file)], stderr=subprocess.DEVNULL
+        ) as dumpcap:
             until(lambda: file.exists() and file.stat().st_size > 0)
             time.sleep(0.3)
             try:
                 yield
                 time.sleep(0.3)
             finally:
-                tshark.send_signal(signal.SIGTERM)
+                dumpcap.send_signal(signal.SIGTERM)
 
 
 @contextmanager

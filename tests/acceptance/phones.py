@@ -109,15 +109,15 @@ def capture(
     ours = f"src port {service.sip_port} or src portrange {first}-{last}"
     ours += f" or (tcp and dst port {service.carrier_port})"
     kept = f"({to}) and ({ours})"
-    command = ["tshark", "-q", "-i", "lo", "-f", kept, "-F", "pcap", "-w", str(file)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as tshark:
+    command = ["dumpcap", "-q", "-i", "lo", "-f", kept, "-P", "-w", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as dumpcap:
         until(lambda: file.exists() and file.stat().st_size > 0)
         time.sleep(0.3)  # the file is there a moment before the capture is
         try:
             yield
             time.sleep(0.3)
         finally:
-            tshark.terminate()
+            dumpcap.terminate()
 
 
 def packets(file: Path) -> list[tuple[str, bytes]]:
