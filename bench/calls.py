@@ -199,10 +199,7 @@ def ours(service: Service, cluster: Cluster | None = None) -> Callable[[], Group
 
 def sessions(service: Service, folder: Path) -> Path:
     """Opens sessions; gives a file of who calls whom as SIPp reads it."""
-    service.maskline(
-        "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
-        "--e164-phone-numbers", *PROXY_NUMBERS,
-    )  # fmt: skip
+    service.import_numbers("acme", *PROXY_NUMBERS)
     chime = service.client()
     connector = open_connector(chime)
     lines = ["SEQUENTIAL"]

@@ -84,10 +84,7 @@ def no_sound_is_left(service: Service) -> None:
 
 
 def open_named_session(service: Service) -> None:
-    service.maskline(
-        "admin", "import-phone-numbers", "--carrier-name", "named", "--shared",
-        "--e164-phone-numbers", PROXY_NUMBER,
-    )  # fmt: skip
+    service.import_numbers("named", PROXY_NUMBER)
     chime = service.client()
     ids = {"VoiceConnectorId": open_connector(chime)}
     chime.create_proxy_session(**ids, ParticipantPhoneNumbers=[ALICE, BOB], Capabilities=["Voice"])

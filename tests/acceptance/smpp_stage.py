@@ -37,10 +37,7 @@ async def served(
 
 
 def furnish(service: Service) -> None:
-    service.maskline(
-        *("admin", "import-phone-numbers", "--carrier-name", "acme"),
-        *("--e164-phone-numbers", PROXY, "--shared"),
-    )
+    service.import_numbers("acme", PROXY)
     client = service.client()
     connector = open_connector(client)
     client.create_proxy_session(
@@ -49,8 +46,8 @@ def furnish(service: Service) -> None:
 
 
 async def states(service: Service) -> list[str]:
-    listed = await asyncio.to_thread(service.maskline, "admin", "list-messages")
-    return sorted(each["State"] for each in listed["Messages"])
+    listed = await asyncio.to_thread(service.messages)
+    return sorted(each["State"] for each in listed)
 
 
 async def until_states(service: Service, *wanted: str) -> None:

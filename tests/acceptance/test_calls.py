@@ -24,10 +24,7 @@ CALLER, CALLED, REFUSED = (
 def telephony(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("calls")
     for service in running(folder, carrier_host=CALLED_HOST, sources=BOTH_HOSTS):
-        service.maskline(
-            "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
-            "--e164-phone-numbers", PROXY_NUMBER,
-        )  # fmt: skip
+        service.import_numbers("acme", PROXY_NUMBER)
         yield service
 
 
@@ -57,15 +54,13 @@ def get(service: Service, session: dict[str, Any]) -> dict[str, Any]:
 
 def records(service: Service, session: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    token: list[str] = []
+    asked = {"proxy-session-id": session["ProxySessionId"]}
     while True:
-        page = service.maskline(
-            "admin", "list-calls", "--proxy-session-id", session["ProxySessionId"], *token
-        )
+        page = service.ask("GET", "/admin/calls", **asked)
         found += page["Calls"]
         if "NextToken" not in page:
             return found
-        token = ["--next-token", page["NextToken"]]
+        asked["next-token"] = page["NextToken"]
 
 
 def ended(service: Service, session: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def until_state(service: Service, wanted: str) -> None:
 
 
 def state(service: Service, name: str) -> str:
-    for carrier in service.maskline("admin", "list-carriers")["Carriers"]:
+    for carrier in service.carriers():
         if carrier["Name"] == name and carrier["Nodes"]:
             return str(carrier["Nodes"][0]["State"])
     return "unknown"

@@ -128,7 +128,7 @@ def test_whoever_connects_from_a_carriers_place_gets_no_call(tmp_path: Path) -> 
 
 def states(service: Service) -> dict[str, str]:
     """Of the carriers, as far as they were told."""
-    carriers = service.maskline("admin", "list-carriers")["Carriers"]
+    carriers = service.carriers()
     return {one["Name"]: one["Nodes"][0]["State"] for one in carriers if one["Nodes"]}
 
 

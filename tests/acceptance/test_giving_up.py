@@ -331,6 +331,7 @@ def test_a_service_that_stops_gives_up_what_rings(tmp_path: Path) -> None:
         open_session(service)
         give_up(service, tmp_path, 2, Service.stop)
         service.start()
+        wait_until_all_ended(service)
         assert {(one["EndedBy"], one["SipStatus"]) for one in service.calls()} == {("us", 480)}
 
 

@@ -47,10 +47,7 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def open_session(service: Service) -> None:
     chime = service.client()
     connector_id = open_connector(chime)
-    service.maskline(
-        "admin", "import-phone-numbers", "--carrier-name", "acme", "--shared",
-        "--e164-phone-numbers", PROXY_NUMBER,
-    )  # fmt: skip
+    service.import_numbers("acme", PROXY_NUMBER)
     chime.create_proxy_session(
         VoiceConnectorId=connector_id,
         ParticipantPhoneNumbers=[leak_scenarios.CALLER_NUMBER, leak_scenarios.CALLED_NUMBER],

@@ -50,8 +50,8 @@ def side(recording: Path, channel: int, folder: Path) -> Path:
 
 def record_of(service: Service) -> dict[str, Any]:
     (call,) = service.calls()
-    found: dict[str, Any] = service.maskline("admin", "get-call", "--call-id", call["CallId"])
-    return dict(found["Call"])
+    found: dict[str, Any] = service.ask("GET", f"/admin/calls/{call['CallId']}")["Call"]
+    return found
 
 
 @pytest.fixture

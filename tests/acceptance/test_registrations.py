@@ -41,7 +41,7 @@ def test_a_carrier_gets_our_registration(tmp_path: Path) -> None:
         assert parameters(header(second, "Authorization"))["uri"] == "sip:acme.example"
 
         def registration() -> str | None:
-            (carrier,) = service.maskline("admin", "list-carriers")["Carriers"]
+            (carrier,) = service.carriers()
             found: str | None = carrier["Nodes"] and carrier["Nodes"][0].get("Registration")
             return found
 

@@ -35,5 +35,5 @@ def test_a_text_goes_from_sipp_to_sipp(tmp_path: Path, transport: str, words: st
 
 
 def accepted(service: Service) -> bool:
-    listed = service.maskline("admin", "list-messages")["Messages"]
+    listed = service.messages()
     return [each["State"] for each in listed] == ["Accepted"]

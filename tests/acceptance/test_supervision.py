@@ -24,10 +24,7 @@ def healthy(service: Service) -> bool:
 
 def open_session(service: Service) -> dict[str, Any]:
     """A session between Ann and Ben; what names it in a request."""
-    service.maskline(
-        "admin", "import-phone-numbers",
-        "--carrier-name", "acme", "--e164-phone-numbers", PROXY, "--shared",
-    )  # fmt: skip
+    service.import_numbers("acme", PROXY)
     client = service.client()
     connector = open_connector(client)
     session = client.create_proxy_session(

@@ -36,7 +36,7 @@ def text(phone: Phone, words: str) -> str:
 
 
 def states(service: Service) -> list[str]:
-    return [one["State"] for one in service.maskline("admin", "list-messages")["Messages"]]
+    return [one["State"] for one in service.messages()]
 
 
 def test_a_text_goes_on_to_the_next_place_with_the_password(tmp_path: Path) -> None:

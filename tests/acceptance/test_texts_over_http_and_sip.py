@@ -101,7 +101,7 @@ def test_who_cannot_sign_texts_nobody(stage: Stage) -> None:
     fields = {"MessageSid": "SMforged", "From": ann, "To": BY_TWILIO, "Body": "forged"}
     url = f"{stage.service.url}/carriers/tw/messages"
     assert stage.twilio.deliver(url, fields, token="guess")[0] == 403
-    listed = stage.service.maskline("admin", "list-messages")["Messages"]
+    listed = stage.service.messages()
     assert ann not in {each["SourcePhoneNumber"] for each in listed}
 
 

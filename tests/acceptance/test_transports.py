@@ -102,10 +102,7 @@ def open_sessions(service: Service) -> dict[str, str]:
     ids = {"VoiceConnectorId": open_connector(chime)}
     numbers = {}
     for place, way in enumerate(OUT):
-        service.maskline(
-            "admin", "import-phone-numbers", "--carrier-name", way, "--shared",
-            "--e164-phone-numbers", f"+1913555010{place}",
-        )  # fmt: skip
+        service.import_numbers(way, f"+1913555010{place}")
         session = chime.create_proxy_session(
             **ids,
             ParticipantPhoneNumbers=[leak_scenarios.CALLER_NUMBER, leak_scenarios.CALLED_NUMBER],

@@ -34,13 +34,13 @@ def heard(phone: Phone) -> str:
 def unanswered(service: Service) -> list[str]:
     """Calls that nobody has answered, as far as the records know."""
     found: list[str] = []
-    token: list[str] = []
+    token: dict[str, str] = {}
     while True:
-        page = service.maskline("admin", "list-calls", *token)
+        page = service.ask("GET", "/admin/calls", **token)
         found += [call["CallId"] for call in page["Calls"] if "AnsweredTimestamp" not in call]
         if "NextToken" not in page:
             return found
-        token = ["--next-token", page["NextToken"]]
+        token = {"next-token": page["NextToken"]}
 
 
 def answer_all(peer: Peer, phone: Phone, sent: dict[str, str]) -> None:

@@ -119,10 +119,7 @@ class Stage:
     def connector(self, numbers: dict[str, str]) -> str:
         client = self.service.client()
         for carrier, number in numbers.items():
-            self.service.maskline(
-                *("admin", "import-phone-numbers", "--carrier-name", carrier),
-                *("--e164-phone-numbers", number, "--no-shared"),
-            )
+            self.service.import_numbers(carrier, number, shared=False)
         connector = open_connector(client)
         client.associate_phone_numbers_with_voice_connector(
             VoiceConnectorId=connector, E164PhoneNumbers=list(numbers.values())
@@ -188,7 +185,7 @@ class Stage:
 
     def record(self, source: str) -> dict[str, Any]:
         """The record of the one text of somebody."""
-        listed = self.service.maskline("admin", "list-messages")["Messages"]
+        listed = self.service.messages()
         (found,) = (each for each in listed if each["SourcePhoneNumber"] == source)
         return dict(found)
 
