@@ -7,6 +7,7 @@ import pytest
 from acceptance.plain_phone import Phone
 from acceptance.service import Service, running
 from cluster import Cluster
+from databases import DATABASES
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +38,10 @@ def called(masked: Service) -> Iterator[Phone]:
     phone.socket.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(params=DATABASES)
+def store(request: pytest.FixtureRequest) -> str:
     """The settings of a store."""
     if request.param == "sqlite":
-        yield ""
-        return
-    cluster = Cluster()
-    try:
-        yield f'store.url = "{cluster.new_database()}"\n'
-    finally:
-        cluster.stop()
+        return ""
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return f'store.url = "{cluster.new_database()}"\n'

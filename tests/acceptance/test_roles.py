@@ -26,12 +26,10 @@ ALICE = "+12065550100"
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def settings(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> str:
     """What the processes have in common."""
-    cluster = Cluster()
     key = tmp_path_factory.mktemp("key") / "store.key"
-    yield f'store.url = "{cluster.new_database()}"\nstore.key = "{key}"\n'
-    cluster.stop()
+    return f'store.url = "{cluster.new_database()}"\nstore.key = "{key}"\n'
 
 
 @pytest.fixture(scope="module")

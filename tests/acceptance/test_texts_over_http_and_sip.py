@@ -229,10 +229,9 @@ def test_a_text_waits_out_a_kill_of_the_whole_service(own_stage: Stage) -> None:
 # -- several processes
 
 
-def test_processes_with_a_role_each_share_the_work(tmp_path: Path) -> None:
+def test_processes_with_a_role_each_share_the_work(tmp_path: Path, cluster: Cluster) -> None:
     """Over PostgreSQL: two that answer, one that sends. A picture that one of the two took in is
     shown by the other as well."""
-    cluster = Cluster()
     key = tmp_path / "store.key"
     shared = f'store.url = "{cluster.new_database()}"\nstore.key = "{key}"\n'
     public = free_port()
@@ -263,7 +262,6 @@ def test_processes_with_a_role_each_share_the_work(tmp_path: Path) -> None:
         for name in ("one", "other"):
             with urllib.request.urlopen(f"{started[name].url}/media/{token}") as shown:
                 assert Image.open(io.BytesIO(shown.read())).size == (8, 8)
-    cluster.stop()
 
 
 # -- from one to another
