@@ -198,10 +198,9 @@ class Fleet:
             [*command, "-P", "-w", str(file)], stderr=subprocess.DEVNULL
         ) as dumpcap:
             until(lambda: file.exists() and file.stat().st_size > 0)
-            time.sleep(0.3)
             try:
                 yield
-                time.sleep(0.3)
+                time.sleep(0.6)  # it is given what came each quarter of a second
             finally:
                 dumpcap.send_signal(signal.SIGTERM)
 

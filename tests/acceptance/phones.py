@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,9 @@ BOTH_HOSTS = '127.0.0.11/32", "127.0.0.12/32'
 # Above what rtpengine has in any test, below what the system gives out; each process that tests run
 # in has its own.
 MEDIA = cycle(range(28_000 + process_number() * 500, 28_500 + process_number() * 500, 4))
+
+
+LAST = b"the last that is captured"
 
 
 @dataclass
@@ -108,16 +110,19 @@ def capture(
     first, last = service.media_ports
     ours = f"src port {service.sip_port} or src portrange {first}-{last}"
     ours += f" or (tcp and dst port {service.carrier_port})"
-    kept = f"({to}) and ({ours})"
-    command = ["dumpcap", "-q", "-i", "lo", "-f", kept, "-P", "-w", str(file)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as dumpcap:
-        until(lambda: file.exists() and file.stat().st_size > 0)
-        time.sleep(0.3)  # the file is there a moment before the capture is
-        try:
-            yield
-            time.sleep(0.3)
-        finally:
-            dumpcap.terminate()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last_of_all:
+        last_of_all.bind(("127.0.0.1", 0))
+        address = last_of_all.getsockname()
+        kept = f"(({to}) and ({ours})) or (udp and dst port {address[1]})"
+        command = ["dumpcap", "-q", "-i", "lo", "-f", kept, "-P", "-w", str(file)]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as dumpcap:
+            until(lambda: file.exists() and file.stat().st_size > 0)
+            try:
+                yield
+                # What it was not given yet when it ends is lost, and it is given it in order.
+                until(lambda: last_of_all.sendto(LAST, address) and LAST in file.read_bytes())
+            finally:
+                dumpcap.terminate()
 
 
 def packets(file: Path) -> list[tuple[str, bytes]]:
