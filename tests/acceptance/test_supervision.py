@@ -5,11 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.service import Service, until
+from acceptance.service import Service, running, until
 from acceptance.switch import Switch
 from connectors import open_connector
 
@@ -40,18 +41,31 @@ def status(service: Service, session: dict[str, Any]) -> str:
     return str(read["Status"])
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    yield from running(tmp_path_factory.mktemp("supervision"))
+
+
+@pytest.fixture
+def revived(shared: Service) -> Iterator[Service]:
+    """A service that is well, and is again after each test that kills some of it."""
+    until(lambda: healthy(shared))
+    yield shared
+    shared.close_sessions()
+
+
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_killed_engine_comes_back(own_service: Service, engine: str) -> None:
-    code, body = own_service.health()
+def test_a_killed_engine_comes_back(revived: Service, engine: str) -> None:
+    code, body = revived.health()
     assert (code, body["engines"]) == (200, ENGINES_UP)
-    victim = own_service.engine_pid(engine)
-    group = [pid for pid in own_service.processes() if os.getpgid(pid) == victim]
+    victim = revived.engine_pid(engine)
+    group = [pid for pid in revived.processes() if os.getpgid(pid) == victim]
     os.kill(victim, signal.SIGKILL)
-    code, body = until(lambda: down(own_service))
+    code, body = until(lambda: down(revived))
     assert body["engines"][engine] != "up"
-    until(lambda: healthy(own_service))
-    assert own_service.engine_pid(engine) != victim
-    assert not set(group) & set(own_service.processes())
+    until(lambda: healthy(revived))
+    assert revived.engine_pid(engine) != victim
+    assert not set(group) & set(revived.processes())
 
 
 def down(service: Service) -> tuple[int, dict[str, Any]] | None:
@@ -60,42 +74,42 @@ def down(service: Service) -> tuple[int, dict[str, Any]] | None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_that_hangs_is_replaced(own_service: Service, engine: str) -> None:
-    victim = own_service.engine_pid(engine)
+def test_an_engine_that_hangs_is_replaced(revived: Service, engine: str) -> None:
+    victim = revived.engine_pid(engine)
     os.killpg(victim, signal.SIGSTOP)
-    until(lambda: down(own_service))
-    until(lambda: healthy(own_service), 20)
-    assert own_service.engine_pid(engine) != victim
+    until(lambda: down(revived))
+    until(lambda: healthy(revived), 20)
+    assert revived.engine_pid(engine) != victim
 
 
-def test_kamailio_loses_no_worker_alone(own_service: Service) -> None:
+def test_kamailio_loses_no_worker_alone(revived: Service) -> None:
     """Kamailio ends when one of its processes dies; then all of it is started again."""
-    main = own_service.engine_pid("kamailio")
+    main = revived.engine_pid("kamailio")
     worker = int(Path(f"/proc/{main}/task/{main}/children").read_text().split()[0])
     os.kill(worker, signal.SIGKILL)
-    until(lambda: own_service.engine_pid("kamailio") not in (main, 0))
-    until(lambda: healthy(own_service))
+    until(lambda: revived.engine_pid("kamailio") not in (main, 0))
+    until(lambda: healthy(revived))
 
 
-def test_a_killed_service_comes_back(own_service: Service) -> None:
-    session = open_session(own_service)
+def test_a_killed_service_comes_back(revived: Service) -> None:
+    session = open_session(revived)
     for _ in range(2):
-        killed = own_service.pid
+        killed = revived.pid
         os.kill(killed, signal.SIGKILL)
-        until(lambda killed=killed: own_service.pid not in (killed, 0), own_service.soon)
-        until(lambda: healthy(own_service), own_service.soon)
-    assert status(own_service, session) == "Open"
+        until(lambda killed=killed: revived.pid not in (killed, 0), revived.soon)
+        until(lambda: healthy(revived), revived.soon)
+    assert status(revived, session) == "Open"
 
 
-def test_nothing_outlives_a_killed_service(own_service: Service) -> None:
-    session = open_session(own_service)
-    call_id = Switch(own_service.data / "run" / "switch.sock").call(ANN, PROXY)
-    until(lambda: status(own_service, session) == "InProgress")
-    own_service.kill()
-    until(lambda: own_service.processes() == [])
-    own_service.start()
-    assert until(lambda: ended(own_service, call_id))["EndedBy"] == "us"
-    assert status(own_service, session) == "Open"
+def test_nothing_outlives_a_killed_service(revived: Service) -> None:
+    session = open_session(revived)
+    call_id = Switch(revived.data / "run" / "switch.sock").call(ANN, PROXY)
+    until(lambda: status(revived, session) == "InProgress")
+    revived.kill()
+    until(lambda: revived.processes() == [])
+    revived.start()
+    assert until(lambda: ended(revived, call_id))["EndedBy"] == "us"
+    assert status(revived, session) == "Open"
 
 
 def ended(service: Service, call_id: str) -> dict[str, Any] | None:
@@ -105,29 +119,29 @@ def ended(service: Service, call_id: str) -> dict[str, Any] | None:
     return next(of_id, None)
 
 
-def test_a_killed_service_can_be_started_at_once(own_service: Service) -> None:
+def test_a_killed_service_can_be_started_at_once(revived: Service) -> None:
     """What its leashes have not ended yet, the next start ends."""
     for _ in range(3):
-        own_service.kill()
-        own_service.start()
-    assert healthy(own_service)
+        revived.kill()
+        revived.start()
+    assert healthy(revived)
 
 
-def test_nothing_outlives_a_killed_leash_either(own_service: Service) -> None:
+def test_nothing_outlives_a_killed_leash_either(revived: Service) -> None:
     """Service and leashes die at the same moment; the next start finds what is left."""
-    leashes = Path(f"/proc/{own_service.pid}/task").glob("*/children")
+    leashes = Path(f"/proc/{revived.pid}/task").glob("*/children")
     for leash in " ".join(path.read_text() for path in leashes).split():
         os.kill(int(leash), signal.SIGKILL)
-    own_service.kill()
-    own_service.start()
-    assert healthy(own_service)
+    revived.kill()
+    revived.start()
+    assert healthy(revived)
 
 
-def test_a_call_whose_sound_is_gone_is_ended(own_service: Service) -> None:
-    session = open_session(own_service)
-    call_id = Switch(own_service.data / "run" / "switch.sock").call(ANN, PROXY)
-    assert until(lambda: ended(own_service, call_id), 20)["EndedBy"] == "us"
-    assert status(own_service, session) == "Open"
+def test_a_call_whose_sound_is_gone_is_ended(revived: Service) -> None:
+    session = open_session(revived)
+    call_id = Switch(revived.data / "run" / "switch.sock").call(ANN, PROXY)
+    assert until(lambda: ended(revived, call_id), 20)["EndedBy"] == "us"
+    assert status(revived, session) == "Open"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -168,13 +182,13 @@ def test_a_taken_port_is_named(
     assert "Traceback" not in told
 
 
-def test_two_services_do_not_share_a_data_directory(own_service: Service) -> None:
-    folder = own_service.folder / "other"
+def test_two_services_do_not_share_a_data_directory(revived: Service) -> None:
+    folder = revived.folder / "other"
     folder.mkdir()
     second = Service(folder)
-    second.config.write_text(second.config.read_text().replace('"data"', f'"{own_service.data}"'))
+    second.config.write_text(second.config.read_text().replace('"data"', f'"{revived.data}"'))
     assert "data_dir: another Maskline is running" in refused(second)
-    assert healthy(own_service)
+    assert healthy(revived)
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

@@ -1,48 +1,66 @@
 """Answers that come too late, cannot be read or cannot be passed on: real peers on the loopback."""
 
-import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from acceptance.carriers import ends, masked, no_sound_is_left, ring, section
-from acceptance.peers import SDP, Peer, accept, header, refuse, reply
-from acceptance.plain_phone import ALICE
-from acceptance.service import until
-from acceptance.test_call_soak import media_sessions
+from acceptance.peers import SDP, Answer, Peer, accept, header, refuse, reply
+from acceptance.plain_phone import ALICE, Phone
+from acceptance.service import Service, running, until
+from acceptance.test_leak import open_session
 
 
-def test_who_answers_as_the_call_is_given_up_is_hung_up(tmp_path: Path) -> None:
-    peer = Peer(ring)
-    with masked(tmp_path, peer, "", more_settings="max_ring_seconds = 5\n") as (service, phone):
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("answers")
+    for service in running(folder, more_settings="max_ring_seconds = 5\n"):
+        open_session(service)
+        yield service
+
+
+@contextmanager
+def phones(service: Service, answer: Answer) -> Iterator[tuple[Phone, Peer]]:
+    """One that calls, and the carrier's."""
+    phone, peer = Phone(service), Peer(answer, port=service.carrier_port)
+    try:
+        yield phone, peer
+    finally:
+        phone.socket.close()
+        peer.close()
+
+
+def test_who_answers_as_the_call_is_given_up_is_hung_up(service: Service) -> None:
+    before = len(service.calls())
+    with phones(service, ring) as (phone, peer):
         phone.send(phone.invite())
         assert phone.final() == 408
         invite, peer.answer = peer.of("INVITE")[0], accept
-        until(lambda: "EndedTimestamp" in service.newest_call())
+        assert ends(service, before + 1) == ("us", 408)
         peer.send(reply(invite, 200, peer.where, SDP), phone.server)
         until(lambda: peer.of("ACK") and peer.of("BYE"))
-        until(lambda: not asyncio.run(media_sessions(service)))
+        no_sound_is_left(service)
         assert "AnsweredTimestamp" not in service.newest_call()
-    peer.close()
 
 
 ENCRYPTED = SDP.replace("RTP/AVP", "RTP/SAVP")  # which this carrier is not asked for
 
 
 @pytest.mark.parametrize("missing", ["Contact", "tag"])
-def test_an_answer_that_makes_no_dialog_is_none(tmp_path: Path, missing: str) -> None:
+def test_an_answer_that_makes_no_dialog_is_none(service: Service, missing: str) -> None:
     def answer_so(peer: Peer, request: str) -> list[str]:
         if not request.startswith("INVITE"):
             return accept(peer, request)
         answer = reply(request, 200, peer.where, SDP)
         return [re.sub(r"Contact: .*?\r\n" if missing == "Contact" else ";tag=theirs", "", answer)]
 
-    peer = Peer(answer_so)
-    with masked(tmp_path, peer, "") as (service, phone):
+    before = len(service.calls())
+    with phones(service, answer_so) as (phone, _):
         phone.send(phone.invite())
         assert phone.final() == 500
-        assert ends(service, 1) == ("us", 500)
-    peer.close()
+        assert ends(service, before + 1) == ("us", 500)
 
 
 UNREADABLE = "X Odd: 1\r\n"  # no header
@@ -67,7 +85,7 @@ def test_a_refusal_that_cannot_be_read_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["encrypted", "a route of great length"])
-def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault: str) -> None:
+def test_an_answer_that_cannot_be_passed_on_ends_the_call(service: Service, fault: str) -> None:
     """The caller is told at once, and who answered, too; nothing is left."""
 
     def answer_so(peer: Peer, request: str) -> list[str]:
@@ -76,8 +94,8 @@ def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault:
         route = f"Record-Route: <sip:{peer.where};lr;x={'r' * 2500}>\r\n" * ("route" in fault)
         return [reply(request, 200, peer.where, SDP if route else ENCRYPTED, route)]
 
-    peer = Peer(answer_so)
-    with masked(tmp_path, peer, "") as (service, phone):
+    before = len(service.calls())
+    with phones(service, answer_so) as (phone, peer):
         for number in (1, 2):
             sent = phone.invite()
             phone.send(sent)
@@ -85,21 +103,19 @@ def test_an_answer_that_cannot_be_passed_on_ends_the_call(tmp_path: Path, fault:
             assert phone.final() == status
             # Two of Kamailio's workers may send them, in any order.
             until(lambda wanted=number: len(peer.of("BYE")) == len(peer.of("ACK")) == wanted)
-            assert ends(service, number) == ("us", status)
+            assert ends(service, before + number) == ("us", status)
             assert "AnsweredTimestamp" not in service.newest_call()
         invite, bye = peer.of("INVITE")[-1], peer.of("BYE")[-1]
         assert header(bye, "Call-ID") == header(invite, "Call-ID")
         assert ALICE[1:] not in "".join(peer.received)
         no_sound_is_left(service)
-    peer.close()
 
 
-def test_an_invite_that_cannot_be_sent_leaves_no_sound(tmp_path: Path) -> None:
-    peer = Peer()
-    with masked(tmp_path, peer, "") as (service, phone):
+def test_an_invite_that_cannot_be_sent_leaves_no_sound(service: Service) -> None:
+    before = len(service.calls())
+    with phones(service, accept) as (phone, peer):
         phone.send(re.sub(r"Contact: .*\r\n", "", phone.invite()))
         assert phone.final() == 400
-        assert ends(service, 1) == ("us", 400)
+        assert ends(service, before + 1) == ("us", 400)
         no_sound_is_left(service)
-    assert not peer.received
-    peer.close()
+        assert not peer.received
