@@ -1,5 +1,6 @@
 """Digest authentication of calls, both ways: ours to a carrier, and a carrier's to us."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from acceptance.carriers import (
     hang_up,
     masked,
 )
-from acceptance.peers import Peer, header, refuse
+from acceptance.peers import Peer, accept, header, refuse
 from acceptance.plain_phone import ALICE, Phone, within
-from acceptance.service import until
+from acceptance.service import Service, until
 
 from maskline_sip.digest import parameters, response
 
@@ -68,50 +69,66 @@ def let_in(phone: Phone, peer: Peer) -> tuple[str, str]:
     return right, taken
 
 
-def test_a_carrier_may_call_from_anywhere_with_its_password(tmp_path: Path) -> None:
+ACCOUNT = 'inbound_username = "acme"\ninbound_password = "secret"\n'
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Peer]]:
     peer = Peer()
-    account = 'inbound_username = "acme"\ninbound_password = "secret"'
-    with masked(tmp_path, peer, account) as (service, _):
-        phone = Stranger(service)
-        right, taken = let_in(phone, peer)
-        until(lambda: peer.of("ACK"))
-        while not phone.silent(0.2):  # a 180 that was overtaken, say
-            pass
-        bye = within("BYE", right, taken, phone, 3)
-        phone.send(bye.replace(header(bye, "To"), "<sip:x@y>;tag=guess"))
-        phone.send(phone.invite().replace("INVITE", "OPTIONS"))
-        assert phone.silent()
-        phone.send(bye)
-        assert phone.final() == 200
-        phone.socket.close()
+    with masked(tmp_path_factory.mktemp("passwords"), peer, ACCOUNT) as (service, _):
+        yield service, peer
     peer.close()
+
+
+@pytest.fixture
+def peer(stage: tuple[Service, Peer]) -> Peer:
+    stage[1].received.clear()
+    return stage[1]
+
+
+@pytest.fixture
+def stranger(stage: tuple[Service, Peer]) -> Iterator[Stranger]:
+    phone = Stranger(stage[0])
+    yield phone
+    phone.socket.close()
+
+
+def test_a_carrier_may_call_from_anywhere_with_its_password(stranger: Stranger, peer: Peer) -> None:
+    peer.answer = accept
+    right, taken = let_in(stranger, peer)
+    until(lambda: peer.of("ACK"))
+    while not stranger.silent(0.2):  # a 180 that was overtaken, say
+        pass
+    bye = within("BYE", right, taken, stranger, 3)
+    stranger.send(bye.replace(header(bye, "To"), "<sip:x@y>;tag=guess"))
+    stranger.send(stranger.invite().replace("INVITE", "OPTIONS"))
+    assert stranger.silent()
+    stranger.send(bye)
+    assert stranger.final() == 200
 
 
 REFUSED = [(ALICE, 486), ("+12065550999", 404)]
 
 
 @pytest.mark.parametrize(("caller", "status"), REFUSED, ids=["by the phone", "by us"])
-def test_who_calls_from_anywhere_is_refused_once(tmp_path: Path, caller: str, status: int) -> None:
-    peer = Peer(refuse(486))
-    account = 'inbound_username = "acme"\ninbound_password = "secret"'
-    with masked(tmp_path, peer, account) as (service, _):
-        phone = Stranger(service)
-        sent = phone.invite(caller=caller)
-        phone.send(sent)
-        right = authorized(sent, phone.receive(), "secret")
-        phone.send(right)
-        assert phone.final() == status
-        phone.send(acknowledged(right, phone.received[-1]))
-        assert phone.silent(1.5)
-        phone.socket.close()
-    peer.close()
+def test_who_calls_from_anywhere_is_refused_once(
+    stranger: Stranger, peer: Peer, caller: str, status: int
+) -> None:
+    peer.answer = refuse(486)
+    sent = stranger.invite(caller=caller)
+    stranger.send(sent)
+    right = authorized(sent, stranger.receive(), "secret")
+    stranger.send(right)
+    assert stranger.final() == status
+    stranger.send(acknowledged(right, stranger.received[-1]))
+    assert stranger.silent(1.5)
 
 
 def test_a_carriers_address_may_not_be_enough(tmp_path: Path) -> None:
     """Where it can be forged: the first request must bring the password, too."""
     peer = Peer()
-    account = 'inbound_username = "acme"\ninbound_password = "secret"\n'
-    with masked(tmp_path, peer, account + "inbound_password_always = true") as (service, phone):
+    always = ACCOUNT + "inbound_password_always = true"
+    with masked(tmp_path, peer, always) as (service, phone):
         right, taken = let_in(phone, peer)
         phone.send(within("BYE", right, taken, phone, 3))
         assert phone.final() == 200
