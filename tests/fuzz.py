@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 # In all, spread over the tests; `make fuzz` sends a hundred thousand.
-REQUESTS = int(os.environ.get("MASKLINE_FUZZ_REQUESTS", "4000"))
+REQUESTS = int(os.environ.get("MASKLINE_FUZZ_REQUESTS", "2500"))
 
 
 def sending(share: float) -> Any:

@@ -33,7 +33,7 @@ from maskline.settings import Address
 pytestmark = pytest.mark.long
 
 LONG = int(os.environ.get("MASKLINE_SOAK_SECONDS", "0"))
-SECONDS = LONG or 15
+SECONDS = LONG or 10
 RATE = float(os.environ.get("MASKLINE_SOAK_RATE", "10"))
 TALK_MILLISECONDS = 3000
 GAP_MILLISECONDS = 500

@@ -19,7 +19,7 @@ from acceptance.test_leak import PROXY_NUMBER, open_session
 
 ALICE = "+12065550100"
 CALLS = 50
-TALK = 10  # seconds, in which all calls come about and Kamailio is killed
+TALK = 7  # seconds, in which all calls come about and Kamailio is killed
 CALLER, CALLED, HUNG_UP, HANGS_UP = (
     SCENARIOS / f"{name}.xml" for name in ("caller", "called", "caller-hung-up", "called-hangs-up")
 )
@@ -200,7 +200,7 @@ def test_a_call_has_a_record_when_the_service_dies_with_its_decision(own_service
     """Nothing of it is in the database then."""
     open_session(own_service)
     caller, called = Phone(own_service), Phone(own_service, own_service.carrier_port)
-    for number in range(1, 4):
+    for number in (1, 2):
         caller.send(caller.invite())
         called.expect("INVITE ")
         die_and_come_back(own_service)

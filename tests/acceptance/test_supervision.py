@@ -121,7 +121,7 @@ def ended(service: Service, call_id: str) -> dict[str, Any] | None:
 
 def test_a_killed_service_can_be_started_at_once(revived: Service) -> None:
     """What its leashes have not ended yet, the next start ends."""
-    for _ in range(3):
+    for _ in range(2):
         revived.kill()
         revived.start()
     assert healthy(revived)

@@ -245,7 +245,7 @@ class Selection(RuleBasedStateMachine):
 
 
 def test_any_session_gets_the_number_that_the_rules_say(request: pytest.FixtureRequest) -> None:
-    examples = {"sqlite": 25, "postgresql": 8}[request.node.callspec.params["ground"]]
+    examples = {"sqlite": 25, "postgresql": 4}[request.node.callspec.params["ground"]]
     run_state_machine_as_test(
         Selection, settings=settings(max_examples=examples, stateful_step_count=50, deadline=None)
     )
