@@ -3,7 +3,10 @@ from typing import Any
 import pytest
 from desk import ANN, BEN, Desk, proxy
 
+from maskline.domain.connector import Ceilings
 from maskline.domain.refusals import BadRequest, NotFound
+from maskline.operations.policy import policy_of
+from maskline.settings import parse
 
 PROXY = "+19135550199"
 
@@ -124,3 +127,46 @@ def test_a_connectors_rules_are_its_own_or_the_services(desk: Desk) -> None:
     assert desk.maskline("PutVoiceConnectorRules", **connector) == {"Rules": usual}
     with pytest.raises(NotFound):
         desk.maskline("GetVoiceConnectorRules", VoiceConnectorId="x")
+
+
+LIMITS = ("MaxCalls", "MaxCallsPerSecond", "MaxCallsPerCaller", "MaxCallsPerCallerPerSecond")
+
+
+def under(desk: Desk, **ceilings: int) -> None:
+    """The operator sets ceilings, or others."""
+    desk.policy = policy_of(parse({"ceilings": ceilings}))
+
+
+def test_no_rule_goes_beyond_the_operators_ceiling(desk: Desk) -> None:
+    connector = {"VoiceConnectorId": desk.connector()}
+    under(desk, max_calls=9, max_call_minutes=10, max_texts_per_minute=60)
+    for member, most in (("MaxCalls", 9), ("MaxCallSeconds", 600), ("MaxTextsPerMinute", 60)):
+        told = f"{member} can be from 1 to {most} by the settings"
+        for much in (0, most + 1):
+            with pytest.raises(BadRequest, match=told):
+                desk.maskline("PutVoiceConnectorRules", **connector, **{member: much})
+    own = {"MaxCalls": 9, "MaxCallSeconds": 600, "MaxTextsPerMinute": 1, "MaxCallsPerSecond": 500}
+    rules = desk.maskline("PutVoiceConnectorRules", **connector, **own)["Rules"]
+    assert rules == rules | own
+
+
+def test_a_ceiling_holds_for_what_was_ruled_before_and_where_nothing_was(desk: Desk) -> None:
+    ruled, unruled = desk.connector(), desk.connector()
+    beyond: dict[str, Any] = dict.fromkeys(LIMITS, 8) | {"MaxTextsPerMinute": 8}
+    desk.maskline("PutVoiceConnectorRules", VoiceConnectorId=ruled, **beyond, MaxCallSeconds=601)
+    ceilings = {name: place for place, name in enumerate(vars(Ceilings()), 2)}
+    minutes = ceilings.pop("max_call_seconds")
+    under(desk, **ceilings, max_call_minutes=minutes)
+    for connector in (ruled, unruled):
+        rules = desk.maskline("GetVoiceConnectorRules", VoiceConnectorId=connector)["Rules"]
+        shown = [rules[name] for name in ("MaxCallSeconds", *LIMITS, "MaxTextsPerMinute")]
+        assert shown == [minutes * 60, *ceilings.values()]
+
+
+def test_a_lower_cps_limit_holds_beside_a_ceiling(desk: Desk) -> None:
+    connector = {"VoiceConnectorId": desk.connector()}
+    under(desk, max_calls_per_second=5)
+    for limit, holds in ((3, 3), (7, 5)):
+        desk.call("PutVoiceConnectorTermination", **connector, Termination={"CpsLimit": limit})
+        rules = desk.maskline("GetVoiceConnectorRules", **connector)["Rules"]
+        assert rules["MaxCallsPerSecond"] == holds

@@ -6,7 +6,7 @@ from maskline.store.rows import RULES, TEXT_RULES
 
 # What holds for the whole service alone, and what is told by other members of a connector.
 SERVICE_WIDE = {"max_characters", "max_media"}
-ELSEWHERE = {"texts", "encrypted"}
+ELSEWHERE = {"texts", "encrypted", "ceilings"}
 
 
 def test_every_rule_is_stored_and_shown() -> None:

@@ -1,7 +1,8 @@
 """Voice connectors and what they say about the proxy sessions made on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 # What no rule of any connector, and no setting, may exceed; the model says the same.
 LONGEST_RING_SECONDS, LONGEST_CALL_SECONDS = 300, 86_400
@@ -11,6 +12,11 @@ LONGEST_REST_MINUTES = 525_600
 def longest_rest(days: int) -> int:
     """Minutes of rest, which goes by closed sessions, where these are kept for so many days."""
     return days * 24 * 60
+
+
+def lower(limit: int, ceiling: int) -> int:
+    """The lower one of two limits, of which 0 is any number."""
+    return min(limit or ceiling, ceiling or limit)
 
 
 class Assignment(StrEnum):
@@ -48,6 +54,18 @@ class TextRules:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ceilings:
+    """What no rules of a connector go beyond; 0 of what is counted is any number."""
+
+    max_call_seconds: int = LONGEST_CALL_SECONDS
+    max_calls: int = 0
+    max_calls_per_second: int = 0
+    max_calls_per_caller: int = 0
+    max_calls_per_caller_per_second: int = 0
+    max_texts_per_minute: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """What an operator decides about the sessions and calls of a connector. The limits of calls,
     at once and a second, also for each caller, are 0 for any number. `encrypted` are connectors
@@ -68,6 +86,24 @@ class Rules:
     encrypted: bool = False
     texts: TextRules = TextRules()
     record_calls: bool = False
+    ceilings: Ceilings = Ceilings()
+
+    def bounded(self) -> Self:
+        """The rules with each limit at its ceiling that was beyond it."""
+        most, texts = self.ceilings, self.texts
+        return replace(
+            self,
+            max_call_seconds=min(self.max_call_seconds, most.max_call_seconds),
+            max_calls=lower(self.max_calls, most.max_calls),
+            max_calls_per_second=lower(self.max_calls_per_second, most.max_calls_per_second),
+            max_calls_per_caller=lower(self.max_calls_per_caller, most.max_calls_per_caller),
+            max_calls_per_caller_per_second=lower(
+                self.max_calls_per_caller_per_second, most.max_calls_per_caller_per_second
+            ),
+            texts=replace(
+                texts, max_per_minute=lower(texts.max_per_minute, most.max_texts_per_minute)
+            ),
+        )
 
     def hang_up(self, *, expired: bool) -> bool:
         """Whether a session's calls end with it: one that expired, or one that was deleted."""

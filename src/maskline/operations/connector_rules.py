@@ -37,6 +37,7 @@ def put_voice_connector_rules(context: Context, request: Request) -> Answer:
     connector_id = request["VoiceConnectorId"]
     require_connector(context, connector_id)
     require_rest(context, request.get("NumberRestMinutes") or 0)
+    require_within_ceilings(context, request)
     context.tx.run(
         "put_connector_rules",
         voice_connector_id=connector_id,
@@ -53,6 +54,16 @@ def require_rest(context: Context, minutes: int) -> None:
         raise BadRequest(
             f"NumberRestMinutes can be at most {longest}: so long are closed sessions kept"
         )
+
+
+def require_within_ceilings(context: Context, request: Request) -> None:
+    """Raises BadRequest for a limit that the operator gives no connector."""
+    columns = MEMBERS | {member: column for member, (column, _) in TEXT_MEMBERS.items()}
+    ceilings = vars(context.policy.rules.ceilings)
+    for member, column in columns.items():
+        ceiling, wanted = ceilings.get(column), request.get(member)
+        if ceiling and wanted is not None and not 0 < wanted <= ceiling:
+            raise BadRequest(f"{member} can be from 1 to {ceiling} by the settings of the service")
 
 
 def get_voice_connector_rules(context: Context, request: Request) -> Answer:

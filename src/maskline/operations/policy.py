@@ -1,7 +1,7 @@
 """What the settings decide for operations."""
 
 from maskline.clock import HOUR
-from maskline.domain.connector import Assignment, Rules, TextRules, UnknownCaller
+from maskline.domain.connector import Assignment, Ceilings, Rules, TextRules, UnknownCaller
 from maskline.domain.trunk import NumberFormat, WayOut
 from maskline.operations.context import Policy, Quotas, TextPolicy
 from maskline.settings import CarrierSip, Settings
@@ -30,7 +30,7 @@ def policy_of(chosen: Settings) -> Policy:
 
 def rules_of(chosen: Settings) -> Rules:
     """What holds for a connector that has no rules of its own."""
-    return Rules(
+    found = Rules(
         number_assignment=Assignment(chosen.number_assignment),
         number_rest_minutes=chosen.number_rest_minutes,
         unknown_caller=UnknownCaller(chosen.unknown_caller),
@@ -44,7 +44,14 @@ def rules_of(chosen: Settings) -> Rules:
         max_calls_per_caller=chosen.max_calls_per_caller,
         max_calls_per_caller_per_second=chosen.max_calls_per_caller_per_second,
         texts=text_rules(chosen.texts),
+        ceilings=ceilings_of(chosen),
     )
+    return found.bounded()
+
+
+def ceilings_of(chosen: Settings) -> Ceilings:
+    told = dict(vars(chosen.ceilings))
+    return Ceilings(max_call_seconds=told.pop("max_call_minutes") * 60, **told)
 
 
 def text_policy(chosen: Texts) -> TextPolicy:

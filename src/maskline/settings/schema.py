@@ -15,6 +15,7 @@ from maskline.domain.connector import (
     LONGEST_REST_MINUTES,
     LONGEST_RING_SECONDS,
 )
+from maskline.settings.bounds import Ceilings, Quotas
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.setting import setting
 from maskline.settings.sip import CarrierSip, Sip
@@ -65,32 +66,6 @@ class Api:
         "has to be open to them.",
         None,
         example="https://sms.example.com",
-    )
-
-
-@dataclass(frozen=True)
-class Quotas:
-    """What each account may have; one more is answered with ResourceLimitExceededException."""
-
-    voice_connectors: int = setting(
-        "How many voice connectors an account may have.", 1_000, least=1, most=1_000_000
-    )
-    voice_connector_groups: int = setting(
-        "How many groups of voice connectors an account may have.", 1_000, least=1, most=1_000_000
-    )
-    access_keys: int = setting(
-        "How many access keys an account may have, disabled ones too, and one more to rotate a "
-        "key. Each may send api.max_requests_per_second.",
-        50,
-        least=2,  # to change from one to the next
-        most=10_000,
-    )
-    phone_numbers: int = setting(
-        "How many phone numbers an account may have by its orders, deleted ones too until they are "
-        "the operator's again. The operator's own account may order all.",
-        1_000,
-        least=1,
-        most=1_000_000,
     )
 
 
@@ -376,6 +351,7 @@ class Settings:
     )
     api: Api = setting("The HTTP door.", Api())
     quotas: Quotas = setting("What an account may have.", Quotas())
+    ceilings: Ceilings = setting("What no rule of a voice connector goes beyond.", Ceilings())
     sip: Sip = setting("The SIP door.", Sip())
     media: Media = setting("Sound.", Media())
     texts: Texts = setting("Texts.", Texts())

@@ -51,7 +51,7 @@ TEXT_RULES: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def rules(row: Row, default: Rules) -> Rules:
-    """The default rules with those that a connector's row sets itself."""
+    """The default rules with those that a connector's row sets itself, within their ceilings."""
     own = {name: read(row[name]) for name, read in RULES.items() if row[name] is not None}
     texts = text_rules(row, default.texts)
     if texts is not default.texts:
@@ -61,7 +61,7 @@ def rules(row: Row, default: Rules) -> Rules:
     if limit := row["cps_limit"]:
         most = own.get("max_calls_per_second", default.max_calls_per_second)
         own["max_calls_per_second"] = min(limit, most or limit)
-    return replace(default, **own) if own else default
+    return replace(default, **own).bounded() if own else default
 
 
 def text_rules(row: Row, default: TextRules) -> TextRules:
