@@ -28,6 +28,7 @@ data_dir = "data"
 [api]
 listen = "127.0.0.1:{port}"
 max_requests_per_second = 1000000
+max_account_requests_per_second = 1000000
 [store]
 url = "{url}"
 key = "{key_file}"

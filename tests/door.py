@@ -26,7 +26,8 @@ def carrier(name: str) -> dict[str, Any]:
 
 
 def settings_with(**api: Any) -> settings.Settings:
-    api.setdefault("max_requests_per_second", 100_000)  # nor is one key bounded, unless it is tried
+    for rate in ("max_requests_per_second", "max_account_requests_per_second"):
+        api.setdefault(rate, 100_000)  # nor is one key bounded, unless it is tried
     quotas = {"access_keys": 10_000}  # tests make a new one for whatever they try
     return settings.parse({"api": api, "quotas": quotas, "carriers": [carrier("acme")]})
 

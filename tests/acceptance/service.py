@@ -31,6 +31,7 @@ data_dir = "data"
 listen = "{api}"
 public_url = "http://{api}"
 max_requests_per_second = 100000
+max_account_requests_per_second = 100000
 [sip]
 listen = ["udp:{sip}", "tcp:{sip}"{listen}]
 {sip_settings}

@@ -265,6 +265,18 @@ def test_a_key_has_its_share_and_no_more(tmp_path: Path) -> None:
     door.close()
 
 
+def test_the_keys_of_an_account_share_what_it_may_send(tmp_path: Path) -> None:
+    door = Door(tmp_path, max_account_requests_per_second=1)
+    account, other = account_of(door, door.key), door.new_key()
+    replies = [
+        door.ask("GET", "/voice-connectors", key=key)
+        for key in (door.new_key(account), door.new_key(account), other)
+    ]
+    assert [reply.status for reply in replies] == [200, 429, 200]
+    assert "The account has sent more" in replies[1].content["Message"]
+    door.close()
+
+
 def test_a_key_for_some_actions(door: Door) -> None:
     connector_id = connector(door)
     account_id = account_of(door, door.key)

@@ -78,7 +78,7 @@ def test_actions_have_the_names_that_policies_know() -> None:
 
 def test_a_bucket_fills_while_nobody_draws() -> None:
     clock = Clock()
-    throttle = Throttle(2, clock)
+    throttle = Throttle(2, clock, "access key")
     throttle.take("a")
     throttle.take("a")
     with pytest.raises(Throttled) as told:
@@ -99,7 +99,7 @@ def test_a_bucket_fills_while_nobody_draws() -> None:
 def test_buckets_of_keys_that_are_gone_are_not_kept() -> None:
     """An account may make keys, use and delete them for ever."""
     clock = Clock()
-    throttle = Throttle(1, clock)
+    throttle = Throttle(1, clock, "access key")
     for number in range(3 * MOST_KEPT):
         clock.now = number * 0.001
         throttle.take(str(number))

@@ -18,7 +18,8 @@ class Quotas:
     )
     access_keys: int = setting(
         "How many access keys an account may have, disabled ones too, and one more to rotate a "
-        "key. Each may send api.max_requests_per_second.",
+        "key. Each may send api.max_requests_per_second, all together "
+        "api.max_account_requests_per_second.",
         50,
         least=2,  # to change from one to the next
         most=10_000,

@@ -60,6 +60,13 @@ class Api:
         least=1,
         most=1_000_000,
     )
+    max_account_requests_per_second: int = setting(
+        "The same for all access keys of an account together, of which it may make as many as its "
+        "quota allows.",
+        1_000,
+        least=1,
+        most=1_000_000,
+    )
     public_url: Url | None = setting(
         "Where others find this API from outside, through your TLS proxy: providers of texts send "
         "to it, below /carriers/, and links to pictures lead to it, below /media/. No other path "

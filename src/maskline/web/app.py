@@ -50,6 +50,7 @@ def build(
         policy_of(settings),
         most_bytes=settings.api.max_body_bytes,
         requests_per_second=settings.api.max_requests_per_second,
+        requests_per_account=settings.api.max_account_requests_per_second,
         clock=clock,
     )
     return App(pipeline, engines, doors or {})

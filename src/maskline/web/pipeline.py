@@ -38,7 +38,8 @@ class Trail:
 
 
 class Pipeline:
-    """`clock` gives the time in milliseconds since the epoch."""
+    """`requests_per_second` are those of one access key, `requests_per_account` those a second of
+    all keys of an account. `clock` gives the time in milliseconds since the epoch."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Pipeline:
         *,
         most_bytes: int,
         requests_per_second: int,
+        requests_per_account: int,
         clock: Callable[[], int],
     ) -> None:
         self._store = store
@@ -55,7 +57,8 @@ class Pipeline:
         self._clock = clock
         self._router = Router((load(name) for name in SERVICES), load(REFUSED))
         self._keys = KeyRing(store)
-        self._throttle = Throttle(requests_per_second, time.monotonic)
+        self._of_key = Throttle(requests_per_second, time.monotonic, "access key")
+        self._of_account = Throttle(requests_per_account, time.monotonic, "account")
         self._turns = Turns()
 
     async def pass_through(
@@ -72,7 +75,8 @@ class Pipeline:
         try:
             authenticate(signed._replace(body=body) if body else signed, signature, key)
             trail.access_key_id = key.access_key_id
-            self._throttle.take(key.access_key_id)
+            self._of_key.take(key.access_key_id)
+            self._of_account.take(key.account_id)
             async with self._turn(match, key, body):
                 request = request_of(scope, match, query, headers, body)
                 return await self._carry_out(match, key, request, trail.request_id)
