@@ -17,6 +17,7 @@ from maskline.web import protocol
 from maskline.web.app import build
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+DOCUMENT = b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /voice-connectors HTTP/1.1\r\nHost: h\r\n"
 Connect = Callable[[], Awaitable["Wire"]]
 
@@ -334,6 +335,42 @@ async def test_a_connection_too_many_takes_the_place_of_one_that_is_idle(tmp_pat
         await asyncio.sleep(0)
         fourth = await connect()
         assert (await fourth.answer())[0] == 503
+
+
+async def test_who_reads_no_answers_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger could keep a place for ever, by asking for more than the way there holds."""
+    monkeypatch.setattr(protocol, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "SLOWEST", 10**7)
+    async with door(tmp_path, 1) as connect, asyncio.timeout(30):
+        (await connect()).send(DOCUMENT * 400)
+        status = 503
+        while status == 503:
+            other = await connect()
+            other.send(HEALTH)
+            status, _ = await other.answer()
+        assert status == 200
+
+
+async def test_who_reads_in_the_end_is_not_cut_off(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_up: list[protocol.Protocol] = []
+    real = protocol.Protocol.pause_writing
+
+    def pause_writing(connection: protocol.Protocol) -> None:
+        held_up.append(connection)
+        real(connection)
+
+    monkeypatch.setattr(protocol.Protocol, "pause_writing", pause_writing)
+    wire = await connect()
+    wire.send(DOCUMENT * 100)
+    for _ in range(100):
+        assert (await wire.answer())[0] == 200
+    held_up[0].look(asyncio.get_running_loop().time() + 10 * protocol.READ_SECONDS)
+    wire.send(HEALTH)
+    assert (await wire.answer())[0] == 200
 
 
 async def test_requests_in_a_row_are_answered_in_order(connect: Connect) -> None:

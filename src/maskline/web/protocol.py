@@ -17,6 +17,9 @@ from maskline.web.upgrades import Parser, body_follows
 
 HEAD_SECONDS = 20.0  # for the first byte of a connection, and from a request's first to its head
 BODY_SECONDS = 60.0
+# For a client to read what waits for it, where that is much: a second more for each so many bytes.
+READ_SECONDS = 60.0
+SLOWEST = 16_384
 MOST_HEAD_BYTES = 65_536
 MOST_HEADERS = 200  # short ones take twenty times the memory that they have bytes
 TIMEOUT = "RequestTimeoutException"
@@ -57,6 +60,7 @@ class Joined:
 
 class Protocol(HttpToolsProtocol):
     """One connection. `due` is when what is under way must have come; None while we answer.
+    `unread` is when what waits for the client must have been read; None while little does.
 
     `idle` are those of the server that have had their answer and ask for nothing, the longest idle
     first.
@@ -65,6 +69,7 @@ class Protocol(HttpToolsProtocol):
     most_connections = 4096
     idle: ClassVar[dict["Protocol", None]] = {}
     due: float | None
+    unread: float | None = None
     in_head = in_message = False
     head_bytes = 0  # of a head, or of what stands around a body: all that came since there was some
 
@@ -136,8 +141,20 @@ class Protocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        waiting = self.transport.get_write_buffer_size()
+        self.unread = self.loop.time() + READ_SECONDS + waiting / SLOWEST
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.unread = None
+
     def look(self, now: float) -> None:
         """To be told the time now and then."""
+        if self.unread is not None and now >= self.unread:
+            self.transport.abort()
+            return
         if self.due is None or now < self.due or self.transport.is_closing():
             return
         if self.scope is None:
