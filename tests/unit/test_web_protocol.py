@@ -142,8 +142,8 @@ async def test_who_asks_for_another_protocol_is_served_in_this_one(
 
 async def test_many_wishes_at_once(connect: Connect) -> None:
     wire = await connect()
-    wire.send(HEALTH.replace(b"\r\n\r\n", b"\r\n" + WISH + b"\r\n") * 1000)
-    for _ in range(1000):
+    wire.send(HEALTH.replace(b"\r\n\r\n", b"\r\n" + WISH + b"\r\n") * protocol.MOST_WAITING)
+    for _ in range(protocol.MOST_WAITING):
         assert (await wire.answer())[0] == 200
 
 
@@ -337,6 +337,18 @@ async def test_a_connection_too_many_takes_the_place_of_one_that_is_idle(tmp_pat
         assert (await fourth.answer())[0] == 503
 
 
+async def test_who_sends_requests_without_waiting_for_answers_is_cut_off(tmp_path: Path) -> None:
+    """Each takes a hundred times the memory that it has bytes."""
+    small = b"GET / HTTP/1.1\r\n\r\n"
+    async with door(tmp_path, 1) as connect, asyncio.timeout(30):
+        wire = await connect()
+        wire.send(small * (protocol.MOST_WAITING + 1))
+        for _ in range(protocol.MOST_WAITING + 1):
+            assert (await wire.answer())[0] == 404
+        wire.send(small * (protocol.MOST_WAITING + 2))
+        assert await wire.ended()
+
+
 async def test_who_reads_no_answers_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,7 +356,7 @@ async def test_who_reads_no_answers_is_cut_off(
     monkeypatch.setattr(protocol, "READ_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "SLOWEST", 10**7)
     async with door(tmp_path, 1) as connect, asyncio.timeout(30):
-        (await connect()).send(DOCUMENT * 400)
+        (await connect()).send(DOCUMENT * 100)
         status = 503
         while status == 503:
             other = await connect()

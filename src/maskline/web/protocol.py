@@ -21,6 +21,9 @@ BODY_SECONDS = 60.0
 READ_SECONDS = 60.0
 SLOWEST = 16_384
 MOST_HEAD_BYTES = 65_536
+# Requests that wait for the answers to those before them. They are read as fast as they come and
+# each takes a hundred times the memory that it has bytes; hardly any client sends one.
+MOST_WAITING = 100
 MOST_HEADERS = 200  # short ones take twenty times the memory that they have bytes
 TIMEOUT = "RequestTimeoutException"
 TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -108,6 +111,9 @@ class Protocol(HttpToolsProtocol):
         if len(self.headers) > MOST_HEADERS:  # of a head that came whole
             self.turn_away(TOO_LARGE, answers.BAD_REQUEST, LARGE)
             raise ValueError(LARGE)  # so that the parser reads no further
+        if len(self.pipeline) >= MOST_WAITING:
+            self.transport.abort()  # a refusal would be read as the answer to another
+            raise ValueError("Too many requests wait for their answers")
         self.in_head = False
         self.head_bytes = 0
         self.due = self.loop.time() + BODY_SECONDS
