@@ -16,18 +16,24 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from maskline import daemon, logs, settings
+from maskline import clock, daemon, logs, settings
+from maskline.clock import HOUR
 from maskline.daemon import leave, parser
 from maskline.daemon.api import welcome
 from maskline.daemon.house import House, at_work, open_data
+from maskline.daemon.pulse import Pulse
 from maskline.daemon.roles import ROLES
 from maskline.daemon.upkeep import upkeep
 from maskline.domain.health import State
 from maskline.domain.limits import Places
 from maskline.engines.ground import GroundError
+from maskline.operations import Context
 from maskline.operations.access_keys import Credentials
 from maskline.settings import Settings
 from maskline.store import StoreFailed, Transaction
+
+SERVER_TIME = 1_586_967_010_288
+OUR_TIME = SERVER_TIME + HOUR
 
 
 @pytest.fixture
@@ -179,14 +185,43 @@ async def test_the_end_of_sessions_does_not_wait_for_a_heap_of_what_is_old(
     assert order == ["settle", "purge"] * 5
 
 
+async def test_by_a_clock_that_is_ahead_nothing_is_over_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module, done = importlib.import_module("maskline.daemon.upkeep"), asyncio.Event()
+    times: list[int] = []
+
+    def settle(context: Context) -> int:
+        times.append(context.now)
+        done.set()
+        return 0
+
+    monkeypatch.setattr(module, "UPKEEP", (settle,))
+    async with at_work(upkeep(house_of_nobody())), asyncio.timeout(20):
+        await done.wait()
+    assert times == [SERVER_TIME]
+
+
+async def test_no_process_starts_by_another_time_than_its_database(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = clock.now() + HOUR
+    monkeypatch.setattr(Pulse.__init__, "__defaults__", (2.0, 3.0, lambda: ours))
+    with pytest.raises(GroundError, match=r"3[56]\d\d s ahead of that of the database's machine"):
+        await daemon.serve(chosen, [])
+
+
 def house_of_nobody() -> House:
-    """One whose database is nobody else's, and has nothing in it."""
+    """One whose database is nobody else's, and has nothing in it. Our clock is ahead of its."""
 
     async def write(work: Callable[[Any], int], *, beside: bool) -> int:
         assert beside
-        return work(SimpleNamespace(lock_free=lambda *names: names))
+        return work(SimpleNamespace(lock_free=lambda *names: names, time=lambda: SERVER_TIME))
 
-    return SimpleNamespace(store=SimpleNamespace(write=write), context=lambda tx: tx)  # type: ignore[return-value]
+    return SimpleNamespace(
+        store=SimpleNamespace(write=write),
+        context=lambda tx: Context(tx, "", OUR_TIME, str),
+    )  # type: ignore[return-value]
 
 
 async def test_who_is_told_to_stop_goes_without_a_database_that_does_not_answer(

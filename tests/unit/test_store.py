@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from accounts import add, count
 
+from maskline import clock
 from maskline.store import Store, StoreFailed, Transaction, open_store
 
 VIOLATED = (sqlite3.IntegrityError, psycopg.IntegrityError)
@@ -35,6 +36,18 @@ async def test_what_was_written_is_read(store: Store) -> None:
 
 async def test_a_write_gives_what_the_work_gives(store: Store) -> None:
     assert await store.write(lambda tx: 42) == 42
+
+
+async def test_the_time_goes_on_within_a_piece_of_work(store: Store) -> None:
+    def work(tx: Transaction) -> list[int]:
+        first = tx.time()
+        while (later := tx.time()) == first:
+            pass
+        return [first, later]
+
+    before = clock.now()
+    first, later = await store.read(work)
+    assert before - 1 <= first < later <= clock.now() + 1
 
 
 async def test_a_failing_job_takes_back_itself_alone(store: Store) -> None:

@@ -104,6 +104,7 @@ async def serve(chosen: Settings, roles: list[str]) -> None:
     with closing(open_data(chosen)) as store:
         stop = stop_signal()  # a stop ends us at once before: to open may take as long as it likes
         house = House(chosen, store)
+        await house.pulse.require_same_time()
         house.parts += parts_of(house, roles)
         async with at_work(house.pulse.watch(), leave(house, stop)), AsyncExitStack() as running:
             await running.enter_async_context(house.relay.running())

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from maskline import clock
 from maskline.daemon.pulse import Pulse
+from maskline.domain.health import State
 from maskline.domain.limits import Places, Rate
 from maskline.engines.ground import GroundError, node_of
 from maskline.operations import Announcement, Context, Policy
@@ -68,7 +69,8 @@ class House:
     def health(self) -> dict[str, str]:
         """The state of the store and of each engine of this process; others tell of theirs."""
         engines = {name: state for part in self.parts for name, state in part.health().items()}
-        return {"store": self.pulse.state} | engines
+        clocks = {} if self.pulse.clock is State.UP else {"clock": self.pulse.clock}
+        return {"store": self.pulse.state} | clocks | engines
 
 
 def contexts(policy: Policy, node: str) -> Callable[[Transaction], Context]:

@@ -44,6 +44,9 @@ class Transaction(Protocol):
         """As `lock`, but does not wait: holds those that no other transaction holds, and gives
         them."""
 
+    def time(self) -> int:
+        """The time by the clock of the database's machine, in milliseconds since the epoch."""
+
 
 class Store(Protocol):
     """A database. Work is a synchronous function of a transaction.

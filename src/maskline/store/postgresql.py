@@ -80,6 +80,9 @@ LOCK_FREE = (
     b"SELECT number FROM unnest(%s::bigint[]) AS number WHERE pg_try_advisory_xact_lock(number)"
 )
 
+# Not that of the transaction, which stands still.
+TIME = b"SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
+
 
 class NotBegun(Exception):
     """The connection was lost, and nothing with it: before a change began, or by who only reads. A
@@ -125,6 +128,11 @@ class PostgresqlTransaction:
         rows = awaited(all_rows(self._execute(LOCK_FREE, [numbers_of(names)])))
         mine = {row["number"] for row in rows}
         return {name for name in names if not mine.isdisjoint(numbers_of([name]))}
+
+    def time(self) -> int:
+        row = awaited(first_row(self._execute(TIME)))
+        assert row is not None
+        return int(row["now"])
 
 
 async def first_row(execution: Execution) -> DictRow | None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -77,6 +78,9 @@ class SqliteTransaction:
 
     def lock_free(self, *names: str) -> Collection[str]:
         return names
+
+    def time(self) -> int:
+        return time.time_ns() // 1_000_000
 
 
 class Snapshot:
