@@ -139,7 +139,7 @@ def preference(row: Row) -> tuple[int, int, int, str]:
 
 
 def unused(context: Context, wish: Wish, pool: str, place: Place, search: Search) -> Iterator[Row]:
-    """A number that neither participant ever used, if one is among the first of the place."""
+    """Numbers that neither participant ever used, the best of each carrier's first in the place."""
     return unused_among(context, wish, pool, place, search, WINDOW)
 
 
@@ -153,18 +153,19 @@ def unused_anywhere(
 def unused_among(
     context: Context, wish: Wish, pool: str, place: Place, search: Search, window: int
 ) -> Iterator[Row]:
-    row = context.tx.one(
-        "unused_number_of_area" if place.area_code else "unused_number_of_country",
-        pool=pool,
-        country=place.country,
-        area_code=place.area_code,
-        window=window,
-        mine=search.mine,
-        theirs=search.theirs,
-        fit=quoted(wish.fit),
-    )
-    if row is not None:
-        yield row
+    for carrier in wish.fit:
+        row = context.tx.one(
+            "unused_number_of_area" if place.area_code else "unused_number_of_country",
+            pool=pool,
+            country=place.country,
+            area_code=place.area_code,
+            carrier=carrier,
+            window=window,
+            mine=search.mine,
+            theirs=search.theirs,
+        )
+        if row is not None:
+            yield row
 
 
 def longest_unused(
@@ -229,11 +230,15 @@ def is_free(context: Context, wish: Wish, participant: str, number: str) -> bool
 
 
 def exhausted(context: Context, wish: Wish) -> NoNumberFree:
-    pools, resting = counted(context, wish, "pool_size"), 0
-    size, fit = (sum(row[column] for row in pools) for column in ("numbers", "fit"))
-    if wish.rest.longest:
-        found = counted(context, wish, "count_resting_numbers", **wish.asked(context.now))
-        resting = sum(row["numbers"] for row in found)
+    found = [
+        row
+        for pool in wish.pools
+        for country in wish.countries
+        for row in context.tx.all("pool_size", pool=pool, country=country)
+    ]
+    size = sum(row["numbers"] for row in found)
+    fit = sum(row["numbers"] for row in found if row["carrier"] in wish.fit)
+    resting = count_resting(context, wish) if wish.rest.longest else 0
     use = " and ".join(sorted(wish.needed)) or "anything"
     facts = f", fit for {use}: {fit}" if fit < size else ""
     facts += f", resting for one of them: {resting}" if resting else ""
@@ -244,8 +249,11 @@ def exhausted(context: Context, wish: Wish) -> NoNumberFree:
     )
 
 
-def counted(context: Context, wish: Wish, query: str, **more: Any) -> list[Row]:
-    """What a query counts of the session's pools, in each of the countries."""
-    more |= {"pool": wish.pools[0], "shared_pool": wish.pools[-1], "fit": quoted(wish.fit)}
-    found = (context.tx.one(query, country=each, **more) for each in wish.countries)
-    return [row for row in found if row]
+def count_resting(context: Context, wish: Wish) -> int:
+    """How many numbers that the session could have rest for one of its participants."""
+    asked = {"pool": wish.pools[0], "shared_pool": wish.pools[-1], "fit": quoted(wish.fit)}
+    asked |= wish.asked(context.now)
+    found = (
+        context.tx.one("count_resting_numbers", country=each, **asked) for each in wish.countries
+    )
+    return sum(row["numbers"] for row in found if row)

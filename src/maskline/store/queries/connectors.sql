@@ -25,7 +25,7 @@ SELECT number_assignment, require_encryption, default_expiry_minutes, disabled, 
     (
         -- In the order of an index: PostgreSQL would read all of a large pool's numbers for one.
         SELECT 1 FROM phone_numbers WHERE pool = voice_connectors.voice_connector_id
-        ORDER BY country, open_sessions, last_assigned_at, phone_number LIMIT 1
+        ORDER BY country, carrier, open_sessions, last_assigned_at, phone_number LIMIT 1
     ) IS NOT NULL AS own_numbers,
     number_rest_minutes, (
         SELECT max(each.number_rest_minutes) FROM voice_connectors AS each

@@ -4,8 +4,9 @@
 -- stops at the first that will do; nothing depends on how many sessions are open. What was used
 -- before `account_since` was another account's number then, and counts as never used.
 --
--- Carriers cannot all do what a session is for: candidates are the numbers of those that `fit` names,
--- each in quotation marks. A list to join with would cost more than all else that is asked here.
+-- Carriers cannot all do what a session is for: candidates are the numbers of one that can, or of those
+-- that `fit` names, each in quotation marks. A list to join with would cost more than all else that is
+-- asked here.
 --
 -- A number rests for a participant whose last session on it was with another person than that of the
 -- pair asked for, `first` and `second`. It rests as long as the connector of the last session says or
@@ -14,14 +15,13 @@
 -- What ended by `all_rested` rests by nobody's rule, and nothing more has to be read to know it.
 
 -- name: unused_number_of_country
--- The best of the numbers that neither of them ever used, among the first `window` of the country.
--- The order is that of the candidates: sorting them again would read them all.
+-- The best of the numbers that neither of them ever used, among the first `window` of a carrier in the
+-- country. The order is that of the candidates: sorting them again would read them all.
 SELECT phone_number, open_sessions, last_assigned_at, 0 AS last_used_at
 FROM (
     SELECT phone_number, open_sessions, last_assigned_at, account_since
     FROM phone_numbers
-    WHERE pool = :pool AND country = :country
-        AND instr(:fit, '"' || carrier || '"') > 0
+    WHERE pool = :pool AND country = :country AND carrier = :carrier
     ORDER BY open_sessions, last_assigned_at, phone_number
     LIMIT :window
 ) AS candidates
@@ -40,8 +40,7 @@ SELECT phone_number, open_sessions, last_assigned_at, 0 AS last_used_at
 FROM (
     SELECT phone_number, open_sessions, last_assigned_at, account_since
     FROM phone_numbers
-    WHERE pool = :pool AND country = :country AND area_code = :area_code
-        AND instr(:fit, '"' || carrier || '"') > 0
+    WHERE pool = :pool AND country = :country AND area_code = :area_code AND carrier = :carrier
     ORDER BY open_sessions, last_assigned_at, phone_number
     LIMIT :window
 ) AS candidates
@@ -196,8 +195,8 @@ WHERE participant = :participant AND peer = :peer AND proxy_number = :proxy_numb
     AND used_at <= :used_at
 
 -- name: pool_size
--- All numbers of a country in the pools, and how many of them are candidates.
-SELECT count(*) AS numbers,
-    count(CASE WHEN instr(:fit, '"' || carrier || '"') > 0 THEN 1 END) AS fit
+-- How many numbers of a country are in a pool, by carrier.
+SELECT carrier, count(*) AS numbers
 FROM phone_numbers
-WHERE pool IN (:pool, :shared_pool) AND country = :country
+WHERE pool = :pool AND country = :country
+GROUP BY carrier
