@@ -225,7 +225,8 @@ ORDER BY pool, country, area_code
 -- use or at rest. Reads the account's running sessions, all of them, and those that ended after
 -- `all_rested`: what ended before rests by nobody's rule. Numbers of a connector rest as it says, those
 -- that the account shares as long as any says that can take them, `longest_rest` minutes; or as long as
--- the connector of the last session says, if that is longer.
+-- the connector of the last session says, if that is longer. What differs most is compared first: to
+-- sort takes most of the time.
 WITH ended AS (
     SELECT proxy_session_id, voice_connector_id, account_id,
         first_number, first_proxy_number, second_number, second_proxy_number
@@ -269,23 +270,23 @@ WITH ended AS (
     FROM held
     JOIN phone_numbers ON phone_number = proxy_number
     WHERE pool IS NOT NULL
-    GROUP BY pool, country, area_code, participant
+    GROUP BY participant, pool, country, area_code
 ), of_all AS (
     SELECT * FROM of_places
     UNION ALL
     SELECT pool, country, NULL, participant, sum(numbers), sum(sessions)
     FROM of_places
-    GROUP BY pool, country, participant
+    GROUP BY participant, pool, country
     UNION ALL
     SELECT pool, NULL, NULL, participant, sum(numbers), sum(sessions)
     FROM of_places
-    GROUP BY pool, participant
+    GROUP BY participant, pool
 )
 SELECT pool, country, area_code, participant, numbers, sessions, most_sessions
 FROM (
     SELECT *, row_number() OVER (
-        PARTITION BY pool, country, area_code ORDER BY numbers DESC, participant
-    ) AS rank, max(sessions) OVER (PARTITION BY pool, country, area_code) AS most_sessions
+        PARTITION BY area_code, country, pool ORDER BY numbers DESC, participant
+    ) AS rank, max(sessions) OVER (PARTITION BY area_code, country, pool) AS most_sessions
     FROM of_all
 ) AS of_each
 WHERE rank <= :shown
