@@ -55,7 +55,8 @@ class TextRules:
 
 @dataclass(frozen=True, kw_only=True)
 class Ceilings:
-    """What no rules of a connector go beyond; 0 of what is counted is any number."""
+    """What no rules of a connector go beyond; 0 of what is counted is any number. `record_calls` is
+    whether any may have calls recorded."""
 
     max_call_seconds: int = LONGEST_CALL_SECONDS
     max_calls: int = 0
@@ -63,6 +64,7 @@ class Ceilings:
     max_calls_per_caller: int = 0
     max_calls_per_caller_per_second: int = 0
     max_texts_per_minute: int = 0
+    record_calls: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ class Rules:
             max_calls_per_caller_per_second=lower(
                 self.max_calls_per_caller_per_second, most.max_calls_per_caller_per_second
             ),
+            record_calls=self.record_calls and most.record_calls,
             texts=replace(
                 texts, max_per_minute=lower(texts.max_per_minute, most.max_texts_per_minute)
             ),

@@ -57,9 +57,12 @@ def require_rest(context: Context, minutes: int) -> None:
 
 
 def require_within_ceilings(context: Context, request: Request) -> None:
-    """Raises BadRequest for a limit that the operator gives no connector."""
+    """Raises BadRequest for what the operator allows no connector."""
     columns = MEMBERS | {member: column for member, (column, _) in TEXT_MEMBERS.items()}
-    ceilings = vars(context.policy.rules.ceilings)
+    ceilings = dict(vars(context.policy.rules.ceilings))
+    recorded = ceilings.pop("record_calls")
+    if request.get("RecordCalls") and not recorded:
+        raise BadRequest("RecordCalls cannot be true by the settings of the service")
     for member, column in columns.items():
         ceiling, wanted = ceilings.get(column), request.get(member)
         if ceiling and wanted is not None and not 0 < wanted <= ceiling:

@@ -75,3 +75,6 @@ class Ceilings:
         least=0,
         most=10_000_000,
     )
+    record_calls: bool = setting(
+        "Whether calls of any voice connector may be recorded; recordings take up your disk.", True
+    )
