@@ -127,7 +127,7 @@ async def test_who_looked_before_it_rested_cannot_claim_it(
         return numbers
 
     monkeypatch.setattr(proxy_sessions, "assign_numbers", find_and_wait)
-    monkeypatch.setattr(postgresql.PostgresqlTransaction, "lock", lambda *_, **__: None)
+    monkeypatch.setattr(postgresql.PostgresqlTransaction, "lock", lambda *_, **__: START)
     late = asyncio.create_task(installation.open(connector, PEOPLE[0], PEOPLE[2]))
     await found.wait()
     session = await installation.open(connector, *PEOPLE[:2])

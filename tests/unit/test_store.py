@@ -50,6 +50,12 @@ async def test_the_time_goes_on_within_a_piece_of_work(store: Store) -> None:
     assert before - 1 <= first < later <= clock.now() + 1
 
 
+async def test_who_holds_names_is_told_since_when(store: Store) -> None:
+    before = clock.now()
+    since = await store.write(lambda tx: tx.lock("a", "b", shared=["c"], last=["d"]), beside=True)
+    assert before - 1 <= since <= clock.now() + 1
+
+
 async def test_a_failing_job_takes_back_itself_alone(store: Store) -> None:
     def fail(tx: Transaction) -> None:
         add("bad")(tx)

@@ -124,10 +124,11 @@ class Context(NamedTuple):
         """The context when no other work holds these names any more; they are held to the end.
 
         Those that are `shared` others may hold so, too. It may have been a while: what the others
-        did is in the past of its `now`.
+        did is in the past of its `now`. A clock that is ahead of the database's is not believed:
+        by it, somebody's number would be free.
         """
-        self.tx.lock(*names, shared=shared)
-        return self._replace(now=self.clock()) if self.clock else self
+        there = self.tx.lock(*names, shared=shared)
+        return self._replace(now=min(self.clock(), there)) if self.clock else self
 
 
 Operation = Callable[[Context, Request], Answer]

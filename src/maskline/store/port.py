@@ -31,8 +31,9 @@ class Transaction(Protocol):
     def run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Carries out the same change for each of the parameters."""
 
-    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> None:
-        """Waits until no other transaction holds one of these names; holds them to the end.
+    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> int:
+        """Waits until no other transaction holds one of these names; holds them to the end. Gives
+        the `time` then.
 
         Those that are `shared` others may hold so, too. Those that come `last` are waited for when
         the others are held, as by who knows only then which they are. What is read afterwards is

@@ -71,17 +71,16 @@ PROOF = "CREATE TABLE IF NOT EXISTS key_proof (proof BYTEA NOT NULL)"
 ALONE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({HOUSE})"
 BESIDE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({HOUSE})"
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# In the order in which they stand: whoever wants the same locks takes them in the same order.
+# In the order in which they stand, which is the same for all; then tells the time as it goes on.
 LOCK = (
-    b"SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number UNION ALL"
-    b" SELECT pg_advisory_xact_lock_shared(number) FROM unnest(%s::bigint[]) AS number"
+    b"WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[])"
+    b" AS number UNION ALL SELECT pg_advisory_xact_lock_shared(number) FROM unnest(%s::bigint[])"
+    b" AS number) SELECT count(*), CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    b" AS now FROM held"
 )
 LOCK_FREE = (
     b"SELECT number FROM unnest(%s::bigint[]) AS number WHERE pg_try_advisory_xact_lock(number)"
 )
-
-# Not that of the transaction, which stands still.
-TIME = b"SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
 
 
 class NotBegun(Exception):
@@ -120,9 +119,10 @@ class PostgresqlTransaction:
         awaited(self._execute(TO_DISK))
         awaited(self._execute(FILLING))
 
-    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> None:
+    def lock(self, *names: str, shared: Sequence[str] = (), last: Collection[str] = ()) -> int:
         alone = [*numbers_of(names), *numbers_of(last)]
-        awaited(self._execute(LOCK, [alone, numbers_of(shared)]))
+        (row,) = awaited(all_rows(self._execute(LOCK, [alone, numbers_of(shared)])))
+        return int(row["now"])
 
     def lock_free(self, *names: str) -> Collection[str]:
         rows = awaited(all_rows(self._execute(LOCK_FREE, [numbers_of(names)])))
@@ -130,9 +130,7 @@ class PostgresqlTransaction:
         return {name for name in names if not mine.isdisjoint(numbers_of([name]))}
 
     def time(self) -> int:
-        row = awaited(first_row(self._execute(TIME)))
-        assert row is not None
-        return int(row["now"])
+        return self.lock()
 
 
 async def first_row(execution: Execution) -> DictRow | None:

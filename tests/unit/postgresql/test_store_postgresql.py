@@ -13,6 +13,8 @@ from accounts import add, count
 from cluster import Cluster
 from psycopg.conninfo import conninfo_to_dict
 
+from maskline import clock
+from maskline.operations import Context
 from maskline.store import (
     Store,
     StoreUnusable,
@@ -94,6 +96,16 @@ async def test_who_waited_for_a_name_sees_what_its_holder_did(store: Store) -> N
         *(store.write(lambda tx, n=n: work(tx, names(n)), beside=True) for n in range(20))
     )
     assert sorted(counted) == [*range(20)]
+
+
+async def test_by_a_clock_that_is_ahead_nobodys_number_is_free(store: Store) -> None:
+    def work(tx: Transaction) -> int:
+        return Context(tx, "", ahead, str, clock=lambda: ahead).holding("a").now
+
+    ahead = clock.now() + clock.HOUR
+    assert abs(await store.write(work, beside=True) - clock.now()) < clock.MINUTE
+    ahead -= 2 * clock.HOUR  # behind, that is
+    assert await store.write(work, beside=True) == ahead
 
 
 async def test_work_alone_waits_for_work_beside_others(store: Store) -> None:
