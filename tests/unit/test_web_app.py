@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 import structlog
-from door import HOST, REGION, Door, Reply
+from door import HOST, REGION, Door, Reply, tells_of
 
 from maskline import logs
 from maskline.cli.signer import AccessKey, sign
@@ -342,7 +342,7 @@ def test_one_line_for_each_request_and_no_number_in_it(
         ("request", None, "UnknownOperationException"),
     ]
     assert lines()[0]["access_key_id"] == door.key.id
-    assert "5550" not in str(lines())
+    assert not tells_of(lines(), ANN, BEN, *NUMBERS)
 
 
 def test_a_database_that_fails_is_told_as_something_that_passes(
@@ -357,7 +357,7 @@ def test_a_database_that_fails_is_told_as_something_that_passes(
     assert reply.content["Message"].startswith("The database does not answer, or cannot keep")
     failure, request = lines()
     assert (failure["errors"], request["status"]) == (["StoreFailed"], 503)
-    assert "5550" not in str(reply.content) + str(failure)
+    assert not tells_of([reply.content, failure], ANN)
 
 
 def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
@@ -377,7 +377,7 @@ def test_an_error_of_ours_tells_the_client_nothing_and_the_log_where(
     assert failure["errors"] == ["ValueError", "KeyError"]
     assert failure["at"][-1].endswith(" fail")
     assert failure["request_id"] == request["request_id"] == reply.headers["x-amzn-requestid"]
-    assert "5550" not in str(lines())
+    assert not tells_of(lines(), ANN, BEN, *NUMBERS)
 
 
 @pytest.mark.parametrize(
