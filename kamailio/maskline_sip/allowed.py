@@ -108,16 +108,22 @@ def unsupported(request: sip.Message) -> list[str]:
     return [tag for tag in request.listed("require") if tag.lower() not in OPTION_TAGS]
 
 
+def rack(prack: sip.Message) -> tuple[str, int] | None:
+    """The numbers that a PRACK names: the reply's, and that of its INVITE (RFC 3262 7.2)."""
+    found = _RACK.fullmatch(prack.first("rack"))
+    return (found[1], int(found[2])) if found else None
+
+
 def request_headers(request: sip.Message, ahead: int = 0) -> list[tuple[str, str]]:
-    """`ahead` is added to the number of the request that a PRACK names. An ACK and a BYE have
+    """`ahead` is added to the number of the INVITE that a PRACK names. An ACK and a BYE have
     nothing to negotiate."""
     if request.method in ("ACK", "BYE"):
         return []
     headers = _negotiated(request)
     if request.method == "INVITE":
         headers.append(("Allow", _methods(request)))
-    if request.method == "PRACK" and (found := _RACK.fullmatch(request.first("rack"))):
-        headers.append(("RAck", f"{found[1]} {int(found[2]) + ahead} INVITE"))
+    if request.method == "PRACK" and (named := rack(request)):
+        headers.append(("RAck", f"{named[0]} {named[1] + ahead} INVITE"))
     return headers
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import KSR
 
-from . import allowed, mask, places, sdp, sip
+from . import allowed, mask, places, reliable, sdp, sip
 from .addresses import address_of
 from .engines import Engines
 from .media import OFF, OPTIONAL, REQUIRED, MediaDown, Terms
@@ -20,7 +20,6 @@ from .tables import Table
 
 KEYED = (OPTIONAL, REQUIRED)  # ways of a carrier's to encrypt by keys that descriptions tell
 RECORDABLE = ("PCMA", "PCMU")  # what the recorder understands
-OFFERS = Table("offers")  # of provisional replies that are sent until a PRACK comes (RFC 3262)
 DESCRIBED = Table("described")  # what each side of a call was told last, and under which number
 # What each side of a call that has keys of its own was understood by last, for the engine tells
 # none; and when we told the engine of the call last.
@@ -111,18 +110,10 @@ class Bodies:
         another node, the engine tells it: who has described nothing yet can but answer."""
         if request.method != "PRACK":
             return request.method == "ACK"
-        near, far = passage.near, passage.far
-        if not self.media.knows(near.reference, near.side, terms):
+        if not self.media.knows(passage.near.reference, passage.near.side, terms):
             return True
-        rack = request.first("rack").split()
-        if len(rack) < 2 or not rack[1].isdecimal():
-            return False
-        invite = int(rack[1]) + int(far.cseq or 0)
-        return OFFERS.get(self._offer(passage, far.tag, rack[0], invite)) is not None
-
-    def _offer(self, passage: mask.Passage, tag: str, number: str, invite: int) -> str:
-        """The name of what is offered in the provisional reply of this number."""
-        return self._keys.alias(passage.key, passage.far.call_id, tag, number, str(invite))
+        told = reliable.told(self._keys, passage, request)
+        return told is not None and told.offers
 
     def of_reply(self, reply: sip.Message, passage: mask.Passage, offered: bool) -> allowed.Body:
         """`offered` tells whether the request held a description, so that this one answers it.
@@ -130,6 +121,7 @@ class Bodies:
         expected = reply.method in ANSWERING if offered else reply.method == "INVITE"
         given = description(reply) if expected and reply.status < 300 else None
         tag = reply.address("to").tag
+        reliable.note(self._keys, passage, reply, offers=given is not None and not offered)
         if given is None:
             if offered and 200 <= reply.status < 300:
                 self._answer_again(passage, tag)
@@ -142,9 +134,6 @@ class Bodies:
         else:
             terms = self._terms(passage.far, passage.near, new=not passage.far.tag)
             relayed = self._offered(passage.far, given, terms)
-            number = reply.first("rseq")
-            if number:
-                OFFERS.put(self._offer(passage, tag, number, reply.cseq[0]), "1")
         return self._written(relayed, passage, passage.near)
 
     def _answer(self, passage: mask.Passage, given: sdp.Description) -> sdp.Description:

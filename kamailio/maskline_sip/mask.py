@@ -260,12 +260,15 @@ def request_payload(
     body: allowed.Body,
     token: str = "",
     more: Sequence[tuple[str, str]] = (),
+    invite: str | None = None,
 ) -> bytes:
     """The request as the far party gets it, all but our own Via, which the gate puts in.
     `local` is our address on that leg, as it stands in a Contact (host:port;transport=…),
-    `token` the near leg, sealed, if it is known, `more` headers of our own making."""
+    `token` the near leg, sealed, if it is known, `more` headers of our own making. `invite` is how
+    far the INVITE that a PRACK names was ahead, if it is known, which may be less than by now."""
     near, far, method = passage.near, passage.far, request.method
     ahead = int(far.cseq or 0)
+    named = ahead if invite is None else int(invite or 0)
     headers = later_headers(keys, passage, allowed.hops(request))
     headers.append(("CSeq", f"{request.cseq[0] + ahead} {method}"))
     if method in CONTACT_METHODS:
@@ -273,7 +276,7 @@ def request_payload(
             raise Refused(f"{method} without a Contact")
         token = token or keys.seal(passage.key, near)
         headers.append(("Contact", f"<{sip.at(token, local)}>"))
-    headers += allowed.request_headers(request, ahead)
+    headers += allowed.request_headers(request, named)
     headers += more
     return _written(f"{method} {request_uri(far)} SIP/2.0", headers, body)
 

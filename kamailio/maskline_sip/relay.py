@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import KSR
 
-from . import allowed, challenges, mask, sip, texts
+from . import allowed, challenges, mask, reliable, sip, texts
 from .attempts import CONTEXT, identity
 from .bodies import BACK, Bodies
 from .challenges import Answers, Headers, Proofs
@@ -17,8 +17,6 @@ from .ways import NoWay, Ways, contact
 
 HOP = "$avp(hop)"
 AHEAD = Table("ahead")  # how far ahead a leg's numbers are
-# What we do not send again: nothing answers an ACK, and a PRACK names the number of an INVITE.
-NEVER_AGAIN = ("ACK", "PRACK")
 UNKNOWN = 503  # says to the control plane that another carrier may take a text: one knows us not
 
 
@@ -67,14 +65,17 @@ class Relay:
         if request.method in mask.CONTACT_METHODS:
             token = self._keys.seal(passage.key, passage.near)
         ours = contact(self._settings, local, transport, secure=mask.wants_sips(far))
-        payload = mask.request_payload(self._keys, passage, request, ours, body, token, more)
+        named = reliable.told(self._keys, passage, request)
+        invite = named.cseq if named else None
+        payload = mask.request_payload(
+            self._keys, passage, request, ours, body, token, more, invite
+        )
         KSR.hdr.append(self._door.header(payload))
         if known:
             known = known._replace(offered=body.offers, near_token=token)
             KSR.pv.sets(CONTEXT, known.text())
             KSR.tm.t_on_reply("back")
-            again = (text or self._asked_by(far)) and request.method not in NEVER_AGAIN
-            self._look_at_failures(hop if again else "")
+            self._look_at_failures(hop if text or self._asked_by(far) else "")
         if KSR.tm.t_relay() < 0:
             raise NoWay("not sent")
 

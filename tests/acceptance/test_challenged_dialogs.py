@@ -178,6 +178,51 @@ def test_a_call_that_is_asked_for_in_other_words_goes_on_with_its_numbers(
     assert numbers(carrier, "BYE") == [5, 6]
 
 
+@dataclass
+class Reliable(Suspicious):
+    """Rings reliably (RFC 3262), and answers when it is told that this was heard."""
+
+    invite: str = ""
+
+    def answered(self, peer: Peer, request: str, method: str) -> list[str]:
+        answers = super().answered(peer, request, method)
+        if not answers[-1].startswith("SIP/2.0 200"):
+            return answers
+        if method == "INVITE":
+            self.invite = request
+            return [reply(request, 183, peer.where, SDP, "Require: 100rel\r\nRSeq: 77\r\n")]
+        heard = [reply(self.invite, 200, peer.where)] if method == "PRACK" else []
+        return [reply(request, 200, peer.where if method == "UPDATE" else ""), *heard]
+
+
+def test_a_prack_is_asked_for_too_and_names_its_invite(
+    service: Service, carrier: Peer, phone: Phone
+) -> None:
+    """An UPDATE before it was asked for as well, so its number is further ahead."""
+    carrier.answer = Reliable()
+    sent = phone.invite(more="Supported: 100rel\r\n")
+    phone.send(sent)
+    early = phone.expect("SIP/2.0 183")
+    update = within("UPDATE", sent, early, phone, 2)
+    phone.send(update.replace("Max-F", f"Contact: <sip:{ALICE}@{phone.where}>\r\nMax-F"))
+    assert final(phone).startswith("SIP/2.0 200")
+    prack = within("PRACK", sent, early, phone, 3)
+    phone.send(prack.replace("Max-F", "RAck: 77 1 INVITE\r\nMax-F"))
+    answer = phone.taken()
+    if header(answer, "CSeq").endswith("PRACK"):
+        answer = phone.taken()
+    phone.send(within("ACK", sent, answer, phone))
+    until(lambda: numbers(carrier, "ACK") == [1, 2])
+    assert (numbers(carrier, "INVITE"), numbers(carrier, "UPDATE")) == ([1, 2], [3, 4])
+    assert numbers(carrier, "PRACK") == [5, 6]
+    assert {header(one, "RAck") for one in carrier.of("PRACK")} == {"77 2 INVITE"}
+    phone.send(within("BYE", sent, answer, phone, 4))
+    while not header(text := final(phone), "CSeq").endswith("BYE"):
+        pass
+    assert text.startswith("SIP/2.0 200")
+    assert numbers(carrier, "BYE") == [7, 8]
+
+
 def test_the_caller_s_carrier_may_ask_too(service: Service, carrier: Peer, phone: Phone) -> None:
     answered(phone)
     until(lambda: len(numbers(carrier, "ACK")) == 2)

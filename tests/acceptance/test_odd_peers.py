@@ -62,11 +62,11 @@ def test_a_phone_that_is_out_of_reach_for_a_moment_loses_no_call(
 
 
 def forgetful(copy: Path) -> None:
-    """Knows no more of offers in provisional replies than a node that did not see them."""
-    script = copy / "maskline_sip" / "bodies.py"
+    """Knows no more of reliable provisional replies than a node that did not see them."""
+    script = copy / "maskline_sip" / "reliable.py"
     text = script.read_text()
-    assert "OFFERS.get(" in text
-    script.write_text(text.replace("OFFERS.get(", "{}.get("))
+    assert "RELIABLE.get(" in text
+    script.write_text(text.replace("RELIABLE.get(", "{}.get("))
 
 
 def test_the_answer_to_a_ringing_phone_may_come_by_another_node(tmp_path: Path) -> None:

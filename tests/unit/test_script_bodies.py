@@ -206,7 +206,8 @@ def test_the_answer_to_a_reliable_provisional_reply_comes_in_its_prack(
     """RFC 3262 5: once, for the reply that it names, from the party that got it."""
     offering = reply(183, "INVITE", ("rseq", "31"), ("to", "<sip:b>;tag=t2"))
     ahead = PASSAGE._replace(far=CALLED._replace(cseq="2"))
-    bodies.of_reply(offering, PASSAGE, offered=False)
+    bodies.of_reply(offering, ahead, offered=False)
+    ahead = PASSAGE._replace(far=CALLED._replace(cseq="3"))  # something was challenged since
     steps = {}
     for rack in ("31 5 INVITE", "32 5 INVITE", "31 6 INVITE", "31", "31 x INVITE", "31 \xb2", ""):
         engines.asked.clear()

@@ -73,15 +73,33 @@ def test_who_gave_up_or_fell_silent_gets_no_password(asking: Script, says: dict[
     assert not script.relayed
 
 
-def test_what_is_not_sent_again_waits_for_no_challenge(asking: Script) -> None:
-    """A PRACK names the number of an INVITE."""
+def test_only_what_may_be_asked_again_waits_for_a_challenge(asking: Script) -> None:
     script, call = asking, answered(asking, source=INITECH)
-    script.request(*call.by("caller", "PRACK"))
-    assert not script.kamailio.given("t_on_failure")
     script.request(*call.by("caller", "INFO"))
     assert script.kamailio.given("t_on_failure") == [("failed",)]
     script.request(*call.by("called", "INFO"))  # Ann's carrier knows us by none
     assert not script.kamailio.given("t_on_failure")
+
+
+RELIABLY = (("Require", "100rel"), ("RSeq", "77"))
+
+
+def test_a_prack_names_its_invite_however_far_ahead_the_numbers_are(asking: Script) -> None:
+    """The INVITE, an UPDATE before the answer and the PRACK itself are challenged in turn."""
+    script = asking
+    script.request(invite())
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    sent = script.sent
+    assert sent.cseq[0] == 2
+    assert script.reply(reply(sent, 183, *RELIABLY), INITECH)
+    call = challenged(script, Call(sent, script.sent), "UPDATE", 2)
+    script.request(*call.by("caller", "PRACK", ("RAck", "77 1 INVITE"), number=3))
+    assert (script.sent.cseq[0], script.sent.first("rack")) == (5, "77 2 INVITE")
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    assert (script.sent.cseq[0], script.sent.first("rack")) == (6, "77 2 INVITE")
+    assert proves(script.sent)
 
 
 def test_a_refusal_that_asks_for_nothing_is_the_last_word(asking: Script) -> None:
