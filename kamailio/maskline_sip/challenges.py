@@ -110,9 +110,10 @@ class Proofs:
         return [(name, value) for name, value in json.loads(found)] if found else []
 
     def _name(self, passage: mask.Passage, request: sip.Message) -> str:
-        """By the number that the far party sees."""
-        number = request.cseq[0] + int(passage.far.cseq or 0)
-        return self._keys.alias(passage.key, "proof", passage.far.call_id, str(number))
+        """By the number that the far party sees, and by its carrier: another one, to which the call
+        has gone on with the same numbers, may have asked for nothing."""
+        far, number = passage.far, request.cseq[0] + int(passage.far.cseq or 0)
+        return self._keys.alias(passage.key, "proof", far.call_id, far.trunk, str(number))
 
 
 def forget() -> None:

@@ -102,6 +102,29 @@ def test_a_prack_names_its_invite_however_far_ahead_the_numbers_are(asking: Scri
     assert proves(script.sent)
 
 
+def test_what_one_carrier_asked_for_goes_to_no_other() -> None:
+    """The call goes on from a carrier that asked for a password to one that does not ask."""
+    account = {"username": "maskline", "password": "other"}
+    script = Script(
+        carriers=[
+            carrier("acme", ACME),
+            carrier("globex", GLOBEX, **account),
+            carrier("initech", INITECH, username="maskline", password="secret"),
+        ]
+    )
+    script.control.answers["RouteCall"] = route(target("initech", f"{INITECH}:5060"), target())
+    script.request(invite())
+    script.reply(reply(script.sent, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    script.reply(reply(script.sent, 503), INITECH)
+    script.fails(503)
+    sent = script.sent
+    assert script.reply(reply(sent, 200, body=OFFER))
+    script.request(*Call(sent, script.sent).by("caller", "ACK", number=1))
+    assert script.sent.cseq == (2, "ACK")
+    assert not script.sent.first("authorization")
+
+
 def test_a_refusal_that_asks_for_nothing_is_the_last_word(asking: Script) -> None:
     script, call = asking, answered(asking, source=INITECH)
     script.request(*call.by("caller", "INFO"))
