@@ -125,6 +125,18 @@ async def test_both_hear_that_they_are_recorded_before_they_are(desk: Desk, tmp_
     assert len(engine.asked) == 8
 
 
+@pytest.mark.parametrize("failing", ["block media", "play media", "unblock media"])
+async def test_who_was_muted_for_an_announcement_is_heard_again_whatever_fails(
+    desk: Desk, tmp_path: Path, failing: str
+) -> None:
+    engine = Engine(refused=failing)
+    call = answered_call(desk)
+    await begin(recorder(desk, engine, tmp_path, prompt=tmp_path / "prompt.wav"))
+    both = [("unblock media", "caller"), ("unblock media", "called")]
+    assert engine.asked[-2:] == both
+    assert status(desk, call) == "Lost"
+
+
 async def test_the_announcement_is_not_repeated_when_what_follows_fails(
     desk: Desk, tmp_path: Path
 ) -> None:

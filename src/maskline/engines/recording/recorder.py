@@ -13,6 +13,7 @@ import re
 import time
 import wave
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,14 +140,15 @@ class Recorder:
         that is tried again without it."""
         tags = [{"call-id": call_id, "from-tag": side} for side in SIDES]
         await asyncio.sleep(SETTLING_SECONDS)
-        for tag in tags:
-            await self._engine.ask("block media", **tag)
-        try:
+        async with (
+            AsyncExitStack() as after
+        ):  # each, whatever becomes of the rest: one may be silent
+            for tag in reversed(tags):
+                after.push_async_callback(self._engine.ask, "unblock media", **tag)
+            for tag in tags:
+                await self._engine.ask("block media", **tag)
             played = [await self._engine.ask("play media", **tag, file=str(prompt)) for tag in tags]
             await asyncio.sleep(max(int(one.get("duration", 0)) for one in played) / 1000)
-        finally:
-            for tag in tags:
-                await self._engine.ask("unblock media", **tag)
         self._announced.add(call_id)
 
     async def _capture(self, call_id: str) -> Capture:
