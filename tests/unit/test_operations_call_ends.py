@@ -223,3 +223,22 @@ def test_a_leg_of_any_length_is_hung_up_later(desk: Desk, session: dict[str, Any
     desk.now += HOUR
     assert take_legs(desk.context(""), node="") == []
     assert [give_up_legs(desk.context("")) for _ in range(2)] == [1, 0]
+
+
+@pytest.mark.parametrize(("status", "left"), [(200, ["a", "b"]), (487, [])])
+def test_who_was_left_before_the_answer_was_told_is_hung_up_too(
+    desk: Desk, session: dict[str, Any], status: int, left: list[str]
+) -> None:
+    """Another node may tell first of a BYE that could not be sent on; whom it was for, the answer
+    tells alone."""
+    call_id = desk.dial(ANN, PROXY)["CallId"]
+    event = "Stranded" if status == 200 else "Ended"
+    desk.report(call_id, event, EndedBy="caller", SipStatus=status)
+    assert take_legs(desk.context(""), node="") == []
+    for _ in range(2):
+        desk.report(call_id, "Answered", Legs=LEGS)
+        found = take_legs(desk.context(""), node="")
+        assert sorted(one.leg["CallId"] for one in found) == left
+        for one in found:
+            dismiss_leg(desk.context(""), one)
+        left = []

@@ -26,6 +26,8 @@ HANG_UPS_AT_ONCE = 100
 # How long after the latest end that a call can have its record is given up waiting for.
 LOST_AFTER = 600_000
 
+HUNG_UP = 200  # the status of a call that ended by a BYE
+
 UNOBTAINABLE = Reject(404, "unobtainable")
 
 
@@ -170,10 +172,19 @@ def record_calls(context: Context, told: Mapping[str, Told]) -> Recorded:
             taken_by.append(after.outbound_carrier)
         if told[call_id].call or after is not call:
             changed.append(rows.call_columns(after))
-        if any(event.happening is Happening.STRANDED for event in told[call_id].events):
+        if is_left(call, after, told[call_id].events):
             leave_legs(context, call_id, [(leg, UNREACHED) for leg in after.legs], after=0)
     context.tx.run_each("put_call", changed)
     return Recorded([call_id for call_id in told if call_id not in known], taken_by)
+
+
+def is_left(before: Call, after: Call, events: Iterable[CallEvent]) -> bool:
+    """Whether a call has ended and somebody may not have heard: so it is told (Stranded), or may
+    have been told before its answer, when nobody knew yet whom to tell."""
+    if any(event.happening is Happening.STRANDED for event in events):
+        return True
+    hung_up = before.ended_at is not None and before.sip_status == HUNG_UP
+    return hung_up and before.answered_at is None and after.answered_at is not None
 
 
 def known_calls(context: Context, told: Mapping[str, Told]) -> Iterator[Call]:
