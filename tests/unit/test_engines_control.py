@@ -99,6 +99,20 @@ async def test_silence_is_no_health(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not await line.answers()
 
 
+async def test_kamailio_is_as_late_as_the_latest_of_its_sockets() -> None:
+    """Calls may come by another one than the one over which we talk to it."""
+    async with line_to(StandIn(200)) as prompt, line_to(StandIn()) as silent:
+        both = ControlLine(prompt._kamailio, Address("::1", 5060), silent._kamailio)
+        await both.open()
+        assert await both.answers(5)
+        assert not await both.all_answer(0.1)
+        alone = ControlLine(prompt._kamailio, Address("::1", 5060))
+        await alone.open()
+        assert await alone.all_answer(5)
+        both.close()
+        alone.close()
+
+
 async def test_a_lost_bye_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "T1", 0.02)
     stand_in = StandIn(200, deaf=2)

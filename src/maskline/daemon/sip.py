@@ -222,7 +222,7 @@ class Sip:
 
     async def _answers(self, seconds: float) -> bool:
         await self._voice.carrying()  # while nothing is carried, nothing can be late
-        return await self._voice.line.answers(seconds)
+        return await self._voice.line.all_answer(seconds)
 
     async def _probe(self, carrier: str, target: Target) -> bool:
         await self._voice.carrying()  # while nothing is carried, it says nothing about carriers

@@ -67,10 +67,11 @@ class SipText:
 
 
 class ControlLine(asyncio.DatagramProtocol):
-    """Sends requests to one Kamailio and gives their final status. Safe for concurrent use."""
+    """Sends requests to one Kamailio and gives their final status. Safe for concurrent use.
+    `others` are its further UDP sockets, each of which has workers of its own."""
 
-    def __init__(self, kamailio: Address) -> None:
-        self._kamailio = kamailio
+    def __init__(self, kamailio: Address, *others: Address) -> None:
+        self._kamailio, self._others = kamailio, others
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._cseq = HIGH_CSEQ
@@ -103,8 +104,19 @@ class ControlLine(asyncio.DatagramProtocol):
 
     async def answers(self, seconds: float = PROBE_SECONDS) -> bool:
         """Whether Kamailio's workers answer an OPTIONS within this time."""
-        own = self._own(f"sip:{self._kamailio}")
-        return await self._request("OPTIONS", own, 1, limit=seconds) is not None
+        return await self._answers(self._kamailio, seconds)
+
+    async def all_answer(self, seconds: float) -> bool:
+        """Whether those of each UDP socket do; returns when the last of them has answered. Who has
+        the other version of IP does not know us."""
+        six = ":" in self._kamailio.host
+        others = [one for one in self._others if (":" in one.host) is six]
+        asked = (self._answers(one, seconds) for one in (self._kamailio, *others))
+        return all(await asyncio.gather(*asked))
+
+    async def _answers(self, socket: Address, seconds: float) -> bool:
+        own = self._own(f"sip:{socket}")
+        return await self._request("OPTIONS", own, 1, limit=seconds, to=socket) is not None
 
     async def hang_up(self, leg: Mapping[str, str], cause: int | None = NORMAL) -> int | None:
         """Sends BYE to one leg of a call: its final SIP status, None when there was none. `cause`
@@ -121,7 +133,8 @@ class ControlLine(asyncio.DatagramProtocol):
     def dismiss(self, leg: Mapping[str, str], number: int) -> None:
         """Confirms a leg whose INVITE had this number, and ends it: it belongs to no call. Whoever
         missed the ACK answers again, and this is done again (RFC 3261 13.2.2.4)."""
-        self._send(request("ACK", leg, number, self.address, new_branch()))
+        ack = request("ACK", leg, number, self.address, new_branch())
+        self._send(ack, self._kamailio)
         if leg["To"] not in self._dismissing and len(self._dismissing) < MOST_DISMISSED:
             task = self._dismissing[leg["To"]] = asyncio.create_task(self._end(leg))
             task.add_done_callback(lambda _: self._dismissing.pop(leg["To"]))
@@ -191,30 +204,36 @@ class ControlLine(asyncio.DatagramProtocol):
         return await self._request("MESSAGE", leg, number, limit=FINAL_SECONDS, body=text.content)
 
     async def _request(
-        self, method: str, leg: Mapping[str, str], cseq: int, limit: float, body: bytes = b""
+        self,
+        method: str,
+        leg: Mapping[str, str],
+        cseq: int,
+        limit: float,
+        body: bytes = b"",
+        to: Address | None = None,
     ) -> Reply | None:
         branch = new_branch()
         message = request(method, leg, cseq, self.address, branch, body)
         answer = self._waiting[branch] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(limit):
-                return await self._repeat(message, answer)
+                return await self._repeat(message, answer, to or self._kamailio)
         except TimeoutError:
             return None
         finally:
             del self._waiting[branch]
 
-    async def _repeat(self, message: bytes, answer: asyncio.Future[Reply]) -> Reply:
+    async def _repeat(self, message: bytes, answer: asyncio.Future[Reply], to: Address) -> Reply:
         wait = T1
         while not answer.done():
-            self._send(message)
+            self._send(message, to)
             await asyncio.wait({answer}, timeout=wait)
             wait = min(wait * 2, T2)
         return answer.result()
 
-    def _send(self, message: bytes) -> None:
+    def _send(self, message: bytes, to: Address) -> None:
         assert self._transport is not None, "open() comes first"
-        self._transport.sendto(message, (self._kamailio.host, self._kamailio.port))
+        self._transport.sendto(message, (to.host, to.port))
 
 
 def new_branch() -> str:

@@ -2,9 +2,9 @@
 they cost much, so that the others and all that are in hand go on.
 
 Without it none is carried well: messages wait in the socket until their senders repeat them, and
-what is repeated takes what is left of the processor. So Kamailio is asked over the socket by which
-calls come, and how late it answers rules which share of new calls its script takes: the controller
-is that of PIE (RFC 8033 4.2), over the logarithm of the share.
+what is repeated takes what is left of the processor. So Kamailio is asked over the UDP sockets by
+which calls come, and how late it answers rules which share of new calls its script takes: the
+controller is that of PIE (RFC 8033 4.2), over the logarithm of the share.
 """
 
 import time

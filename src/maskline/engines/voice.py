@@ -57,7 +57,7 @@ class Voice:
         self._mask_keys = settings.sip.mask_keys
         self.others = run / "nodes.json"
         self.rtpengine = NgClient(self._ng)
-        self.line = ControlLine(first_udp(settings))
+        self.line = ControlLine(*udp_listeners(settings))
         self._switch = SwitchServer(socket_path(run), ask)
         self._media = Engine(run / "rtpengine", self._rtpengine_program)
         self._sip = Engine(run / "kamailio", self._kamailio_program, came_up)
@@ -128,9 +128,9 @@ class Voice:
         return kamailio.program(self._settings, around, self.line)
 
 
-def first_udp(settings: Settings) -> Address:
-    """The listener over which we talk to Kamailio ourselves; the settings promise one."""
-    return next(one.address for one in settings.sip.listen if one.transport == "udp")
+def udp_listeners(settings: Settings) -> list[Address]:
+    """First the one over which we talk to Kamailio ourselves; the settings promise it."""
+    return [one.address for one in settings.sip.listen if one.transport == "udp"]
 
 
 def socket_path(run: Path) -> Path:
