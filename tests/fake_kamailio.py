@@ -203,7 +203,7 @@ class Script:
         self.kamailio = KSR.kamailio = Kamailio()
         self.control, self.engine = Control(), Engine()
         self.others = SimpleNamespace(
-            draining=False, closed=False, engines={}, refuses=lambda: False
+            draining=False, closed=False, engines={}, refuses=lambda: False, short=False
         )
         self.entrance = gate.Entrance(SALT)
         with patch.multiple(

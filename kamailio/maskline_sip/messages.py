@@ -8,7 +8,8 @@ from urllib.parse import unquote
 import KSR
 
 from . import firsts, kept, mask, sip, texts
-from .answers import answer, later
+from .answers import RETRY, answer, later
+from .others import Others
 from .refuse import Refuse
 from .relay import Relay
 from .settings import Carrier, Settings, Target
@@ -18,9 +19,15 @@ from .ways import Ways, transport_of
 
 class Messages:
     def __init__(
-        self, settings: Settings, keys: mask.Keyring, switch: Switch, relay: Relay, ways: Ways
+        self,
+        settings: Settings,
+        keys: mask.Keyring,
+        switch: Switch,
+        others: Others,
+        relay: Relay,
+        ways: Ways,
     ) -> None:
-        self._settings, self._keys = settings, keys
+        self._settings, self._keys, self._others = settings, keys, others
         self._switch, self._relay, self._ways = switch, relay, ways
 
     def take(self, request: sip.Message, origin: str) -> None:
@@ -28,6 +35,8 @@ class Messages:
         carrier = self._settings.carriers.get(origin)
         if carrier and not carrier.messages:
             raise Refuse(405)
+        if carrier and self._others.short and KSR.tm.t_check_trans() < 0:
+            raise Refuse(503, RETRY)
         if KSR.tm.t_newtran() < 1:
             return  # a retransmission
         firsts.check(request)

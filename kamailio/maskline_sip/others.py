@@ -44,8 +44,12 @@ class Others:
     def refuses(self) -> bool:
         """Whether the new call at hand is one of those that it cannot carry beside all others."""
         self._look()
-        short = int(KSR.pv.get("$stat(free_size)")) < self._reserve
-        return short or 0 < self._refused > int(KSR.pv.get("$(ci{s.corehash,1000})"))
+        return self.short or 0 < self._refused > int(KSR.pv.get("$(ci{s.corehash,1000})"))
+
+    @property
+    def short(self) -> bool:
+        """Whether no memory is left for anything new."""
+        return int(KSR.pv.get("$stat(free_size)")) < self._reserve
 
     @property
     def engines(self) -> dict[str, Engine]:

@@ -89,7 +89,7 @@ class Routes:
         self.announcements = told = Announcements(settings, door, media, ways)
         self.errands, self.ways = Errands(settings, door, ways), ways
         self.relay = relay = Relay(settings, keys, door, bodies, ways)
-        self.messages = Messages(settings, keys, switch, relay, ways)
+        self.messages = Messages(settings, keys, switch, others, relay, ways)
         sets, shelf = RouteSets(keys, switch), Shelf(settings, keys, self.entry, bodies, ways)
         attempts = Attempts(settings, keys, door, bodies, reports, sets, ways)
         self.calls = Calls(settings, switch, others, bodies, reports, senders, told, attempts, ways)

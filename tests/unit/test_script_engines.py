@@ -264,5 +264,7 @@ def test_of_new_calls_as_many_are_refused_as_the_file_says(
     others(tmp_path)
     kamailio.cells[place] = "0"
     assert not found.refuses()
+    assert not found.short
     kamailio.cells[memory] = str(RESERVE - 1)  # left to the calls that there are
     assert found.refuses()
+    assert found.short

@@ -54,6 +54,23 @@ def test_a_text_goes_to_the_carriers_place_and_shows_the_proxy_number(script: Sc
     assert script.sent.status == 202
 
 
+def test_no_text_is_taken_for_which_there_is_no_memory(script: Script) -> None:
+    """Its carrier keeps it for so long. Who repeats one that was taken is answered by tm, and what
+    we have taken goes out."""
+    script.control.answers["AcceptMessage"] = {"SipStatus": 202}
+    script.others.short = True
+    script.request(theirs())
+    assert script.answered == [503]
+    assert script.kamailio.given("append_to_reply") == [("Retry-After: 5\r\n",)]
+    assert not script.kamailio.given("t_newtran")
+    script.request(ours(), CONTROL)
+    assert script.relayed
+    script.kamailio.says |= {"t_check_trans": 0, "t_newtran": 0}
+    script.request(theirs())
+    assert script.answered == []
+    assert not script.control.asked
+
+
 def test_a_text_is_sent_again_with_our_password_once(script: Script) -> None:
     script.request(ours(), CONTROL)
     first = script.sent
