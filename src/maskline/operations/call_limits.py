@@ -8,10 +8,10 @@ from maskline.domain.routing import NO_CARRIER, Connect, Decision, Fallback, Rej
 from maskline.operations.context import Context, Policy
 from maskline.operations.routes import Route, carrier_key, carrier_names, room_over
 
-BUSY_RETRY_SECONDS = 5
-
 CALLER_BUSY = Reject(486, "too-many-calls")
-CONNECTOR_BUSY = Reject(503, "too-many-calls", BUSY_RETRY_SECONDS)
+# Without a time to wait, for which the carrier might keep back the calls of all other connectors,
+# too (RFC 3261 21.5.4).
+CONNECTOR_BUSY = Reject(503, "too-many-calls")
 
 
 class Limit(NamedTuple):
