@@ -11,6 +11,8 @@ from .media import MediaDown
 from .switch import SwitchDown
 from .ways import NoWay
 
+# To a 503 it says that we take nothing at all for so long (RFC 3261 21.5.4). Who goes by it keeps
+# all calls back, so it comes with none that is for one call's sake.
 RETRY = "Retry-After: 5"
 
 
@@ -33,3 +35,8 @@ def status_of(error: Exception) -> int:
     if isinstance(error, sip.Malformed | mask.Refused):
         return 400
     return 503 if isinstance(error, SwitchDown | MediaDown | NoWay) else 500
+
+
+def when_to_retry(error: Exception) -> list[str]:
+    """The header that goes with it: where the fault is this node's, and not one call's."""
+    return [RETRY] if isinstance(error, SwitchDown | MediaDown) else []

@@ -12,6 +12,7 @@ from .balancers import Source
 from .bodies import Bodies
 from .gate import Gate
 from .kept import Kept
+from .media import MediaDown
 from .refuse import Refuse
 from .relay import Relay
 from .reports import Reports
@@ -52,7 +53,18 @@ class Dialogs:
         self._shelf, self._ways = shelf, ways
 
     def take(self, request: sip.Message, origin: str, source: Source) -> None:
-        """Passes a request of `origin` on to the other party. Raises Refuse, NoWay."""
+        """Passes a request of `origin` on to the other party. Raises Refuse, and NoWay for the
+        control plane, which then tries again later. A party might hang up at a 503, or avoid us
+        (RFC 3261 12.2.1.2, 21.5.4), though the other party alone is out of reach."""
+        try:
+            self._take(request, origin, source)
+        except (NoWay, MediaDown) as error:
+            if origin == CONTROL:
+                raise
+            KSR.err(f"answered 500: {type(error).__name__} {error}\n")
+            raise Refuse(500, RETRY) from None
+
+    def _take(self, request: sip.Message, origin: str, source: Source) -> None:
         if KSR.tm.t_check_trans() >= 0:
             return  # a retransmission, or the ACK of a failure: the transaction has it
         method = request.method
@@ -123,7 +135,6 @@ class Dialogs:
         try:
             return self._route_sets.completed(passage.key, passage.near, call)
         except SwitchDown:
-            # To a 503 a phone might hang up, or avoid us (RFC 3261 12.2.1.2, 21.5.4).
             raise Refuse(500, RETRY) from None
 
     def _hang_up(self, request: sip.Message, known: Kept, origin: str, rings: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import KSR
 
 from . import allowed, challenges, kept, mask, ringing, sip
-from .answers import RETRY
 from .attempts import CONTEXT, Attempts
 from .bodies import BACK, Bodies
 from .endings import cause_told, refused_by
@@ -114,8 +113,6 @@ class Replies:
         ringing.end(reference)
         self._ways.back(known.passage.near.trunk, known.asked.vias[0])
         if ours:
-            if status == 503:
-                KSR.hdr.append_to_reply(RETRY + "\r\n")
             KSR.tm.t_reply(allowed.status(status), allowed.reason(allowed.status(status)))
         self._bodies.end_of(reference)
         carrier = self._attempts.carrier()

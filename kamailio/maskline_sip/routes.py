@@ -16,7 +16,7 @@ import KSR
 
 from . import errands, firsts, kept, mask, ringing, sip, sources, texts
 from .announcements import ANNOUNCED, Announcements
-from .answers import RETRY, answer, status_of
+from .answers import answer, status_of, when_to_retry
 from .attempts import CONTEXT, Attempts
 from .balancers import Source, ends_transaction
 from .bodies import Bodies
@@ -122,7 +122,7 @@ class Routes:
             status = status_of(error)
             say = KSR.info if status < 500 else KSR.err
             say(f"answered {status}: {type(error).__name__} {told(error, status)}\n")
-            self._answer(status, *([RETRY] if status == 503 else []))
+            self._answer(status, *when_to_retry(error))
         self._catch_up()
         return 1
 

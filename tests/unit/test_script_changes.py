@@ -143,7 +143,7 @@ def test_a_change_that_cannot_be_passed_on_is_taken_back(
     script.kamailio.says["t_relay"] = -1
     script.engine.done.clear()
     script.request(*call.by("called", method, body=MOVED))
-    assert script.answered == [503]
+    assert script.answered == [500]
     _, back = offered_back(script)
     assert back == (CALL, "called", "IP4 192.0.2.11")
     raw, source = call.by("called", method, body=MOVED)
