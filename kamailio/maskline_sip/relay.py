@@ -119,6 +119,7 @@ class Relay:
             if request.method == "MESSAGE" and challenges.are_final():
                 KSR.tm.t_reply(UNKNOWN, allowed.reason(UNKNOWN))
             return
+        passage = self.counted(passage)  # something else may have been challenged meanwhile
         passage = mask.numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
         if passage.far.tag:
             AHEAD.put(self._name(passage.key, passage.far), passage.far.cseq or "")

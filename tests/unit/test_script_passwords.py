@@ -149,6 +149,23 @@ def number_of(script: Script, call: Call, number: int) -> int:
     return script.sent.cseq[0]
 
 
+def test_a_late_challenge_takes_no_number_back(asking: Script) -> None:
+    """What follows is not told a number that Ben has seen already: he would refuse it, be it a BYE
+    (RFC 3261 12.2.2)."""
+    script, call = asking, answered(asking, source=INITECH)
+    script.request(*call.by("caller", "INFO", number=2))
+    late, context, at_hand = script.sent, dict(script.kamailio.cells), script.at_hand
+    for number in (3, 4):
+        challenged(script, call, "INFO", number)
+    script.kamailio.cells.clear()
+    script.kamailio.cells |= context  # the transaction of the first one
+    script.at_hand = at_hand
+    script.reply(reply(late, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    assert script.relayed
+    assert number_of(script, call, 5) > 6
+
+
 def test_a_new_contact_tells_every_node_how_far_ahead_the_numbers_are(asking: Script) -> None:
     script, call = asking, answered(asking, source=INITECH)
     call = challenged(script, call, "INVITE", 2)
