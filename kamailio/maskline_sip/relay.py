@@ -17,6 +17,7 @@ from .ways import NoWay, Ways, contact
 
 HOP = "$avp(hop)"
 AHEAD = Table("ahead")  # how far ahead a leg's numbers are
+SENT = Table("sent")  # the highest number of late of those that a leg was sent
 UNKNOWN = 503  # says to the control plane that another carrier may take a text: one knows us not
 
 
@@ -76,6 +77,7 @@ class Relay:
             KSR.pv.sets(CONTEXT, known.text())
             KSR.tm.t_on_reply("back")
             self._look_at_failures(hop if text or self._asked_by(far) else "")
+            self._note_number(request, passage)
         if KSR.tm.t_relay() < 0:
             raise NoWay("not sent")
 
@@ -119,16 +121,31 @@ class Relay:
             if request.method == "MESSAGE" and challenges.are_final():
                 KSR.tm.t_reply(UNKNOWN, allowed.reason(UNKNOWN))
             return
-        passage = self.counted(passage)  # something else may have been challenged meanwhile
-        passage = mask.numbered(passage, passage.near.cseq, str(int(passage.far.cseq or 0) + 1))
-        if passage.far.tag:
-            AHEAD.put(self._name(passage.key, passage.far), passage.far.cseq or "")
+        passage = self._advanced(request, passage)
         if request.method == "MESSAGE":
             body = texts.body(request.body)
         else:
             body = self._bodies.of_request(request, passage)
         known = known._replace(passage=passage)
         self.send(request, passage, body, known, KSR.pv.get(HOP), answers)
+
+    def _advanced(self, request: sip.Message, passage: mask.Passage) -> mask.Passage:
+        """The passage on which a request has the next number of those that the far leg was sent:
+        others may have been sent, and challenged, meanwhile."""
+        passage = self.counted(passage)
+        name = self._name(passage.key, passage.far)
+        latest = max(int(passage.far.cseq or 0), int(SENT.get(name) or 0) - request.cseq[0])
+        passage = mask.numbered(passage, passage.near.cseq, str(latest + 1))
+        if passage.far.tag:
+            AHEAD.put(name, passage.far.cseq)
+        return passage
+
+    def _note_number(self, request: sip.Message, passage: mask.Passage) -> None:
+        """Of a request to who may ask for a password."""
+        far = passage.far
+        if far.tag and self._asked_by(far):
+            name, number = self._name(passage.key, far), request.cseq[0] + int(far.cseq or 0)
+            SENT.put(name, str(max(number, int(SENT.get(name) or 0))))
 
     def counted(self, passage: mask.Passage) -> mask.Passage:
         """The passage with the numbers that its legs have come to meanwhile."""

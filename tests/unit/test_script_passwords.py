@@ -162,8 +162,21 @@ def test_a_late_challenge_takes_no_number_back(asking: Script) -> None:
     script.at_hand = at_hand
     script.reply(reply(late, 401, CHALLENGE), INITECH)
     script.fails(401)
-    assert script.relayed
-    assert number_of(script, call, 5) > 6
+    assert script.sent.cseq[0] == 7
+    assert number_of(script, call, 5) > 7
+
+
+def test_one_of_two_at_a_time_takes_not_the_others_number(asking: Script) -> None:
+    script, call = asking, answered(asking, source=INITECH)
+    script.request(*call.by("caller", "INFO", number=2))
+    first, context, at_hand = script.sent, dict(script.kamailio.cells), script.at_hand
+    assert number_of(script, call, 3) == 3
+    script.kamailio.cells.clear()
+    script.kamailio.cells |= context
+    script.at_hand = at_hand
+    script.reply(reply(first, 401, CHALLENGE), INITECH)
+    script.fails(401)
+    assert script.sent.cseq[0] == 4
 
 
 def test_a_new_contact_tells_every_node_how_far_ahead_the_numbers_are(asking: Script) -> None:
