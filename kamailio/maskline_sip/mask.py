@@ -243,8 +243,7 @@ def dialog_passage(keys: Keyring, request: sip.Message, flow: str = "") -> Passa
 def _sender_leg(
     request: sip.Message, reference: str, side: str, trunks: tuple[str, str], flow: str
 ) -> Leg:
-    sender, contacts = request.address("from"), request.listed("contact")
-    target = sip.address(contacts[0]).uri if contacts else ""
+    sender, target = request.address("from"), sip.contact(request)
     routes = tuple(request.listed("record-route"))
     own, peer = sender.text, request.address("to").text
     return Leg(
@@ -326,8 +325,7 @@ def wants_sips(far: Leg) -> bool:
 def answered_leg(passage: Passage, reply: sip.Message) -> Leg:
     """The far leg as its reply describes it: its tag, its newest target, its route set, which
     is fixed by the reply that makes the dialog (RFC 3261 12.1.2, 12.2)."""
-    contacts = reply.listed("contact")
-    target = sip.address(contacts[0]).uri if contacts else passage.far.target
+    target = sip.contact(reply) or passage.far.target
     if passage.far.tag:
         return passage.far._replace(target=target)
     routes = tuple(reversed(reply.listed("record-route")))
@@ -361,7 +359,7 @@ def _answer(passage: Passage, asked: Asked, receiver: str) -> list[tuple[str, st
 def has_contact(reply: sip.Message) -> bool:
     """Whether a reply tells where its sender is to be reached, and may."""
     status = allowed.status(reply.status)
-    return 100 < status < 300 and reply.method in CONTACT_METHODS and "contact" in reply.firsts
+    return 100 < status < 300 and reply.method in CONTACT_METHODS and sip.contact(reply) != ""
 
 
 def reply_payload(

@@ -264,6 +264,14 @@ def host(uri: str) -> str:
     return found[1] if found else ""
 
 
+def contact(message: Message) -> str:
+    """Where the sender of a message is to be reached: the SIP URI in its Contact (RFC 3261
+    8.1.1.8), empty where there is none that leads anywhere."""
+    contacts = message.listed("contact")
+    told = address(contacts[0]).uri if contacts else ""
+    return told if host(told) else ""
+
+
 def is_secure(*uris: str) -> bool:
     """Whether one of these wants to be reached over TLS all the way (RFC 3261 19.1)."""
     return any(uri[:5].lower() == "sips:" for uri in uris)

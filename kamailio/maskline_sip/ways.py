@@ -54,6 +54,8 @@ class Ways:
 
     def choose(self, hop: str) -> tuple[str, str]:
         """Our address towards `hop`, and the transport. Raises NoWay."""
+        if not sip.host(hop):  # Kamailio would send to where the request at hand was sent: to us
+            raise NoWay("no place")
         transport = transport_of(hop)
         local = self._settings.listener(transport, sip.host(hop))
         if local is None:

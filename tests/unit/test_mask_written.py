@@ -193,6 +193,8 @@ def test_the_far_leg_is_what_its_reply_tells() -> None:
     known = passage._replace(far=ANSWERED._replace(tag="t0", routes=("<sip:u;lr>",)))
     moved = reply(200, ("contact", "<sip:b@new>"), *MORE[1:])
     assert mask.answered_leg(known, moved) == known.far._replace(target="sip:b@new")
+    for nowhere in ("*", "<>", "<tel:+14015550101>", "<sip:b@new"):
+        assert mask.answered_leg(known, reply(200, ("contact", nowhere))) == known.far
 
 
 @pytest.mark.parametrize(

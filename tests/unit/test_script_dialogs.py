@@ -379,6 +379,17 @@ def test_without_the_control_plane_a_call_can_be_hung_up_but_not_moved(
     assert len(events(script, "Ended")) == 1
 
 
+@pytest.mark.parametrize("route", ["<>", "<tel:+1>", "nowhere"])
+def test_a_proxy_that_says_not_where_it_is_is_not_sent_to(script: Script, route: str) -> None:
+    """Where it would go then, Kamailio knows by the request: to us."""
+    script.request(invite())
+    sent = script.sent
+    script.reply(reply(sent, 200, ("Record-Route", route), body=OFFER))
+    script.request(*Call(sent, script.sent).by("caller", "BYE"))
+    assert script.answered == [500]
+    assert not script.relayed
+
+
 @pytest.mark.parametrize("target_", [b"sip:x@192.0.2.100", b"sip:x@127.0.0.1"])
 def test_nobody_sends_us_to_ourselves(script: Script, target_: bytes) -> None:
     script.request(invite().replace(b"sip:ann@192.0.2.1", target_))

@@ -119,16 +119,20 @@ def test_that_one_of_a_forks_phones_rings_no_more_is_no_ringing(
 
 
 @pytest.mark.parametrize(
-    "wrong", [b"Contact: <sip:ben@192.0.2.82>\r\n", b";tag=ben"], ids=["Contact", "tag"]
-)
+    ("right", "wrong"),
+    [
+        (b"Contact: <sip:ben@192.0.2.82>\r\n", b""), (b";tag=ben", b""),
+        *((b"<sip:ben@192.0.2.82>", told) for told in (b"*", b"<>", b"<sip:>", b"<tel:+1>")),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("status", [200, 299])
 def test_an_answer_that_makes_no_dialogue_ends_the_call(
-    script: Script, sent: sip.Message, wrong: bytes, status: int
+    script: Script, sent: sip.Message, right: bytes, wrong: bytes, status: int
 ) -> None:
     """RFC 3261 12.1.1: nobody could hang up."""
-    assert script.reply(reply(sent, 198).replace(wrong, b""))
+    assert script.reply(reply(sent, 198).replace(right, wrong))
     script.control.told.clear()
-    assert not script.reply(reply(sent, status, body=OFFER).replace(wrong, b""))
+    assert not script.reply(reply(sent, status, body=OFFER).replace(right, wrong))
     assert script.answered == [500]
     assert ended(script) == {**TOLD, "Event": "Ended", "EndedBy": "us", "SipStatus": 500}
     assert script.engine.given("delete") == [(CALL,)]
