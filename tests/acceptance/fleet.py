@@ -120,9 +120,11 @@ class Fleet:
         """That of the guide; it also says where it sends what."""
         text = GUIDE.read_text().replace("203.0.113.5", BALANCER)
         text = text.replace("192.0.2.0/24", f"{NETWORK}.0/24")
-        told = 'xlog("L_ALERT", "SENT $ci $rm $si $du\\n");\n\tt_on_failure("NEXT");'
+        told = 'xlog("L_ALERT", "SENT $ci $rm $si $du\\n");\n\t'
+        for step in ('t_on_failure("NEXT");', "forward();"):
+            text = text.replace(step, told + step)
         text = text.replace("/etc/kamailio/nodes.list", str(self.folder / "nodes.list"))
-        (self.folder / "balancer.cfg").write_text(text.replace('t_on_failure("NEXT");', told))
+        (self.folder / "balancer.cfg").write_text(text)
         listed = "".join(f"1 sip:{host}:{SIP}\n" for host in NODES)
         (self.folder / "nodes.list").write_text(listed)
         self.log = self.folder / "balancer.log"
