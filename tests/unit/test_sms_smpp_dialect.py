@@ -250,6 +250,12 @@ def arrived(settings: dict[str, str] | None = None, **fields: object) -> Inbound
         (6, "ж".encode("iso8859_5"), "ж", Encoding.OTHER),
         (0x10, b"flash", "flash", Encoding.GSM),
         (0x18, b"\0f", "f", Encoding.UCS2),
+        (0x1C, b"fla\x7fh", "flaàh", Encoding.GSM),
+        (0x40, b"gon\x7f", "gonà", Encoding.GSM),
+        (0x48, b"\0g", "g", Encoding.UCS2),
+        (0x50, b"gone", "gone", Encoding.GSM),
+        (0x58, b"\0g", "g", Encoding.UCS2),
+        (0x8B, b"reserved", "reserved", Encoding.GSM),
         (0xF0, b"flash", "flash", Encoding.GSM),
         (0xC8, b"waits", "waits", Encoding.GSM),
         (0xE0, b"\0w", "w", Encoding.UCS2),
@@ -259,6 +265,9 @@ def arrived(settings: dict[str, str] | None = None, **fields: object) -> Inbound
         (0x14, b"\1\2", "", Encoding.BINARY),
         (0xF5, b"\1\2", "", Encoding.BINARY),
         (0x30, b"\1\2", "", Encoding.BINARY),
+        (0x44, b"\1\2", "", Encoding.BINARY),
+        (0x60, b"\1\2", "", Encoding.BINARY),
+        (0x78, b"\1\2", "", Encoding.BINARY),
     ],
 )
 def test_data_codings(data_coding: int, octets: bytes, text: str, encoding: Encoding) -> None:

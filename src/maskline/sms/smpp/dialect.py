@@ -219,14 +219,19 @@ def user_data(esm_class: int, octets: bytes) -> tuple[header.Header, bytes]:
 
 
 def gsm_scheme(data_coding: int) -> sms.Charset | None:
-    """What the data coding schemes of 3GPP TS 23.038 section 4 say, which some carriers pass on."""
+    """What the data coding schemes of 3GPP TS 23.038 section 4 say, which some carriers pass on.
+
+    What is reserved there is to be read as the default alphabet. Nobody writes compressed texts
+    (TS 23.042), so none are read.
+    """
     if data_coding >= 0xF0:  # a message class: bit 2 tells data
         return None if data_coding & 0x04 else "gsm"
-    if data_coding >= 0xC0:  # a message waits: E0 and above in UCS-2
+    if data_coding >= 0x80:  # reserved; a message waits: E0 and above in UCS-2
         return "ucs2" if data_coding >= 0xE0 else "gsm"
-    if 0x10 <= data_coding < 0x40 and not data_coding & 0x20:  # not compressed
-        return {0: "gsm", 2: "ucs2"}.get(data_coding >> 2 & 0x03)  # type: ignore[return-value]
-    return None
+    if data_coding < 0x10 or data_coding & 0x20:  # undefined by SMPP; compressed
+        return None
+    alphabet = data_coding >> 2 & 0x03  # from 40 on as below: the phone deletes what was read
+    return {1: None, 2: "ucs2"}.get(alphabet, "gsm")
 
 
 def sar_part(tlvs: Tlvs) -> header.Concatenation | None:
