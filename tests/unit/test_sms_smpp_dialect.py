@@ -223,6 +223,8 @@ def test_a_receipt_is_for_all_of_a_text_that_goes_in_one_request(way: str, whole
         ({"country_code": "1", "unknown_ton": "national"}, 0, "00447700900123", "+447700900123"),
         ({"country_code": "1", "unknown_ton": "national"}, 1, "447700900123", "+447700900123"),
         ({}, 5, "MyBank", "MyBank"),
+        ({}, 5, "12065550100", "12065550100"),
+        ({}, 5, "+1206555010", "1206555010"),  # what anybody may call themselves is no number
         ({}, 1, "", ""),
         ({}, 1, "١٢٣", "١٢٣"),
     ],

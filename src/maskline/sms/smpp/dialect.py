@@ -15,6 +15,7 @@ from maskline.sms.smpp.receipts import ID_FORMS, report_of
 from maskline.sms.text import header
 
 PHONE_NUMBER_DIGITS = 7  # numbers of fewer are short codes
+ALPHANUMERIC = 5  # the type of "number" (section 5.2.5) that is a name
 
 # What octets mean by data_coding (section 5.2.19); 0 and 1 are as the carrier says.
 CHARSETS: dict[int, sms.Charset] = {
@@ -91,8 +92,11 @@ class Dialect:
 
     def number(self, ton: int, address: str) -> str:
         """An address as E.164 where it is a phone number, else as it came."""
-        if not (address.isascii() and address.removeprefix("+").isdigit()):
+        digits = address.removeprefix("+")
+        if not (address.isascii() and digits.isdigit()):
             return address
+        if ton == ALPHANUMERIC:  # a name, which anybody may choose: also one that looks otherwise
+            return digits
         if address.startswith("+"):
             return address
         country = self._settings.country_code
