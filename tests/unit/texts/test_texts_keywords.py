@@ -130,6 +130,23 @@ def test_who_says_stop_or_start_is_told_each_time_that_it_changes_something(
     assert told == ["Help.", "Stopped.", "Started.", "Stopped."]
 
 
+def test_stop_and_start_in_turn_are_answered_within_the_senders_limit(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    """Somebody may say them in another's name, who would get all the answers."""
+    carrier.limits = Limits(per_sender_minute=2)
+    carrier.desk.rule(connector, StopReply="Stopped.", StartReply="Started.")
+    for words in ("STOP", "START") * 5:
+        carrier.bring(words, number, BEN)
+        while carrier.states()[-1] == "Sending":
+            carrier.accept(f"id-{len(carrier.sent)}")
+    assert [text.text for text in carrier.sent] == ["Stopped.", "Started.", "Stopped."]
+    assert set(carrier.states()) == {"Handled", "Accepted"}
+    carrier.desk.now += MINUTE
+    carrier.bring("STOP", number, BEN)
+    assert [text.text for text in carrier.sent[3:]] == ["Stopped."]
+
+
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
     carrier.limits = Limits(per_sender_minute=1)
     carrier.bring("one", number, BEN)
