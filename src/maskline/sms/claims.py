@@ -3,7 +3,7 @@
 from maskline.domain.message import State
 from maskline.operations.messages import obstacle_of
 from maskline.sms.body import UNREADABLE, outgoing, unseal
-from maskline.sms.keeping import LEASE_MILLISECONDS
+from maskline.sms.keeping import ASIDE_MILLISECONDS, LEASE_MILLISECONDS
 from maskline.sms.outcomes import doubt, ending
 from maskline.sms.port import Outgoing
 from maskline.sms.turn import Turn, rows
@@ -22,10 +22,11 @@ def claim(turn: Turn) -> None:
 
 def claim_for(turn: Turn, carrier: str, room: int) -> bool:
     """Takes so many; whether there may be more."""
-    tx, now = turn.context.tx, turn.context.now
-    due = tx.all("due_messages", carrier=carrier, now=now, limit=room)
+    due = due_for(turn, carrier, room)
     claimed, ends = [], []
     for row in due:
+        if row["blocked"]:
+            continue
         text, obstacle = read(turn, row), obstacle_of(row)
         if text is None:
             ends.append(ending(turn, row, State.FAILED, "unreadable", None))
@@ -34,12 +35,34 @@ def claim_for(turn: Turn, carrier: str, room: int) -> bool:
         else:
             claimed.append([text.message_id])
             turn.send(carrier, text)
+    tx, now = turn.context.tx, turn.context.now
     if claimed:
         until, holder = now + LEASE_MILLISECONDS, turn.work.holder
         tx.run("claim_messages", ids=rows(claimed), now=now, until=until, holder=holder)
     if ends:
         tx.run("end_messages", texts=rows(ends))
     return len(due) >= room or bool(ends)
+
+
+def due_for(turn: Turn, carrier: str, room: int) -> list[Row]:
+    """The first so many that are due. Those of them that wait for others of their pair are set
+    aside, a number at a time: somebody may send a great many to a phone that is switched off."""
+    tx, now = turn.context.tx, turn.context.now
+    due = tx.all("due_messages", carrier=carrier, now=now, limit=room)
+    if not any(row["blocked"] for row in due):
+        return due
+    turn.done.blocked.add(carrier)
+    until = now + ASIDE_MILLISECONDS
+    tx.run("set_aside", carrier=carrier, now=now, until=until, limit=max(room, AT_ONCE))
+    return tx.all("due_messages", carrier=carrier, now=now, limit=room)
+
+
+def rouse(turn: Turn) -> None:
+    """Has the next text of each pair looked at of which one is finished."""
+    if turn.finished:
+        ids = rows([[message_id] for message_id in turn.finished])
+        turn.context.tx.run("rouse", ids=ids, now=turn.context.now)
+        turn.finished.clear()
 
 
 def read(turn: Turn, row: Row) -> Outgoing | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskline.clock import HOUR
+from maskline.clock import HOUR, MINUTE
 from maskline.domain.connector import TextRules
 from maskline.domain.keywords import Keyword
 from maskline.domain.message import Kind, State
@@ -16,6 +16,10 @@ from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
 LEASE_MILLISECONDS = 120_000  # of a claim; it is renewed while a link has the text
+# A text that waits for an earlier one of its pair is set aside until that is finished, or so long:
+# then it is looked at again, whatever became of the other.
+ASIDE_MILLISECONDS = 10 * MINUTE
+ASIDE = "aside"  # who holds it meanwhile
 REPLY_PAUSE = HOUR  # how rarely one person is told something of our own accord
 
 # A text about which nothing is known.
@@ -174,11 +178,14 @@ class Keeper:
     def send_at_once(self) -> None:
         """Claims texts as they are written, where there is room and nothing of their pair waits."""
         sendable = [each for each in self.sendable if self.is_next(each[0]["outbound_carrier"])]
-        blocked = self.pending_pairs(sendable) | self.paced
+        earlier = self.pending_pairs(sendable)
         now, work = self.turn.context.now, self.turn.work
         for record, text in sendable:
             carrier, pair = record["outbound_carrier"], (record["shown"], record["recipient"])
-            if pair in blocked:
+            if pair in earlier:
+                self.turn.done.blocked.add(carrier)
+                record |= {"holder": ASIDE, "due_at": now + ASIDE_MILLISECONDS}
+            elif pair in self.paced:
                 self.turn.done.blocked.add(carrier)
             elif self.turn.room(carrier) <= 0:
                 self.turn.done.backlog.add(carrier)
@@ -186,7 +193,7 @@ class Keeper:
                 record |= {"state": State.SENDING.value, "attempts": 1, "holder": work.holder}
                 record |= {"due_at": now + LEASE_MILLISECONDS, "sent_at": now}
                 self.turn.send(carrier, text)
-            blocked.add(pair)
+            earlier.add(pair)
 
     def is_next(self, carrier: str) -> bool:
         """Whether texts for the carrier can go at once: those that wait go first."""

@@ -79,6 +79,7 @@ class Settling:
         ]
         self.came_at |= {(row["outbound_carrier"], each): row["received_at"] for each in ids}
         self.turn.happened(row["account_id"], State.ACCEPTED, message_id)
+        self.turn.finished.append(message_id)
 
     def postpone(self, row: Row, outcome: TryLater) -> None:
         pause = retry_pause(row["attempts"], random.random())
@@ -119,6 +120,7 @@ class Settling:
 def ending(turn: Turn, row: Row, state: State, reason: str | None, error: str | None) -> list[Any]:
     """The end of a text as `end_messages` takes it. What failed can be sent again for a while."""
     turn.happened(row["account_id"], state, row["message_id"])
+    turn.finished.append(row["message_id"])
     keep = row["keep_milliseconds"]
     if state in DEAD:
         keep = max(keep, turn.context.policy.texts.dead_letter_milliseconds)

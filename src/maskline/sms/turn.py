@@ -78,12 +78,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Turn:
-    """The turn under way. `events` are written at its end, in one go."""
+    """The turn under way. `events` are written at its end, in one go. `finished` are texts that
+    others of their pair may have waited for, by our ids."""
 
     context: Context
     work: Work
     done: Done = field(default_factory=Done)
     events: list[dict[str, Any]] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
 
     @classmethod
     def begin(cls, context: Context, work: Work) -> Self:

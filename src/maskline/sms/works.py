@@ -15,10 +15,12 @@ def take_turn(context: Context, work: Work) -> Done:
     settle(turn, work.outcomes)
     receipts = [each for each in work.arrivals if isinstance(each, Receipt)]
     report(turn, receipts)
+    claims.rouse(turn)
     claims.claim(turn)
     texts = [(n, each) for n, each in enumerate(work.arrivals) if isinstance(each, InboundText)]
     verdicts = intake.take_in(turn, texts)
     turn.done.verdicts = [verdicts.get(n, TAKEN) for n in range(len(work.arrivals))]
+    claims.rouse(turn)
     turn.write_events()
     return turn.done
 
@@ -31,6 +33,7 @@ def tend(context: Context, work: Work) -> Done:
     claims.renew(turn)
     claims.abandon(turn)
     intake.take_late(turn, parts.overdue(turn))
+    claims.rouse(turn)
     turn.write_events()
     return turn.done
 

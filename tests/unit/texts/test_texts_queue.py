@@ -6,10 +6,11 @@ import pytest
 from carrier import Carrier
 from desk import ANN, BEN, CAT, ids, proxy
 
-from maskline.clock import DAY, HOUR
+from maskline.clock import DAY, HOUR, MINUTE
 from maskline.domain.message import Reported
 from maskline.domain.refusals import Conflict, NotFound
 from maskline.operations import erase_messages
+from maskline.sms import claims
 from maskline.sms.port import Accepted, Refused, TryLater, Unknown
 from maskline.sms.works import tend
 
@@ -22,6 +23,69 @@ def test_a_pairs_second_text_waits_for_the_first(carrier: Carrier, number: str) 
     assert len(carrier.sent) == 2
     carrier.accept("a", carrier.sent[0])
     assert [text.text for text in carrier.sent] == ["one", "back", "two"]
+
+
+def looked_at(carrier: Carrier) -> int:
+    """How many texts each turn looks at that has room."""
+    query = "SELECT count(*) AS texts FROM messages WHERE due_at <= ? AND state <> 'Sending'"
+    (row,) = carrier.desk.ground.sql(query, carrier.desk.now)
+    return int(row["texts"])
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_pair_with_many_texts_holds_up_nobody_else(
+    carrier: Carrier, connector: str, number: str, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Neither by its place in the queue, nor by the time that it takes to look over them."""
+    monkeypatch.setattr(claims, "AT_ONCE", 3)
+    other = proxy(carrier.desk.open(connector, CAT, BEN))
+    carrier.room = room
+    for words in "abcdefgh":
+        carrier.bring(words, number)
+    carrier.bring("other", other, CAT)
+    carrier.room = 1
+    for _ in range(4):
+        carrier.turn()
+    assert [text.text for text in carrier.sent] == ["a", "other"]
+    assert looked_at(carrier) == 0
+    carrier.accept("1", carrier.sent[0])
+    assert (carrier.sent[-1].text, looked_at(carrier)) == ("b", 0)
+
+
+@pytest.mark.parametrize("end", ["failed", "refused", "expired", "unreadable"])
+def test_a_pairs_second_text_goes_however_the_first_ended(
+    carrier: Carrier, connector: str, number: str, end: str
+) -> None:
+    carrier.bring("one", number)
+    carrier.bring("two", number)
+    before = carrier.sent[0]
+    if end == "failed":
+        carrier.answer(Refused(reason="rejected-by-carrier"))
+    else:
+        carrier.answer(TryLater(after=60, reason="busy"))
+        where = f"WHERE message_id = '{before.message_id}'"
+        change = {
+            "refused": "proxy_session_id = 'another'",
+            "expired": f"expires_at = {carrier.desk.now}",
+            "unreadable": "sealed_body = 'AAAA'",
+        }[end]
+        carrier.desk.ground.sql(f"UPDATE messages SET {change} {where} RETURNING 1")
+        carrier.wait(80_000)
+        carrier.turn()
+    assert [text.text for text in carrier.sent] == ["one", "two"]
+
+
+def test_a_text_that_was_set_aside_is_looked_at_again_in_any_case(
+    carrier: Carrier, number: str
+) -> None:
+    """Another hand than ours may have taken away what it waits for."""
+    carrier.bring("one", number)
+    carrier.bring("two", number)
+    carrier.desk.ground.sql("DELETE FROM messages WHERE state = 'Sending' RETURNING 1")
+    carrier.wait(9 * MINUTE)
+    assert len(carrier.sent) == 1
+    carrier.wait(MINUTE)
+    assert carrier.sent[-1].text == "two"
 
 
 def test_a_text_that_is_to_be_tried_again_holds_up_its_pair(carrier: Carrier, number: str) -> None:

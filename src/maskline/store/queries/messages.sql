@@ -91,11 +91,16 @@ INSERT INTO events (account_id, name, subject, happened_at)
 VALUES (:account_id, :name, :subject, :happened_at)
 
 -- name: due_messages
--- What may be sent to a carrier now: the first unfinished text of each pair, those that wait longest
--- first. `unwanted` tells that its reader has said STOP since, `capabilities` what its session allows:
--- nothing, if that is over or the number means somebody else to its reader by now.
+-- What may be sent to a carrier now, those that wait longest first. `blocked` tells that an earlier
+-- text of its pair is unfinished, `unwanted` that its reader has said STOP since, `capabilities` what
+-- its session allows: nothing, if that is over or the number means somebody else to its reader by now.
 SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown, ready.recipient,
     ready.sealed_body, ready.expires_at,
+    EXISTS (
+        SELECT 1 FROM messages AS earlier
+        WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
+            AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
+    ) AS blocked,
     ready.kind = 'Relayed' AND EXISTS (
         SELECT 1 FROM opt_outs
         WHERE opt_outs.participant = ready.recipient AND opt_outs.proxy_number = ready.shown
@@ -110,13 +115,40 @@ SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown,
 FROM messages AS ready
 WHERE ready.outbound_carrier = :carrier AND ready.due_at <= :now AND ready.state <> 'Sending'
     AND ready.expires_at > :now
-    AND NOT EXISTS (
+ORDER BY ready.due_at, ready.sequence
+LIMIT :limit
+
+-- name: set_aside
+-- Of the texts that are due, those that wait for an earlier one of their pair are looked at no more
+-- until `until`, or until that one is finished (`rouse`): else a pair with many would take all time.
+UPDATE messages SET due_at = :until, holder = 'aside'
+WHERE sequence IN (
+    SELECT ready.sequence FROM (
+        SELECT sequence, shown, recipient FROM messages
+        WHERE outbound_carrier = :carrier AND due_at <= :now AND state <> 'Sending'
+        ORDER BY due_at, sequence
+        LIMIT :limit
+    ) AS ready
+    WHERE EXISTS (
         SELECT 1 FROM messages AS earlier
         WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
             AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
     )
-ORDER BY ready.due_at, ready.sequence
-LIMIT :limit
+)
+
+-- name: rouse
+-- The next of the pairs of which a text is finished; `ids` is [[message_id], …].
+UPDATE messages SET due_at = :now, holder = NULL
+WHERE holder = 'aside' AND sequence IN (
+    SELECT (
+        SELECT following.sequence FROM messages AS following
+        WHERE following.shown = finished.shown AND following.recipient = finished.recipient
+            AND following.due_at IS NOT NULL
+        ORDER BY following.sequence LIMIT 1
+    )
+    FROM json_each(:ids) AS each
+    JOIN messages AS finished ON finished.message_id = each.value ->> 0
+)
 
 -- name: obstacles_of_messages
 -- As above: whether texts may still be sent; `ids` is [[message_id], …].
