@@ -16,7 +16,8 @@ class Texts:
     """Texts, whichever way they come and go."""
 
     validity_hours: int = setting(
-        "How long a text is tried to be delivered, by us and then by the carrier.",
+        "How long a text is tried to be delivered, by us and then by the carrier; by the carrier "
+        "no longer than its session lasts, as that stood when it got the text.",
         24,
         least=1,
         most=168,

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from maskline.clock import MINUTE
 from maskline.sms.port import InboundText, Media, Outgoing
 from maskline.store import Row
 from maskline.store.secrets import Cipher, NotSealed
@@ -20,6 +21,8 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 # What `unseal` raises for what was not sealed here, or is not there at all.
 UNREADABLE = (NotSealed, msgspec.DecodeError, ValueError, TypeError)
+
+LEAST_VALIDITY = MINUTE  # that a session's last moment leaves: what carriers take, a phone's try
 
 ENCODER = msgspec.json.Encoder()
 DECODER = msgspec.json.Decoder(Body)
@@ -51,8 +54,14 @@ def repeat_key(cipher: Cipher, text: InboundText) -> str | None:
     return fingerprint(cipher, text) if text.connection or text.part else None
 
 
-def outgoing(record: Row | Mapping[str, Any], body: Body) -> Outgoing:
-    """A text for its carrier's link."""
+def outgoing(
+    record: Row | Mapping[str, Any], body: Body, session_ends_at: int | None, now: int
+) -> Outgoing:
+    """A text for its carrier's link. Its carrier is to give it up when its session ends, if it has
+    one: then its number may come to mean somebody else to its reader."""
+    expires_at = record["expires_at"]
+    if session_ends_at is not None:
+        expires_at = min(expires_at, max(session_ends_at, now + LEAST_VALIDITY))
     return Outgoing(
         message_id=record["message_id"],
         reference=reference_of(record["message_id"]),
@@ -60,7 +69,7 @@ def outgoing(record: Row | Mapping[str, Any], body: Body) -> Outgoing:
         destination=record["recipient"],
         text=body.text,
         media=body.media,
-        expires_at=record["expires_at"],
+        expires_at=expires_at,
     )
 
 

@@ -71,7 +71,7 @@ def read(turn: Turn, row: Row) -> Outgoing | None:
         body = unseal(turn.context.tx.cipher, row["sealed_body"], row["message_id"])
     except UNREADABLE:
         return None
-    return outgoing(row, body)
+    return outgoing(row, body, row["session_ends_at"], turn.context.now)
 
 
 def renew(turn: Turn) -> None:

@@ -59,7 +59,8 @@ class Keeper:
         stopped = self.has_stopped(record["source"], record["dialled"], bool(row["stopped"]))
         match treatment:
             case Forward():
-                self.forward(record, Body(text.told, text.media), treatment, rules)
+                body = Body(text.told, text.media)
+                self.forward(record, body, treatment, rules, row["expires_at"])
             case Heed():
                 self.end(record, text, State.HANDLED, treatment.keyword.value)
                 changed = self.heed(record, treatment.keyword, stopped=stopped)
@@ -69,7 +70,14 @@ class Keeper:
                 if not stopped:
                     self.reply(record, row, rules, treatment.reply)
 
-    def forward(self, record: dict[str, Any], body: Body, to: Forward, rules: TextRules) -> None:
+    def forward(
+        self,
+        record: dict[str, Any],
+        body: Body,
+        to: Forward,
+        rules: TextRules,
+        session_ends_at: int | None = None,
+    ) -> None:
         now, message_id = self.turn.context.now, record["message_id"]
         limits = self.turn.done.limits
         due_at = now
@@ -85,7 +93,7 @@ class Keeper:
         self.turn.happened(record["account_id"], State.QUEUED, message_id)
         self.turn.done.queued[to.carrier] += 1
         if due_at <= now:
-            self.sendable.append((record, outgoing(record, body)))
+            self.sendable.append((record, outgoing(record, body, session_ends_at, now)))
         else:
             self.paced.add((to.shown, to.recipient))
             self.turn.done.backlog.add(to.carrier)

@@ -116,7 +116,8 @@ class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
     `message_id` is ours and stays the same when the text is sent again (an idempotency key where
     the carrier has such), as does `reference` (16 bits): it goes into user_message_reference and
     is the reference of the parts, so that a phone which gets a part twice shows it once.
-    `expires_at`, in milliseconds since the epoch, is when the carrier should give up.
+    `expires_at`, in milliseconds since the epoch, is when the carrier should give up: no later than
+    its session ends, as far as that is known now.
     """
 
     message_id: str

@@ -194,6 +194,31 @@ def test_a_retry_is_an_event_and_no_receipt_of_before_is_about_it(
     assert carrier.states() == ["Delivered"]
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_carrier_is_to_give_a_text_up_when_its_session_ends(
+    carrier: Carrier, connector: str, number: str, waits: bool
+) -> None:
+    """Later its reader may know the number as somebody else's."""
+    carrier.set_texts(validity_milliseconds=HOUR // 2)
+    ends = {ANN: HOUR // 2, CAT: 5 * MINUTE, BEN: MINUTE}
+    session = carrier.desk.open(connector, CAT, BEN, ExpiryMinutes=5)
+    places = {ANN: number, CAT: proxy(session), BEN: proxy(session)}
+    for sender, left in ends.items():
+        carrier.desk.now += 0 if sender != BEN else 5 * MINUTE - 1_000  # of the session's time
+        carrier.room = 0 if waits else 100
+        carrier.bring("hello", places[sender], sender)
+        carrier.room = 100
+        carrier.turn()
+        assert carrier.sent[-1].expires_at - carrier.desk.now == left
+
+
+def test_an_answer_of_ours_is_valid_after_the_session(carrier: Carrier, connector: str) -> None:
+    session = carrier.desk.open(connector, ANN, BEN, ExpiryMinutes=5)
+    carrier.desk.rule(connector, HelpReply="Help.")
+    carrier.bring("HELP", proxy(session))
+    assert carrier.sent[-1].expires_at == carrier.desk.now + DAY
+
+
 @pytest.mark.parametrize("end", ["close", "expire", "take the number"])
 def test_nothing_is_sent_once_its_session_is_over(
     carrier: Carrier, connector: str, end: str

@@ -94,6 +94,7 @@ VALUES (:account_id, :name, :subject, :happened_at)
 -- What may be sent to a carrier now, those that wait longest first. `blocked` tells that an earlier
 -- text of its pair is unfinished, `unwanted` that its reader has said STOP since, `capabilities` what
 -- its session allows: nothing, if that is over or the number means somebody else to its reader by now.
+-- `session_ends_at` is when that will be.
 SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown, ready.recipient,
     ready.sealed_body, ready.expires_at,
     EXISTS (
@@ -111,7 +112,11 @@ SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown,
         WHERE claims.participant = ready.recipient AND claims.proxy_number = ready.shown
             AND claims.proxy_session_id = ready.proxy_session_id
             AND proxy_sessions.ended_at IS NULL AND proxy_sessions.expires_at > :now
-    ), '') ELSE 'SMS' END AS capabilities
+    ), '') ELSE 'SMS' END AS capabilities,
+    CASE WHEN ready.kind = 'Relayed' THEN (
+        SELECT proxy_sessions.expires_at FROM proxy_sessions
+        WHERE proxy_sessions.proxy_session_id = ready.proxy_session_id
+    ) END AS session_ends_at
 FROM messages AS ready
 WHERE ready.outbound_carrier = :carrier AND ready.due_at <= :now AND ready.state <> 'Sending'
     AND ready.expires_at > :now
