@@ -43,6 +43,7 @@ SIP_STATUSES = {
     **dict.fromkeys(("not-our-number", "unknown-caller", "session-closed"), 404),
     "rate-limited": 480,
     "too-many-parts": 480,
+    "too-many-waiting": 480,
     "anonymous": 433,
     "no-carrier": 503,
 }

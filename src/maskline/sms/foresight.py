@@ -5,7 +5,7 @@ from typing import NamedTuple
 from maskline.domain.keywords import WORDS, keyword_of
 from maskline.operations import Context
 from maskline.sms.body import repeat_key
-from maskline.sms.intake import began_at, number_of
+from maskline.sms.intake import MOST_WAITING, began_at, number_of
 from maskline.sms.port import Accepted, InboundText, TryLater, Verdict
 from maskline.sms.repetition import REMEMBERED
 from maskline.sms.turn import rows
@@ -39,7 +39,7 @@ def came_before(context: Context, text: InboundText) -> bool:
 
 def facts_about(context: Context, text: InboundText) -> Row:
     asked = rows([[0, number_of(text.source), number_of(text.destination), began_at(text)]])
-    (found,) = context.tx.all("text_facts", texts=asked)
+    (found,) = context.tx.all("text_facts", texts=asked, most=MOST_WAITING)
     return found
 
 

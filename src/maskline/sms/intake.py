@@ -26,6 +26,7 @@ from maskline.store import rows as values
 Numbered = tuple[int, InboundText]
 
 CLOCKS_DIFFER = MINUTE  # at most, those of carriers and ours
+MOST_WAITING = 1_000  # to one reader from one number; all that one carrier keeps is bounded, too
 LONGEST_BEFORE = 7 * DAY  # what would have been sent before that has a time that is none
 
 
@@ -196,7 +197,7 @@ class Intake:
         asked = rows(
             [[n, each.source, each.dialled, each.began_at] for n, each in enumerate(wholes)]
         )
-        return self.turn.context.tx.all("text_facts", texts=asked)
+        return self.turn.context.tx.all("text_facts", texts=asked, most=MOST_WAITING)
 
     def decide(self, wholes: Sequence[Whole]) -> None:
         """Judges each text and keeps all."""
@@ -214,8 +215,8 @@ class Intake:
         if isinstance(treatment, Forward) and self.is_full(whole, treatment.carrier):
             verdict = self.queue_full()
         else:
-            if isinstance(treatment, Forward) and not self.sender_may(whole):
-                treatment = Refuse("rate-limited")
+            if isinstance(treatment, Forward):
+                treatment = self.within_bounds(whole, row, treatment)
             record = self.record(whole, row, rules)
             keeper.keep(record, whole.text, row, rules, treatment)
             verdict = Accepted(message_ids=(record["message_id"],))
@@ -241,6 +242,12 @@ class Intake:
         if whole.refused is not None:
             return Refuse(whole.refused)
         return treat(self.facts(keeper, whole, row, rules), self.turn.context.now)
+
+    def within_bounds(self, whole: Whole, row: Row, treatment: Forward) -> Treatment:
+        """That nobody sends so much that there is no room or time for others."""
+        if row["crowded"]:
+            return Refuse("too-many-waiting")
+        return treatment if self.sender_may(whole) else Refuse("rate-limited")
 
     def sender_may(self, whole: Whole) -> bool:
         """Whether the sender may send one more. Only what is kept to be sent is counted: not what

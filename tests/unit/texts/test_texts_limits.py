@@ -51,6 +51,23 @@ def test_a_turn_that_is_done_again_counts_once(carrier: Carrier, number: str) ->
     assert isinstance(carrier.bring("three", number), Refused)
 
 
+def test_so_many_texts_may_wait_for_one_reader(
+    carrier: Carrier, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two people could fill a carrier's queue for all others."""
+    monkeypatch.setattr(intake, "MOST_WAITING", 2)
+    carrier.room = 0
+    verdicts = [carrier.bring(f"{n}", number) for n in range(4)]
+    assert [isinstance(each, Accepted) for each in verdicts] == [True, True, True, False]
+    assert verdicts[3] == Refused(reason="too-many-waiting", sip_status=480)
+    assert isinstance(carrier.bring("back", number, BEN), Accepted)
+    assert isinstance(carrier.bring("STOP", number), Accepted)
+    carrier.room = 1
+    carrier.turn()
+    carrier.accept()
+    assert isinstance(carrier.bring("later", number), Accepted)
+
+
 def test_long_texts_are_put_off_before_they_begin(carrier: Carrier, number: str) -> None:
     carrier.bring_part("a", number, 1, 2)
     carrier.full = ("acme",)

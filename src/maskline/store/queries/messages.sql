@@ -3,7 +3,8 @@
 
 -- name: text_facts
 -- What the decision about each text rests on; `texts` is [[place, source, dialled, began_at], …]. A
--- session that is younger than the first part of a long text is none for it.
+-- session that is younger than the first part of a long text is none for it. `crowded` tells that more
+-- than `most` texts wait to be sent to its reader from the same number.
 SELECT
     CAST(arrival.value ->> 0 AS BIGINT) AS place,
     proxy_sessions.*,
@@ -14,7 +15,16 @@ SELECT
     own.phone_number IS NOT NULL AS from_proxy_number,
     own.account_id = dialled.account_id AS from_own_number,
     stopped.participant IS NOT NULL AS stopped,
-    unwanted.participant IS NOT NULL AS unwanted
+    unwanted.participant IS NOT NULL AS unwanted,
+    EXISTS (
+        SELECT 1 FROM messages
+        WHERE messages.shown = shown.phone_number AND messages.due_at IS NOT NULL
+            AND messages.recipient = CASE
+                WHEN proxy_sessions.first_number = arrival.value ->> 1
+                THEN proxy_sessions.second_number ELSE proxy_sessions.first_number
+            END
+        LIMIT 1 OFFSET :most
+    ) AS crowded
 FROM json_each(:texts) AS arrival
 LEFT JOIN phone_numbers AS dialled
     ON dialled.phone_number = arrival.value ->> 2 AND dialled.deleted_at IS NULL
