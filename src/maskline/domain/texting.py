@@ -150,6 +150,11 @@ def sip_status(reason: str) -> int:
     return SIP_STATUSES.get(reason, 403)
 
 
-def may_be_answered(number: str | None, is_premium: Callable[[str], bool]) -> bool:
-    """Whether we may ever text somebody of our own accord: a person, never a service."""
-    return number is not None and not e164.is_emergency_or_short(number) and not is_premium(number)
+def may_be_answered(
+    number: str | None, is_premium: Callable[[str], bool], barred_prefixes: tuple[str, ...]
+) -> bool:
+    """Whether we may ever text somebody of our own accord: a person, never a service, nor a number
+    that nobody is connected to."""
+    if number is None or e164.is_emergency_or_short(number) or is_premium(number):
+        return False
+    return not number.startswith(barred_prefixes or ("-",))

@@ -151,7 +151,8 @@ class Keeper:
         carrier = row["number_carrier"]
         if not words or carrier not in context.policy.text_carriers:
             return
-        if not may_be_answered(sender, numbering.is_premium):
+        barred = context.policy.barred_prefixes
+        if not may_be_answered(sender, numbering.is_premium, barred):
             return
         pair = {"participant": sender, "proxy_number": number}
         before = context.now - REPLY_PAUSE

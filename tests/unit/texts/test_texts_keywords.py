@@ -147,6 +147,17 @@ def test_stop_and_start_in_turn_are_answered_within_the_senders_limit(
     assert [text.text for text in carrier.sent[3:]] == ["Stopped."]
 
 
+def test_a_barred_number_is_heeded_and_told_nothing(
+    carrier: Carrier, connector: str, number: str
+) -> None:
+    """Else whoever earns by what is sent there would have us send."""
+    carrier.desk.rule(connector, StopReply="Stopped.", HelpReply="Help.")
+    carrier.desk.policy = replace(carrier.desk.policy, barred_prefixes=(BEN[:5],))
+    for words in ("HELP", "STOP"):
+        carrier.bring(words, number, BEN)
+    assert (carrier.sent, carrier.states()) == ([], ["Handled"] * 2)
+
+
 def test_stop_is_heeded_beyond_the_senders_limit(carrier: Carrier, number: str) -> None:
     carrier.limits = Limits(per_sender_minute=1)
     carrier.bring("one", number, BEN)
