@@ -14,7 +14,7 @@ AT_ONCE = 500
 
 def claim(turn: Turn) -> None:
     """Takes what the links have room for, of the carriers for which texts may wait."""
-    for carrier in turn.work.claimable:
+    for carrier in {*turn.work.claimable, *turn.done.blocked}:
         room = turn.room(carrier)
         if room <= 0 or claim_for(turn, carrier, room):
             turn.done.backlog.add(carrier)
@@ -61,7 +61,8 @@ def rouse(turn: Turn) -> None:
     """Has the next text of each pair looked at of which one is finished."""
     if turn.finished:
         ids = rows([[message_id] for message_id in turn.finished])
-        turn.context.tx.run("rouse", ids=ids, now=turn.context.now)
+        found = turn.context.tx.all("rouse", ids=ids, now=turn.context.now)
+        turn.done.blocked |= {row["outbound_carrier"] for row in found} & turn.work.room.keys()
         turn.finished.clear()
 
 

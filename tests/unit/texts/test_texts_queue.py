@@ -75,6 +75,20 @@ def test_a_pairs_second_text_goes_however_the_first_ended(
     assert [text.text for text in carrier.sent] == ["one", "two"]
 
 
+def test_a_pairs_next_text_goes_in_the_turn_in_which_the_one_before_is_taken(
+    carrier: Carrier, number: str
+) -> None:
+    """Also where nobody knows of it that anything waits."""
+    for words in ("one", "two", "three"):
+        carrier.bring(words, number)
+    carrier.answer(TryLater(after=60, reason="busy"))
+    carrier.wait(80_000)
+    carrier.backlog = frozenset()
+    carrier.accept("1")
+    carrier.accept("2")
+    assert [text.text for text in carrier.sent] == ["one", "one", "two", "three"]
+
+
 def test_a_text_that_was_set_aside_is_looked_at_again_in_any_case(
     carrier: Carrier, number: str
 ) -> None:

@@ -164,6 +164,7 @@ WHERE holder = 'aside' AND sequence IN (
     FROM json_each(:ids) AS each
     JOIN messages AS finished ON finished.message_id = each.value ->> 0
 )
+RETURNING outbound_carrier
 
 -- name: obstacles_of_messages
 -- As above: whether texts may still be sent; `ids` is [[message_id], …].
