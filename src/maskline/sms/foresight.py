@@ -7,7 +7,7 @@ from maskline.operations import Context
 from maskline.sms.body import repeat_key
 from maskline.sms.intake import MOST_WAITING, began_at, number_of
 from maskline.sms.port import Accepted, InboundText, TryLater, Verdict
-from maskline.sms.repetition import REMEMBERED
+from maskline.sms.repetition import since
 from maskline.sms.turn import rows
 from maskline.store import Row
 
@@ -32,9 +32,9 @@ def foreseen(context: Context, text: InboundText, most_queued: int) -> Foreseen:
 
 
 def came_before(context: Context, text: InboundText) -> bool:
-    asked = rows([[0, text.carrier, repeat_key(context.tx.cipher, text)]])
-    since = context.now - REMEMBERED
-    return bool(context.tx.all("repeated_texts", keys=asked, since=since))
+    key = repeat_key(context.tx.cipher, text)
+    asked = rows([[0, text.carrier, key, since(text, context.now)]])
+    return bool(context.tx.all("repeated_texts", keys=asked))
 
 
 def facts_about(context: Context, text: InboundText) -> Row:

@@ -20,6 +20,8 @@ from maskline.sms.port import Accepted, InboundText, Refused, TryLater, Verdict
 from maskline.sms.turn import Turn, rows
 from maskline.store import Row
 
+# What has no id. An id is known as long as its record is kept, for somebody may play an old
+# callback back, and no carrier gives one twice.
 REMEMBERED = 3 * DAY
 ANSWER_LOST = MINUTE  # before a connection's end: how late a carrier may have got no answer
 REPEATED_WITHIN = 10 * MINUTE  # after that end, or the start of the next one
@@ -122,13 +124,12 @@ class Repetitions:
     def _stored(self) -> dict[int, list[Row]]:
         """What came before, by the place of what has the same key now; the oldest first."""
         asked = [
-            [place, text.carrier, self.keys[place]]
+            [place, text.carrier, self.keys[place], since(text, self._turn.context.now)]
             for place, text in self._texts.items()
             if self._can_be_told(place)
         ]
-        since = self._turn.context.now - REMEMBERED
         found: dict[int, list[Row]] = {}
-        for row in self._turn.context.tx.all("repeated_texts", keys=rows(asked), since=since):
+        for row in self._turn.context.tx.all("repeated_texts", keys=rows(asked)):
             found.setdefault(row["place"], []).append(row)
         return found
 
@@ -144,6 +145,11 @@ class Repetitions:
         soon: bool = self._turn.context.now - began <= REPEATED_WITHIN
         lost: bool = row["received_at"] > answered_until(then)
         return soon and lost
+
+
+def since(text: InboundText, now: int) -> int:
+    """Since when a text may have come that this one repeats."""
+    return now - REMEMBERED if text.message_id is None else 0
 
 
 def is_stop(text: InboundText) -> bool:

@@ -4,7 +4,7 @@ import msgspec
 from carrier import Carrier
 from desk import ANN, BEN, CAT, proxy
 
-from maskline.clock import HOUR
+from maskline.clock import DAY, HOUR
 from maskline.sms.limits import Limits
 from maskline.sms.port import Accepted, Refused, TryLater
 from maskline.sms.works import tend
@@ -19,6 +19,17 @@ def test_an_id_makes_a_repetition_known(carrier: Carrier, number: str) -> None:
     twice = carrier.text("hello", number, message_id="m3")
     carrier.turn(twice, twice)
     assert len(carrier.states()) == 3
+
+
+def test_an_id_is_known_as_long_as_its_record_is_kept(carrier: Carrier, connector: str) -> None:
+    """A callback that somebody has got hold of must reach nobody later, in another session."""
+    text = carrier.text("hello", proxy(carrier.desk.open(connector, ANN, BEN)), message_id="m1")
+    carrier.turn(text)
+    carrier.desk.now += 30 * DAY
+    later = {proxy(carrier.desk.open(connector, ANN, CAT)) for _ in range(2)}
+    assert text.destination in later
+    carrier.turn(msgspec.structs.replace(text, received_at=carrier.desk.now))
+    assert [each.destination for each in carrier.sent] == [BEN]
 
 
 def test_a_person_may_say_the_same_twice(carrier: Carrier, number: str) -> None:

@@ -53,14 +53,14 @@ LEFT JOIN opt_outs AS unwanted
 
 -- name: repeated_texts
 -- Texts that came before with the same key, the oldest first; `keys` is
--- [[place, carrier, repeat_key], …].
+-- [[place, carrier, repeat_key, since], …].
 SELECT CAST(each.value ->> 0 AS BIGINT) AS place, messages.message_id, messages.connection,
     messages.received_at, messages.account_id, messages.state, messages.reason,
     messages.outbound_carrier
 FROM json_each(:keys) AS each
 JOIN messages
     ON messages.carrier = each.value ->> 1 AND messages.repeat_key = each.value ->> 2
-WHERE messages.received_at > :since
+WHERE messages.received_at > CAST(each.value ->> 3 AS BIGINT)
 ORDER BY messages.sequence
 
 -- name: insert_repetition
