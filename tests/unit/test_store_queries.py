@@ -152,6 +152,10 @@ def test_postgresql_reads_a_page_from_its_newest_end(
         ("search_phone_numbers", "proxy_sessions_by_expiry"),
         ("list_purgeable_proxy_sessions", "proxy_sessions_by_end"),
         ("purge_segments", "message_segments_by_age"),
+        ("due_messages", "messages_of_pair ((shown,recipient)>(?,?))"),
+        ("set_aside", "messages_of_pair ((shown,recipient)>(?,?))"),
+        ("rouse", "messages_of_pair ((shown,recipient)>(?,?))"),
+        ("text_facts", "messages_of_pair (shown=? AND recipient=?)"),
     ],
 )
 def test_a_query_uses_the_index_made_for_it(

@@ -68,6 +68,32 @@ async def test_the_first_numbers_of_a_carrier_are_read_in_the_order_of_the_index
     assert "Sort" not in plan, plan
 
 
+TEXTS = b"""
+    INSERT INTO messages
+        (message_id, kind, outbound_carrier, recipient, shown, segments, partial, media, state,
+         attempts, due_at, keep_milliseconds, erase_at, expires_at, received_at)
+    SELECT n, 'Relayed', 'acme', '+14015550101', '+19135550199', 1, 0, 0, 'Queued', 0,
+        CASE WHEN n > 9000 THEN 1 END, 0, 9, 9, 1
+    FROM generate_series(1, 10000) AS n
+"""
+
+
+@pytest.mark.parametrize("name", ["due_messages", "set_aside", "rouse"])
+async def test_the_first_text_that_waits_for_a_reader_is_found_by_the_index_of_those(
+    store: Store, url: str, name: str
+) -> None:
+    """And neither among all that were ever sent, nor by comparing all that wait with each other."""
+    asked = {"carrier": "acme", "now": 5, "limit": 10, "until": 9, "ids": '[["1"]]'}
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(TEXTS)
+        connection.execute("ANALYZE")
+        query = postgresql.STATEMENTS[name]
+        plan = [line for (line,) in connection.execute(b"EXPLAIN " + query, asked).fetchall()]
+    place = next(n for n, line in enumerate(plan) if " on messages first " in line)
+    assert "using messages_of_pair" in plan[place], plan
+    assert "Index Cond: (ROW(shown, recipient)" in plan[place + 1], plan
+
+
 ROWS = {
     "proxy_sessions": """
         INSERT INTO proxy_sessions

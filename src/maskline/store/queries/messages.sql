@@ -104,13 +104,16 @@ VALUES (:account_id, :name, :subject, :happened_at)
 -- What may be sent to a carrier now, those that wait longest first. `blocked` tells that an earlier
 -- text of its pair is unfinished, `unwanted` that its reader has said STOP since, `capabilities` what
 -- its session allows: nothing, if that is over or the number means somebody else to its reader by now.
--- `session_ends_at` is when that will be.
+-- `session_ends_at` is when that will be. The first unfinished text of a pair, which each that is due
+-- has, is looked for in such words that PostgreSQL can but use the index of pairs: by equalities it
+-- joins all with all, or reads all that were ever finished.
 SELECT ready.message_id, ready.account_id, ready.keep_milliseconds, ready.shown, ready.recipient,
     ready.sealed_body, ready.expires_at,
-    EXISTS (
-        SELECT 1 FROM messages AS earlier
-        WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
-            AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
+    ready.sequence > (
+        SELECT first.sequence FROM messages AS first
+        WHERE first.due_at IS NOT NULL
+            AND (first.shown, first.recipient) >= (ready.shown, ready.recipient || '')
+        ORDER BY first.shown, first.recipient, first.sequence LIMIT 1
     ) AS blocked,
     ready.kind = 'Relayed' AND EXISTS (
         SELECT 1 FROM opt_outs
@@ -138,28 +141,30 @@ LIMIT :limit
 -- until `until`, or until that one is finished (`rouse`): else a pair with many would take all time.
 UPDATE messages SET due_at = :until, holder = 'aside'
 WHERE sequence IN (
-    SELECT ready.sequence FROM (
+    SELECT oldest.sequence FROM (
         SELECT sequence, shown, recipient FROM messages
         WHERE outbound_carrier = :carrier AND due_at <= :now AND state <> 'Sending'
         ORDER BY due_at, sequence
         LIMIT :limit
-    ) AS ready
-    WHERE EXISTS (
-        SELECT 1 FROM messages AS earlier
-        WHERE earlier.shown = ready.shown AND earlier.recipient = ready.recipient
-            AND earlier.due_at IS NOT NULL AND earlier.sequence < ready.sequence
+    ) AS oldest
+    WHERE oldest.sequence > (
+        SELECT first.sequence FROM messages AS first
+        WHERE first.due_at IS NOT NULL
+            AND (first.shown, first.recipient) >= (oldest.shown, oldest.recipient || '')
+        ORDER BY first.shown, first.recipient, first.sequence LIMIT 1
     )
 )
 
 -- name: rouse
--- The next of the pairs of which a text is finished; `ids` is [[message_id], …].
+-- The next of the pairs of which a text is finished; `ids` is [[message_id], …]. (Where a pair has no
+-- other, that may be the first of the next pair, which it does no harm to look at.)
 UPDATE messages SET due_at = :now, holder = NULL
 WHERE holder = 'aside' AND sequence IN (
     SELECT (
-        SELECT following.sequence FROM messages AS following
-        WHERE following.shown = finished.shown AND following.recipient = finished.recipient
-            AND following.due_at IS NOT NULL
-        ORDER BY following.sequence LIMIT 1
+        SELECT first.sequence FROM messages AS first
+        WHERE first.due_at IS NOT NULL
+            AND (first.shown, first.recipient) >= (finished.shown, finished.recipient || '')
+        ORDER BY first.shown, first.recipient, first.sequence LIMIT 1
     )
     FROM json_each(:ids) AS each
     JOIN messages AS finished ON finished.message_id = each.value ->> 0
