@@ -12,6 +12,8 @@ from house import House
 from pyarrow import parquet
 
 from maskline.__main__ import main
+from maskline.cli.list_export import listed, written
+from maskline.model import load
 
 OUR_NUMBER = "+19135550199"
 LIST = ["admin", "list-calls"]
@@ -102,6 +104,16 @@ def test_a_failing_export_leaves_the_older_file(
     assert main([*LIST, "--export", "calls.csv"]) == 254
     assert (tmp_path / "calls.csv").read_text() == "older"
     assert json.dumps([p.name for p in tmp_path.iterdir()]).count("calls") == 1
+
+
+def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    """Anybody may text under such a name; a number begins with a plus all the same."""
+    _, entry = listed(load("maskline").operations["ListMessages"])
+    names = ["=1+1", "@SUM(A1)", "+1+1", "-2+3", "\t=1", "+14155550001", "-", "a=b"]
+    with written(tmp_path / "texts.csv", dict(entry.members)) as write:
+        write([{"SourcePhoneNumber": name} for name in names])
+    found = [row["SourcePhoneNumber"] for row in read_csv(tmp_path / "texts.csv")]
+    assert found == ["'=1+1", "'@SUM(A1)", "'+1+1", "'-2+3", "'\t=1", "+14155550001", "-", "a=b"]
 
 
 def test_texts_are_written_without_their_words(live: House, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ Lines and structures within an entry stand in their column as JSON.
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ Entries = list[dict[str, Any]]
 Write = Callable[[Entries], None]
 
 PAGE = 100  # entries in one request, where the model does not set another limit
+FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d*\Z)")  # a number with its plus is none
 PLAIN = ("string", "integer", "long", "boolean", "timestamp")
 
 
@@ -110,9 +112,12 @@ def csv_writer(file: IO[bytes], columns: dict[str, "Shape"]) -> Iterator[Write]:
 
 
 def cell(shape: "Shape", value: Any) -> Any:
+    """What stands in a cell. Who texts may have a name that a spreadsheet takes for a formula."""
     if value is None:
         return ""
-    return value if shape.type in PLAIN else json.dumps(value)
+    if shape.type not in PLAIN:
+        return json.dumps(value)
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 @contextmanager
