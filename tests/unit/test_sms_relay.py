@@ -243,6 +243,11 @@ async def test_what_no_store_takes_costs_nobody_else_a_turn(
     await until(lambda: relay.counts["Delivered"])
 
 
+async def test_nobody_has_a_name_that_tells_a_terminal_what_to_do(relay: Relay) -> None:
+    await relay.take([text("hello", "\x1b[2JBank\u202e")])
+    assert [row["source"] for row in await refused(relay)] == ["\ufffd[2JBank\ufffd"]
+
+
 @pytest.fixture
 def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns fail by whatever says "poison", for a reason that is not the store's."""

@@ -12,12 +12,19 @@ T = TypeVar("T", bound=msgspec.Struct)
 # Ids stand in indexes, which take no long ones. SMPP's have at most 64 characters.
 LONGEST = {"message_id": 200, "source": 64, "destination": 64, "error": 100, "reason": 100}
 SURELY_SHORT = min(LONGEST.values())
+SHOWN = frozenset({"source", "destination", "error", "reason"})  # in lists, on terminals
 
 
 def storable(text: str) -> str:
     """The text without what no database and no other carrier takes: zeros, halves of characters
     (JSON can spell both)."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def visible(text: str) -> str:
+    """The text with a sign for each character that nobody sees: anybody may text under a name that
+    tells a terminal what to do."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def fit_arrival(arrival: Arrival) -> Arrival:
@@ -67,6 +74,8 @@ def fit(value: T, *names: str) -> T:
 
 def fit_text(name: str, text: str) -> str:
     text = text if surely_storable(text) else storable(text)
+    if name in SHOWN and not text.isprintable():
+        text = visible(text)
     longest = LONGEST.get(name)
     if longest is None or len(text) <= longest:
         return text
