@@ -89,11 +89,26 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
         ("[sip]\nlisen = []", "sip.lisen: no such setting; did you mean listen?"),
         ("zzz = 1", "zzz: no such setting"),
         ("data_dir = ''", "data_dir: must not be empty"),
-        ("api = 1", "api: must be a table"),
-        ("carriers = 1", "carriers: must be a list"),
-        ("carriers = [1]", "carriers[0]: must be a table"),
+        (
+            "[api]\nmax_session_minutes = 5",
+            "api.max_session_minutes: no such setting;"
+            " max_session_minutes stands at the top of the file, before the first table",
+        ),
+        ("cache_mebibytes = 5", "cache_mebibytes: no such setting; there is one in [store]"),
+        (
+            "[sip]\nkey = 'a'",
+            "sip.key: no such setting; there is one in [sip.tls] and in [store]"
+            " and in [carriers.sip.tls]",
+        ),
+        ("priority = 1", "priority: no such setting; there is one in [[carriers.sip.targets]]"),
+        ("api = 1", "api: must be a table, [api]"),
+        ("sip.tls = 1", "sip.tls: must be a table, [sip.tls]"),
+        ("carriers = 1", "carriers: must be a list, [[carriers]] for each"),
+        ("[carriers]\nname = 'a'", "carriers: must be a list, [[carriers]] for each"),
+        ("carriers = [1]", "carriers[0]: must be a table, [[carriers]]"),
+        ("barred_prefixes = '+44'", "barred_prefixes: must be a list, in brackets"),
         ("max_session_minutes = '5'", "max_session_minutes: '5' must be a whole number"),
-        ("max_session_minutes = true", "max_session_minutes: True must be a whole number"),
+        ("max_session_minutes = true", "max_session_minutes: true must be a whole number"),
         ("max_ring_seconds = 1", "max_ring_seconds: 1 is not between 5 and 300"),
         ("hang_up_on_delete = 1", "hang_up_on_delete: 1 must be true or false"),
         ("unknown_caller = 'ring'", "unknown_caller: 'ring' is none of reject, fallback"),
@@ -123,6 +138,11 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
             "[[carriers]]\nname = 'a'\n[carriers.sip]\naddress = '127.0.0.1:1'\nsources = ['a b']",
             "carriers[0].sip.sources[0]: 'a b' is neither a network such as 192.0.2.0/24 "
             "nor a name such as sip.acme.example",
+        ),
+        (
+            "[sip]\nbalancers = ['192.0.2.5/24']",
+            "sip.balancers[0]: '192.0.2.5/24' is not a network such as 192.0.2.0/24;"
+            " did you mean 192.0.2.0/24?",
         ),
     ],
 )

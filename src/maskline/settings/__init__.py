@@ -10,7 +10,7 @@ from maskline.settings import http, sip_checks, smpp
 from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
 from maskline.settings.lines import with_line
-from maskline.settings.reader import Faults, is_table, read
+from maskline.settings.reader import Faults, is_table, leaves, read
 from maskline.settings.schema import Carrier, Media, Settings
 from maskline.settings.sip import CarrierSip, CarrierTarget, CarrierTls, Sip
 from maskline.settings.smpp import CarrierSmpp
@@ -82,7 +82,7 @@ def load(path: Path) -> Settings:
 
 def parse(table: dict[str, Any]) -> Settings:
     """The settings that a TOML document describes; raises SettingsError."""
-    faults = Faults()
+    faults = Faults(name for name, _, _ in leaves(Settings))
     settings = read(Settings, table, faults)
     if settings is not None:
         check_together(settings, faults)

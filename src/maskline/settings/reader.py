@@ -1,8 +1,9 @@
 """Reads a TOML document into the classes of `schema`; every fault is told by its key's name."""
 
 import difflib
+import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
@@ -13,7 +14,12 @@ WITH_SECRETS = (Secret, StoreUrl, Url)  # what may hold a password is not shown
 
 
 class Faults(list[str]):
-    """What is wrong with a document, a sentence for each fault."""
+    """What is wrong with a document, a sentence for each fault. `names` are all settings that there
+    are, as far as it is to be told where one belongs that stands elsewhere."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        super().__init__()
+        self.names = tuple(names)
 
     def add(self, key: str, problem: str) -> None:
         self.append(f"{key}: {problem}")
@@ -23,7 +29,8 @@ def read(kind: type, table: Mapping[str, Any], faults: Faults, prefix: str = "")
     """The `kind` that `table` describes; None when one of its own settings is at fault."""
     known = {one.name: one for one in fields(kind)}
     for key in table.keys() - known.keys():
-        faults.add(prefix + key, "no such setting" + suggestion(key, known))
+        told = belongs(key, faults.names) or suggestion(key, known)
+        faults.add(prefix + key, "no such setting" + told)
     types_by_name = get_type_hints(kind)
     before = len(faults)
     values = {}
@@ -45,6 +52,25 @@ def suggestion(key: str, known: Mapping[str, object]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def belongs(key: str, names: Iterable[str]) -> str:
+    """Where a setting of this name stands: what is written below a table's head is that table's."""
+    places = [name.removesuffix(key) for name in names if f".{name}".endswith(f".{key}")]
+    if not places:
+        return ""
+    if "" in places:
+        return f"; {key} stands at the top of the file, before the first table"
+    heads = [head(place.removesuffix(".")) for place in places]
+    return f"; there is one in {' and in '.join(heads)}"
+
+
+def head(key: str) -> str:
+    """How the file begins a table: `[carriers.sip]` for `carriers[0].sip`, `[[carriers]]` for
+    `carriers[0]` or `carriers[]`."""
+    name = re.sub(r"\[\d*\]\.", ".", key)
+    several = name.endswith("]")
+    return f"[[{name.partition('[')[0]}]]" if several else f"[{name}]"
+
+
 def value(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> Any:
     """The value of one setting, or None with a fault."""
     origin, arguments = get_origin(kind), get_args(kind)
@@ -57,7 +83,7 @@ def value(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> A
     if is_table(kind):
         if isinstance(given, dict):
             return read(kind, given, faults, key + ".")
-        return faults.add(key, "must be a table")
+        return faults.add(key, f"must be a table, {head(key)}")
     try:
         return scalar(kind, given, one)
     except ValueError as error:
@@ -66,7 +92,8 @@ def value(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> A
 
 def items(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> tuple[Any, ...]:
     if not isinstance(given, list):
-        faults.add(key, "must be a list")
+        written = f"{head(f'{key}[]')} for each" if is_table(kind) else "in brackets"
+        faults.add(key, f"must be a list, {written}")
         return ()
     return tuple(
         value(kind, item, one, faults, f"{key}[{place}]") for place, item in enumerate(given)
@@ -76,7 +103,7 @@ def items(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> t
 def members(kind: Any, given: Any, one: Field[Any], faults: Faults, key: str) -> dict[str, Any]:
     """A table whose names are not ours."""
     if not isinstance(given, dict):
-        faults.add(key, "must be a table")
+        faults.add(key, f"must be a table, {head(key)}")
         return {}
     return {name: value(kind, item, one, faults, f"{key}.{name}") for name, item in given.items()}
 
@@ -87,11 +114,11 @@ def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:
         return whole_number(given, one.metadata["least"], one.metadata["most"])
     if kind is bool:
         if not isinstance(given, bool):
-            raise ValueError(f"{given!r} must be true or false")
+            raise ValueError(f"{shown(given)} must be true or false")
         return given
     if not isinstance(given, str):
-        shown = "it" if kind in WITH_SECRETS else repr(given)
-        raise ValueError(f"{shown} must be a text in quotes")
+        what = "it" if kind in WITH_SECRETS else shown(given)
+        raise ValueError(f"{what} must be a text in quotes")
     if get_origin(kind) is Literal:
         if given not in get_args(kind):
             raise ValueError(f"{given!r} is none of {', '.join(get_args(kind))}")
@@ -103,9 +130,14 @@ def scalar(kind: Any, given: Any, one: Field[Any]) -> Any:
     return Path(given) if kind is Path else given if kind is str else kind.parse(given)
 
 
+def shown(given: Any) -> str:
+    """A value as the file has it."""
+    return str(given).lower() if isinstance(given, bool) else repr(given)
+
+
 def whole_number(given: Any, least: int, most: int) -> int:
     if not isinstance(given, int) or isinstance(given, bool):
-        raise ValueError(f"{given!r} must be a whole number")
+        raise ValueError(f"{shown(given)} must be a whole number")
     if not least <= given <= most:
         raise ValueError(f"{given} is not between {least} and {most}")
     return given

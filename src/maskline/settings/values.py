@@ -176,6 +176,14 @@ class Origin:
         return self.text
 
 
+def around(text: str) -> str:
+    """What is meant by an address within a network, 192.0.2.5/24 say: that network, as a rule."""
+    try:
+        return f"; did you mean {ipaddress.ip_network(text, strict=False)}?"
+    except ValueError:
+        return ""
+
+
 @dataclass(frozen=True)
 class Network:
     """A range of IP addresses: `192.0.2.0/24`; a bare address means itself alone."""
@@ -187,7 +195,8 @@ class Network:
         try:
             return cls(str(ipaddress.ip_network(text)))
         except ValueError:
-            raise ValueError(f"{text!r} is not a network such as 192.0.2.0/24") from None
+            told = f"{text!r} is not a network such as 192.0.2.0/24{around(text)}"
+            raise ValueError(told) from None
 
     def __str__(self) -> str:
         return self.text
@@ -208,7 +217,7 @@ class Source:
             if not HOST_NAME.fullmatch(text) or text.replace(".", "").isdigit():
                 raise ValueError(
                     f"{text!r} is neither a network such as 192.0.2.0/24 nor a name such as "
-                    "sip.acme.example"
+                    f"sip.acme.example{around(text)}"
                 ) from None
         return cls(text.rstrip(".").lower(), named=True)
 
