@@ -33,7 +33,7 @@ Output = pytest.CaptureFixture[str]
 
 
 def hint(output: Output, *words: str) -> str:
-    assert main(list(words)) in (253, 254, 255)
+    assert main(list(words)) in (252, 253, 254, 255)
     lines = output.readouterr().err.splitlines()
     return next((line for line in lines if line.startswith("hint: ")), "")
 
@@ -94,6 +94,34 @@ def test_a_hint_at_a_number_in_no_form(live: House, capsys: Output, words: str) 
 def test_a_hint_at_a_misspelt_option(played: PlayedServer, capsys: Output) -> None:
     assert main([*LIST, "--max-result", "5", "--nxt-token", "x"]) == 252
     assert "hint: did you mean --next-token instead of --nxt-token?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("configure", "one of chime, chime-sdk-voice, admin, serve, migrate, export, import,"),
+        ("completion tcsh", "one of bash, zsh, fish"),
+        ("chime list-voice-connectors --output xml", "one of json, text, table, yaml,"),
+        ("chime frobnicate", ""),  # of sixty operations
+    ],
+)
+def test_a_hint_at_the_words_that_there_are(capsys: Output, words: str, told: str) -> None:
+    assert hint(capsys, *words.split()).removeprefix("hint: ").startswith(told)
+    assert bool(told) == bool(hint(capsys, *words.split()))
+
+
+@pytest.mark.parametrize(
+    ("option", "document", "told"),
+    [
+        ("json", '{"Name":}', "Expecting value: line 1 column 9 (char 8)"),
+        ("yaml", "Name: [1", "look at line 1 column 9"),
+    ],
+)
+def test_a_hint_at_the_place_in_a_document(
+    capsys: Output, option: str, document: str, told: str
+) -> None:
+    words = ("chime", "create-voice-connector", f"--cli-input-{option}", document)
+    assert hint(capsys, *words) == f"hint: {told}"
 
 
 # --- watch

@@ -171,6 +171,7 @@ def test_an_export_is_its_owners_whatever_lies_in_its_way(tmp_path: Path, linked
         (["migrate", "--config", "none.toml"], "none.toml cannot be read"),
         (["export", "--config", "none.toml", "--file", "x"], "none.toml cannot be read"),
         (["export", "--file", "x"], "maskline.toml cannot be read"),
+        (["export", "--file", "x"], "hint: run this in the directory of the service, or name its"),
         (["import", "--config", "c", "--file", "none", "--key-file", "k"], "there is no file none"),
         (["import", "--config", "c", "--file", ".", "--key-file", "k"], ". cannot be read: Is a"),
         (["import", "--config", "c", "--file", "c", "--key-file", "k"], "c cannot be used: line 1"),

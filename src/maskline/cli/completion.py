@@ -9,7 +9,7 @@ from maskline.cli import globals as program
 from maskline.cli.arguments import options_of
 from maskline.cli.commands import Command, Values
 from maskline.cli.faults import BadUsage, Fault
-from maskline.cli.options import Option, find_option, invalid_choice, read_words
+from maskline.cli.options import Option, bad_choice, find_option, read_words
 
 if TYPE_CHECKING:
     from maskline.model import Operation
@@ -48,7 +48,7 @@ def run(values: Values, bare: list[str], globals_: program.Globals) -> int:
     if len(bare) != 1:
         raise BadUsage("the following arguments are required: shell")
     if bare[0] not in SCRIPTS:
-        raise BadUsage(f"argument shell: {invalid_choice(bare[0], list(SCRIPTS))}")
+        raise bad_choice("shell", bare[0], list(SCRIPTS))
     sys.stdout.write(SCRIPTS[bare[0]])
     return 0
 

@@ -22,6 +22,9 @@ CONFIG = Option(
 )
 
 
+ELSEWHERE = "run this in the directory of the service, or name its settings with --config"
+
+
 class Database(NamedTuple):
     """Where the data is, and the file with the key that its secrets are sealed under."""
 
@@ -37,7 +40,7 @@ def database_of(values: Values) -> Database:
     except SettingsError as error:
         raise Fault("\n".join(f"{path}: {fault}" for fault in error.faults)) from None
     except OSError as error:
-        raise Fault(f"{path} cannot be read: {error.strerror}") from None
+        raise Fault(f"{path} cannot be read: {error.strerror}", ELSEWHERE) from None
     assert chosen.store.url is not None
     assert chosen.store.key is not None
     return Database(chosen.store.url, chosen.store.key)

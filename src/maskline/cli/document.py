@@ -27,15 +27,25 @@ def read_document(values: dict[str, Any]) -> dict[str, Any]:
 def _json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadValue(JSON, "Invalid JSON received.", f"{error}") from None
     except (ValueError, RecursionError):
         raise BadValue(JSON, "Invalid JSON received.") from None
 
 
 def _yaml(text: str | bytes) -> Any:
     from ruamel.yaml import YAML as Reader
-    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         return Reader(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        raise BadValue(YAML, "Invalid YAML received.", _place(error)) from None
     except (YAMLError, ValueError, RecursionError):
         raise BadValue(YAML, "Invalid YAML received.") from None
+
+
+def _place(error: Any) -> str:
+    """Where the parser of YAML stumbled. What it says may hold a value, so it is not told."""
+    mark = error.problem_mark
+    return f"look at line {mark.line + 1} column {mark.column + 1}" if mark else ""

@@ -62,8 +62,8 @@ class UnknownOptions(Fault):
 class BadValue(BadParameters):
     """The value of one option cannot be read."""
 
-    def __init__(self, option: str, text: str) -> None:
-        super().__init__(f"Error parsing parameter '{option}': {text}")
+    def __init__(self, option: str, text: str, hint: str = "") -> None:
+        super().__init__(f"Error parsing parameter '{option}': {text}", hint)
 
 
 class BadConfiguration(Fault):

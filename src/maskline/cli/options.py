@@ -12,6 +12,7 @@ from maskline.cli.faults import BadUsage
 if TYPE_CHECKING:
     from maskline.model import Shape
 
+FEW_CHOICES = 15
 _NEGATIVE_NUMBER = re.compile(r"^-\d+$|^-\d*\.\d+$")
 
 
@@ -78,16 +79,18 @@ def _count_values(words: Sequence[str], start: int) -> int:
 
 def _check_choice(option: Option, value: str) -> None:
     if option.choices and value not in option.choices:
-        raise BadUsage(f"argument {option.flag}: {invalid_choice(value, option.choices)}")
+        raise bad_choice(option.flag, value, option.choices)
 
 
-def invalid_choice(value: str, choices: Sequence[str]) -> str:
-    """The complaint about a word that is none of `choices`, with what may have been meant."""
+def bad_choice(argument: str, value: str, choices: Sequence[str]) -> BadUsage:
+    """The fault of a word that is none of `choices`, with what may have been meant. Where there are
+    few, a hint names them all."""
     from difflib import get_close_matches
 
     near = get_close_matches(value, choices, cutoff=0.8)
     meant = "\n".join(["\nMaybe you meant:\n", *(f"  * {word}" for word in near)]) if near else ""
-    return f"Found invalid choice '{value}'\n{meant}"
+    hint = f"one of {', '.join(choices)}" if len(choices) <= FEW_CHOICES else ""
+    return BadUsage(f"argument {argument}: Found invalid choice '{value}'\n{meant}", hint)
 
 
 def _take_value(option: Option, words: Sequence[str], start: int) -> tuple[object, int]:

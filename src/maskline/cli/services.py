@@ -8,7 +8,7 @@ from maskline.cli import arguments, extras, output
 from maskline.cli.faults import BadUsage, Fault, UnknownOptions
 from maskline.cli.globals import Globals
 from maskline.cli.names import kebab
-from maskline.cli.options import Option, invalid_choice, read_words, require
+from maskline.cli.options import Option, bad_choice, read_words, require
 
 if TYPE_CHECKING:
     from maskline.model import Operation, Service
@@ -70,7 +70,7 @@ def split_command(words: list[str], kind: str, names: list[str]) -> tuple[str, l
             return "help", words[:index] + words[index + 1 :]
         if not word.startswith("-"):
             if word not in names:
-                raise BadUsage(f"argument {kind}: {invalid_choice(word, names)}")
+                raise bad_choice(kind, word, names)
             return word, words[:index] + words[index + 1 :]
     raise BadUsage(f"the following arguments are required: {kind}")
 

@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 from maskline.cli import output, services
-from maskline.cli.faults import BadUsage, Fault
+from maskline.cli.faults import Fault
 from maskline.cli.globals import Globals
 from maskline.cli.manual import plain, roff
 from maskline.cli.manual.blocks import Page
-from maskline.cli.options import invalid_choice
+from maskline.cli.options import bad_choice
 
 NARROWEST, WIDEST, DEFAULT_WIDTH = 40, 120, 80
 
@@ -28,7 +28,7 @@ def find_page(names: tuple[str, ...]) -> Page:
         operations = services.operations_of(service)
         if rest[0] in operations:
             return operation.page(service, operations[rest[0]])
-        raise BadUsage(f"argument operation: {invalid_choice(rest[0], list(operations))}")
+        raise bad_choice("operation", rest[0], list(operations))
     return overview.command_page(command)
 
 

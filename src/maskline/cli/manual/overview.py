@@ -2,10 +2,9 @@
 
 from maskline.cli import commands, services
 from maskline.cli import globals as program
-from maskline.cli.faults import BadUsage
 from maskline.cli.manual.blocks import Block, Bullets, Code, Page, Section, Term, Text
 from maskline.cli.manual.operation import GLOBALS_NOTE, option_blocks, synopsis
-from maskline.cli.options import invalid_choice
+from maskline.cli.options import bad_choice
 
 SERVICE_SUMMARIES = {
     "chime": "the proxy phone sessions of Amazon Chime, under its old name",
@@ -90,7 +89,7 @@ def command_page(name: str) -> Page:
     """The page about a command that is no service. Raises BadUsage where there is none."""
     if name not in commands.MODULES:
         known = [*services.SERVICES, *commands.MODULES]
-        raise BadUsage(f"argument command: {invalid_choice(name, known)}")
+        raise bad_choice("command", name, known)
     command = commands.load(name)
     lines = [f"  {name} {command.takes}".rstrip(), *synopsis(command.options)]
     options = option_blocks(command.options) or [Text("None")]
