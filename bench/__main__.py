@@ -43,7 +43,7 @@ Part = Callable[[Path, bool, Report], None]  # a folder, whether short, and wher
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="small counts: under a minute")
+    parser.add_argument("--short", action="store_true", help="small counts: a minute or two")
     parser.add_argument("--only", help=f"some parts, with commas between: {', '.join(PARTS)}")
     parser.add_argument("--write", type=Path, help="put the figures into this page, too")
     arguments = parser.parse_args()
