@@ -66,7 +66,7 @@ def test_a_call_goes_on_when_the_key_changes(masked: Service) -> None:
     password = masked.folder / "password"
     password.rename(password.with_suffix(".away"))
     masked.process.send_signal(signal.SIGUSR2)
-    until(lambda: "password of carrier acme" in masked.log)
+    until(lambda: "carriers.acme.sip.password_file" in masked.log)
     password.with_suffix(".away").rename(password)
     assert masked.engine_pid("kamailio") == kamailio
     keys = json.loads(first)

@@ -278,7 +278,7 @@ def test_a_password_of_an_editor_on_windows(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfhush\r\n")
     trunk = settings.parse(tomllib.loads(TRUNK)).trunks["a"]
     assert replace(trunk, username="ann", password_file=path).secret == "hush"
-    assert secrets_of((), path) == ("hush",)
+    assert secrets_of((), path, "twilio.auth_token_file") == ("hush",)
 
 
 def test_every_setting_is_documented() -> None:

@@ -17,6 +17,7 @@ from maskline.sms.http.twilio import Twilio
 from maskline.sms.port import Media, Outgoing
 
 PUBLIC = "https://sms.example.com"
+TOKEN = "^twilio.auth_token_file: cannot use .*/"
 TEXT = Outgoing(
     message_id="m", reference=1, source="+19135550199", destination="+14015550101", text="Hi",
     expires_at=0, media=(Media(url=f"{PUBLIC}/media/a", content_type="image/png"),),
@@ -91,12 +92,15 @@ def test_a_secret_that_can_prove_nothing_is_refused(provider: str, secret: str, 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[carriers.http]\nprovider = "nobody"', "there is no 'nobody'"),
+        ('[carriers.http]\nprovider = "nobody"', "^http.provider: there is no 'nobody'"),
         ('[carriers.http]\nprovider = "telnyx"', r"api_key \(an API key\)"),
         ('[carriers.http]\nprovider = "telnyx"\nvalues = { api_key = "k", b = "c" }', "b: not"),
-        ('[carriers.http]\ndescription = "none.toml"', "none.toml"),
-        ('[carriers.twilio]\naccount_sid = "A"\nauth_token_file = "none"', "none"),
-        ('[carriers.twilio]\naccount_sid = "A"\nauth_token_file = "empty"', "holds no secret"),
+        ('[carriers.http]\ndescription = "none.toml"', "^http.description: .*none.toml: No such"),
+        ('[carriers.twilio]\naccount_sid = "A"\nauth_token_file = "none"', TOKEN + "none: No such"),
+        (
+            '[carriers.twilio]\naccount_sid = "A"\nauth_token_file = "empty"',
+            TOKEN + "empty: it holds",
+        ),
     ],
 )
 def test_what_cannot_be_made_ready_is_named(text: str, words: str, tmp_path: Path) -> None:

@@ -51,11 +51,12 @@ def check_mask_keys(path: Path) -> None:
 def check_passwords(settings: Settings) -> None:
     """Raises GroundError for a carrier's password that cannot be read."""
     for name, trunk in settings.trunks.items():
+        told = f"carriers.{name}.sip.password_file: cannot use {trunk.password_file}"
         try:
             empty = trunk.secret == ""
         except OSError as error:
-            raise GroundError(f"password of carrier {name}: {error}") from None
-        except ValueError as error:  # which holds what was read
-            raise GroundError(f"password of carrier {name}: {type(error).__name__}") from None
+            raise GroundError(f"{told}: {error.strerror}") from None
+        except ValueError:  # which holds what was read
+            raise GroundError(f"{told}: it is no text in UTF-8") from None
         if empty:
-            raise GroundError(f"password of carrier {name}: {trunk.password_file} is empty")
+            raise GroundError(f"{told}: it is empty")

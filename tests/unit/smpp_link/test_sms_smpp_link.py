@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -167,6 +168,13 @@ def test_a_password_that_cannot_be_sent_is_told_at_once(tmp_path: Path, word: by
     path.write_bytes(word)
     with pytest.raises(OSError, match="at most 8 ASCII characters"):
         SmppLink("acme", CarrierSmpp(host="h", system_id="u", password_file=path))
+
+
+@pytest.mark.parametrize("setting", ["password_file", "tls_ca", "tls_certificate"])
+def test_a_file_that_is_not_there_is_told_with_its_setting(tmp_path: Path, setting: str) -> None:
+    files: dict[str, Any] = {setting: tmp_path / "none"}
+    with pytest.raises(OSError, match=f"^smpp.{setting}: cannot use {tmp_path}/none: No such file"):
+        SmppLink("acme", CarrierSmpp(host="h", system_id="u", tls=True, **files))
 
 
 async def test_a_carrier_that_is_not_there_is_tried_again() -> None:

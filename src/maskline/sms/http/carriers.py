@@ -42,7 +42,9 @@ def account_of(twilio: CarrierTwilio) -> Account:
     return Account(
         base_url=str(twilio.base_url),
         account_sid=twilio.account_sid,
-        auth_tokens=secrets_of((twilio.auth_token,), twilio.auth_token_file),
+        auth_tokens=secrets_of(
+            (twilio.auth_token,), twilio.auth_token_file, "twilio.auth_token_file"
+        ),
         messaging_service_sid=twilio.messaging_service_sid,
         mms=twilio.pictures == "mms",
     )
@@ -58,19 +60,30 @@ def generic_of(name: str, http: CarrierHttp, callbacks: str) -> Generic:
         raise BadDescription(f"http.values: {', '.join(sorted(unknown))}: not asked for")
     secrets: tuple[str, ...] = ()
     if http.callback_secrets or http.callback_secrets_file:
-        secrets = secrets_of(http.callback_secrets, http.callback_secrets_file)
+        secrets = secrets_of(
+            http.callback_secrets, http.callback_secrets_file, "http.callback_secrets_file"
+        )
     for secret in secrets:
         if rules.signature and (fault := fault_of_secret(rules.signature, secret)):
             raise BadDescription(f"http.callback_secrets: one {fault}")
     return Generic(name, rules, values=given, secrets=secrets, callbacks=callbacks)
 
 
-def secrets_of(given: tuple[Secret | None, ...], file: Path | None) -> tuple[str, ...]:
-    """The secrets that were given, or those in a file, one a line; raises BadDescription."""
-    lines = file.read_text(encoding="utf-8-sig").splitlines() if file else []
+def secrets_of(
+    given: tuple[Secret | None, ...], file: Path | None, setting: str
+) -> tuple[str, ...]:
+    """The secrets that were given, or those in a file that `setting` names, one a line; raises
+    BadDescription."""
+    told = f"{setting}: cannot use {file}"
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines() if file else []
+    except OSError as error:
+        raise BadDescription(f"{told}: {error.strerror}") from None
+    except UnicodeDecodeError:  # which holds what was read
+        raise BadDescription(f"{told}: it is no text in UTF-8") from None
     found = [secret.text for secret in given if secret] + [line.strip() for line in lines]
     if not any(found):
-        raise BadDescription(f"{file}: holds no secret")
+        raise BadDescription(f"{told}: it holds no secret")
     return tuple(filter(None, found))
 
 

@@ -147,10 +147,12 @@ def load(provider: str) -> Description:
             text = (folder / f"{provider}.toml").read_text(encoding="utf-8")
         else:
             offered = ", ".join(shipped())
-            raise BadDescription(f"there is no {provider!r}, only {offered}, or the path of a file")
+            told = f"there is no {provider!r}, only {offered}; or name a file in description"
+            raise BadDescription(f"http.provider: {told}")
         return read(tomllib.loads(text))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadDescription(f"{provider}: {error}") from None
+        said = getattr(error, "strerror", None) or error
+        raise BadDescription(f"http.description: cannot use {provider}: {said}") from None
 
 
 def read(table: dict[str, Any]) -> Description:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import ssl
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +14,6 @@ import structlog
 from maskline import clock
 from maskline.domain.message import Reported
 from maskline.settings import CarrierSmpp
-from maskline.settings.smpp import MOST_CHARACTERS
 from maskline.sms import text as sms
 from maskline.sms.port import (
     ALL,
@@ -32,6 +30,7 @@ from maskline.sms.smpp import codes
 from maskline.sms.smpp.codes import status_name
 from maskline.sms.smpp.connection import Connection
 from maskline.sms.smpp.dialect import Dialect
+from maskline.sms.smpp.files import password_of, tls_context
 from maskline.sms.smpp.pace import Pace
 from maskline.sms.smpp.pdu import Bind, PduError
 from maskline.sms.smpp.session import Answered, Arrived, Ended, Session, Timers, Unanswered
@@ -60,7 +59,7 @@ class SmppLink:
     """All binds to one carrier (see `maskline.sms.port.Link`)."""
 
     def __init__(self, carrier: str, settings: CarrierSmpp) -> None:
-        """Raises OSError, also as ssl.SSLError, for files that cannot be used."""
+        """Raises OSError for files that cannot be used, with the setting that names one."""
         self._carrier = carrier
         self._settings = settings
         self._dialect = Dialect(carrier, settings)
@@ -356,27 +355,6 @@ class SmppLink:
             inactivity=one.inactivity_seconds,
         )
         return Session(mode, bind, timers, now)
-
-
-def password_of(settings: CarrierSmpp) -> str:
-    """The password, of the settings or of its file; raises OSError for one that cannot be sent."""
-    if settings.password_file is None:
-        return settings.password.text if settings.password is not None else ""
-    lines = settings.password_file.read_bytes().splitlines() or [b""]
-    if not lines[0].isascii() or len(lines[0]) > MOST_CHARACTERS["password"]:
-        raise OSError(f"{settings.password_file}: must be at most 8 ASCII characters")
-    return lines[0].decode()
-
-
-def tls_context(settings: CarrierSmpp) -> dict[str, Any]:
-    """What makes a connection one by TLS: the carrier's certificate is always checked."""
-    if not settings.tls:
-        return {}
-    context = ssl.create_default_context(cafile=settings.tls_ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.tls_certificate is not None:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    return {"ssl": context, "server_hostname": settings.tls_name or settings.host}
 
 
 def refusal(error: ValueError) -> Refused:
