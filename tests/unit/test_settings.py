@@ -195,6 +195,16 @@ sid = 1
 )
 
 
+def test_a_table_that_is_there_twice_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "maskline.toml"
+    path.write_text('[sip.tls]\nkey = "k"\n[log]\n[sip.tls]\nkey = "k"\n')
+    with pytest.raises(SettingsError) as refused:
+        settings.load(path)
+    assert refused.value.faults == [
+        "line 4: [sip.tls] is in the file already; write below that one"
+    ]
+
+
 def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "maskline.toml"
     path.write_text(LINES)

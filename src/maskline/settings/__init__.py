@@ -9,7 +9,7 @@ from maskline.domain.connector import longest_rest
 from maskline.settings import http, sip_checks, smpp
 from maskline.settings.document import default_file
 from maskline.settings.http import CarrierHttp, CarrierTwilio, Pictures
-from maskline.settings.lines import with_line
+from maskline.settings.lines import not_toml, with_line
 from maskline.settings.reader import Faults, is_table, leaves, read
 from maskline.settings.schema import Carrier, Media, Settings
 from maskline.settings.sip import CarrierSip, CarrierTarget, CarrierTls, Sip
@@ -73,7 +73,7 @@ def load(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with the mark
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError([f"not a TOML document: {error}"]) from None
+        raise SettingsError([not_toml(error)]) from None
     try:
         return anchored(parse(table), path.resolve().parent)
     except SettingsError as error:

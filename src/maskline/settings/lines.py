@@ -6,6 +6,8 @@ from bisect import bisect_left
 from typing import Any
 
 STEP = re.compile(r"\[(\d+)\]|([^.\[]+)")
+# What the library says of a table that stands in a document twice, its name as a tuple.
+TWICE = re.compile(r"Cannot declare \((.+)\) twice \(at (line \d+)")
 
 
 def with_line(text: str, fault: str) -> str:
@@ -15,6 +17,15 @@ def with_line(text: str, fault: str) -> str:
     """
     path = known(tomllib.loads(text), steps(fault))
     return f"line {line_of(text, path)}: {fault}" if path else fault
+
+
+def not_toml(error: ValueError) -> str:
+    """The fault of a document that cannot be read."""
+    found = TWICE.match(str(error))
+    if not found:
+        return f"not a TOML document: {error}"
+    name = ".".join(re.findall("'([^']*)'", found[1]))
+    return f"{found[2]}: [{name}] is in the file already; write below that one"
 
 
 def steps(fault: str) -> list[str | int]:
