@@ -24,6 +24,12 @@ WITH_COMMANDS = [
 ]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
+PROGRAM = re.compile(r"`([\w./-]+\.py)`")
+PROGRAMS = [
+    f"/{file.relative_to(ROOT)}"
+    for folder in ("bench", "demo", "kamailio", "src", "tests")
+    for file in (ROOT / folder).rglob("*.py")
+]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -82,6 +88,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{name(page)}: {link}"
         assert not anchor or anchor in anchors(target), f"{name(page)}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_programs_that_are_named_are_there(page: Path) -> None:
+    for named in PROGRAM.findall(FENCED.sub("", page.read_text())):
+        assert any(one.endswith(f"/{named}") for one in PROGRAMS), f"{name(page)}: {named}"
 
 
 @pytest.mark.parametrize(
