@@ -89,7 +89,7 @@ def test_an_emergency_number_is_not_dialled_even_for_a_session() -> None:
 
 def test_a_barred_or_premium_number_is_not_dialled_even_for_a_session() -> None:
     for bars in (
-        {"barred_prefixes": ("+1999", BEN[:5])}, {"is_premium": lambda number: number == BEN}
+        {"barred_prefixes": ("+1999", BEN[:5])}, {"is_refused": lambda number: number == BEN}
     ):  # fmt: skip
         assert decided(**bars) == Reject(403, "barred-number")
         assert decided(**bars, caller=BEN) == Connect(PROXY, ANN, "acme")

@@ -54,8 +54,8 @@ class Facts:
 
     `caller` and `dialled` are in E.164 form; `caller` is None when withheld. `session` is the
     latest session in which the caller used the dialled number, whether or not it still runs.
-    `numbers` maps each of our numbers that matters to the carrier which delivers it. `is_premium`
-    tells whether a number charges its caller.
+    `numbers` maps each of our numbers that matters to the carrier which delivers it. `is_refused`
+    tells of a number that charges its caller, or leads elsewhere than it says.
     """
 
     caller: str | None
@@ -67,7 +67,7 @@ class Facts:
     carriers_up: Collection[str]
     ways: Mapping[str, WayOut] = field(default_factory=dict)
     barred_prefixes: tuple[str, ...] = ()
-    is_premium: Callable[[str], bool] = e164.is_premium
+    is_refused: Callable[[str], bool] = e164.is_premium
 
 
 def decide(facts: Facts, capability: Capability, now: int) -> Decision:
@@ -99,7 +99,7 @@ def never_dialled(facts: Facts, number: str) -> Reject | None:
     """The refusal of a number that nobody is connected to, whoever put it into a session."""
     if e164.is_emergency_or_short(number):
         return Reject(403, "emergency-number")
-    if facts.is_premium(number) or number.startswith(facts.barred_prefixes or ("-",)):
+    if facts.is_refused(number) or number.startswith(facts.barred_prefixes or ("-",)):
         return Reject(403, "barred-number")
     return None
 

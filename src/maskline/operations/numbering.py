@@ -1,6 +1,7 @@
 """Where a phone number is from, by the world's numbering plans."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import phonenumbers
@@ -14,6 +15,7 @@ NORTH_AMERICA = 1
 AREA_CODE_DIGITS = 3
 COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 NOTHING = "(?!)"  # the pattern of no text
+LONGEST_SHORT = 9  # digits; the few that are longer look like all others
 NO_COUNTRY = "001"  # where the world's own codes are, those of universal freephone (+800), say
 
 
@@ -55,12 +57,54 @@ def may_be_premium(number: str) -> bool:
     """What is False for almost all numbers that are not, in a tenth of the time: a look at the
     premium-rate numbers of all countries with the code, where nothing stands before the national
     number that phonenumbers would take off."""
+    code, national = split(number)
+    if not code:
+        return False
+    prefix, premium = premium_of(code)
+    return bool(prefix.match(national) or premium.fullmatch(national))
+
+
+@lru_cache(maxsize=65_536)
+def is_misdialled(number: str) -> bool:
+    """Whether the digits behind the country code would lead elsewhere, dialled in that country:
+    those of +1 011 882… to a satellite telephone, those of +49 112 00 to an emergency service. Or
+    whether a prefix for calls within the country stands before them (+1 1 876…): the same number,
+    spelt so that no list of numbers knows it."""
+    code, national = split(number)
+    if not code or not may_be_misdialled(code, national):
+        return False
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return False
+    if phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) != number:
+        return True
+    return leads_elsewhere(code, nationally(parsed)) and not phonenumbers.is_valid_number(parsed)
+
+
+def may_be_misdialled(code: int, national: str) -> bool:
+    """What is False for almost all numbers that are not, as `may_be_premium` is."""
+    return bool(premium_of(code)[0].match(national)) or leads_elsewhere(code, national)
+
+
+def leads_elsewhere(code: int, dialled: str) -> bool:
+    """Whether digits that are dialled in the countries of a code lead to no telephone there."""
+    begins, whole = elsewhere_of(code)
+    is_short = len(dialled) <= LONGEST_SHORT and whole.fullmatch(dialled)
+    return bool(begins.match(dialled) or is_short)
+
+
+def is_refused(number: str) -> bool:
+    """Whether a number in E.164 form is never dialled, whatever the operator allows."""
+    return is_premium(number) or is_misdialled(number)
+
+
+def split(number: str) -> tuple[int, str]:
+    """Country code and national digits of a number in E.164 form; 0 where no country has it."""
     for length in (1, 2, 3):  # no country code is the beginning of another
-        code, national = number[1 : 1 + length], number[1 + length :]
-        if code in COUNTRY_CODES:
-            prefix, premium = premium_of(int(code))
-            return bool(prefix.match(national) or premium.fullmatch(national))
-    return False
+        if (code := number[1 : 1 + length]) in COUNTRY_CODES:
+            return int(code), number[1 + length :]
+    return 0, ""
 
 
 @lru_cache
@@ -69,16 +113,40 @@ def premium_of(code: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
     of_code = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
     plans = [plan for region in regions if (plan := of_code(code, region))]
-    patterns = {plan.premium_rate and plan.premium_rate.national_number_pattern for plan in plans}
-    premium = "|".join(f"(?:{pattern})" for pattern in patterns if pattern)
+    patterns = [pattern_of(plan.premium_rate) for plan in plans]
     # Numbers of any country of the code are read by the plan of the first.
-    prefix = plans[0].national_prefix_for_parsing
-    return re.compile(prefix or NOTHING), re.compile(premium or NOTHING)
+    return re.compile(plans[0].national_prefix_for_parsing or NOTHING), any_of(patterns)
+
+
+@lru_cache
+def elsewhere_of(code: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What digits that are dialled in the countries of a code begin with where they lead to no
+    telephone there: an emergency number, or the prefix of calls to other countries. And what short
+    numbers are in whole."""
+    of_code = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code
+    short_of = phonenumbers.PhoneMetadata.short_metadata_for_region
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    abroad = [plan.international_prefix for region in regions if (plan := of_code(code, region))]
+    shorts = [plan for region in regions if (plan := short_of(region))]
+    emergency = [pattern_of(plan.emergency) for plan in shorts]
+    whole = [pattern_of(plan.short_code) for plan in shorts]
+    return any_of(abroad + emergency), any_of(whole)
+
+
+def pattern_of(kind: phonenumbers.PhoneNumberDesc | None) -> str | None:
+    return kind.national_number_pattern if kind else None
+
+
+def any_of(patterns: Iterable[str | None]) -> re.Pattern[str]:
+    known = sorted({pattern for pattern in patterns if pattern})
+    return re.compile("|".join(f"(?:{pattern})" for pattern in known) or NOTHING)
 
 
 def require_dialable(text: str) -> str:
     """The number in E.164 form, if it may ever be dialled; else raises InvalidPhoneNumber."""
     number = e164.require_dialable(text)
+    if is_misdialled(number):
+        raise InvalidPhoneNumber(f"{e164.redact(number)} is no number of its country")
     if is_premium(number):
         raise InvalidPhoneNumber(f"{e164.redact(number)} is a premium-rate number")
     return number
@@ -105,9 +173,14 @@ def written_for(number: str, way: WayOut) -> str:
     if way.number_format is NumberFormat.NATIONAL and way.country is not None:
         parsed = parse(number)
         if phonenumbers.country_code_for_region(way.country) == parsed.country_code:
-            national = phonenumbers.PhoneNumberFormat.NATIONAL
-            return "".join(c for c in phonenumbers.format_number(parsed, national) if c.isdigit())
+            return nationally(parsed)
     return number
+
+
+def nationally(parsed: phonenumbers.PhoneNumber) -> str:
+    """The digits of a number as they are dialled in its country."""
+    text = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(character for character in text if character.isdigit())
 
 
 @lru_cache(maxsize=65_536)

@@ -125,7 +125,7 @@ def facts_of_call(context: Context, caller: str | None, dialled: str, known: Kno
         carriers_up=carriers_up(context),
         ways=context.policy.ways,
         barred_prefixes=context.policy.barred_prefixes,
-        is_premium=numbering.is_premium,
+        is_refused=numbering.is_refused,
     )
 
 
@@ -147,7 +147,7 @@ def facts_of_text(
         unknown_caller=UnknownCaller.REJECT,
         carriers_up=policy.text_carriers,
         barred_prefixes=policy.barred_prefixes,
-        is_premium=numbering.is_premium,
+        is_refused=numbering.is_refused,
     )
 
 

@@ -152,7 +152,7 @@ class Keeper:
         if not words or carrier not in context.policy.text_carriers:
             return
         barred = context.policy.barred_prefixes
-        if not may_be_answered(sender, numbering.is_premium, barred):
+        if not may_be_answered(sender, numbering.is_refused, barred):
             return
         pair = {"participant": sender, "proxy_number": number}
         before = context.now - REPLY_PAUSE
