@@ -48,7 +48,10 @@ class Ways:
             if carrier and carrier.tls_names:
                 self._stay_with_verified(hop, own, first)
         KSR.pv.sets("$ru", uri)
-        KSR.pv.sets("$du", hop.replace(";transport=wss", ";transport=ws"))  # RFC 7118 5.2.1
+        goes = hop.replace(";transport=wss", ";transport=ws")  # RFC 7118 5.2.1
+        KSR.pv.sets("$du", goes)
+        if KSR.pv.get("$du") != goes:  # no memory: it would go where its sender wrote
+            raise NoWay("not to be told where")
         KSR.pv.sets("$fs", f"{CARRIED_BY.get(transport, transport)}:{local}")
         return local, transport
 
@@ -65,8 +68,11 @@ class Ways:
     def check(self, hop: str, trunk: str, *, flow: str = "") -> None:
         """Raises NoWay for a next hop that a party named and that none of its carrier's can be: one
         of our own addresses, or one of this machine or its neighbours where the carrier is not.
-        Whoever spoke from there (`flow`) may be spoken to."""
+        Whoever spoke from there (`flow`) may be spoken to. And for none: Kamailio would go by what
+        the sender of the request wrote instead."""
         host = sip.host(hop)
+        if not host:
+            raise NoWay("no target")
         if end_of(hop) in self._own:
             raise NoWay("a target of our own")
         if hop != flow and is_address(host) and not self._settings.may_be_at(trunk, host):

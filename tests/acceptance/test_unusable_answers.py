@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from acceptance.carriers import ends, masked, no_sound_is_left, ring, section
 from acceptance.peers import SDP, Answer, Peer, accept, header, refuse, reply
-from acceptance.plain_phone import ALICE, Phone
+from acceptance.plain_phone import ALICE, BOB, Phone
 from acceptance.service import Service, running, until
 from acceptance.test_leak import open_session
 
@@ -48,19 +48,29 @@ def test_who_answers_as_the_call_is_given_up_is_hung_up(service: Service) -> Non
 ENCRYPTED = SDP.replace("RTP/AVP", "RTP/SAVP")  # which this carrier is not asked for
 
 
-@pytest.mark.parametrize("missing", ["Contact", "tag"])
-def test_an_answer_that_makes_no_dialog_is_none(service: Service, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (r"Contact: .*?\r\n", ""),
+        (r"Contact: .*?\r\n", "Contact: <sip:J\xf6rg@127.0.0.1>\r\n"),
+        (r"Contact: .*?\r\n", "Contact: <tel:+14015550101>\r\n"),
+        (";tag=theirs", ""),
+    ],
+)
+def test_an_answer_that_makes_no_dialog_is_none(service: Service, right: str, wrong: str) -> None:
+    """An ACK would have nowhere to go but where its own sender wants it, with the number called."""
+
     def answer_so(peer: Peer, request: str) -> list[str]:
         if not request.startswith("INVITE"):
             return accept(peer, request)
-        answer = reply(request, 200, peer.where, SDP)
-        return [re.sub(r"Contact: .*?\r\n" if missing == "Contact" else ";tag=theirs", "", answer)]
+        return [re.sub(right, wrong, reply(request, 200, peer.where, SDP))]
 
     before = len(service.calls())
     with phones(service, answer_so) as (phone, _):
         phone.send(phone.invite())
         assert phone.final() == 500
         assert ends(service, before + 1) == ("us", 500)
+        assert BOB[1:] not in "".join(phone.received)
 
 
 UNREADABLE = "X Odd: 1\r\n"  # no header

@@ -123,6 +123,7 @@ def test_that_one_of_a_forks_phones_rings_no_more_is_no_ringing(
     [
         (b"Contact: <sip:ben@192.0.2.82>\r\n", b""), (b";tag=ben", b""),
         *((b"<sip:ben@192.0.2.82>", told) for told in (b"*", b"<>", b"<sip:>", b"<tel:+1>")),
+        (b"<sip:ben@", b"<sip:b\xe9n@"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [200, 299])

@@ -28,6 +28,12 @@ def test_others_are_none_of_ours(ways: ModuleType) -> None:
         ways.Ways(Listening()).check(hop, "")
 
 
+@pytest.mark.parametrize("hop", ["", "tel:+14015550101", "sip:", "ben"])
+def test_nowhere_is_no_way(ways: ModuleType, hop: str) -> None:
+    with pytest.raises(ways.NoWay, match="no target"):
+        ways.Ways(Listening()).check(hop, "")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1", "127.1"])
 def test_who_is_nearby_is_spoken_to_where_it_spoke_from_alone(ways: ModuleType, host: str) -> None:
     hop = f"sip:[{host}]" if ":" in host else f"sip:{host}"
@@ -70,6 +76,13 @@ def test_a_carriers_place_is_known_however_a_party_writes_it(
 def test_a_secure_uri_is_reached_over_tls_alone(ways: ModuleType, uri: str, transport: str) -> None:
     """RFC 3261 names TCP in it, where older ones have transport=tls (26.2.2)."""
     assert ways.transport_of(uri) == transport
+
+
+def test_what_cannot_be_told_where_to_go_goes_nowhere(ways: ModuleType, kamailio: Kamailio) -> None:
+    """Kamailio without memory would send it to the request URI that its sender wrote."""
+    kamailio.pv.sets = lambda _name, _value: None
+    with pytest.raises(ways.NoWay):
+        ways.Ways(Routing()).take("sip:b", "sip:b@192.0.2.2", "acme")
 
 
 @pytest.mark.parametrize(
