@@ -66,6 +66,17 @@ def test_a_call_id_of_the_body_is_none(caller: Phone, called: Phone) -> None:
     assert called.silent(0.3)
 
 
+@pytest.mark.parametrize("version", ["sip/2.0", "Sip/2.0", "SIP/2.0x", "SIP/7.0"])
+def test_nothing_passes_the_gate_by_another_name_of_the_protocol(
+    caller: Phone, called: Phone, version: str
+) -> None:
+    """Kamailio begins its replies as the request has it, and has those alone seen by the gate that
+    begin with SIP/2.0."""
+    caller.send(caller.invite().replace("SIP/2.0\r\n", f"{version}\r\n", 1))
+    assert caller.silent()
+    assert called.silent(0.3)
+
+
 def test_bytes_that_are_no_text_pass_the_mask_like_any_others(caller: Phone, called: Phone) -> None:
     """A name in Latin-1, say: it neither stops the call nor gets through."""
     raw = caller.invite().encode().replace(b"From: <", b'From: "Jos\xe9 \xff" <')
