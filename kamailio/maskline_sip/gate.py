@@ -47,6 +47,8 @@ class Entrance:
         if not found:
             raise sip.Malformed("no Call-ID")
         call = found[1].strip()
+        if len(call) > sip.LONGEST_CALL_ID:  # which stands twice in what Kamailio has room for
+            raise sip.Malformed("Call-ID")
         aside = raw[: found.start()] + self._ASIDE + call + raw[found.end() :]
         start, _, rest = aside.partition(b"\n")
         told = self._salt + hashlib.sha256(self._salt + call).hexdigest().encode()

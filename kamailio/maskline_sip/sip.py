@@ -31,10 +31,11 @@ COMPACT = {
 ONCE = ("call-id", "cseq", "from", "to", "max-forwards", "content-type")
 MAX_HEAD = 32_768
 MAX_HEADERS = 256
+LONGEST_CALL_ID = 256
 
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 _CSEQ = re.compile(r"(\d{1,10})\s+([A-Z]{3,20})")
-_CALL_ID = re.compile(r"[\x21-\x7e]{1,256}")
+_CALL_ID = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_CALL_ID}}}")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _STATUS = re.compile(r"[1-6]\d\d")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+")

@@ -77,6 +77,15 @@ def test_nothing_passes_the_gate_by_another_name_of_the_protocol(
     assert called.silent(0.3)
 
 
+@pytest.mark.parametrize("length", [257, 20_000, 40_000, 47_000])
+def test_a_long_call_id_is_read_by_nobody(caller: Phone, masked: Service, length: int) -> None:
+    """It would stand twice in what Kamailio has a buffer of 65,535 bytes for."""
+    caller.send(caller.invite(call_id="x" * length))
+    with suppress(TimeoutError):
+        assert not caller.receive(1).strip() or caller.received[-1].startswith("SIP/2.0 400 ")
+    assert "buffer overflow" not in masked.log
+
+
 def test_bytes_that_are_no_text_pass_the_mask_like_any_others(caller: Phone, called: Phone) -> None:
     """A name in Latin-1, say: it neither stops the call nor gets through."""
     raw = caller.invite().encode().replace(b"From: <", b'From: "Jos\xe9 \xff" <')
