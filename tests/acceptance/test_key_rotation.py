@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -129,3 +130,10 @@ def test_no_engine_has_or_can_get_a_privilege(masked: Service) -> None:
         assert told["NoNewPrivs"] == "1"
         assert {int(told[name], 16) for name in ("CapEff", "CapPrm", "CapAmb")} == {0}
         assert "0" not in told["Uid"].split()
+
+
+def test_who_crashes_writes_down_nothing(masked: Service) -> None:
+    """It would be numbers and keys."""
+    for pid in (masked.pid, *masked.processes()):
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        assert re.search("^Max core file size +0 +0 ", limits, re.MULTILINE), limits

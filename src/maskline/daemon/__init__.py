@@ -43,7 +43,7 @@ def run(path: Path, roles: list[str]) -> int:
         logs.configure(chosen.log.format, chosen.log.level)
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         os.umask(0o077)  # what the service keeps is nobody else's to read
-        allow_many_files()
+        set_limits()
         uvloop.run(serve(chosen, roles))
     except SettingsError as error:
         return refuse(path, error.faults)
@@ -136,10 +136,12 @@ async def leave(house: House, stop: asyncio.Event) -> None:
     house.store.break_off()
 
 
-def allow_many_files() -> None:
-    """For us and our engines: a call takes two sockets, a client of the API one."""
+def set_limits() -> None:
+    """For us and our engines: a call takes two sockets, a client of the API one; and what was in
+    the memory of whoever crashes, numbers and keys, is written down nowhere."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def stop_signal() -> asyncio.Event:
