@@ -66,6 +66,7 @@ def desk() -> Desk:
 def recorder(desk: Desk, engine: Engine, folder: Path, prompt: Path | None = None) -> Recorder:
     (folder / "pcaps").mkdir(exist_ok=True)
     (folder / "metadata").mkdir(exist_ok=True)
+    (folder / "tmp").mkdir(exist_ok=True)
     store: Any = Store(desk.tx)
     return Recorder(
         store, engine, lambda tx: desk.context(""), "", spool=folder, home=folder,
@@ -93,6 +94,7 @@ def leave_capture(folder: Path, call: str, content: bytes, age: float = 10) -> P
     path.write_bytes(content)
     os.utime(path, (time.time() - age, time.time() - age))
     (folder / "metadata" / f"rtpengine-meta-{path.stem}.txt").write_text("x")
+    (folder / "tmp" / f"rtpengine-meta-{path.stem}.tmp").write_text("x")
     return path
 
 
@@ -257,7 +259,8 @@ async def test_sound_is_made_when_the_call_is_over(desk: Desk, tmp_path: Path) -
     assert (tmp_path / f"{call}.wav").stat().st_size == 44 + 800 * 4
     assert desk.record(call)["RecordingMilliseconds"] == 100
     assert status(desk, call) == "Ready"
-    assert [*tmp_path.rglob("*.pcap"), *tmp_path.rglob("*.txt"), *tmp_path.rglob("*.part")] == []
+    left = ("*.pcap", "*.txt", "*.tmp", "*.part")
+    assert [path for pattern in left for path in tmp_path.rglob(pattern)] == []
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish" * 9, HEADER[:20]])

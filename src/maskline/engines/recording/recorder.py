@@ -41,6 +41,7 @@ DAY_SECONDS = 86_400
 # Calls looked at in a round beside those that are just beginning, an announcement in theirs.
 ROOM = 100
 CAPTURE = re.compile(r"(?P<call>[0-9a-f-]{36})-[0-9a-f]{16}\.pcap")
+NOTES = ("metadata", "tmp")  # the second while a call lasts, and for ever if rtpengine was killed
 SIDES = ("caller", "called")
 NO_ROOM = errno.ENOSPC, errno.EDQUOT
 
@@ -207,9 +208,11 @@ class Recorder:
         return None
 
     def _forget(self, path: Path) -> None:
+        """Also what rtpengine notes beside: whom it was told to hear, and where."""
         path.unlink(missing_ok=True)
-        for beside in (self._spool / "metadata").glob(f"*{path.stem}*"):
-            beside.unlink(missing_ok=True)
+        for folder in NOTES:
+            for beside in (self._spool / folder).glob(f"*{path.stem}*"):
+                beside.unlink(missing_ok=True)
 
 
 def place_of(media: dict[str, Any]) -> Place:
