@@ -13,6 +13,7 @@ from .tables import Table
 
 SOURCES = Table("sources")
 STRANGERS = "strangers"  # how many messages came of late from an address, or from a network
+STRANGE_SECONDS = 30  # that they are counted for
 
 
 def admit(carrier: str, addresses: bytes) -> None:
@@ -34,9 +35,18 @@ def is_flooding(address: str, most: int) -> bool:
     """Counts a message from a stranger, and tells whether more than `most` come from its network:
     what one customer has of IPv6 (/64). Of an address itself Kamailio knows without us
     (route[STRANGER])."""
-    KSR.htable.sht_inc(STRANGERS, address)
+    counted(address)
     network = network_of(address)
-    return network is not None and int(KSR.htable.sht_inc(STRANGERS, network)) > most
+    return network is not None and counted(network) > most
+
+
+def counted(name: str) -> int:
+    """How many messages came of late, this one included. Kamailio gives what has expired no new
+    time, and counts each message as the first, until it takes it away."""
+    count = int(KSR.htable.sht_inc(STRANGERS, name))
+    if count == 1:
+        KSR.htable.sht_setxi(STRANGERS, name, count, STRANGE_SECONDS)
+    return count
 
 
 def befriend(address: str) -> None:
