@@ -1,5 +1,5 @@
 """Floods from one address: cut off where nobody is known, and never a carrier that calls with a
-password; what a caller's wish for privacy comes to."""
+password; floods within a call; what a caller's wish for privacy comes to."""
 
 import socket
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from acceptance.peers import Peer, header
 from acceptance.plain_phone import ALICE, Phone, within
 from acceptance.service import Service, free_port, until
 
-from maskline.engines.kamailio import MOST_STRANGE
+from maskline.engines.kamailio import MOST_STRANGE, MOST_TALK
 
 Calls = tuple[Service, Phone, Peer]
 
@@ -114,6 +114,19 @@ def test_a_carrier_with_a_password_may_connect(calls: Calls) -> None:
         line.sendall(authorized(sent, challenged, "secret").encode())
         assert line.recv(65536).startswith((b"SIP/2.0 100 ", b"SIP/2.0 404 "))
     friend.socket.close()
+
+
+def test_whoever_says_too_much_in_a_call_is_not_heard(calls: Calls) -> None:
+    """And all others are."""
+    service, phone, peer = calls
+    talker = Phone(service)
+    sent, answer = answered(talker)
+    for number in range(2, 3 * MOST_TALK):
+        talker.send(within("INFO", sent, answer, talker, number))
+    hang_up(phone, *answered(phone))
+    heard = {header(one, "CSeq") for one in peer.of("INFO")}
+    assert MOST_TALK // 2 < len(heard) <= MOST_TALK
+    talker.socket.close()
 
 
 @pytest.mark.parametrize("privacy", ["id", "header;user;id;critical", "none"])

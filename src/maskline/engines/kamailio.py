@@ -35,6 +35,8 @@ POSIX_SPECIAL = re.compile(r"[][.]")
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 # Messages within 30 seconds from an address that is no carrier's, before it is not read any more.
 MOST_STRANGE = 60
+# Messages within ten seconds from one side of a call, before no more of it are read.
+MOST_TALK = 100
 # How long a connection may be silent: of one that nobody known has spoken on, and of others.
 STRANGER_SECONDS, KNOWN_SECONDS = 5, 600
 # Each takes a buffer (tcp_rd_buf_size) and some more of the shared memory, which calls need, too:
@@ -140,6 +142,7 @@ def placeholders(
         "reserve": str(reserve(settings)),
         "listen": "\n".join(listen_lines(settings)),
         "most_strange": str(MOST_STRANGE),
+        "most_talk": str(MOST_TALK),
         "script_dir": str(script),
         "secret": marks.secret,
         "local": marks.local,
