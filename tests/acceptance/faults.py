@@ -3,8 +3,9 @@
 The file `fault`, beside the script's settings, names what fails: `module.function` or
 `module.Class.method` raises, and with `=` and JSON behind it gives that back; `no NAME` takes a
 route away, as a misspelt name in the configuration does; `KSR.tm.NAME` has the script name a route
-that there is none of. While it says `record`, what a worker calls goes to the file `called`, a line
-each; what failed goes to `failed`.
+that there is none of; `deaf KSR.MODULE.NAME` has Kamailio take nothing by that function, of
+variables the one that is named behind it. While it says `record`, what a worker calls goes to the
+file `called`, a line each; what failed goes to `failed`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ FOLDER = Path(os.environ["MASKLINE_SIP_SETTINGS"]).parent
 TEMPLATE = Path(maskline_sip.__file__).parents[1] / "kamailio.cfg.template"
 CALLED_BY_KAMAILIO = set(re.findall(r'python_exec\("(\w+)"', TEMPLATE.read_text()))
 NAMES_OF_ROUTES = ("t_on_reply", "t_on_failure")
+HOLDING = ("KSR.tm", "KSR.pv", "KSR.hdr", "KSR.htable")
+TAKING = (*NAMES_OF_ROUTES, "sets", "seti", "append", "append_to_reply", "sht_sets", "t_set_fr")
+NOT_TAKEN = -1
 # Python makes these of named tuples and data classes; a fault there would be Python's own.
 OWN = ("__init__", "__call__")
 told: set[tuple[str, str]] = set()
@@ -86,18 +90,28 @@ def wrap(owner: Any, name: str, prefix: str) -> None:
 
 
 class Elsewhere:
-    """KSR for the script, which misnames a route when the test wants it."""
+    """KSR for the script, which misnames a route when the test wants it, or takes nothing."""
 
     def __init__(self, real: Any, name: str = "KSR") -> None:
         self._real, self._name = real, name
 
     def __getattr__(self, attribute: str) -> Any:
         found, name = getattr(self._real, attribute), f"{self._name}.{attribute}"
-        if attribute == "tm" and self._name == "KSR":
+        if name in HOLDING:
             return Elsewhere(found, name)
         if attribute in NAMES_OF_ROUTES and fails(name):
             return lambda _name: found("no-such-route")
-        return found
+        return taking_nothing(name, found) if attribute in TAKING else found
+
+
+def taking_nothing(name: str, found: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of Kamailio's that says no more of it than by its number, as without memory."""
+
+    def given(*what: Any) -> Any:
+        variable = f" {what[0]}" if name.startswith("KSR.pv.") else ""
+        return NOT_TAKEN if fails(f"deaf {name}{variable}") else found(*what)
+
+    return given
 
 
 def taken_away(self: Any, name: str) -> Any:
