@@ -23,6 +23,15 @@ PRIVATE_HEADERS = (
     "Reply-To", "Accept-Contact", "Recv-Info", "Contact-Info", "Event", "Allow-Events",
 )  # fmt: skip
 
+# Said by browsers alone: a scenario with all of it is more than SIPp reads.
+MORE_HEADERS = (
+    "Geolocation-Routing", "Geolocation-Error", "Replaces", "Join", "Target-Dialog", "Answer-Mode",
+    "Attestation-Info", "Origination-Id", "Relayed-Charge", "Cellular-Network-Info", "Restoration",
+    "P-Asserted-Service", "P-Early-Media", "P-Served-User", "P-Visited-Network-ID", "P-Charge-Info",
+    "P-Associated-URI", "Permission-Missing", "Info-Package", "Security-Client", "SIP-ETag", "UUI",
+    "X-Forwarded-For",
+)  # fmt: skip
+
 SDP = """v=0
 o={m}_user 53655765 2353687637 IN IP4 [local_ip]
 s={m}_session
@@ -76,6 +85,17 @@ a=setup:actpass
 a=rtcp-mux
 a=candidate:1 1 udp 1 {m}.local 9 typ host generation 0
 a=candidate:{m} 1 UDP 1 [local_ip] 9 typ host
+a=candidate:2 1 UDP 1 [local_ip] 9 typ srflx raddr [local_ip] rport 9
+a=remote-candidates:1 [local_ip] 9
+a=source-filter: incl IN IP4 * [local_ip]
+a=tls-id:{m}
+a=identity:{m}
+a=cname:{m}@[local_ip]
+a=zrtp-hash:{m}
+a=lang:{m}
+a=cat:{m}
+a=keywds:{m}
+a=path:msrp://[local_ip]:9/{m};tcp
 """
 
 
@@ -94,10 +114,8 @@ class Phone:
 
     def headers(self, status: int = 0) -> str:
         m = self.mark
-        lines = [
-            f"{name}: {m}_{name.replace('-', '_')} {self.number} [local_ip]"
-            for name in PRIVATE_HEADERS
-        ]
+        names = PRIVATE_HEADERS + MORE_HEADERS * self.browser
+        lines = [f"{name}: {m}_{name.replace('-', '_')} {self.number} [local_ip]" for name in names]
         lines += [
             f'P-Asserted-Identity: "{m}_pai" <sip:{self.number}@[local_ip]>',
             f"Record-Route: <sip:[local_ip]:[local_port];lr;{m}=rr>",
