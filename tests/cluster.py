@@ -65,7 +65,7 @@ class Cluster:
 
     def stop(self) -> None:
         if hasattr(self, "_server") and self._server.poll() is None:
-            self._server.send_signal(signal.SIGINT)  # throws its clients out
+            self._server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
             self._server.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 

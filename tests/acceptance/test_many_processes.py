@@ -40,7 +40,7 @@ def test_processes_over_one_postgresql(tmp_path: Path, capsys: pytest.CaptureFix
     cluster = Cluster(durable=SOAK > 0)
     try:
         url = cluster.new_database()
-        sizes = (8, SOAK, SOAK // 100) if SOAK else (3, 300, 4)
+        sizes = (8, SOAK, SOAK // 100) if SOAK else (3, 200, 3)
         play(Stage(tmp_path, url, *sizes), capsys)
     finally:
         cluster.stop()
@@ -48,5 +48,5 @@ def test_processes_over_one_postgresql(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_one_process_over_sqlite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:{tmp_path}/maskline.db"
-    sizes = (1, SOAK, SOAK // 400) if SOAK else (1, 800, 2)
+    sizes = (1, SOAK, SOAK // 400) if SOAK else (1, 500, 2)
     play(Stage(tmp_path, url, *sizes), capsys)
