@@ -161,6 +161,11 @@ def kinds(sound: Path) -> dict[str, Kind]:
     return found
 
 
+def aborted(errors: str) -> str:
+    """What SIPp says of the first call that it gave up, and not of those that were only late."""
+    return errors[errors.find("Aborting") :][:2000] if "Aborting" in errors else errors[:2000]
+
+
 @dataclass
 class Stage:
     """The service, the kinds of calls, and where each kind is played."""
@@ -209,7 +214,7 @@ class Stage:
             "-rp", "10000", "-l", "1000", *LENIENT,
         )  # fmt: skip
         statuses = calling.wait(calls.seconds + 20), answering.wait(calls.seconds + 20)
-        errors = "".join(file.read_text()[:2000] for file in folder.glob("*.errors"))
+        errors = "".join(aborted(file.read_text()) for file in folder.glob("*.errors"))
         assert statuses == (0, 0), f"{kind}: {statuses} {errors}"
         self.begun[kind] += calls.number
 
