@@ -20,9 +20,7 @@ def take_turn(context: Context, work: Work) -> Done:
     texts = [(n, each) for n, each in enumerate(work.arrivals) if isinstance(each, InboundText)]
     verdicts = intake.take_in(turn, texts)
     turn.done.verdicts = [verdicts.get(n, TAKEN) for n in range(len(work.arrivals))]
-    claims.rouse(turn)
-    turn.write_events()
-    return turn.done
+    return ended(turn)
 
 
 def tend(context: Context, work: Work) -> Done:
@@ -33,22 +31,25 @@ def tend(context: Context, work: Work) -> Done:
     claims.renew(turn)
     claims.abandon(turn)
     intake.take_late(turn, parts.overdue(turn))
-    claims.rouse(turn)
-    turn.write_events()
-    return turn.done
+    return ended(turn)
 
 
 def give_up(context: Context, work: Work) -> Done:
     """Keeps that there were texts which cannot be kept."""
     turn = Turn.begin(context, work)
     intake.take_unusable(turn, [each for each in work.arrivals if isinstance(each, InboundText)])
-    turn.write_events()
-    return turn.done
+    return ended(turn)
 
 
 def take_over(context: Context, work: Work) -> Done:
     """What an earlier life of this process was sending."""
     turn = Turn.begin(context, work)
     claims.take_over(turn)
+    return ended(turn)
+
+
+def ended(turn: Turn) -> Done:
+    """What the turn has done, with all that follows from it."""
+    claims.rouse(turn)
     turn.write_events()
     return turn.done

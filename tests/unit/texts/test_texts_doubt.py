@@ -58,6 +58,17 @@ def test_a_killed_process_takes_up_its_texts_and_their_early_receipts(
     assert [text.text for text in carrier.sent] == ["hello", "back", "back"]
 
 
+def test_what_waited_for_a_text_that_a_killed_process_had_goes_after_it(
+    carrier: Carrier, number: str
+) -> None:
+    carrier.bring("one", number)
+    carrier.bring("two", number)
+    carrier.report("id-9", source=number, destination=BEN)
+    carrier.restart()
+    carrier.turn()
+    assert [text.text for text in carrier.sent] == ["one", "two"]
+
+
 def test_a_receipt_of_another_text_settles_no_doubt(carrier: Carrier, number: str) -> None:
     carrier.bring("one", number)
     carrier.answer(Unknown(reason="link-lost"))
