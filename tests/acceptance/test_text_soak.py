@@ -48,6 +48,7 @@ BAD_MANNERS: dict[str, Any] = {
 LONG_EVERY = 20
 WINDOW = 20
 SPELL_EVERY = 5  # kills, after one of which the carrier answers nothing for a while
+SPELL_SECONDS = 10  # at most: near the end few pairs may have texts that go to it at once
 
 
 async def play(services: Sequence[Service], smsc: Smsc, spoken: Conversation) -> None:
@@ -73,8 +74,9 @@ async def play(services: Sequence[Service], smsc: Smsc, spoken: Conversation) ->
 
 async def silent_spell(smsc: Smsc, spoken: Conversation) -> None:
     """The carrier goes on taking texts and answers none, until the window is full of them."""
-    smsc.manners.silent, before = 1.0, smsc.counts["silent"]
-    await until(lambda: smsc.counts["silent"] - before >= WINDOW, spoken)
+    smsc.manners.silent, full = 1.0, smsc.counts["silent"] + WINDOW
+    end = time.monotonic() + SPELL_SECONDS
+    await until(lambda: smsc.counts["silent"] >= full or time.monotonic() > end, spoken)
     smsc.manners.silent = 0.0
     smsc.counts["silent spells"] += 1
 
