@@ -57,10 +57,8 @@ class Ways:
 
     def choose(self, hop: str) -> tuple[str, str]:
         """Our address towards `hop`, and the transport. Raises NoWay."""
-        if not sip.host(hop):  # Kamailio would send to where the request at hand was sent: to us
-            raise NoWay("no place")
-        transport = transport_of(hop)
-        local = self._settings.listener(transport, sip.host(hop))
+        host, transport = host_of(hop), transport_of(hop)
+        local = self._settings.listener(transport, host)
         if local is None:
             raise NoWay("no listener")
         return local, transport
@@ -68,11 +66,8 @@ class Ways:
     def check(self, hop: str, trunk: str, *, flow: str = "") -> None:
         """Raises NoWay for a next hop that a party named and that none of its carrier's can be: one
         of our own addresses, or one of this machine or its neighbours where the carrier is not.
-        Whoever spoke from there (`flow`) may be spoken to. And for none: Kamailio would go by what
-        the sender of the request wrote instead."""
-        host = sip.host(hop)
-        if not host:
-            raise NoWay("no target")
+        Whoever spoke from there (`flow`) may be spoken to."""
+        host = host_of(hop)
         if end_of(hop) in self._own:
             raise NoWay("a target of our own")
         if hop != flow and is_address(host) and not self._settings.may_be_at(trunk, host):
@@ -218,6 +213,15 @@ def spelt(hop: str) -> str:
     host = sip.host(hop)
     address = address_of(host) if host.startswith("[") and "." in host else None
     return hop.replace(host, bracketed(str(address)), 1) if address else hop
+
+
+def host_of(hop: str) -> str:
+    """The host of a next hop. Raises NoWay where it has none: Kamailio would go by what the sender
+    of the request wrote instead."""
+    host = sip.host(hop)
+    if not host:
+        raise NoWay("no target")
+    return host
 
 
 def transport_of(uri: str) -> str:
