@@ -99,9 +99,16 @@ def never_dialled(facts: Facts, number: str) -> Reject | None:
     """The refusal of a number that nobody is connected to, whoever put it into a session."""
     if e164.is_emergency_or_short(number):
         return Reject(403, "emergency-number")
-    if facts.is_refused(number) or number.startswith(facts.barred_prefixes or ("-",)):
+    if is_barred(number, facts.is_refused, facts.barred_prefixes):
         return Reject(403, "barred-number")
     return None
+
+
+def is_barred(
+    number: str, is_refused: Callable[[str], bool], barred_prefixes: tuple[str, ...]
+) -> bool:
+    """Whether a number is refused to all, or begins as the operator wants none to."""
+    return is_refused(number) or number.startswith(barred_prefixes or ("-",))
 
 
 def carriers_for(facts: Facts, shown: str, called: str) -> list[str]:

@@ -7,7 +7,7 @@ from maskline.domain import e164
 from maskline.domain.connector import TextRules
 from maskline.domain.keywords import Keyword, keyword_of
 from maskline.domain.message import Encoding
-from maskline.domain.routing import Connect, Facts, Fallback, Reject, decide
+from maskline.domain.routing import Connect, Facts, Fallback, Reject, decide, is_barred
 from maskline.domain.session import Capability
 
 
@@ -151,10 +151,10 @@ def sip_status(reason: str) -> int:
 
 
 def may_be_answered(
-    number: str | None, is_premium: Callable[[str], bool], barred_prefixes: tuple[str, ...]
+    number: str | None, is_refused: Callable[[str], bool], barred_prefixes: tuple[str, ...]
 ) -> bool:
     """Whether we may ever text somebody of our own accord: a person, never a service, nor a number
     that nobody is connected to."""
-    if number is None or e164.is_emergency_or_short(number) or is_premium(number):
+    if number is None or e164.is_emergency_or_short(number):
         return False
-    return not number.startswith(barred_prefixes or ("-",))
+    return not is_barred(number, is_refused, barred_prefixes)
