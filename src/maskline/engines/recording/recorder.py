@@ -141,10 +141,8 @@ class Recorder:
         that is tried again without it."""
         tags = [{"call-id": call_id, "from-tag": side} for side in SIDES]
         await asyncio.sleep(SETTLING_SECONDS)
-        async with (
-            AsyncExitStack() as after
-        ):  # each, whatever becomes of the rest: one may be silent
-            for tag in reversed(tags):
+        async with AsyncExitStack() as after:
+            for tag in reversed(tags):  # each, whatever becomes of the rest: one may be silent
                 after.push_async_callback(self._engine.ask, "unblock media", **tag)
             for tag in tags:
                 await self._engine.ask("block media", **tag)
