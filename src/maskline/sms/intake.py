@@ -244,16 +244,11 @@ class Intake:
         return treat(self.facts(keeper, whole, row, rules), self.turn.context.now)
 
     def within_bounds(self, whole: Whole, row: Row, treatment: Forward) -> Treatment:
-        """That nobody sends so much that there is no room or time for others."""
+        """That nobody sends so much that there is no room or time for others. Only what is kept to
+        be sent is counted: not what its carrier will bring again, nor what is for us."""
         if row["crowded"]:
             return Refuse("too-many-waiting")
-        return treatment if self.sender_may(whole) else Refuse("rate-limited")
-
-    def sender_may(self, whole: Whole) -> bool:
-        """Whether the sender may send one more. Only what is kept to be sent is counted: not what
-        its carrier will bring again, nor what is for us."""
-        limits, source = self.turn.done.limits, whole.source
-        return not limits or source is None or limits.sender_may(source, self.turn.context.now)
+        return treatment if self.turn.sender_may(whole.source) else Refuse("rate-limited")
 
     def facts(self, keeper: keeping.Keeper, whole: Whole, row: Row, rules: TextRules) -> TextFacts:
         source, dialled = whole.source, whole.dialled or ""

@@ -157,7 +157,8 @@ class Keeper:
         pair = {"participant": sender, "proxy_number": number}
         before = context.now - REPLY_PAUSE
         first = context.tx.run("note_reply", **pair, now=context.now, before=before)
-        if not first and not (owed and self.may_be_told(sender)):
+        # Somebody may say STOP and START in turn without end, also in another's name.
+        if not first and not (owed and self.turn.sender_may(sender)):
             return
         reply = EMPTY | {
             name: record[name]
@@ -172,12 +173,6 @@ class Keeper:
         }
         self.records.append(reply)
         self.forward(reply, Body(words), Forward(sender, number, carrier), rules)
-
-    def may_be_told(self, sender: str) -> bool:
-        """Whether an answer more is within what the sender may send in a minute: somebody may say
-        STOP and START in turn without end, also in another's name."""
-        limits = self.turn.done.limits
-        return limits is None or limits.sender_may(sender, self.turn.context.now)
 
     def write(self) -> None:
         """Hands out what can be sent at once, and writes all."""

@@ -96,6 +96,11 @@ class Turn:
     def room(self, carrier: str) -> int:
         return self.work.room.get(carrier, 0) - len(self.done.outgoing.get(carrier, ()))
 
+    def sender_may(self, sender: str | None) -> bool:
+        """Whether one text more is within what its sender may send in a minute, which counts it."""
+        limits = self.done.limits
+        return limits is None or sender is None or limits.sender_may(sender, self.context.now)
+
     def happened(self, account_id: str | None, state: str, message_id: str) -> None:
         """Notes a change of a text's state for those who must hear of it."""
         self.done.count(state)
