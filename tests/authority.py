@@ -25,6 +25,11 @@ class Pair:
         """The settings of a service that shows it on its TLS listeners."""
         return f'[sip.tls]\ncertificate = "{self.certificate}"\nkey = "{self.key}"'
 
+    @property
+    def for_api(self) -> str:
+        """The settings of a service that shows it on its HTTP door."""
+        return f'[api.tls]\ncertificate = "{self.certificate}"\nkey = "{self.key}"'
+
     def server(self) -> ssl.SSLContext:
         """For a listener that asks for a certificate of our authority, and takes none, too."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

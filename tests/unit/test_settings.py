@@ -97,8 +97,8 @@ def test_the_database_lies_in_the_data_directory(tmp_path: Path) -> None:
         ("cache_mebibytes = 5", "cache_mebibytes: no such setting; there is one in [store]"),
         (
             "[sip]\nkey = 'a'",
-            "sip.key: no such setting; there is one in [sip.tls] and in [store]"
-            " and in [carriers.sip.tls]",
+            "sip.key: no such setting; there is one in [api.tls] and in [sip.tls]"
+            " and in [store] and in [carriers.sip.tls]",
         ),
         ("priority = 1", "priority: no such setting; there is one in [[carriers.sip.targets]]"),
         ("api = 1", "api: must be a table, [api]"),

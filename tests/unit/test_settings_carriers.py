@@ -133,6 +133,16 @@ def trunk(more: str, listen: str = '"udp:127.0.0.1:5060"', sip: str = "") -> str
         ),
         (trunk("srtp = 'maybe'"), "carriers[0].sip.srtp: 'maybe' is none of off, optional"),
         ("[media]\naddress = '::1'\nsecond_address = '::2'", "media.second_address: ::2 is of"),
+        ("[media]\nports = '1000-5000'", "media.ports: 1000-5000: those below 1024 are root's"),
+        ("[api.tls]\ncertificate = 'a'", "api.tls.key: missing; certificate and key go together"),
+        (
+            "sip.listen = ['udp:127.0.0.1:5060', 'udp:127.0.0.1:5060']",
+            "sip.listen: udp:127.0.0.1:5060 is where udp:127.0.0.1:5060 is",
+        ),
+        (
+            "sip.listen = ['udp:127.0.0.1:5060', 'tcp:127.0.0.1:5060', 'ws:127.0.0.1:5060']",
+            "sip.listen: ws:127.0.0.1:5060 is where tcp:127.0.0.1:5060 is",
+        ),
         ("[media]\nports = '5000-5100'", "media.ports: 5000-5100: udp:127.0.0.1:5060 of"),
         (
             "sip.listen = ['udp:127.0.0.2:5060', 'udp:[::1]:30000']\nmedia.second_address = '::1'",

@@ -3,10 +3,12 @@
 import contextlib
 import http.client
 import random
+import re
 import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -55,7 +57,9 @@ class Unreachable(Fault):
 
 
 class Client(NamedTuple):
-    """How to reach one server. Times are in seconds; 0 waits for ever."""
+    """How to reach one server. Times are in seconds; 0 waits for ever. `pinned` is a file with the
+    certificate that the server shows, whatever name it is for; `ca_bundle` is not looked at then.
+    """
 
     endpoint: str
     region: str
@@ -63,6 +67,7 @@ class Client(NamedTuple):
     connect_timeout: float = 60
     read_timeout: float = 60
     verify: bool = True
+    pinned: Path | None = None
     ca_bundle: str | None = None
     max_attempts: int = MAX_ATTEMPTS
     trace: Trace = lambda line: None
@@ -109,6 +114,8 @@ class Client(NamedTuple):
         return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls())
 
     def _tls(self) -> ssl.SSLContext:
+        if self.verify and self.pinned:
+            return pinned_to(self.pinned)
         try:
             context = ssl.create_default_context(cafile=self.ca_bundle if self.verify else None)
         except OSError as error:
@@ -122,7 +129,8 @@ class Client(NamedTuple):
         try:
             connection.connect()
         except ssl.SSLError as error:
-            hint = _PLAIN_HINT if error.reason in _NO_TLS else _TLS_HINT
+            trusted = _PINNED_HINT if self.pinned else _TLS_HINT
+            hint = _PLAIN_HINT if error.reason in _NO_TLS else trusted
             raise Unreachable(f"SSL validation failed for {url} {error}", hint) from None
         except TimeoutError:
             raise Unreachable(f'Connect timeout on endpoint URL: "{url}"') from None
@@ -139,7 +147,14 @@ _NO_SERVER_HINT = (
     " and `maskline doctor` looks for what is wrong"
 )
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # OpenSSL 3.0, and later ones
-_PLAIN_HINT = "no TLS is spoken there: without a TLS proxy the server's address begins with http://"
+_PLAIN_HINT = (
+    "no TLS is spoken there: without a TLS proxy or a certificate of its own (api.tls) the server's"
+    " address begins with http://"
+)
+_PINNED_HINT = (
+    "it shows another certificate than maskline.toml names here: SIGUSR2 makes it read a new one"
+)
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _TLS_HINT = "`--ca-bundle FILE` names the certificate authority that the server's certificate is of"
 
 
@@ -177,6 +192,19 @@ def worth_repeating(answer: Answer) -> bool:
         return False
     name = read_error(answer.status, answer.headers, answer.body).name
     return answer.status in TRANSIENT_STATUSES or name in THROTTLING | TRANSIENT_ERRORS
+
+
+def pinned_to(file: Path) -> ssl.SSLContext:
+    """Trusts the first certificate in a file and nothing else. Raises Fault where there is none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # the server beside is reached by its address
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        found = _CERTIFICATE.search(file.read_text(encoding="utf-8"))
+        context.load_verify_locations(cadata=found[0] if found else "")
+    except (OSError, ValueError) as error:
+        raise Fault(f"Could not read the server's certificate {file}: {error}") from None
+    return context
 
 
 def split_endpoint(endpoint: str) -> SplitResult:

@@ -26,6 +26,7 @@ def connect(globals_: Globals, service: str) -> Client:
         connect_timeout=globals_.values.get("connect_timeout", TIMEOUT),
         read_timeout=globals_.values.get("read_timeout", TIMEOUT),
         verify=globals_.values.get("verify_ssl", True),
+        pinned=None if asked else profile.beside.certificate(),
         ca_bundle=globals_.text("ca_bundle") or profile.setting("ca_bundle", "AWS_CA_BUNDLE"),
         max_attempts=_attempts(globals_),
         trace=_trace if globals_.debug else lambda line: None,

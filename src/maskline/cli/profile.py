@@ -8,7 +8,7 @@ from maskline.cli.faults import Fault
 from maskline.cli.ini import NotIni, Section, profiles, read_ini
 
 DEFAULT_REGION = "us-east-1"
-DEFAULT_ENDPOINT = "http://127.0.0.1:8080"
+DEFAULT_LISTEN = "127.0.0.1:8080"
 # Under which names a service is known to AWS_ENDPOINT_URL_… and to `services` sections. One
 # Maskline server answers for all of them, so each service also listens to the others' names.
 SERVICE_NAMES = ("chime_sdk_voice", "chime", "maskline")
@@ -106,14 +106,24 @@ class Beside:
 
     def endpoint(self) -> str:
         """Where the server listens."""
-        api = self._settings().get("api")
-        listen = api.get("listen") if isinstance(api, dict) else None
+        listen = self._api().get("listen")
         if self.setting("endpoint_url"):
             return str(self.setting("endpoint_url"))
+        scheme = "https" if self.certificate() else "http"
         if not isinstance(listen, str):
-            return DEFAULT_ENDPOINT
+            listen = DEFAULT_LISTEN
         host, _, port = listen.rpartition(":")
-        return f"http://{EVERYWHERE.get(host, host)}:{port}"
+        return f"{scheme}://{EVERYWHERE.get(host, host)}:{port}"
+
+    def certificate(self) -> Path | None:
+        """The file with the certificate that the server shows, where it speaks TLS."""
+        tls = self._api().get("tls")
+        file = tls.get("certificate") if isinstance(tls, dict) else None
+        return self._directory / file if isinstance(file, str) else None
+
+    def _api(self) -> dict[str, object]:
+        api = self._settings().get("api")
+        return api if isinstance(api, dict) else {}
 
     def _settings(self) -> dict[str, object]:
         """The server's settings file, unchecked: checking is the server's own business."""

@@ -19,7 +19,7 @@ from maskline.daemon.roles import ALL, parts_of, read_roles
 from maskline.daemon.upkeep import upkeep
 from maskline.domain.health import State
 from maskline.engines.ground import GroundError, claim
-from maskline.guard import STOPS, guarded
+from maskline.guard import RENEW, STOPS, guarded
 from maskline.settings import Settings, SettingsError
 from maskline.store import StoreFailed
 
@@ -110,6 +110,7 @@ async def serve(chosen: Settings, roles: list[str]) -> None:
             await running.enter_async_context(house.relay.running())
             for part in house.parts:
                 await running.enter_async_context(part.running())
+            asyncio.get_running_loop().add_signal_handler(RENEW, renew, house)
             gc.freeze()  # models and settings stay: nothing to collect there, again and again
             async with at_work(upkeep(house), announce(house)):
                 await stop.wait()
@@ -122,6 +123,15 @@ async def announce(house: House) -> None:
     for part in house.parts:
         await part.up()
     print("maskline ready:", *(part.place for part in house.parts), flush=True)
+
+
+def renew(house: House) -> None:
+    """Has all parts read their keys and certificates anew."""
+    for part in house.parts:
+        try:
+            part.renew()
+        except (GroundError, OSError) as error:
+            log.error("not renewed", reason=str(error))
 
 
 async def leave(house: House, stop: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import shutil
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -14,11 +15,13 @@ import uvicorn
 
 from maskline.daemon.callbacks import callback_door
 from maskline.daemon.house import House
+from maskline.daemon.https import certificate_of
 from maskline.engines.ground import bound
 from maskline.operations import Credentials, bootstrap_account
 from maskline.sms.http.door import PREFIXES
 from maskline.store import Transaction
 from maskline.web.app import build
+from maskline.web.greeting import Greetings
 from maskline.web.protocol import Protocol, bounded
 
 KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep an idle connection, so that they close first
@@ -47,7 +50,8 @@ class Api:
     def __init__(self, house: House) -> None:
         self._house = house
         listen = house.settings.api.listen
-        self._url = f"http://{listen}"
+        self._certificate = certificate_of(house.settings.api.tls)
+        self._url = f"{'https' if self._certificate else 'http'}://{listen}"
         self._door = bound(socket.SOCK_STREAM, listen.host, listen.port, "api.listen")
         self._callbacks = callback_door(house)
         doors = dict.fromkeys(PREFIXES, self._callbacks) if self._callbacks else {}
@@ -62,11 +66,16 @@ class Api:
         await self._welcome()
         listening = self._callbacks.running() if self._callbacks else nullcontext()
         most = self._house.settings.api.max_connections
-        async with listening, serving(self._app, self._door, most):
+        context = self._certificate.context if self._certificate else None
+        async with listening, serving(self._app, self._door, most, context):
             yield
 
     async def up(self) -> None:
         """It is, as soon as it runs."""
+
+    def renew(self) -> None:
+        if self._certificate:
+            self._certificate.renew()
 
     def health(self) -> dict[str, str]:
         return {}
@@ -112,13 +121,32 @@ def program() -> str:
 class Server(uvicorn.Server):
     """An HTTP server that leaves signals to us and says when it serves."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None) -> None:
         super().__init__(config)
         self.serving = asyncio.Event()
+        self._protocol: Any = config.http
+        self._welcoming: list[asyncio.Task[None]] = []
+        self._greetings = Greetings(context, self._connection) if context else None
+
+    def _connection(self) -> asyncio.Protocol:
+        """What uvicorn makes for each connection by itself."""
+        made: asyncio.Protocol = self._protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([] if self._greetings else sockets)
+        if self._greetings:
+            for door in sockets or []:
+                self._welcoming.append(asyncio.create_task(self._greetings.welcome(door)))
         self.serving.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for task in self._welcoming:
+            task.cancel()
+        await asyncio.gather(*self._welcoming, return_exceptions=True)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: looks after connections that say nothing."""
@@ -135,9 +163,13 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: Any, door: socket.socket, most_connections: int = Protocol.most_connections
+    app: Any,
+    door: socket.socket,
+    most_connections: int = Protocol.most_connections,
+    context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Serves HTTP inside the block; requests under way at its end are answered."""
+    """Serves HTTP inside the block, over TLS where there is a context for it; requests under way at
+    its end are answered."""
     server = Server(
         uvicorn.Config(
             app,
@@ -151,7 +183,8 @@ async def serving(
             proxy_headers=False,  # nothing here goes by a client's address
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_SECONDS,
-        )
+        ),
+        context,
     )
     task = asyncio.create_task(server.serve(sockets=[door]))
     try:

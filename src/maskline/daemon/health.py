@@ -31,5 +31,8 @@ class Health:
     async def up(self) -> None:
         """It is, as soon as it runs."""
 
+    def renew(self) -> None:
+        """It has nothing to read."""
+
     def health(self) -> dict[str, str]:
         return {}

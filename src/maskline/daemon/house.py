@@ -34,6 +34,10 @@ class Part(Protocol):
     async def up(self) -> None:
         """Returns when it does its work."""
 
+    def renew(self) -> None:
+        """Reads its keys and certificates anew; raises GroundError or OSError for those that cannot
+        be used, and keeps what it has."""
+
     def health(self) -> dict[str, str]:
         """The state of each of its engines: `up`, `starting` or `down`; `away` for a carrier."""
 

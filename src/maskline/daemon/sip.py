@@ -13,7 +13,7 @@ from maskline import clock
 from maskline.daemon.house import House, at_work
 from maskline.domain.health import State, of_carrier
 from maskline.domain.trunk import Target
-from maskline.engines.ground import GroundError, Runner, machine, run_directory
+from maskline.engines.ground import Runner, machine, run_directory
 from maskline.engines.journal import Journal
 from maskline.engines.keeper import Keeper
 from maskline.engines.nodes import ASK_SECONDS, Nodes, keys_of
@@ -26,7 +26,7 @@ from maskline.engines.switchboard import Switchboard
 from maskline.engines.text_trunks import TextTrunk, read
 from maskline.engines.trunks import Trunks
 from maskline.engines.voice import Voice
-from maskline.guard import DRAIN, RENEW
+from maskline.guard import DRAIN
 from maskline.operations import put_carrier_reports
 from maskline.operations.nodes import Node
 from maskline.operations.policy import policy_of
@@ -137,7 +137,6 @@ class Sip:
         ):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(DRAIN, self._nodes.drain)
-            loop.add_signal_handler(RENEW, self._renew)
             async with self._relay.carrying(self._links):
                 yield
             await self._keeper.farewell()
@@ -178,14 +177,10 @@ class Sip:
         log.info("drained")
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """Reads keys, certificates and passwords anew; calls that were answered go on."""
-        try:
-            self._voice.renew()
-        except (GroundError, OSError) as error:
-            log.error("not renewed", reason=str(error))
-        else:
-            self._keys = keys_of(self._voice.mask_keys())
+        self._voice.renew()
+        self._keys = keys_of(self._voice.mask_keys())
 
     async def _is_idle(self) -> bool:
         try:

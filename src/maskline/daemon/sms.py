@@ -33,6 +33,9 @@ class Sms:
     async def up(self) -> None:
         """A carrier that is down keeps nothing else from working."""
 
+    def renew(self) -> None:
+        """What links have to read, they read at the start."""
+
     def health(self) -> dict[str, str]:
         return {f"sms:{one.carrier}": one.health.state for one in self._links}
 

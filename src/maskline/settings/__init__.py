@@ -55,6 +55,8 @@ __all__ = [
     "write_default",
 ]
 
+UNPRIVILEGED = 1024  # the first port that an ordinary user may take
+
 
 class SettingsError(Exception):
     """The settings file cannot be used; its text names every key at fault, a line for each."""
@@ -95,6 +97,7 @@ def parse(table: dict[str, Any]) -> Settings:
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
     sip_checks.check(settings.sip, faults)
+    sip_checks.check_pair(settings.api.tls, "api.tls", faults)
     sip_checks.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
     check_media(settings.media, settings.sip, faults)
     longest = longest_rest(settings.closed_session_retention_days)
@@ -112,6 +115,8 @@ def check_together(settings: Settings, faults: Faults) -> None:
 def check_media(media: Media, sip: Sip, faults: Faults) -> None:
     """Sound has addresses that it can be sent to, and its ports for itself: a packet of SIP or of
     the control protocol that came to a port of a call's sound would go to a phone."""
+    if media.ports.first < UNPRIVILEGED:
+        faults.add("media.ports", f"{media.ports}: those below {UNPRIVILEGED} are root's alone")
     if media.address.wildcard:
         faults.add("media.address", f"{media.address} names no address to send sound to")
     second = media.second_address

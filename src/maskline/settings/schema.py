@@ -25,12 +25,29 @@ from maskline.settings.values import Address, Host, PortRange, StoreUrl, Url
 
 
 @dataclass(frozen=True)
+class ApiTls:
+    """What the HTTP door shows. With a certificate it speaks TLS, 1.2 or newer, alone."""
+
+    certificate: Path | None = setting(
+        "A PEM file with the certificate, followed by those between it and its root. A new one is "
+        "read at SIGUSR2.",
+        None,
+        example="tls/api.pem",
+    )
+    key: Path | None = setting(
+        "A PEM file with the private key of the certificate, without a password.",
+        None,
+        example="tls/api.key",
+    )
+
+
+@dataclass(frozen=True)
 class Api:
     """The HTTP door: the control API."""
 
     listen: Address = setting(
-        "Address and port of the HTTP API. It speaks plain HTTP: put a TLS proxy before it when "
-        "clients are on other machines.",
+        "Address and port of the HTTP API. It speaks plain HTTP unless it has a certificate "
+        "(api.tls): give it one, or put a TLS proxy before it, when clients are on other machines.",
         Address("127.0.0.1", 8080),
     )
     max_body_bytes: int = setting(
@@ -68,12 +85,13 @@ class Api:
         most=1_000_000,
     )
     public_url: Url | None = setting(
-        "Where others find this API from outside, through your TLS proxy: providers of texts send "
-        "to it, below /carriers/, and links to pictures lead to it, below /media/. No other path "
-        "has to be open to them.",
+        "Where others find this API from outside, by its own TLS or through your proxy: providers "
+        "of texts send to it, below /carriers/, and links to pictures lead to it, below /media/. "
+        "No other path has to be open to them.",
         None,
         example="https://sms.example.com",
     )
+    tls: ApiTls = setting("The HTTP door's TLS.", ApiTls())
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 import phonenumbers
 
 from maskline.settings.reader import Faults
+from maskline.settings.schema import ApiTls
 from maskline.settings.sip import CarrierSip, CarrierTls, Sip, SipTls
-from maskline.settings.values import Endpoint
+from maskline.settings.values import Address, Endpoint, Listener
 
 PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 
@@ -16,6 +17,11 @@ def check(sip: Sip, faults: Faults) -> None:
     """What no setting of the door can say alone."""
     if not any(listener.transport == "udp" for listener in sip.listen):
         faults.add("sip.listen", "needs at least one udp listener")
+    taken: dict[tuple[bool, Address], Listener] = {}
+    for listener in sip.listen:
+        other = taken.setdefault((listener.transport == "udp", listener.address), listener)
+        if other is not listener:
+            faults.add("sip.listen", f"{listener} is where {other} is")
     ours = {listener.transport for listener in sip.listen}
     for told in sip.advertise:
         if told.transport not in ours:
@@ -25,7 +31,7 @@ def check(sip: Sip, faults: Faults) -> None:
     check_pair(sip.tls, "sip.tls", faults)
 
 
-def check_pair(tls: SipTls | CarrierTls, place: str, faults: Faults) -> None:
+def check_pair(tls: SipTls | CarrierTls | ApiTls, place: str, faults: Faults) -> None:
     if (tls.certificate is None) != (tls.key is None):
         missing = "key" if tls.key is None else "certificate"
         faults.add(f"{place}.{missing}", "missing; certificate and key go together")
