@@ -23,12 +23,15 @@ class Pair:
     @property
     def for_sip(self) -> str:
         """The settings of a service that shows it on its TLS listeners."""
-        return f'[sip.tls]\ncertificate = "{self.certificate}"\nkey = "{self.key}"'
+        return self._shown_by("sip")
 
     @property
     def for_api(self) -> str:
         """The settings of a service that shows it on its HTTP door."""
-        return f'[api.tls]\ncertificate = "{self.certificate}"\nkey = "{self.key}"'
+        return self._shown_by("api")
+
+    def _shown_by(self, door: str) -> str:
+        return f'[{door}.tls]\ncertificate = "{self.certificate}"\nkey = "{self.key}"'
 
     def server(self) -> ssl.SSLContext:
         """For a listener that asks for a certificate of our authority, and takes none, too."""

@@ -14,7 +14,7 @@ import pytest
 
 FAILED = Path(__file__).parents[1] / ".pytest_cache/v/cache/lastfailed"
 MOST = 5
-ONCE = ("leak", "mask", "fuzz", "tampering", "torture")
+ONCE = ("leak", "mask", "fuzz", "tampering", "torture", "generated", "agree", "concurrency")
 
 
 def may_try_again(tests: list[str]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from maskline.daemon.callbacks import callback_door
-from maskline.daemon.house import House
+from maskline.daemon.house import House, at_work
 from maskline.daemon.https import certificate_of
 from maskline.engines.ground import bound
 from maskline.operations import Credentials, bootstrap_account
@@ -121,32 +121,21 @@ def program() -> str:
 class Server(uvicorn.Server):
     """An HTTP server that leaves signals to us and says when it serves."""
 
-    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.serving = asyncio.Event()
-        self._protocol: Any = config.http
-        self._welcoming: list[asyncio.Task[None]] = []
-        self._greetings = Greetings(context, self._connection) if context else None
 
-    def _connection(self) -> asyncio.Protocol:
+    def connection(self) -> asyncio.Protocol:
         """What uvicorn makes for each connection by itself."""
-        made: asyncio.Protocol = self._protocol(
+        protocol: Any = self.config.http
+        made: asyncio.Protocol = protocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return made
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup([] if self._greetings else sockets)
-        if self._greetings:
-            for door in sockets or []:
-                self._welcoming.append(asyncio.create_task(self._greetings.welcome(door)))
+        await super().startup(sockets)
         self.serving.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for task in self._welcoming:
-            task.cancel()
-        await asyncio.gather(*self._welcoming, return_exceptions=True)
-        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: looks after connections that say nothing."""
@@ -183,13 +172,14 @@ async def serving(
             proxy_headers=False,  # nothing here goes by a client's address
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_SECONDS,
-        ),
-        context,
+        )
     )
-    task = asyncio.create_task(server.serve(sockets=[door]))
+    task = asyncio.create_task(server.serve(sockets=[] if context else [door]))
     try:
         await server.serving.wait()
-        yield
+        welcoming = [Greetings(context, server.connection).welcome(door)] if context else []
+        async with at_work(*welcoming):
+            yield
     finally:
         server.should_exit = True
         await task

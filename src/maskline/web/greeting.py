@@ -25,7 +25,8 @@ class Greetings:
         self._under_way: dict[asyncio.Task[None], None] = {}  # the oldest first
 
     async def welcome(self, door: socket.socket) -> None:
-        """Takes connections until cancelled; then those on which TLS is not agreed end, too."""
+        """Takes connections until cancelled; then the door is closed, and those connections end on
+        which TLS is not agreed."""
         loop = asyncio.get_running_loop()
         door.setblocking(False)
         try:
@@ -37,6 +38,7 @@ class Greetings:
                 else:
                     self._begin(own)
         finally:
+            door.close()
             for task in self._under_way:
                 task.cancel()
 
