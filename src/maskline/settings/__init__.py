@@ -97,7 +97,7 @@ def parse(table: dict[str, Any]) -> Settings:
 def check_together(settings: Settings, faults: Faults) -> None:
     """What no setting can say alone."""
     sip_checks.check(settings.sip, faults)
-    sip_checks.check_pair(settings.api.tls, "api.tls", faults)
+    faults.check_pair("api.tls", "", settings.api.tls.certificate, settings.api.tls.key)
     sip_checks.check_prefixes(settings.barred_prefixes, "barred_prefixes", faults)
     check_media(settings.media, settings.sip, faults)
     longest = longest_rest(settings.closed_session_retention_days)

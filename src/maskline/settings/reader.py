@@ -24,6 +24,12 @@ class Faults(list[str]):
     def add(self, key: str, problem: str) -> None:
         self.append(f"{key}: {problem}")
 
+    def check_pair(self, place: str, prefix: str, certificate: object, key: object) -> None:
+        """A certificate and its key are both there, or neither; `prefix` begins their names."""
+        if (certificate is None) != (key is None):
+            missing = "key" if key is None else "certificate"
+            self.add(f"{place}.{prefix}{missing}", "missing; certificate and key go together")
+
 
 def read(kind: type, table: Mapping[str, Any], faults: Faults, prefix: str = "") -> Any:
     """The `kind` that `table` describes; None when one of its own settings is at fault."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 import phonenumbers
 
 from maskline.settings.reader import Faults
-from maskline.settings.schema import ApiTls
-from maskline.settings.sip import CarrierSip, CarrierTls, Sip, SipTls
+from maskline.settings.sip import CarrierSip, Sip
 from maskline.settings.values import Address, Endpoint, Listener
 
 PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
@@ -28,18 +27,12 @@ def check(sip: Sip, faults: Faults) -> None:
             faults.add("sip.advertise", f"{told}: no address in sip.listen is of that transport")
     if sip.tls.certificate is None and any(listener.encrypted for listener in sip.listen):
         faults.add("sip.tls.certificate", "missing; a tls or wss listener needs one")
-    check_pair(sip.tls, "sip.tls", faults)
-
-
-def check_pair(tls: SipTls | CarrierTls | ApiTls, place: str, faults: Faults) -> None:
-    if (tls.certificate is None) != (tls.key is None):
-        missing = "key" if tls.key is None else "certificate"
-        faults.add(f"{place}.{missing}", "missing; certificate and key go together")
+    faults.check_pair("sip.tls", "", sip.tls.certificate, sip.tls.key)
 
 
 def check_trunk(trunk: CarrierSip, door: Sip, place: str, faults: Faults) -> None:
     """What a trunk needs of the door, and what its settings need of each other."""
-    check_pair(trunk.tls, f"{place}.tls", faults)
+    faults.check_pair(f"{place}.tls", "", trunk.tls.certificate, trunk.tls.key)
     check_places(trunk, door, place, faults)
     check_accounts(trunk, place, faults)
     if trunk.number_format == "national" and trunk.country is None:

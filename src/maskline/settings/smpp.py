@@ -256,9 +256,7 @@ def check_texts(smpp: CarrierSmpp, place: str, faults: Faults) -> None:
 
 
 def check_tls(smpp: CarrierSmpp, place: str, faults: Faults) -> None:
-    if (smpp.tls_certificate is None) != (smpp.tls_key is None):
-        missing = "tls_key" if smpp.tls_key is None else "tls_certificate"
-        faults.add(f"{place}.{missing}", "missing; certificate and key go together")
+    faults.check_pair(place, "tls_", smpp.tls_certificate, smpp.tls_key)
     for name in ("tls_ca", "tls_name", "tls_certificate"):
         if getattr(smpp, name) is not None and not smpp.tls:
             faults.add(f"{place}.{name}", "means nothing without tls = true")
